@@ -1,0 +1,17 @@
+"""Raw coordinates: no learning at all, the line every learned feature must clear."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from crossglg.data.clips import SkeletonSet
+from crossglg.data.transforms import DeviceClips, Preprocessing
+
+
+def raw_coordinates(clips: SkeletonSet, frames: int = 32) -> NDArray[np.float32]:
+    """(N, M·T·V·C): resampled, centred, view-aligned, torso-scaled coordinates, flattened."""
+    prepare = Preprocessing(clips.layout)
+    x, _ = DeviceClips(clips).batch(torch.arange(len(clips)), frames)
+    return prepare.canonical(x).flatten(1).numpy()

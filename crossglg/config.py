@@ -1,0 +1,137 @@
+"""Every setting of a run: its type, default and a sentence; presets; strict overriding.
+
+The defaults are the preset "embedded": minutes on two CPU cores, no downloads. Values are scalars, so that each can be a
+notebook parameter and a `--set name=value` on the command line.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+
+def setting(default: Any, help: str, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"help": help, "choices": choices})
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of one run. Raises ValueError naming the setting when a value cannot be right."""
+
+    # data
+    dataset: str = setting("synthetic", "a registered dataset, a .npz file, or a folder of .npz files")
+    benchmark: str = setting("", "FILE:NAME of a one-shot protocol; empty: the dataset's own")
+    frames: int = setting(32, "T, frames every clip is resampled to")
+    streams: str = setting("joint+bone+motion", "input channels: joint, bone, motion, joined by +")
+    align_view: bool = setting(True, "turn each clip about the vertical until shoulders and hips face the camera")
+    scale_torso: bool = setting(True, "divide coordinates by the torso length")
+    crop: float = setting(0.7, "training: keep a random segment of at least this fraction of the clip")
+    rotation: float = setting(0.3, "training: random rotation about each axis, at most this many radians")
+    scale_jitter: float = setting(0.1, "training: random scaling of each axis by up to ± this fraction")
+    shear: float = setting(0.1, "training: random shear with coefficients up to ± this")
+    # text
+    descriptions: str = setting("", "a description file to use before the shipped ones; empty: shipped only")
+    text_encoder: str = setting("minilm", "registered text encoder of the joint texts")
+    # model
+    encoder: str = setting("infogcn-small", "registered skeleton encoder")
+    guidance: str = setting(
+        "both",
+        "g2l: joint importance; l2g: cross-modal branch; both: CrossGLG; none: the plain encoder",
+        ("both", "g2l", "l2g", "none"),
+    )
+    importance_after_block: int = setting(0, "N_pre, blocks before joint importance; 0: the encoder's recommendation")
+    scale_importance: bool = setting(True, "multiply importance by V, so that uniform importance is the identity")
+    interaction_blocks: int = setting(2, "M, interaction blocks of the cross-modal branch")
+    interaction_width: int = setting(128, "common width of texts and joints in the cross-modal branch")
+    dropout: float = setting(0.1, "dropout before the classifier")
+    # losses
+    calibration_weight: float = setting(0.5, "weight of L_calibrate")
+    cross_modal_weight: float = setting(0.2, "weight of L_c")
+    label_smoothing: float = setting(0.1, "label smoothing of both cross-entropies")
+    # training
+    epochs: int = setting(20, "passes over the base clips")
+    batch_size: int = setting(64, "clips per step")
+    optimizer: str = setting("adamw", "adamw, or sgd with Nesterov momentum 0.9", ("adamw", "sgd"))
+    learning_rate: float = setting(2e-3, "peak learning rate; linear warm-up, then cosine to zero")
+    weight_decay: float = setting(0.05, "weight decay of matrices; biases, norms and topologies are not decayed")
+    warmup_epochs: int = setting(2, "epochs of linear warm-up")
+    held_out: float = setting(0.1, "fraction of the base clips that chooses the epoch instead of training")
+    # evaluation
+    draws: int = setting(20, "exemplar draws to average over (a benchmark file may hold fewer)")
+    # run
+    seed: int = setting(0, "seed of initialisation, augmentation and splits")
+    device: str = setting("auto", "auto, cpu, cuda, cuda:1, …")
+    precision: str = setting("auto", "auto: bfloat16 on a GPU, float32 elsewhere", ("auto", "float32", "bfloat16"))
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):
+            value, choices = getattr(self, spec.name), spec.metadata["choices"]
+            if choices and value not in choices:
+                raise ValueError(f"{spec.name}={value!r} is not one of {', '.join(choices)}")
+        for name in ("frames", "epochs", "batch_size", "draws", "interaction_blocks", "interaction_width"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        for name, low, high in (("crop", 0.05, 1.0), ("held_out", 0.0, 0.9), ("dropout", 0.0, 0.95)):
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name}={getattr(self, name)} must lie between {low} and {high}")
+        for name in ("learning_rate", "weight_decay", "rotation", "scale_jitter", "shear", "warmup_epochs"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}={getattr(self, name)} must not be negative")
+
+    @classmethod
+    def create(cls, preset: str = "embedded", **values: Any) -> Config:
+        """A preset with overrides. Strings are read as the setting's type; raises ValueError as `parse_values` does."""
+        if preset not in PRESETS:
+            raise ValueError(f"unknown preset {preset!r}; presets: {', '.join(PRESETS)}")
+        return cls(**{**PRESETS[preset], **parse_values(values)})
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "embedded": {},
+    # Seconds, for tests and for looking at the notebooks; too short to learn much.
+    "smoke": {"epochs": 2, "frames": 16, "draws": 3},
+    # METHOD.md's setting as far as it is public; optimiser and schedule are those of InfoGCN (inferred).
+    "paper": {
+        "encoder": "infogcn", "frames": 64, "streams": "joint", "epochs": 110, "batch_size": 128, "optimizer": "sgd",
+        "learning_rate": 0.1, "weight_decay": 5e-4, "warmup_epochs": 5, "crop": 0.5, "scale_jitter": 0.0, "shear": 0.0,
+        "scale_torso": False, "importance_after_block": 5, "dropout": 0.0, "text_encoder": "deberta-v2-xlarge",
+    },
+}  # fmt: skip
+
+HELP: dict[str, str] = {spec.name: spec.metadata["help"] for spec in fields(Config)}
+
+
+def parse_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Check names and types; strings such as "20" or "false" become the setting's type.
+
+    Raises ValueError for an unknown name (with the nearest one and the valid list) or a value of the wrong type.
+    """
+    return {name: _parse(name, value) for name, value in values.items()}
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """" did you mean …?" for an error message, or nothing."""
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _parse(name: str, value: Any) -> Any:
+    if name not in HELP:
+        raise ValueError(f"unknown setting {name!r}{nearest(name, list(HELP))} Valid: {', '.join(HELP)}")
+    kind = type(getattr(_DEFAULTS, name))
+    try:
+        if kind is bool:
+            return {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}[str(value).lower()]
+        if kind is int and (isinstance(value, bool) or float(value) != int(float(value))):
+            raise ValueError
+        return kind(float(value)) if kind is int else kind(value)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name}={value!r} is not a {kind.__name__}: {HELP[name]}") from None
+
+
+_DEFAULTS = Config()

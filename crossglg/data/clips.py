@@ -1,0 +1,303 @@
+"""SkeletonSet: a set of skeleton clips of any length, and the documented `.npz` format it is stored in.
+
+The format ("bring your own skeletons"): one `.npz` with these arrays; those in brackets may be left out.
+
+    xyz          (R, V, C)  float   metres, y up; C is 3 (or 2). Clip i owns rows offsets[i]:offsets[i + 1]
+    offsets      (N + 1,)   int     0, …, R
+    label        (N,)       int     index into class_names
+    class_names  (K,)       str
+    joint_names  (V,)       str     [or `layout`, the name of a registered layout]
+    [persons]    (N,)       int     M_i persons in clip i, default 1; its rows are then M_i blocks of T_i frames
+    [subject]    (N,) int   [camera] (N,) int   [sample_id] (N,) str   [canonical_names] (K,) str
+    [edges]      (V − 1, 2) int     needed when joint_names are of no registered layout
+    [fps]        ()         float   default 30
+
+An absent person, or a frame in which a person is not seen, is all zero. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossglg.files import write_atomically
+from crossglg.skeletons import Layout, get_layout, match_layout, retarget
+
+REQUIRED = ("xyz", "offsets", "label", "class_names")
+
+
+@dataclass(frozen=True)
+class SkeletonSet:
+    """N clips of one layout. `clips[i]` is (M_i, T_i, V, C), a view into `xyz`, which may be memory-mapped.
+
+    Arrays as in the module's description; `source (N,)` says which file or dataset each clip came from.
+    Raises ValueError on construction if anything is inconsistent, naming the clip.
+    """
+
+    xyz: NDArray[np.floating]
+    offsets: NDArray[np.int64]
+    label: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    layout: Layout
+    persons: NDArray[np.int64]
+    subject: NDArray[np.int64]
+    camera: NDArray[np.int64]
+    sample_id: NDArray[np.str_]
+    source: NDArray[np.str_]
+    canonical_names: tuple[str, ...] = ()
+    fps: float = 30.0
+    name: str = field(default="skeletons", compare=False)
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @classmethod
+    def build(
+        cls,
+        xyz: NDArray[np.floating],
+        offsets: Sequence[int] | NDArray[np.int64],
+        label: Sequence[int] | NDArray[np.int64],
+        class_names: Sequence[str],
+        layout: Layout,
+        *,
+        name: str = "skeletons",
+        persons: Sequence[int] | NDArray[np.int64] | None = None,
+        subject: Sequence[int] | NDArray[np.int64] | None = None,
+        camera: Sequence[int] | NDArray[np.int64] | None = None,
+        sample_id: Sequence[str] | NDArray[np.str_] | None = None,
+        source: Sequence[str] | NDArray[np.str_] | None = None,
+        canonical_names: Sequence[str] = (),
+        fps: float = 30.0,
+    ) -> SkeletonSet:
+        """Fill in what may be left out (one person, unknown subject and camera −1, ids by number)."""
+        count = len(label)
+        return cls(
+            xyz=np.asanyarray(xyz),
+            offsets=np.asarray(offsets, dtype=np.int64),
+            label=np.asarray(label, dtype=np.int64),
+            class_names=tuple(map(str, class_names)),
+            layout=layout,
+            persons=_column(persons, count, 1),
+            subject=_column(subject, count, -1),
+            camera=_column(camera, count, -1),
+            sample_id=np.array([str(i) for i in range(count)] if sample_id is None else sample_id, dtype=np.str_),
+            source=np.array([name] * count if source is None else source, dtype=np.str_),
+            canonical_names=tuple(map(str, canonical_names)),
+            fps=float(fps),
+            name=name,
+        )
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def __getitem__(self, i: int) -> NDArray[np.floating]:
+        rows = self.xyz[self.offsets[i] : self.offsets[i + 1]]
+        return rows.reshape(int(self.persons[i]), -1, *rows.shape[1:])
+
+    @property
+    def frames(self) -> NDArray[np.int64]:
+        """(N,) frames of each clip."""
+        return np.diff(self.offsets) // self.persons
+
+    @property
+    def num_channels(self) -> int:
+        return int(self.xyz.shape[-1])
+
+    def class_of(self, i: int) -> str:
+        return self.class_names[int(self.label[i])]
+
+    def where(self, *, classes: Sequence[str]) -> NDArray[np.int64]:
+        """Indices of all clips of the named classes, in file order; raises ValueError for an unknown class."""
+        unknown = [c for c in classes if c not in self.class_names]
+        if unknown:
+            raise ValueError(f"{self.name} has no class {unknown[0]!r}; its classes are {', '.join(self.class_names)}")
+        return np.flatnonzero(np.isin(self.label, [self.class_names.index(c) for c in classes]))
+
+    def subset(self, indices: NDArray[np.int64] | Sequence[int]) -> SkeletonSet:
+        """The clips at `indices`, in that order (their rows are copied)."""
+        indices = np.asarray(indices, dtype=np.int64)
+        rows = np.concatenate([np.arange(self.offsets[i], self.offsets[i + 1]) for i in indices])
+        return replace(
+            self,
+            xyz=self.xyz[rows],
+            offsets=np.concatenate([[0], np.cumsum(np.diff(self.offsets)[indices])]),
+            **{key: getattr(self, key)[indices] for key in ("label", "persons", "subject", "camera", "sample_id", "source")},
+        )
+
+    def with_canonical_classes(self) -> SkeletonSet:
+        """Relabel by canonical name, so that the same action of two datasets becomes one class."""
+        if not self.canonical_names:
+            return self
+        names = tuple(dict.fromkeys(self.canonical_names))
+        mapping = np.array([names.index(name) for name in self.canonical_names])
+        return replace(self, label=mapping[self.label], class_names=names, canonical_names=names)
+
+    def retargeted(self, layout: Layout) -> SkeletonSet:
+        """The same clips in another layout, matched by joint name (see `skeletons.retarget`)."""
+        return replace(self, xyz=retarget(self.xyz, self.layout, layout), layout=layout)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the documented `.npz`, uncompressed so that loading maps it instead of reading it, atomically."""
+        arrays: dict[str, NDArray] = {
+            "xyz": self.xyz,
+            "offsets": self.offsets,
+            "label": self.label,
+            "class_names": np.array(self.class_names, dtype=np.str_),
+            "joint_names": np.array(self.layout.joints, dtype=np.str_),
+            "layout": np.array(self.layout.name, dtype=np.str_),
+            "edges": np.array([(parent, child) for child, parent in self.layout.bones]),
+            "fps": np.array(self.fps),
+            **{key: getattr(self, key) for key in ("persons", "subject", "camera", "sample_id", "source")},
+        }
+        if self.canonical_names:
+            arrays["canonical_names"] = np.array(self.canonical_names, dtype=np.str_)
+        return write_atomically(Path(path), lambda file: np.savez(file, allow_pickle=False, **arrays))
+
+    @classmethod
+    def load(cls, path: str | Path) -> SkeletonSet:
+        """Read the documented `.npz`, or every `.npz` of a folder as one set.
+
+        Raises FileNotFoundError, or ValueError for a truncated file, pickled arrays, missing arrays or bad content.
+        """
+        path = Path(path)
+        if path.is_dir():
+            files = sorted(path.glob("*.npz"))
+            if not files:
+                raise FileNotFoundError(f"the folder {path} holds no .npz file")
+            return concatenate([cls.load(file) for file in files], name=path.name)
+        if not path.is_file():
+            raise FileNotFoundError(f"no skeleton file {path}; give a .npz file or a folder of them")
+        arrays = _read_npz(path)
+        missing = [key for key in REQUIRED if key not in arrays]
+        if missing:
+            raise ValueError(f"{path} lacks the array {missing[0]!r}; the format is described in crossglg.data.clips")
+        optional = ("persons", "subject", "camera", "sample_id", "source", "canonical_names")
+        return cls.build(
+            arrays["xyz"],
+            arrays["offsets"],
+            arrays["label"],
+            arrays["class_names"].tolist(),
+            _layout_of(arrays, path),
+            name=path.stem,
+            fps=float(arrays.get("fps", 30.0)),
+            **{key: arrays[key] for key in optional if key in arrays},
+        )
+
+
+def concatenate(sets: Sequence[SkeletonSet], name: str) -> SkeletonSet:
+    """Join sets into one, classes merged by canonical name (by own name where a set has none), layout of the first."""
+    if not sets:
+        raise ValueError("nothing to concatenate: give at least one SkeletonSet")
+    sets = [s.with_canonical_classes() for s in sets]
+    layout = sets[0].layout
+    sets = [s if s.layout == layout else s.retargeted(layout) for s in sets]
+    class_names = tuple(sorted({c for s in sets for c in s.class_names}))
+    starts = np.cumsum([0, *(len(s.xyz) for s in sets[:-1])])
+    return SkeletonSet.build(
+        np.concatenate([s.xyz for s in sets]),
+        np.concatenate([[0], *(s.offsets[1:] + start for s, start in zip(sets, starts, strict=True))]),
+        np.concatenate([np.array([class_names.index(c) for c in s.class_names])[s.label] for s in sets]),
+        class_names,
+        layout,
+        name=name,
+        fps=sets[0].fps,
+        canonical_names=class_names,
+        **{key: np.concatenate([getattr(s, key) for s in sets])
+           for key in ("persons", "subject", "camera", "sample_id", "source")},
+    )  # fmt: skip
+
+
+def _column(values: Sequence[int] | NDArray[np.int64] | None, count: int, default: int) -> NDArray[np.int64]:
+    return np.full(count, default, dtype=np.int64) if values is None else np.asarray(values, dtype=np.int64)
+
+
+def _check(s: SkeletonSet) -> None:
+    if s.xyz.ndim != 3 or s.xyz.shape[-1] not in (2, 3):
+        raise ValueError(f"{s.name}: xyz must be (rows, joints, 2 or 3), got shape {s.xyz.shape}")
+    s.layout.check(s.xyz, f"{s.name}: xyz")
+    count = len(s.label)
+    for key in ("persons", "subject", "camera", "sample_id", "source"):
+        if len(getattr(s, key)) != count:
+            raise ValueError(f"{s.name}: {key} has {len(getattr(s, key))} entries for {count} clips")
+    if len(s.offsets) != count + 1 or s.offsets[0] != 0 or s.offsets[-1] != len(s.xyz):
+        raise ValueError(
+            f"{s.name}: offsets must be {count + 1} numbers from 0 to {len(s.xyz)} (clips + 1, first 0, last the rows "
+            f"of xyz); got {len(s.offsets)} numbers from {s.offsets[:1]} to {s.offsets[-1:]}"
+        )
+    rows = np.diff(s.offsets)
+    for bad, why in (
+        (rows <= 0, "is empty"),
+        (s.persons <= 0, "has no person"),
+        (rows % np.maximum(s.persons, 1) != 0, "has rows that do not divide among its persons"),
+        ((s.label < 0) | (s.label >= len(s.class_names)), f"has a label outside 0…{len(s.class_names) - 1}"),
+    ):
+        if bad.any():
+            i = int(np.flatnonzero(bad)[0])
+            raise ValueError(f"{s.name}: clip {i} ({s.sample_id[i]!r}) {why}; remove it or mend the file")
+    if s.canonical_names and len(s.canonical_names) != len(s.class_names):
+        raise ValueError(f"{s.name}: {len(s.canonical_names)} canonical_names for {len(s.class_names)} class_names")
+    for start in range(0, len(s.xyz), 1 << 16):  # in pieces: a memory-mapped set need not fit into memory
+        finite = np.isfinite(s.xyz[start : start + (1 << 16)])
+        if not finite.all():
+            row, joint, _ = (int(a[0]) for a in np.nonzero(~finite))
+            i = int(np.searchsorted(s.offsets, start + row, side="right") - 1)
+            raise ValueError(
+                f"{s.name}: clip {i} ({s.sample_id[i]!r}) has a coordinate that is not a number at row "
+                f"{start + row - s.offsets[i]}, joint {s.layout.joints[joint]!r}; interpolate gaps or set the whole "
+                f"person to zero where it is not seen"
+            )
+
+
+def _read_npz(path: Path) -> dict[str, NDArray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            names = file.files
+            mapped = _map_member(path, "xyz.npy") if "xyz" in names else None
+            return {key: mapped if key == "xyz" and mapped is not None else file[key] for key in names}
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        raise ValueError(f"{path} is truncated or not a .npz file ({error}); copy or save it again") from error
+    except ValueError as error:
+        if "pickle" in str(error):
+            raise ValueError(
+                f"{path} holds pickled objects, which could run code when loaded; save plain arrays with "
+                f"np.savez (strings as dtype 'U', numbers as numbers)"
+            ) from error
+        raise ValueError(f"{path} is damaged ({error}); copy or save it again") from error
+
+
+def _map_member(path: Path, member: str) -> NDArray | None:
+    """Memory-map an array that is stored uncompressed inside a zip file; None if it is compressed."""
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(member)
+    if info.compress_type != zipfile.ZIP_STORED:
+        return None
+    with open(path, "rb") as file:
+        file.seek(info.header_offset)
+        local = file.read(30)  # local file header; name and extra field lengths are its last two shorts
+        file.seek(int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little"), 1)
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(file)
+        if fortran or dtype.hasobject:
+            return None
+        return np.memmap(path, dtype=dtype, mode="r", offset=file.tell(), shape=shape)
+
+
+def _layout_of(arrays: dict[str, NDArray], path: Path) -> Layout:
+    if "joint_names" not in arrays:
+        if "layout" not in arrays:
+            raise ValueError(f"{path} names no joints; give joint_names (V strings) or layout (a registered name)")
+        return get_layout(str(arrays["layout"]))
+    joints = [str(joint) for joint in arrays["joint_names"]]
+    known = match_layout(joints)
+    if known is not None:
+        return known
+    if "edges" not in arrays:
+        raise ValueError(f"{path} has joint names of no registered layout: give edges (V − 1 index pairs) as well")
+    roots = [joint for joint in ("shoulder center", "neck", "spine", "hip center") if joint in joints]
+    return Layout.from_edges(f"{path.stem}{len(joints)}", joints, arrays["edges"], roots[0] if roots else joints[0])

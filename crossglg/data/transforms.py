@@ -1,0 +1,204 @@
+"""From ragged clips to training batches: batched torch, on the device of the data.
+
+Axes are (N, M, T, V, C) everywhere: clips, persons, frames, joints, coordinates in metres with y up. Randomness comes
+from a `torch.Generator` on the CPU, so a seed gives the same batch on every device.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from crossglg.config import Config
+from crossglg.data.clips import SkeletonSet
+from crossglg.skeletons import Layout
+
+STREAMS = ("joint", "bone", "motion")
+
+
+class DeviceClips:
+    """A SkeletonSet resident on a device, read as resampled batches without padding.
+
+    The valid segment of a clip is what remains without leading and trailing frames in which nobody is seen.
+    """
+
+    def __init__(self, clips: SkeletonSet, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+        self.xyz = torch.as_tensor(clips.xyz[:], dtype=torch.float32).to(self.device)  # (R, V, C)
+        self.offset = torch.as_tensor(clips.offsets[:-1])
+        self.frames = torch.as_tensor(clips.frames)
+        self.persons = torch.as_tensor(clips.persons)
+        self.first, self.length = self._valid_segments()
+
+    def __len__(self) -> int:
+        return len(self.offset)
+
+    def _valid_segments(self) -> tuple[Tensor, Tensor]:
+        seen = (self.xyz != 0).flatten(1).any(1).cpu()
+        first, length = torch.zeros_like(self.frames), self.frames.clone()
+        for i in range(len(self)):
+            rows = seen[self.offset[i] : self.offset[i] + self.persons[i] * self.frames[i]]
+            present = rows.view(int(self.persons[i]), -1).any(0).nonzero()
+            if len(present):
+                first[i], length[i] = present[0, 0], present[-1, 0] - present[0, 0] + 1
+        return first, length
+
+    def batch(
+        self, index: Tensor, frames: int, crop: float = 1.0, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Resample the clips at `index` (N,) linearly to `frames`.
+
+        crop: with a generator, a random segment of a fraction uniform in [crop, 1] of the valid segment is taken.
+        Returns x (N, M, T, V, C), absent persons zero, and person_mask (N, M), both on the device.
+        """
+        first, length = self.first[index].double(), self.length[index].double()
+        if generator is not None and crop < 1.0:
+            u = torch.rand(2, len(index), generator=generator, dtype=torch.float64)
+            kept = (length * (crop + (1.0 - crop) * u[0])).clamp(min=2.0).minimum(length)
+            first, length = first + (length - kept) * u[1], kept
+        # Frame centres, as torch's interpolate(align_corners=False) places them.
+        step = (torch.arange(frames, dtype=torch.float64) + 0.5) / frames
+        time = first[:, None] + (step * length[:, None] - 0.5).clamp(min=0.0)
+        time = time.minimum((first + length - 1.0).clamp(min=0.0)[:, None])  # (N, T)
+        low = time.floor().long()
+        high = (low + 1).minimum(self.frames[index][:, None] - 1)
+        weight = (time - low).to(torch.float32).to(self.device)[:, None, :, None, None]
+
+        person = torch.arange(int(self.persons[index].max()))
+        mask = person < self.persons[index][:, None]  # (N, M)
+        block = self.offset[index][:, None] + torch.where(mask, person, 0) * self.frames[index][:, None]
+        a = self.xyz[(block[:, :, None] + low[:, None]).to(self.device)]
+        b = self.xyz[(block[:, :, None] + high[:, None]).to(self.device)]
+        # A person who is unseen in one of the two frames is taken from the other, not pulled toward the origin.
+        seen_a, seen_b = _seen(a), _seen(b)
+        weight = torch.where(seen_a & seen_b, weight, seen_b.to(weight.dtype))
+        mask = mask.to(self.device)
+        x = torch.lerp(a, b, weight) * mask[:, :, None, None, None]
+        return x, mask & _seen(x).flatten(2).any(2)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The named, ordered steps between a resampled batch and the encoder's input, built from a Config."""
+
+    layout: Layout
+    streams: tuple[str, ...] = ("joint",)
+    align: bool = True
+    scale: bool = True
+    rotation: float = 0.0
+    scale_jitter: float = 0.0
+    shear: float = 0.0
+
+    @classmethod
+    def from_config(cls, config: Config, layout: Layout) -> Preprocessing:
+        """Raises ValueError for an unknown stream."""
+        streams = tuple(config.streams.split("+"))
+        unknown = [stream for stream in streams if stream not in STREAMS]
+        if unknown:
+            raise ValueError(f"unknown stream {unknown[0]!r} in streams={config.streams!r}; streams: {', '.join(STREAMS)}")
+        return cls(
+            layout, streams, config.align_view, config.scale_torso, config.rotation, config.scale_jitter, config.shear
+        )
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """What is done, in order, for logs and reports (augmentation runs only with a generator)."""
+        chosen = (("centre", True), ("align_view", self.align), ("scale_torso", self.scale))
+        return tuple(name for name, on in chosen if on) + tuple(f"stream:{name}" for name in self.streams)
+
+    def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """x: (N, M, T, V, C) raw. Returns (N, M, T, V, C · streams); a generator turns augmentation on."""
+        x = self.canonical(x)
+        if generator is not None:
+            x = augment(x, generator, self.rotation, self.scale_jitter, self.shear)
+        parts = {"joint": lambda: x, "bone": lambda: bones(x, self.layout), "motion": lambda: motion(x)}
+        return torch.cat([parts[stream]() for stream in self.streams], dim=-1)
+
+    def canonical(self, x: Tensor) -> Tensor:
+        """Centred and, as configured, aligned and scaled coordinates, without augmentation."""
+        x = centre(x, self.layout)
+        if self.align and x.shape[-1] == 3:
+            x = align_view(x, self.layout)
+        return scale_torso(x, self.layout) if self.scale else x
+
+
+def centre(x: Tensor, layout: Layout) -> Tensor:
+    """Move the first seen person's hip centre (middle of the hips) in its first frame to the origin.
+
+    One translation per clip, so that travelling through the room and the distance between persons survive.
+    """
+    first = _first_seen_frame(x)  # (N, V, C)
+    origin = _middle(first, layout, "left hip", "right hip")
+    return (x - origin[:, None, None, None]) * _seen(x)
+
+
+def align_view(x: Tensor, layout: Layout) -> Tensor:
+    """Turn each clip about the vertical until the first person's mean left-to-right axis lies along +x."""
+    across = _across(x[:, 0], layout)  # (N, C)
+    angle = torch.atan2(across[:, 2], across[:, 0])
+    cos, sin, zero, one = angle.cos(), angle.sin(), torch.zeros_like(angle), torch.ones_like(angle)
+    turn = torch.stack([cos, zero, sin, zero, one, zero, -sin, zero, cos], -1).view(-1, 1, 1, 3, 3)
+    return x @ turn.transpose(-1, -2)
+
+
+def scale_torso(x: Tensor, layout: Layout) -> Tensor:
+    """Divide by the first person's mean distance from the middle of the hips to the middle of the shoulders."""
+    person = x[:, 0]
+    hips = _middle(person, layout, "left hip", "right hip")
+    shoulders = _middle(person, layout, "left shoulder", "right shoulder")
+    length = (shoulders - hips).norm(dim=-1)  # (N, T)
+    seen = (length > 0).sum(1).clamp(min=1)
+    return x / (length.sum(1) / seen).clamp(min=1e-3)[:, None, None, None, None]
+
+
+def augment(x: Tensor, generator: torch.Generator, rotation: float, scale_jitter: float, shear: float) -> Tensor:
+    """One random linear map per clip: rotation about every axis, scaling per axis, shear. Absent stays zero."""
+    channels, count = x.shape[-1], len(x)
+    eye = torch.eye(channels)
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(count, *shape, generator=generator) * 2.0 - 1.0
+
+    matrix = eye * (1.0 + scale_jitter * uniform(channels, 1))
+    matrix = matrix + shear * uniform(channels, channels) * (1.0 - eye)
+    for a, b in ((0, 1), (0, 2), (1, 2))[: 3 if channels == 3 else 1]:
+        angle = rotation * uniform()
+        turn = eye.repeat(count, 1, 1)
+        turn[:, a, a] = turn[:, b, b] = angle.cos()
+        turn[:, a, b], turn[:, b, a] = -angle.sin(), angle.sin()
+        matrix = turn @ matrix
+    return x @ matrix.to(x).transpose(-1, -2)[:, None, None]
+
+
+def bones(x: Tensor, layout: Layout) -> Tensor:
+    """Joint minus its parent; the root is zero."""
+    return x - x[..., torch.as_tensor(layout.parents, device=x.device), :]
+
+
+def motion(x: Tensor) -> Tensor:
+    """Next frame minus this one; zero in the last frame and where a person appears or disappears."""
+    step = x[:, :, 1:] - x[:, :, :-1]
+    step = step * (_seen(x[:, :, 1:]) & _seen(x[:, :, :-1]))
+    return torch.cat([step, torch.zeros_like(x[:, :, :1])], dim=2)
+
+
+def _seen(x: Tensor) -> Tensor:
+    """(…, T, 1, 1) whether a person is seen in a frame: any coordinate is not zero."""
+    return (x != 0).flatten(-2).any(-1)[..., None, None]
+
+
+def _first_seen_frame(x: Tensor) -> Tensor:
+    seen = _seen(x)[:, 0, :, 0, 0]  # (N, T)
+    return x[torch.arange(len(x), device=x.device), 0, seen.int().argmax(1)]
+
+
+def _middle(x: Tensor, layout: Layout, a: str, b: str) -> Tensor:
+    return (x[..., layout.index(a), :] + x[..., layout.index(b), :]) / 2.0
+
+
+def _across(person: Tensor, layout: Layout) -> Tensor:
+    """(N, C) mean vector from the left to the right side of shoulders and hips over the clip."""
+    pairs = [("left shoulder", "right shoulder"), ("left hip", "right hip")]
+    return torch.stack([person[..., layout.index(r), :] - person[..., layout.index(l), :] for l, r in pairs]).mean((0, 2))

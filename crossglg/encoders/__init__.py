@@ -1,0 +1,26 @@
+"""Registry of skeleton encoders: a new encoder is one file and one line here, and inherits the contract tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from crossglg.config import nearest
+from crossglg.encoders.base import SkeletonEncoder
+from crossglg.encoders.infogcn import InfoGCN
+from crossglg.skeletons import Layout
+
+# name → (layout, in_channels, persons) → encoder
+ENCODERS: dict[str, Callable[[Layout, int, int], SkeletonEncoder]] = {
+    "infogcn": InfoGCN,
+    "infogcn-small": partial(
+        InfoGCN, widths=(48, 48, 96, 96, 192, 192), strides=(2, 1, 2, 1, 2, 1), bottleneck=False, importance_after_block=3
+    ),
+}
+
+
+def build_encoder(name: str, layout: Layout, in_channels: int = 3, persons: int = 2) -> SkeletonEncoder:
+    """Build a registered encoder; raises ValueError with the valid names."""
+    if name not in ENCODERS:
+        raise ValueError(f"unknown encoder {name!r}{nearest(name, list(ENCODERS))} Encoders: {', '.join(ENCODERS)}")
+    return ENCODERS[name](layout, in_channels, persons)

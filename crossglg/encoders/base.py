@@ -1,0 +1,78 @@
+"""What every skeleton encoder is: a stack of blocks, each with a spatial interaction that joint weights may follow.
+
+Inside an encoder a batch is the list of the B persons that are really there, `(B, D, T, V)`; absent persons are skipped,
+not multiplied by zero. `Bodies` remembers which clip each belongs to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """The persons present in a batch. clip (B,): its clip, 0…N−1;  slot (B,): its place among the clip's persons."""
+
+    clip: Tensor
+    slot: Tensor
+    num_clips: int
+
+    @classmethod
+    def of(cls, person_mask: Tensor) -> Bodies:
+        """person_mask: (N, M) bool. A clip without anybody keeps its first slot, so that every clip has features."""
+        present = person_mask.clone()
+        present[:, 0] |= ~person_mask.any(1)
+        clip, slot = present.nonzero(as_tuple=True)
+        return cls(clip, slot, len(person_mask))
+
+    def mean(self, feat: Tensor) -> Tensor:
+        """(B, …) → (N, …): mean over the persons of each clip."""
+        if len(feat) == self.num_clips:  # one person each: nothing to add up
+            return feat
+        count = torch.zeros(self.num_clips, device=feat.device, dtype=feat.dtype)
+        count.index_add_(0, self.clip, torch.ones_like(self.clip, dtype=feat.dtype))
+        total = torch.zeros(self.num_clips, *feat.shape[1:], device=feat.device, dtype=feat.dtype)
+        return total.index_add(0, self.clip, feat) / count.view(-1, *[1] * (feat.dim() - 1))
+
+
+class SkeletonEncoder(nn.Module):
+    """Base class of the encoders: subclasses set the attributes and implement `embed_input`; the rest is shared.
+
+    blocks: modules called as `block(feat, joint_weight)`, feat (B, D, T, V), joint_weight (B, V) or None, multiplied in
+    after the block's spatial interaction.  widths: D after each block.  head: pooled (N, D) → representation (N, D_out).
+    importance_after_block: the recommended N_pre.
+    """
+
+    blocks: nn.ModuleList
+    widths: tuple[int, ...]
+    head: nn.Module
+    out_features: int
+    importance_after_block: int
+
+    def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
+        """x: (B, T, V, C) of the present persons. Returns (B, D, T, V)."""
+        raise NotImplementedError
+
+    def input(self, x: Tensor, bodies: Bodies) -> Tensor:
+        """x: (N, M, T, V, C). Returns (B, D, T, V) of the present persons."""
+        return self.embed_input(x[bodies.clip, bodies.slot], bodies)
+
+    def run_blocks(self, feat: Tensor, start: int, stop: int | None, joint_weight: Tensor | None = None) -> Tensor:
+        """Run blocks start…stop on (B, D, T, V), reweighting joints by joint_weight (B, V)."""
+        for block in self.blocks[start:stop]:
+            feat = block(feat, joint_weight)
+        return feat
+
+    def forward(self, x: Tensor, person_mask: Tensor) -> Tensor:
+        """The plain encoder: x (N, M, T, V, C), person_mask (N, M) → representation (N, D_out)."""
+        bodies = Bodies.of(person_mask)
+        feat = self.run_blocks(self.input(x, bodies), 0, None)
+        return self.head(bodies.mean(feat.mean((2, 3))))
+
+
+def weight_joints(feat: Tensor, joint_weight: Tensor | None) -> Tensor:
+    """Multiply (B, D, T, V) by (B, V) per joint; None leaves the features as they are."""
+    return feat if joint_weight is None else feat * joint_weight[:, None, None, :]

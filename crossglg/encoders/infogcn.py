@@ -1,0 +1,153 @@
+"""InfoGCN: Representation Learning for Human Skeleton-Based Action Recognition.
+
+Chi, Ha, Chi, Lee, Huang and Ramani, CVPR 2022. Self-attention infers an adjacency per frame and head from the input; a
+learned topology, shared by all inputs, gates it; multi-scale temporal convolutions follow. An information bottleneck
+makes the representation a Gaussian whose mean is used at inference. Written from the paper; the number of parameters
+equals the published model's.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from crossglg.encoders.base import Bodies, SkeletonEncoder, weight_joints
+from crossglg.skeletons import Layout
+
+
+class InfoGCN(SkeletonEncoder):
+    """InfoGCN (module text). Defaults are the published model with three heads: 1.57 M parameters.
+
+    widths, strides: features and temporal stride of each block.  heads: adjacencies per frame.
+    bottleneck: the published head, with noise on the representation in training; otherwise the pooled features are
+    normalised and used as they are.  noise: standard deviation scale of that noise.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        in_channels: int,
+        persons: int,
+        widths: tuple[int, ...] = (64, 64, 64, 128, 128, 128, 256, 256, 256),
+        strides: tuple[int, ...] = (1, 1, 1, 2, 1, 1, 2, 1, 1),
+        heads: int = 3,
+        bottleneck: bool = True,
+        noise: float = 0.5,
+        importance_after_block: int = 5,
+    ) -> None:
+        super().__init__()
+        joints, first = layout.num_joints, widths[0]
+        self.widths = widths
+        self.importance_after_block = importance_after_block
+        self.out_features = widths[-1]
+        self.joint_embedding = nn.Linear(in_channels, first)
+        self.position = nn.Parameter(torch.randn(joints, first) * 0.02)
+        # Each place among the persons has its own statistics, as in the published model.
+        self.input_norm = nn.ModuleList(nn.BatchNorm1d(joints * first) for _ in range(persons))
+        self.blocks = nn.ModuleList(
+            EncodingBlock(width, out, joints, heads, stride)
+            for width, out, stride in zip((first, *widths[:-1]), widths, strides, strict=True)
+        )
+        self.head = Bottleneck(widths[-1], noise) if bottleneck else nn.LayerNorm(widths[-1])
+
+    def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
+        y = self.joint_embedding(x) + self.position  # (B, T, V, D)
+        flat = y.flatten(2).transpose(1, 2)  # (B, V·D, T)
+        if len(self.input_norm) == 1:
+            flat = self.input_norm[0](flat)
+        else:
+            normed = torch.empty_like(flat)
+            for slot, norm in enumerate(self.input_norm):
+                here = bodies.slot == slot
+                if here.any():
+                    normed[here] = norm(flat[here])
+            flat = normed
+        return flat.unflatten(1, y.shape[2:]).permute(0, 2, 3, 1).contiguous()  # (B, D, T, V)
+
+
+class Bottleneck(nn.Module):
+    """Gaussian representation of the paper's §3: mean and log-variance from the pooled features, sampled in training."""
+
+    def __init__(self, width: int, noise: float) -> None:
+        super().__init__()
+        self.fc, self.mean, self.log_variance = (nn.Linear(width, width) for _ in range(3))
+        self.noise = noise
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        hidden = F.relu(self.fc(pooled))
+        mean = self.mean(hidden)
+        if not self.training:
+            return mean
+        return mean + torch.randn_like(mean) * (self.noise * self.log_variance(hidden)).exp().clamp(max=100.0)
+
+
+class EncodingBlock(nn.Module):
+    """Self-attention graph convolution, joint weights, multi-scale temporal convolution, residual."""
+
+    def __init__(self, width: int, out: int, joints: int, heads: int, stride: int) -> None:
+        super().__init__()
+        self.spatial = SelfAttentionGraphConv(width, out, joints, heads)
+        self.temporal = MultiScaleTemporalConv(out, stride)
+        self.residual = nn.Identity() if width == out and stride == 1 else conv_norm(width, out, stride=stride)
+
+    def forward(self, feat: Tensor, joint_weight: Tensor | None = None) -> Tensor:
+        spatial = weight_joints(self.spatial(feat), joint_weight)
+        return F.relu(self.temporal(spatial) + self.residual(feat))
+
+
+class SelfAttentionGraphConv(nn.Module):
+    """SA-GC: for each head, joints are mixed by attention ∘ shared topology and projected; heads add up."""
+
+    def __init__(self, width: int, out: int, joints: int, heads: int) -> None:
+        super().__init__()
+        self.heads, self.rank = heads, width // 8
+        self.norm = nn.LayerNorm(width)
+        self.to_qk = nn.Linear(width, 2 * heads * self.rank)
+        self.topology = nn.Parameter(torch.eye(joints).repeat(heads, 1, 1))
+        self.weight = nn.Parameter(torch.empty(heads, out, width))
+        self.bias = nn.Parameter(torch.zeros(heads, out))
+        self.out_norm = nn.BatchNorm2d(out)
+        self.residual = nn.Identity() if width == out else conv_norm(width, out)
+        nn.init.normal_(self.weight, std=(2.0 / (out * heads)) ** 0.5)
+        nn.init.normal_(self.to_qk.weight, std=width**-0.5)
+
+    def attention(self, rows: Tensor) -> Tensor:
+        """(B, T, V, D) → (B, T, heads, V, V), rows sum to 1."""
+        qk = self.to_qk(self.norm(rows))  # (B, T, V, 2·heads·rank)
+        q, k = qk.unflatten(-1, (2, self.heads, self.rank)).permute(3, 0, 1, 4, 2, 5)  # each (B, T, heads, V, rank)
+        return (q @ k.transpose(-1, -2) * self.rank**-0.5).softmax(-1)
+
+    def forward(self, feat: Tensor) -> Tensor:
+        rows = feat.permute(0, 2, 3, 1).contiguous()  # (B, T, V, D)
+        mix = self.attention(rows) * self.topology  # (B, T, heads, V, V)
+        # All heads in one product: stacked rows times the shared features, then joints before heads again.
+        mixed = (mix.flatten(2, 3) @ rows).unflatten(2, (self.heads, -1)).transpose(2, 3).flatten(3)  # (B, T, V, heads·D)
+        out = F.linear(mixed, self.weight.transpose(0, 1).flatten(1), self.bias.sum(0))
+        return F.relu(self.out_norm(out.permute(0, 3, 1, 2)) + self.residual(feat))
+
+
+class MultiScaleTemporalConv(nn.Module):
+    """Four branches of a quarter of the width: two dilated convolutions, max pooling, and a point-wise one."""
+
+    def __init__(self, width: int, stride: int, kernel: int = 5, dilations: tuple[int, ...] = (1, 2)) -> None:
+        super().__init__()
+        branch = width // (len(dilations) + 2)
+        self.reduce = conv_norm(width, branch * (len(dilations) + 1))
+        self.dilated = nn.ModuleList(
+            conv_norm(branch, branch, kernel, stride, dilation=dilation) for dilation in dilations
+        )
+        self.pool = nn.Sequential(nn.MaxPool2d((3, 1), (stride, 1), (1, 0)), nn.BatchNorm2d(branch))
+        self.pointwise = conv_norm(width, branch, stride=stride)
+
+    def forward(self, feat: Tensor) -> Tensor:
+        *convolved, pooled = F.relu(self.reduce(feat)).chunk(len(self.dilated) + 1, dim=1)
+        branches = [conv(part) for conv, part in zip(self.dilated, convolved, strict=True)]
+        return torch.cat([*branches, self.pool(pooled), self.pointwise(feat)], dim=1)
+
+
+def conv_norm(width: int, out: int, kernel: int = 1, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    """Convolution over time (kernel × 1) that keeps T / stride frames, then batch normalisation."""
+    padding = (kernel - 1) * dilation // 2
+    conv = nn.Conv2d(width, out, (kernel, 1), (stride, 1), (padding, 0), (dilation, 1))
+    return nn.Sequential(conv, nn.BatchNorm2d(out))

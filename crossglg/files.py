@@ -1,0 +1,65 @@
+"""Files: atomic writes, hashes, where the project's own texts and the user's cache live."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
+    """Call `write(file)` on a temporary neighbour, then move it to `path`: readers see the old or the new file whole."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def write_json(path: Path, value: Any) -> Path:
+    """Write `value` as readable JSON, atomically."""
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    return write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; raises FileNotFoundError or ValueError naming the file and the line."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not readable JSON ({error}); mend or delete the file") from error
+
+
+def sha256(content: bytes | str | Path) -> str:
+    """Hex digest of bytes, of a text, or of the file at a Path."""
+    if isinstance(content, Path):
+        with open(content, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
+
+
+def project_folder(name: str) -> Path:
+    """The folder `prompts` or `notebooks`: inside an installed wheel, else beside the package in a checkout."""
+    package = Path(__file__).parent
+    for folder in (package / name, package.parent / name):
+        if folder.is_dir():
+            return folder
+    raise FileNotFoundError(f"the folder {name!r} is neither in nor beside {package}; reinstall crossglg")
+
+
+def cache_folder() -> Path:
+    """Where derived files are kept: $CROSSGLG_CACHE, else ~/.cache/crossglg."""
+    return Path(os.environ.get("CROSSGLG_CACHE") or Path.home() / ".cache" / "crossglg")

@@ -1,0 +1,35 @@
+"""The three losses of CrossGLG, as functions (prediction, target) → scalar, and their weighted sum."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def skeleton_loss(logits: Tensor, label: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """L_s = −log softmax(W z)[label], mean over clips. logits (N, K), label (N,).
+
+    Paper: CrossGLG, dual branch, skeleton side. Differs from the paper: label smoothing is an option.
+    """
+    return F.cross_entropy(logits, label, label_smoothing=label_smoothing)
+
+
+def cross_modal_loss(logits: Tensor, label: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """L_c: the cross-entropy of the cross-modal branch through the same classifier. Shapes as `skeleton_loss`."""
+    return F.cross_entropy(logits, label, label_smoothing=label_smoothing)
+
+
+def calibration_loss(joint_importance: Tensor, key_joint_target: Tensor, scaled: bool = True) -> Tensor:
+    """L_calibrate = mean over clips and joints of (k_out − k_gt)². Both (N, V), rows sum to 1.
+
+    scaled: compare V·k instead of k, the multiples of uniform importance that also weight the features. Without it the
+    loss is V² times smaller, about 0.01, and its gradient disappears beside L_s.
+    Paper: CrossGLG, JID. Differs from the paper: the scaling is inferred; `scale_importance=false` is the plain MSE.
+    """
+    joints = joint_importance.shape[-1]
+    return F.mse_loss(joint_importance, key_joint_target) * (joints**2 if scaled else 1.0)
+
+
+def total_loss(parts: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
+    """L = L_s + 0.5 · L_calibrate + 0.2 · L_c with the paper's weights; parts that are not there are left out."""
+    return sum((weights[name] * value for name, value in parts.items()), start=next(iter(parts.values())).new_zeros(()))

@@ -1,0 +1,142 @@
+"""CrossGLG: one class per box of the paper's figure.
+
+Yan et al., "CrossGLG: LLM Guides One-shot Skeleton-based 3D Action Recognition in a Cross-level Manner", ECCV 2024.
+The model sees texts only as tensors; at inference it sees none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from crossglg.encoders.base import Bodies, SkeletonEncoder
+
+
+@dataclass(frozen=True)
+class CrossGLGOutput:
+    """logits, z: skeleton branch (N, K), (N, D);  joint_importance: k_out (N, V) or None;
+    cross_modal_logits: cross-modal branch (N, K), None without text."""
+
+    logits: Tensor
+    z: Tensor
+    joint_importance: Tensor | None
+    cross_modal_logits: Tensor | None
+
+
+class JointImportance(nn.Module):
+    """JID: how much each joint matters for this clip, from the stem's features. Two linear layers, softmax over joints.
+
+    Paper: CrossGLG, global-to-local. Inferred: the mean over the present persons, and a ReLU between the two layers.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.score = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
+
+    def forward(self, stem_features: Tensor, bodies: Bodies) -> Tensor:
+        """stem_features: (B, D_pre, T', V). Returns k_out (N, V); rows sum to 1."""
+        pooled = bodies.mean(stem_features.mean(2)).transpose(1, 2)  # (N, V, D_pre)
+        return self.score(pooled).squeeze(-1).softmax(-1)
+
+
+class CrossModalInteraction(nn.Module):
+    """Joint texts and joint features → cross-modal global representation. Training only.
+
+    Paper: CrossGLG, local-to-global. Inferred: a learned place per joint added to both, so that left and right, which
+    text encoders hardly separate, stay apart; mean pooling; four attention heads; pre-normalisation.
+    """
+
+    def __init__(self, width: int, out: int, text_width: int, joints: int, blocks: int, inner: int = 128) -> None:
+        super().__init__()
+        self.project_text = nn.Linear(text_width, inner)
+        self.project_skeleton = nn.Linear(width, inner)
+        self.place = nn.Parameter(torch.randn(joints, inner) * 0.02)
+        self.blocks = nn.ModuleList(InteractionBlock(inner) for _ in range(blocks))
+        self.out = nn.Sequential(nn.LayerNorm(inner), nn.Linear(inner, out))
+
+    def forward(self, joint_features: Tensor, local_text: Tensor) -> Tensor:
+        """joint_features: (N, V, D) pooled over time and persons;  local_text: (N, V, E). Returns z_text (N, D_out)."""
+        text = self.project_text(local_text) + self.place
+        skeleton = self.project_skeleton(joint_features) + self.place
+        for block in self.blocks:
+            text = block(text, skeleton)
+        return self.out(text.mean(1))
+
+
+class InteractionBlock(nn.Module):
+    """Three non-local interactions: text–text, text-guided skeleton, fusion. Paper: CrossGLG, local-to-global (a)–(c)."""
+
+    def __init__(self, width: int, heads: int = 4) -> None:
+        super().__init__()
+        self.text_attention = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.skeleton_attention = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.fuse = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.text_norm, self.query_norm, self.skeleton_norm = (nn.LayerNorm(width) for _ in range(3))
+
+    def forward(self, text: Tensor, skeleton: Tensor) -> Tensor:
+        """text, skeleton: (N, V, W) → (N, V, W)."""
+        own = self.text_norm(text)
+        text = text + self.text_attention(own, own, own, need_weights=False)[0]
+        seen = self.skeleton_norm(skeleton)
+        guided = self.skeleton_attention(self.query_norm(text), seen, seen, need_weights=False)[0]
+        fused = text + guided
+        return fused + self.fuse(fused)
+
+
+class CrossGLG(nn.Module):
+    """A skeleton encoder guided by text while it learns: dual branch, one shared classifier.
+
+    joint_importance None: no global-to-local guidance;  cross_modal None: no local-to-global guidance (or removed, as at
+    inference). scale_importance: weight joints by V·k_out, so that uniform importance changes nothing.
+    """
+
+    def __init__(
+        self,
+        encoder: SkeletonEncoder,
+        num_classes: int,
+        joint_importance: JointImportance | None = None,
+        cross_modal: CrossModalInteraction | None = None,
+        importance_after_block: int = 0,
+        scale_importance: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.joint_importance = joint_importance
+        self.cross_modal = cross_modal
+        self.importance_after_block = importance_after_block or encoder.importance_after_block
+        if not 1 <= self.importance_after_block < len(encoder.blocks):
+            raise ValueError(
+                f"importance_after_block={self.importance_after_block} must lie between 1 and {len(encoder.blocks) - 1}, "
+                f"so that at least one block runs before and after joint importance"
+            )
+        self.scale_importance = scale_importance
+        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(encoder.out_features, num_classes))
+
+    def forward(self, x: Tensor, person_mask: Tensor, local_text: Tensor | None = None) -> CrossGLGOutput:
+        """x: (N, M, T, V, C);  person_mask: (N, M);  local_text: (N, V, E) texts of each clip's class, training only."""
+        joints, importance = self.joint_features(x, person_mask)
+        z = self.encoder.head(joints.mean(1))
+        cross_modal_logits = None
+        if self.cross_modal is not None and local_text is not None:
+            cross_modal_logits = self.classifier(self.cross_modal(joints, local_text))
+        return CrossGLGOutput(self.classifier(z), z, importance, cross_modal_logits)
+
+    def joint_features(self, x: Tensor, person_mask: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Final joint features (N, V, D), pooled over time and persons, and k_out (N, V) or None."""
+        bodies = Bodies.of(person_mask)
+        split = self.importance_after_block
+        feat = self.encoder.run_blocks(self.encoder.input(x, bodies), 0, split)
+        importance, weight = None, None
+        if self.joint_importance is not None:
+            importance = self.joint_importance(feat, bodies)
+            weight = importance[bodies.clip] * (importance.shape[-1] if self.scale_importance else 1.0)
+        feat = self.encoder.run_blocks(feat, split, None, weight)
+        return bodies.mean(feat.mean(2)).transpose(1, 2), importance
+
+    def embed(self, x: Tensor, person_mask: Tensor) -> Tensor:
+        """The one-shot representation z (N, D): skeleton alone, no text, no cross-modal branch."""
+        joints, _ = self.joint_features(x, person_mask)
+        return self.encoder.head(joints.mean(1))

@@ -1,0 +1,157 @@
+"""The pipeline: the notebooks in order, run headlessly. The only module that knows Papermill.
+
+Papermill by itself accepts misspelt parameters; here every name and type is checked before the first cell runs.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from crossglg.config import HELP, Config
+from crossglg.files import project_folder, read_json, write_json
+from crossglg.report import RESULTS, write_csv
+
+NOTEBOOKS = ("00_tour", "01_describe_actions", "02_train", "03_one_shot_evaluation", "04_joint_attention")
+PATHS = ("dataset", "benchmark", "descriptions")
+
+
+class NotebookError(RuntimeError):
+    """A notebook failed while running: says which, where the executed copy lies, and the error itself."""
+
+
+def run(
+    config: Config,
+    output: str | Path | None = None,
+    resume: bool = False,
+    figures: str | Path | None = "figures",
+    notebooks: tuple[str, ...] = NOTEBOOKS,
+) -> Path:
+    """Run the notebooks in order; returns the run's folder with executed notebooks, model, figures and results.json.
+
+    resume: continue the run in `output`, skipping what is done; without it a folder that holds a run is refused.
+    figures: where the run's pictures and results are collected (None: nowhere).
+    Raises ValueError for settings that cannot work, NotebookError when a cell fails.
+    """
+    config = _absolute_paths(config)
+    output = Path(output or Path("runs") / run_name(config)).resolve()
+    _start(config, output, resume)
+    for name in notebooks:
+        execute(name, {**config.to_dict(), "output": str(output)}, output / "notebooks" / f"{name}.ipynb", resume)
+    if figures is not None and (output / RESULTS).is_file():
+        publish(output, Path(figures))
+    return output
+
+
+def run_name(config: Config) -> str:
+    """A folder name that says what was run."""
+    task = config.benchmark.rpartition(":")[2] if config.benchmark else Path(config.dataset).stem
+    return f"{task}-{config.encoder}-{config.guidance}-seed{config.seed}"
+
+
+def parameters_of(name: str) -> dict[str, Any]:
+    """The parameters a notebook declares, with their defaults."""
+    from papermill import inspect_notebook
+
+    declared = inspect_notebook(str(notebook_path(name)))
+    namespace: dict[str, Any] = {}
+    for parameter, entry in declared.items():
+        namespace[parameter] = _literal(entry["default"])
+    return namespace
+
+
+def notebook_path(name: str) -> Path:
+    """Path of a notebook by name; raises ValueError with the valid names."""
+    path = project_folder("notebooks") / f"{name}.ipynb"
+    if not path.is_file():
+        known = sorted(p.stem for p in project_folder("notebooks").glob("*.ipynb"))
+        raise ValueError(f"no notebook {name!r}; notebooks: {', '.join(known)}")
+    return path
+
+
+def execute(name: str, values: dict[str, Any], target: Path, resume: bool = False) -> Path:
+    """Run one notebook with those of `values` that it declares; with `resume`, skip it if `target` did so already."""
+    import papermill
+
+    declared = parameters_of(name)
+    parameters = {key: values[key] for key in declared if key in values}
+    if resume and _finished(target, parameters):
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        papermill.execute_notebook(
+            notebook_path(name), target, parameters, cwd=str(project_folder("notebooks")), kernel_name="python3",
+            progress_bar={"desc": name, "unit": "cell"}, log_output=False,
+        )  # fmt: skip
+    except papermill.PapermillExecutionError as error:
+        raise NotebookError(f"{name} failed in {target}: {error.ename}: {error.evalue}") from error
+    return target
+
+
+def publish(output: Path, figures: Path) -> Path:
+    """Copy a run's pictures and results.json (their manifest) to `figures/<run>` and bring `results.csv` up to date."""
+    target = figures / output.name
+    target.mkdir(parents=True, exist_ok=True)
+    for file in [output / RESULTS, *sorted((output / "figures").glob("*"))]:
+        shutil.copyfile(file, target / file.name)
+    write_csv(figures)
+    return target
+
+
+def _start(config: Config, output: Path, resume: bool) -> None:
+    """Refuse what would mix two runs, check what can be checked, and write down the config."""
+    from crossglg.data.protocols import load_task
+    from crossglg.text.descriptions import find_descriptions
+    from crossglg.text.embeddings import TEXT_ENCODERS
+    from crossglg.trained import build_model, resolve_device
+
+    path = output / "config.json"
+    if path.is_file():
+        if not resume:
+            raise ValueError(f"{output} holds a run already; continue it with --resume or choose another --output")
+        before = read_json(path)
+        changed = [name for name in HELP if before.get(name) != getattr(config, name)]
+        if changed:
+            raise ValueError(
+                f"{output} was run with {changed[0]}={before.get(changed[0])!r}, not {getattr(config, changed[0])!r}; "
+                f"resume with the same settings or choose another --output"
+            )
+    task = load_task(config)
+    find_descriptions(task.base.class_names, task.base.layout, config.descriptions)
+    if config.text_encoder not in TEXT_ENCODERS:
+        raise ValueError(f"unknown text encoder {config.text_encoder!r}; text encoders: {', '.join(TEXT_ENCODERS)}")
+    resolve_device(config)
+    build_model(config, task.base.layout, 1, task.base.num_channels, 2, text_width=0)
+    write_json(path, config.to_dict())
+
+
+def _absolute_paths(config: Config) -> Config:
+    """Notebooks run in their own folder, so paths that exist from here are made absolute."""
+    values = config.to_dict()
+    for name in PATHS:
+        path, colon, rest = values[name].partition(":") if name == "benchmark" else (values[name], "", "")
+        if path and Path(path).exists():
+            values[name] = f"{Path(path).resolve()}{colon}{rest}"
+    return Config(**values)
+
+
+def _finished(target: Path, parameters: dict[str, Any]) -> bool:
+    if not target.is_file():
+        return False
+    try:
+        about = nbformat.read(target, as_version=4).metadata.get("papermill", {})
+    except (ValueError, OSError, KeyError):
+        return False  # cut off while it was written
+    return about.get("exception") is None and bool(about.get("end_time")) and about.get("parameters") == parameters
+
+
+def _literal(text: str) -> Any:
+    import ast
+
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

@@ -1,0 +1,277 @@
+"""Skeleton layouts: joint names, bones, body parts, adjacency, and retargeting by joint name.
+
+Everything that depends on how joints are numbered lives here, once. A new skeleton is one `Layout` entry in `LAYOUTS`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+PARTS = ("torso", "head", "left arm", "right arm", "left leg", "right leg")
+
+# The same joint under the names different sensors give it; the value is the name used for matching.
+SYNONYMS = {
+    "base of spine": "hip center",
+    "pelvis": "hip center",
+    "middle of spine": "spine",
+    "spine mid": "spine",
+    "spine base": "hip center",
+    "spine shoulder": "shoulder center",
+    "thorax": "shoulder center",
+}
+# Joints that a smaller skeleton lacks but that lie between two it has.
+MIDPOINTS = {
+    "neck": ("shoulder center", "head"),
+    "spine": ("hip center", "shoulder center"),
+    "hip center": ("left hip", "right hip"),
+    "shoulder center": ("left shoulder", "right shoulder"),
+}
+
+_ARM = ("shoulder", "elbow", "wrist", "hand", "thumb", "finger")
+_LEG = ("hip", "knee", "ankle", "foot", "heel", "toe")
+_HEAD = ("head", "neck", "nose", "eye", "ear")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One skeleton: what each joint is called and which joints are connected.
+
+    name: registry key;  joints: V names in index order;  bones: (child, parent) index pairs. A bone always points from
+    the parent to the child, the parent being the joint nearer to `root`; together the bones form one tree.
+    root: the joint that every bone leads away from, also the origin of centred coordinates.
+    Raises ValueError if names repeat or the bones are not one tree over all joints.
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    bones: tuple[tuple[int, int], ...]
+    root: str
+
+    def __post_init__(self) -> None:
+        if len(set(self.joints)) != len(self.joints):
+            raise ValueError(f"layout {self.name!r} names a joint twice: {self.joints}")
+        self.index(self.root)
+        if sorted(child for child, _ in self.bones) != [j for j in range(self.num_joints) if j != self.root_index]:
+            raise ValueError(
+                f"layout {self.name!r}: every joint but the root {self.root!r} needs exactly one parent; "
+                f"got bones {self.bones}"
+            )
+        if -1 in self.depth:
+            loose = [joint for joint, depth in zip(self.joints, self.depth, strict=True) if depth < 0]
+            raise ValueError(f"layout {self.name!r}: joints {loose} are not connected to the root {self.root!r}")
+
+    @classmethod
+    def from_edges(cls, name: str, joints: Sequence[str], edges: Iterable[Sequence[int]], root: str) -> Layout:
+        """Orient undirected index pairs `edges` away from `root`; raises ValueError as the class does."""
+        if root not in joints:
+            raise ValueError(f"layout {name!r} has no joint {root!r} to be its root; its joints are {list(joints)}")
+        neighbours: dict[int, list[int]] = {j: [] for j in range(len(joints))}
+        for a, b in edges:
+            if not (0 <= a < len(joints) and 0 <= b < len(joints)):
+                raise ValueError(f"layout {name!r}: edge ({a}, {b}) names a joint outside 0…{len(joints) - 1}")
+            neighbours[int(a)].append(int(b))
+            neighbours[int(b)].append(int(a))
+        start = list(joints).index(root)
+        seen, bones, queue = {start}, [], deque([start])
+        while queue:
+            parent = queue.popleft()
+            for child in neighbours[parent]:
+                if child not in seen:
+                    seen.add(child)
+                    bones.append((child, parent))
+                    queue.append(child)
+        return cls(name, tuple(joints), tuple(sorted(bones)), root)
+
+    @property
+    def num_joints(self) -> int:
+        return len(self.joints)
+
+    @property
+    def root_index(self) -> int:
+        return self.index(self.root)
+
+    def index(self, joint: str) -> int:
+        """Index of a joint by its own name or a synonym ("pelvis" finds "base of spine")."""
+        found = self._by_name.get(joint, self._by_synonym.get(_common_name(joint)))
+        if found is None:
+            raise ValueError(f"layout {self.name!r} has no joint {joint!r}; its joints are {', '.join(self.joints)}")
+        return found
+
+    def has(self, joint: str) -> bool:
+        return joint in self._by_name or _common_name(joint) in self._by_synonym
+
+    @cached_property
+    def _by_name(self) -> dict[str, int]:
+        return {joint: j for j, joint in enumerate(self.joints)}
+
+    @cached_property
+    def _by_synonym(self) -> dict[str, int]:
+        return {_common_name(joint): j for j, joint in enumerate(self.joints)}
+
+    @cached_property
+    def parents(self) -> NDArray[np.int64]:
+        """(V,) parent of each joint; the root is its own parent, so `x - x[parents]` is the bone stream."""
+        parents = np.arange(self.num_joints)
+        for child, parent in self.bones:
+            parents[child] = parent
+        return parents
+
+    @cached_property
+    def depth(self) -> NDArray[np.int64]:
+        """(V,) number of bones between each joint and the root, -1 where unreachable."""
+        depth = np.full(self.num_joints, -1)
+        depth[self.root_index] = 0
+        for _ in range(self.num_joints):
+            for child, parent in self.bones:
+                if depth[parent] >= 0:
+                    depth[child] = depth[parent] + 1
+        return depth
+
+    @cached_property
+    def parts(self) -> dict[str, tuple[int, ...]]:
+        """Body part → joint indices, read off the joint names; every joint is in exactly one part of `PARTS`."""
+        of_joint = [_part_of(joint) for joint in self.joints]
+        return {part: tuple(j for j, p in enumerate(of_joint) if p == part) for part in PARTS}
+
+    @cached_property
+    def mirrored(self) -> NDArray[np.int64]:
+        """(V,) index of each joint's left/right partner (itself where it has none)."""
+        swap = {"left": "right", "right": "left"}
+        names = [" ".join(swap.get(word, word) for word in joint.split()) for joint in self.joints]
+        return np.array([self._by_name.get(name, j) for j, name in enumerate(names)])
+
+    def adjacency(self) -> NDArray[np.float32]:
+        """(3, V, V) spatial partitions: itself, inward (child → parent) and outward, each column summing to 1.
+
+        `A[p, i, j]` is how much joint i gives to joint j. Paper: ST-GCN (AAAI 2018), spatial configuration
+        partitioning, in the column-normalised form of 2s-AGCN.
+        """
+        inward = np.zeros((self.num_joints, self.num_joints), dtype=np.float32)
+        for child, parent in self.bones:
+            inward[child, parent] = 1.0
+        return np.stack([np.eye(self.num_joints, dtype=np.float32), *map(_normalise_columns, (inward, inward.T))])
+
+    def check(self, xyz: NDArray[np.floating], what: str = "array") -> None:
+        """Raise ValueError unless `xyz` is (…, V, C) with this layout's number of joints."""
+        if xyz.ndim < 2 or xyz.shape[-2] != self.num_joints:
+            got = f"V={xyz.shape[-2]}" if xyz.ndim >= 2 else f"shape {xyz.shape}"
+            fits = [layout.name for layout in LAYOUTS.values() if xyz.ndim >= 2 and layout.num_joints == xyz.shape[-2]]
+            hint = f"; {', '.join(fits)} would fit" if fits else ""
+            raise ValueError(f"{what} has {got} but layout {self.name!r} has {self.num_joints} joints{hint}")
+
+
+def retarget(xyz: NDArray[np.floating], source: Layout, target: Layout) -> NDArray[np.floating]:
+    """Carry coordinates from one layout to another by joint name.
+
+    xyz: (…, V_source, C). Returns (…, V_target, C). A joint is copied if the source has it under any known name, else
+    put midway between two neighbours the source has (`MIDPOINTS`), else placed on its parent in the target (finger tips
+    of a sensor without fingers lie on the hand). Raises ValueError on a wrong joint count or when nothing matches.
+    """
+    source.check(xyz, "retarget input")
+    if source.joints == target.joints:
+        return xyz
+    out = np.empty((*xyz.shape[:-2], target.num_joints, xyz.shape[-1]), dtype=xyz.dtype)
+    plan = retarget_plan(source, target)
+    for j in np.argsort(target.depth, kind="stable"):
+        how, names = plan[target.joints[j]]
+        if how == "parent":
+            out[..., j, :] = out[..., target.parents[j], :]
+        else:
+            out[..., j, :] = np.mean([xyz[..., source.index(name), :] for name in names], axis=0)
+    return out
+
+
+def retarget_plan(source: Layout, target: Layout) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """How `retarget` finds each target joint: "copy", "midpoint" or "parent", and from which joints."""
+    plan: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for joint, parent in zip(target.joints, target.parents, strict=True):
+        between = MIDPOINTS.get(_common_name(joint), ())
+        if source.has(joint):
+            plan[joint] = ("copy", (source.joints[source.index(joint)],))
+        elif between and all(source.has(name) for name in between):
+            plan[joint] = ("midpoint", tuple(source.joints[source.index(name)] for name in between))
+        else:
+            plan[joint] = ("parent", (target.joints[parent],))
+    root = target.joints[target.root_index]
+    if plan[root][0] == "parent":
+        raise ValueError(
+            f"cannot retarget {source.name!r} to {target.name!r}: nothing in the source stands for {root!r}; "
+            f"rename its joints ({', '.join(source.joints)}) or add a synonym in crossglg/skeletons.py"
+        )
+    return plan
+
+
+def get_layout(name: str) -> Layout:
+    """Look a layout up by name; raises ValueError with the valid names."""
+    if name not in LAYOUTS:
+        raise ValueError(f"unknown layout {name!r}; known layouts: {', '.join(LAYOUTS)}")
+    return LAYOUTS[name]
+
+
+def match_layout(joints: Sequence[str]) -> Layout | None:
+    """The registered layout with exactly these joint names in this order, if there is one."""
+    return next((layout for layout in LAYOUTS.values() if layout.joints == tuple(joints)), None)
+
+
+def _common_name(joint: str) -> str:
+    return SYNONYMS.get(joint, joint)
+
+
+def _part_of(joint: str) -> str:
+    words = joint.split()
+    side = next((word for word in words if word in ("left", "right")), None)
+    if side and any(word in _ARM for word in words):
+        return f"{side} arm"
+    if side and any(word in _LEG for word in words):
+        return f"{side} leg"
+    return "head" if any(word in _HEAD for word in words) else "torso"
+
+
+def _normalise_columns(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    total = matrix.sum(axis=0, keepdims=True)
+    return np.divide(matrix, total, out=np.zeros_like(matrix), where=total > 0)
+
+
+_LEGS_AND_ARMS_20 = tuple(
+    f"{side} {joint}"
+    for limb in (("shoulder", "elbow", "wrist", "hand"), ("hip", "knee", "ankle", "foot"))
+    for side in ("left", "right")
+    for joint in limb
+)
+
+LAYOUTS: dict[str, Layout] = {
+    layout.name: layout
+    for layout in (
+        # Kinect v2, NTU RGB+D order. The tree is that of 2s-AGCN and CTR-GCN: hand tips hang on the thumbs' side
+        # of the hand (22→23→8); other code bases hang both on the hand, which changes 10 adjacency entries.
+        Layout.from_edges(
+            "ntu25",
+            (
+                "base of spine", "middle of spine", "neck", "head", *_LEGS_AND_ARMS_20,
+                "shoulder center", "left hand tip", "left thumb", "right hand tip", "right thumb",
+            ),
+            [
+                (1, 0), (20, 1), (2, 20), (3, 2), (4, 20), (5, 4), (6, 5), (7, 6), (8, 20), (9, 8), (10, 9), (11, 10),
+                (12, 0), (13, 12), (14, 13), (15, 14), (16, 0), (17, 16), (18, 17), (19, 18), (21, 22), (22, 7),
+                (23, 24), (24, 11),
+            ],
+            root="shoulder center",
+        ),
+        # Kinect v1: NW-UCLA, UTD-MHAD, MSR Action3D, MSRDailyActivity3D, Kinder-Gator.
+        Layout.from_edges(
+            "kinect20",
+            ("hip center", "spine", "shoulder center", "head", *_LEGS_AND_ARMS_20),
+            [
+                (0, 1), (1, 2), (2, 3), (2, 4), (4, 5), (5, 6), (6, 7), (2, 8), (8, 9), (9, 10), (10, 11), (0, 12),
+                (12, 13), (13, 14), (14, 15), (0, 16), (16, 17), (17, 18), (18, 19),
+            ],
+            root="shoulder center",
+        ),
+    )
+}  # fmt: skip

@@ -1,0 +1,118 @@
+"""Description files: for each class what an LLM (or a person) wrote about the motion, and where that came from.
+
+`prompts/descriptions/<name>.json`:
+
+    {"layout": "ntu25",
+     "provenance": {"author": …, "model": …, "date": …, "prompts": {"global": sha256, "joints": sha256}, "parameters": {…}},
+     "classes": {"drink water": {"global": "…", "key_joints": ["right hand", …], "joints": {"head": "…", …}}, …}}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from crossglg.config import nearest
+from crossglg.files import project_folder, read_json, sha256, write_json
+from crossglg.skeletons import Layout, get_layout, retarget_plan
+
+
+@dataclass(frozen=True)
+class Description:
+    """One class. joints: one text per joint of `layout`; key_joints: names of `layout`; source: file and hash."""
+
+    action: str
+    global_: str
+    key_joints: tuple[str, ...]
+    joints: Mapping[str, str]
+    layout: Layout
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        missing = [joint for joint in self.layout.joints if not self.joints.get(joint, "").strip()]
+        if missing:
+            raise ValueError(f"description of {self.action!r} has no text for joint {missing[0]!r} of {self.layout.name}")
+        if not self.global_.strip():
+            raise ValueError(f"description of {self.action!r} has no global text")
+        unknown = [joint for joint in self.key_joints if joint not in self.layout.joints]
+        if unknown or not self.key_joints:
+            what = f"key joint {unknown[0]!r} is not in" if unknown else "no key joints of"
+            raise ValueError(f"description of {self.action!r}: {what} {self.layout.name} ({', '.join(self.layout.joints)})")
+
+    def joint_texts(self, layout: Layout) -> tuple[str, ...]:
+        """One text per joint of any layout: by joint name, from the nearest joint where the sensor differs."""
+        if layout.joints == self.layout.joints:
+            return tuple(self.joints[joint] for joint in layout.joints)
+        plan = retarget_plan(self.layout, layout)
+
+        def text(joint: str) -> str:
+            how, names = plan[joint]
+            return text(names[0]) if how == "parent" else " ".join(self.joints[name] for name in names)
+
+        return tuple(text(joint) for joint in layout.joints)
+
+
+@dataclass(frozen=True)
+class DescriptionFile:
+    """One file of descriptions with its provenance."""
+
+    layout: Layout
+    provenance: Mapping[str, Any]
+    classes: Mapping[str, Description]
+    path: Path | None = field(default=None, compare=False)
+
+    @classmethod
+    def load(cls, path: str | Path) -> DescriptionFile:
+        """Raises FileNotFoundError, or ValueError naming the class and the joint that is wrong."""
+        path = Path(path)
+        content = read_json(path)
+        if not isinstance(content, dict) or {"layout", "provenance", "classes"} - content.keys():
+            raise ValueError(f"{path} is no description file: it needs layout, provenance and classes")
+        layout, source = get_layout(content["layout"]), f"{path.name}:{sha256(path)[:12]}"
+        classes = {}
+        for action, entry in content["classes"].items():
+            try:
+                classes[action] = Description(
+                    action, entry["global"], tuple(entry["key_joints"]), entry["joints"], layout, source
+                )
+            except KeyError as error:
+                raise ValueError(f"{path}: the description of {action!r} lacks {error.args[0]!r}") from None
+            except (ValueError, TypeError, AttributeError) as error:
+                raise ValueError(f"{path}: {error}") from None
+        return cls(layout, content["provenance"], classes, path)
+
+    def save(self, path: str | Path) -> Path:
+        """Write atomically, in the documented form."""
+        classes = {
+            action: {"global": d.global_, "key_joints": list(d.key_joints), "joints": dict(d.joints)}
+            for action, d in self.classes.items()
+        }
+        return write_json(
+            Path(path), {"layout": self.layout.name, "provenance": dict(self.provenance), "classes": classes}
+        )
+
+
+def shipped_files() -> list[Path]:
+    """The description files that come with the project."""
+    return sorted((project_folder("prompts") / "descriptions").glob("*.json"))
+
+
+def find_descriptions(actions: Sequence[str], layout: Layout, own_file: str | Path = "") -> list[Description]:
+    """The description of each action: from `own_file` if given, else from the shipped files of the same layout first.
+
+    Raises ValueError naming the first action that nobody described.
+    """
+    own = [DescriptionFile.load(own_file)] if own_file else []
+    shipped = sorted(map(DescriptionFile.load, shipped_files()), key=lambda file: file.layout.joints != layout.joints)
+    found: dict[str, Description] = {}
+    for file in reversed([*own, *shipped]):
+        found.update(file.classes)
+    missing = [action for action in actions if action not in found]
+    if missing:
+        raise ValueError(
+            f"class {missing[0]!r} has no description ({len(missing)} of {len(actions)} lack one)"
+            f"{nearest(missing[0], list(found))} Write them with 'crossglg describe' and pass descriptions=FILE"
+        )
+    return [found[action] for action in actions]

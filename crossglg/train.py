@@ -1,0 +1,253 @@
+"""Training on base classes: `fit` is handed base clips and their texts, and nothing else.
+
+All randomness of an epoch follows from (seed, epoch), so a run that was killed continues to the same result.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+from tqdm.auto import tqdm
+
+import crossglg
+from crossglg import losses
+from crossglg.config import Config
+from crossglg.data.clips import SkeletonSet
+from crossglg.data.transforms import DeviceClips, Preprocessing
+from crossglg.files import sha256, write_atomically
+from crossglg.model import CrossGLG
+from crossglg.text.embeddings import TextBank
+from crossglg.trained import TrainedModel, autocast, build_model, model_card, resolve_device
+
+CHECKPOINT = "checkpoint.safetensors"
+History = list[dict[str, float]]
+
+
+def fit(
+    config: Config,
+    base: SkeletonSet,
+    bank: TextBank,
+    folder: str | Path,
+    data: str = "",
+    texts: tuple[str, ...] = (),
+    after_epoch: Callable[[dict[str, float]], None] | None = None,
+) -> TrainedModel:
+    """Train on the base clips; the epoch is chosen on held-out base clips; the model is saved in `folder`.
+
+    bank: texts of exactly `base.class_names`.  data, texts: names for the model card.  after_epoch: called with each
+    epoch's record. A checkpoint of the same settings in `folder` is continued; one of other settings is an error.
+    Raises ValueError when the texts are not those of the base classes, or when the loss is not finite.
+    """
+    if bank.classes != base.class_names:
+        raise ValueError("the text bank's classes are not the base classes, in order; build it from base.class_names")
+    device = resolve_device(config)
+    persons = int(base.persons.max())
+    width = bank.local.shape[-1]
+    model = build_model(config, base.layout, persons, base.num_channels, len(base.class_names), width).to(device)
+    optimizer = build_optimizer(model, config)
+    training, held_out = hold_out(base, config.held_out, config.seed)
+    clips = DeviceClips(base, device)
+    prepare = Preprocessing.from_config(config, base.layout)
+    label = torch.as_tensor(base.label)
+    local, target = bank.local.to(device), bank.key_joint_target.to(device)
+    steps = max(1, len(training) // config.batch_size)
+
+    def epoch_of_training(epoch: int) -> dict[str, float]:
+        generator = torch.Generator().manual_seed(epoch_seed(config.seed, epoch))
+        torch.manual_seed(epoch_seed(config.seed, epoch))  # dropout and bottleneck noise
+        model.train()
+        order = torch.as_tensor(training)[torch.randperm(len(training), generator=generator)]
+        sums: dict[str, Tensor] = {}
+        for step, index in enumerate(order[: steps * config.batch_size].chunk(steps)):
+            set_learning_rate(optimizer, config, epoch + step / steps)
+            x, mask = clips.batch(index, config.frames, config.crop, generator)
+            classes = label[index].to(device)
+            batch = (prepare(x, generator), mask, classes, local[classes], target[classes])
+            for name, value in train_step(model, optimizer, batch, config).items():
+                sums[name] = sums.get(name, torch.zeros((), device=device)) + value
+        record = {name: float(value) / steps for name, value in sums.items()}
+        if not math.isfinite(record["total_loss"]):
+            raise ValueError(f"the loss of epoch {epoch} is not finite; lower learning_rate={config.learning_rate}")
+        return {"epoch": epoch, **record}
+
+    def held_out_accuracy() -> float:
+        if not len(held_out):
+            return float("nan")
+        model.eval()
+        right = 0
+        for index in torch.as_tensor(held_out).split(256):
+            with torch.inference_mode(), autocast(config, device):
+                x, mask = clips.batch(index, config.frames)
+                right += int((model(prepare(x), mask).logits.argmax(-1).cpu() == label[index]).sum())
+        return right / len(held_out)
+
+    fingerprint = _fingerprint(config, base, bank)
+    folder = Path(folder)
+    history, best = _resume(folder / CHECKPOINT, model, optimizer, fingerprint, device)
+    bar = tqdm(range(len(history), config.epochs), initial=len(history), total=config.epochs, desc="training", unit="epoch")
+    for epoch in bar:
+        record = epoch_of_training(epoch)
+        record["validation_accuracy"] = held_out_accuracy()
+        history.append(record)
+        if chosen_epoch(history) == epoch:
+            best = {name: value.clone() for name, value in model.state_dict().items()}
+        _save_checkpoint(folder / CHECKPOINT, model, optimizer, best, history, fingerprint)
+        bar.set_postfix(loss=f"{record['total_loss']:.3f}", held_out=f"{record['validation_accuracy']:.3f}")
+        if after_epoch:
+            after_epoch(record)
+
+    model.load_state_dict(best)
+    chosen = chosen_epoch(history)
+    details: dict[str, Any] = {
+        "data": data or base.name,
+        "texts": list(texts),
+        "training_clips": len(training),
+        "held_out_clips": len(held_out),
+        "chosen_epoch": chosen,
+        "held_out_accuracy": history[chosen]["validation_accuracy"],
+        "history": history,
+        "torch": torch.__version__,
+        "crossglg": crossglg.__version__,
+    }
+    trained = TrainedModel(model, config, base.layout, persons, base.num_channels, base.class_names, details)
+    trained.save(folder)
+    write_atomically(folder / "README.md", lambda file: file.write(model_card(trained).encode()))
+    return trained
+
+
+def train_step(
+    model: CrossGLG,
+    optimizer: torch.optim.Optimizer,
+    batch: tuple[Tensor, Tensor, Tensor, Tensor, Tensor],
+    config: Config,
+) -> dict[str, Tensor]:
+    """One step of L = L_s + 0.5 · L_calibrate + 0.2 · L_c. Returns the detached losses.
+
+    batch: x (N, M, T, V, C), person_mask (N, M), label (N,), local texts (N, V, E), key-joint targets (N, V).
+    """
+    x, person_mask, label, local_text, key_joint_target = batch
+    weights = {
+        "skeleton_loss": 1.0,
+        "calibration_loss": config.calibration_weight,
+        "cross_modal_loss": config.cross_modal_weight,
+    }
+    with autocast(config, x.device):
+        out = model(x, person_mask, local_text)
+        parts = {"skeleton_loss": losses.skeleton_loss(out.logits, label, config.label_smoothing)}
+        if out.joint_importance is not None:
+            parts["calibration_loss"] = losses.calibration_loss(
+                out.joint_importance, key_joint_target, config.scale_importance
+            )
+        if out.cross_modal_logits is not None:
+            parts["cross_modal_loss"] = losses.cross_modal_loss(out.cross_modal_logits, label, config.label_smoothing)
+        total = losses.total_loss(parts, weights)
+    optimizer.zero_grad(set_to_none=True)
+    total.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+    optimizer.step()
+    return {name: value.detach() for name, value in (parts | {"total_loss": total}).items()}
+
+
+def hold_out(base: SkeletonSet, fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split clip indices into training and held-out, the same fraction of every class; a class keeps at least one."""
+    rng = np.random.default_rng(seed)
+    held: list[int] = []
+    for k in range(len(base.class_names)):
+        members = rng.permutation(np.flatnonzero(base.label == k))
+        held.extend(members[: min(round(fraction * len(members)), len(members) - 1)].tolist())
+    held_out = np.array(sorted(held), dtype=np.int64)
+    return np.setdiff1d(np.arange(len(base)), held_out), held_out
+
+
+def chosen_epoch(history: History) -> int:
+    """The epoch with the best accuracy on held-out base clips, the latest of equals; the last without held-out clips."""
+    accuracy = [record["validation_accuracy"] for record in history]
+    return max(range(len(accuracy)), key=lambda e: (accuracy[e] if accuracy[e] == accuracy[e] else 0.0, e))
+
+
+def build_optimizer(model: CrossGLG, config: Config) -> torch.optim.Optimizer:
+    """AdamW or SGD; weight decay on weight matrices only, not on biases, norms, positions and topologies."""
+    decayed, plain = [], []
+    for name, parameter in model.named_parameters():
+        is_matrix = parameter.dim() >= 2 and name.endswith("weight")
+        (decayed if is_matrix else plain).append(parameter)
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, nesterov=True)
+    return torch.optim.AdamW(groups, lr=config.learning_rate)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, config: Config, epoch: float) -> None:
+    """Linear warm-up, then a cosine to zero; `epoch` counts with its fraction."""
+    warmup = min(config.warmup_epochs, config.epochs - 1)
+    if epoch < warmup:
+        factor = (epoch + 1e-2) / warmup
+    else:
+        factor = 0.5 * (1.0 + math.cos(math.pi * (epoch - warmup) / (config.epochs - warmup)))
+    for group in optimizer.param_groups:
+        group["lr"] = config.learning_rate * factor
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """A seed of its own for every (seed, epoch)."""
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+
+
+def _fingerprint(config: Config, base: SkeletonSet, bank: TextBank) -> str:
+    """What a checkpoint must share with a run to be continued by it: settings, clips, texts."""
+    ids = [*base.class_names, *base.sample_id.tolist(), *base.source.tolist()]
+    return sha256(json.dumps([config.to_dict(), ids, float(bank.local.sum()), float(bank.key_joint_target.std())]))
+
+
+def _save_checkpoint(
+    path: Path,
+    model: CrossGLG,
+    optimizer: torch.optim.Optimizer,
+    best: dict[str, Tensor],
+    history: History,
+    fingerprint: str,
+) -> None:
+    tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"best/{name}": value for name, value in best.items()}
+    for i, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{i}/{name}": value for name, value in state.items()}
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    metadata = {"history": json.dumps(history), "fingerprint": fingerprint}
+    write_atomically(path, lambda file: file.write(save(tensors, metadata)))
+
+
+def _resume(
+    path: Path, model: CrossGLG, optimizer: torch.optim.Optimizer, fingerprint: str, device: torch.device
+) -> tuple[History, dict[str, Tensor]]:
+    """Continue a checkpoint in place if there is one. Returns its history and best weights (empty without one)."""
+    if not os.path.exists(path):
+        return [], {}
+    groups: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            metadata = file.metadata()
+            for name in file.keys():  # noqa: SIM118 (a safetensors file, not a dict)
+                group, _, rest = name.partition("/")
+                groups[group][rest] = file.get_tensor(name)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged ({error}); delete it to start this training over") from error
+    if metadata["fingerprint"] != fingerprint:
+        raise ValueError(f"{path} belongs to a training with other settings, clips or texts; use another output folder")
+    model.load_state_dict(groups["model"])
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in groups["optimizer"].items():
+        i, _, key = name.partition("/")
+        state.setdefault(int(i), {})[key] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return json.loads(metadata["history"]), groups["best"]

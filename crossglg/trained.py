@@ -1,0 +1,177 @@
+"""A model together with all it needs to read clips: saving, loading, and features of whole sets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from crossglg.config import Config
+from crossglg.data.clips import SkeletonSet
+from crossglg.data.transforms import DeviceClips, Preprocessing
+from crossglg.encoders import build_encoder
+from crossglg.files import read_json, write_atomically, write_json
+from crossglg.model import CrossGLG, CrossModalInteraction, JointImportance
+from crossglg.skeletons import Layout
+
+WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
+
+
+def build_model(config: Config, layout: Layout, persons: int, channels: int, classes: int, text_width: int) -> CrossGLG:
+    """The model a Config asks for, initialised from its seed. channels: C of the raw coordinates (2 or 3).
+
+    text_width 0: without the cross-modal branch, as saved models are. Raises ValueError for an unknown encoder.
+    """
+    torch.manual_seed(config.seed)
+    encoder = build_encoder(config.encoder, layout, channels * len(config.streams.split("+")), persons)
+    split = config.importance_after_block or encoder.importance_after_block
+    importance, cross_modal = None, None
+    if config.guidance in ("both", "g2l"):
+        importance = JointImportance(encoder.widths[split - 1])
+    if config.guidance in ("both", "l2g") and text_width:
+        cross_modal = CrossModalInteraction(
+            encoder.widths[-1], encoder.out_features, text_width, layout.num_joints,
+            config.interaction_blocks, config.interaction_width,
+        )  # fmt: skip
+    return CrossGLG(encoder, classes, importance, cross_modal, split, config.scale_importance, config.dropout)
+
+
+def resolve_device(config: Config) -> torch.device:
+    """The device a Config asks for; "auto" is the first GPU if there is one. Raises ValueError if it is not there."""
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"device={name!r} is no device: use auto, cpu, cuda or cuda:1") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device={name!r} but this machine has {torch.cuda.device_count()} CUDA devices; use device=cpu")
+    return device
+
+
+def autocast(config: Config, device: torch.device) -> torch.autocast:
+    """bfloat16 where the Config's precision asks for it: on a GPU by default."""
+    on = config.precision == "bfloat16" or (config.precision == "auto" and device.type == "cuda")
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=on)
+
+
+@dataclass
+class TrainedModel:
+    """model: skeleton branch;  class_names: base classes the classifier knows;  details: what training recorded."""
+
+    model: CrossGLG
+    config: Config
+    layout: Layout
+    persons: int
+    channels: int
+    class_names: tuple[str, ...]
+    details: dict[str, Any]
+
+    def embed(self, clips: SkeletonSet) -> NDArray[np.float32]:
+        """One-shot representations z of all clips, (N, D)."""
+        return np.concatenate([self.model.embed(x, mask).float().cpu().numpy() for x, mask in self._batches(clips)])
+
+    def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
+        """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""
+        if self.model.joint_importance is None:
+            raise ValueError(f"a model with guidance={self.config.guidance!r} has no joint importance; use both or g2l")
+        rows = [self.model.joint_features(x, mask)[1] for x, mask in self._batches(clips)]
+        return np.concatenate([k.float().cpu().numpy() for k in rows])  # type: ignore[union-attr]
+
+    def _batches(self, clips: SkeletonSet, batch: int = 256) -> Iterator[tuple[Tensor, Tensor]]:
+        self.check(clips)
+        self.model.eval()
+        device = next(self.model.parameters()).device
+        resident = DeviceClips(clips, device)
+        prepare = Preprocessing.from_config(self.config, self.layout)
+        for index in torch.arange(len(clips)).split(batch):
+            with torch.inference_mode(), autocast(self.config, device):
+                x, mask = resident.batch(index, self.config.frames)
+                yield prepare(x), mask
+
+    def check(self, clips: SkeletonSet) -> None:
+        """Raise ValueError unless the clips are of the layout, channels and persons this model was trained on."""
+        if clips.layout.joints != self.layout.joints:
+            raise ValueError(
+                f"{clips.name} is in layout {clips.layout.name!r} ({clips.layout.num_joints} joints), the model was "
+                f"trained on {self.layout.name!r} ({self.layout.num_joints}); use clips.retargeted(model.layout)"
+            )
+        if clips.num_channels != self.channels:
+            raise ValueError(f"{clips.name} has {clips.num_channels} coordinates, the model was trained on {self.channels}")
+        if clips.persons.max() > self.persons:
+            raise ValueError(f"{clips.name} has clips of {clips.persons.max()} persons, the model knows {self.persons}")
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the skeleton branch as safetensors and everything else as JSON; texts are not needed any more."""
+        folder = Path(folder)
+        weights = {name: t.contiguous() for name, t in self.model.state_dict().items() if not name.startswith("cross_modal.")}
+        write_atomically(folder / WEIGHTS, lambda file: file.write(save(weights)))
+        description = {
+            "config": self.config.to_dict(),
+            "layout": asdict(self.layout),
+            "persons": self.persons,
+            "channels": self.channels,
+            "class_names": self.class_names,
+            "details": self.details,
+        }
+        write_json(folder / DESCRIPTION, description)
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str | torch.device = "cpu") -> TrainedModel:
+        """Read what `save` wrote. Raises FileNotFoundError, or ValueError if files are damaged or do not fit."""
+        folder = Path(folder)
+        if not (folder / DESCRIPTION).is_file():
+            raise FileNotFoundError(f"no trained model in {folder}; run notebook 02 (or 'crossglg run') first")
+        content = read_json(folder / DESCRIPTION)
+        layout = content["layout"]
+        layout = Layout(layout["name"], tuple(layout["joints"]), tuple(map(tuple, layout["bones"])), layout["root"])
+        config = Config(**content["config"])
+        classes = tuple(content["class_names"])
+        model = build_model(config, layout, content["persons"], content["channels"], len(classes), text_width=0)
+        try:
+            model.load_state_dict(load_file(folder / WEIGHTS))
+        except (SafetensorError, RuntimeError, OSError) as error:
+            raise ValueError(f"{folder / WEIGHTS} is damaged or of another model ({error}); train again") from error
+        details = content["details"]
+        return cls(model.to(device), config, layout, content["persons"], content["channels"], classes, details)
+
+    @property
+    def num_parameters(self) -> int:
+        """Parameters that inference uses."""
+        return sum(p.numel() for name, p in self.model.named_parameters() if not name.startswith("cross_modal."))
+
+
+def model_card(trained: TrainedModel) -> str:
+    """A model card in Markdown: what the model is, what it was trained on, what it may be used for."""
+    d, c = trained.details, trained.config
+    settings = json.dumps(c.to_dict(), indent=1)
+    return f"""# {c.encoder}, guidance "{c.guidance}"
+
+CrossGLG model for one-shot recognition of human actions from skeletons ({trained.layout.name},
+{trained.layout.num_joints} joints, {trained.channels}-D, up to {trained.persons} person(s)).
+
+- data: {d["data"]}, {d["training_clips"]} base clips of {len(trained.class_names)} classes, \
+{d["held_out_clips"]} more held out to choose the epoch
+- texts: {", ".join(d["texts"]) or "none"}; text encoder {c.text_encoder}
+- parameters at inference: {trained.num_parameters:,}
+- chosen epoch: {d["chosen_epoch"]} of {c.epochs}, accuracy on held-out base clips {d["held_out_accuracy"]:.3f}
+- seed {c.seed}; torch {d["torch"]}; crossglg {d["crossglg"]}
+
+It has seen no clip, label or text of a novel class. It recognises motions, not persons or intentions; it was not tested
+for medical or safety decisions.
+
+Base classes: {", ".join(trained.class_names)}
+
+```json
+{settings}
+```
+"""

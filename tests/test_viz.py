@@ -1,0 +1,377 @@
+"""Figures say what the arrays say; the player is one safe file, and it plays."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
+
+from crossglg.skeletons import get_layout
+from crossglg.viz import figures
+from crossglg.viz.player import player, player_file, player_html
+
+LAYOUT = get_layout("ntu25")
+V = LAYOUT.num_joints
+HEIGHTS = {"head": 1.6, "torso": 1.2, "left arm": 1.0, "right arm": 1.0, "left leg": 0.4, "right leg": 0.4}
+
+
+@pytest.fixture
+def clip() -> np.ndarray:
+    """(2, 12, V, 3): two upright persons side by side, their left at −x; the second is absent from frame 6 on."""
+    rng = np.random.default_rng(0)
+    pose = np.zeros((V, 3))
+    for part, joints in LAYOUT.parts.items():
+        side = -0.3 if part.startswith("left") else 0.3 if part.startswith("right") else 0.0
+        pose[list(joints)] = (side, HEIGHTS[part], 3.0)
+    xyz = pose + 0.05 * rng.standard_normal((2, 12, V, 3))
+    xyz[1, ..., 0] += 1.5
+    xyz[1, 6:] = 0
+    return xyz
+
+
+@pytest.fixture
+def importance() -> np.ndarray:
+    return np.random.default_rng(1).dirichlet(np.ones(V))
+
+
+def snapshots(figure: Figure) -> list[PathCollection]:
+    return [c for c in figure.axes[0].collections if isinstance(c, PathCollection)]
+
+
+def tick_texts(axis) -> list[str]:
+    return [text.get_text() for text in axis.get_ticklabels()]
+
+
+# --- figures
+
+
+def test_strip_size_and_colour_follow_importance(clip, importance):
+    figure = figures.skeleton_strip(clip, LAYOUT, importance, frames=4, title="two persons")
+    drawn = snapshots(figure)
+    assert len(drawn) == 4 + 2  # one person in every snapshot, the other in the first two
+    for joints in drawn:
+        values = np.asarray(joints.get_array())
+        assert np.allclose(np.sort(importance), values)  # the most important joint is drawn last, on top
+        assert (np.diff(joints.get_sizes()) > 0).all()
+        assert joints.get_clim() == (importance.min(), importance.max())
+    assert tick_texts(figure.axes[0].xaxis) == ["frame 0", "frame 4", "frame 7", "frame 11"]
+    assert figure.axes[0].get_title(loc="left") == "two persons"
+    assert figure.axes[0].get_aspect() == 1
+
+
+def test_strip_is_upright_seen_from_the_front_and_apart(clip, importance):
+    points = []
+    for joints in snapshots(figures.skeleton_strip(clip[:1], LAYOUT, importance, frames=5)):
+        at = np.empty((V, 2))
+        at[np.argsort(importance, kind="stable")] = joints.get_offsets()
+        points.append(at)
+    for at in points:
+        assert at[LAYOUT.index("head"), 1] > at[LAYOUT.index("left foot"), 1]
+        assert at[LAYOUT.index("left hand"), 0] > at[LAYOUT.index("right hand"), 0]
+    for before, after in pairwise(points):
+        assert before[:, 0].max() < after[:, 0].min()
+
+
+def test_strip_of_uniform_importance_and_single_sequence(clip):
+    joints = snapshots(figures.skeleton_strip(clip[0], LAYOUT, np.full(V, 1 / V), frames=2))[0]
+    assert np.isfinite(joints.get_sizes()).all()
+    assert len(set(joints.get_sizes())) == 1
+
+
+def test_short_clip_repeats_no_frame(clip):
+    figure = figures.skeleton_strip(clip[:, :3], LAYOUT, frames=6)
+    assert tick_texts(figure.axes[0].xaxis) == ["frame 0", "frame 1", "frame 2"]
+
+
+def test_planar_clip_is_drawn(clip):
+    assert figures.skeleton_strip(clip[0, ..., :2], LAYOUT)
+
+
+def test_gallery_has_a_titled_row_per_clip(clip):
+    figure = figures.clip_gallery([(clip, "wave"), (0.5 * clip[0, :5], "clap"), (clip[0], "jump")], LAYOUT, frames=3)
+    assert tick_texts(figure.axes[0].yaxis) == ["wave", "clap", "jump"]
+
+
+def test_bars_are_ordered_by_body_part(importance):
+    figure = figures.importance_bars({"attention": importance, "text": importance[::-1]}, LAYOUT)
+    order = [j for joints in LAYOUT.parts.values() for j in joints]
+    axes = figure.axes[0]
+    assert tick_texts(axes.yaxis) == [LAYOUT.joints[j] for j in order]
+    assert np.allclose([bar.get_width() for bar in axes.containers[0]], importance[order])
+    assert np.allclose([bar.get_width() for bar in axes.containers[1]], importance[::-1][order])
+    assert any(line.get_linestyle() == "--" and np.allclose(line.get_xdata(), 1 / V) for line in axes.lines)
+
+
+def test_top_bars_are_the_most_important(importance):
+    figure = figures.importance_bars({"attention": importance}, LAYOUT, top=3)
+    best = {LAYOUT.joints[j] for j in np.argsort(importance)[-3:]}
+    assert set(tick_texts(figure.axes[0].yaxis)) == best
+
+
+def test_heat_map_columns_are_ordered_by_body_part():
+    matrix = np.random.default_rng(2).random((4, V))
+    figure = figures.importance_by_class(matrix, list("abcd"), LAYOUT)
+    order = [j for joints in LAYOUT.parts.values() for j in joints]
+    assert np.allclose(figure.axes[0].images[0].get_array(), matrix[:, order])
+    assert tick_texts(figure.axes[0].xaxis) == [LAYOUT.joints[j] for j in order]
+
+
+@pytest.mark.parametrize("count", [1, 3, 60])
+def test_confusion_rows_are_shares(count):
+    counts = np.random.default_rng(3).integers(0, 9, (count, count)) + np.eye(count)
+    counts[-1] = 0  # a class without clips stays empty
+    figure = figures.confusion_matrix(counts, [f"class {k}" for k in range(count)])
+    shares = figure.axes[0].images[0].get_array()
+    assert np.allclose(shares.sum(axis=1), [1] * (count - 1) + [0])
+    assert tick_texts(figure.axes[0].yaxis)[-1] == f"class {count - 1} (0)"
+
+
+def test_similarity_map_shows_the_matrix():
+    figure = figures.similarity_map(np.eye(3), ["a", "b", "c"], "texts")
+    assert np.array_equal(figure.axes[0].images[0].get_array(), np.eye(3))
+    assert figure.axes[0].get_title(loc="left") == "texts"
+
+
+def test_curves_skip_what_is_missing_and_mark_the_chosen_epoch():
+    history = [{"epoch": e, "skeleton_loss": 1 / e, "total_loss": 2 / e} for e in range(1, 5)]
+    history[1]["validation_accuracy"] = 0.5
+    losses, accuracy = figures.training_curves(history, chosen=2).axes
+    assert [text.get_text() for text in losses.get_legend().get_texts()] == ["skeleton", "total"]
+    assert np.allclose(losses.lines[-1].get_ydata(), [2, 1, 2 / 3, 0.5])
+    assert [text.get_text() for text in accuracy.texts] == ["epoch 2: 50.0 %"]
+    assert len(figures.training_curves([{"epoch": 0, "total_loss": 1.0}]).axes) == 1
+
+
+def test_accuracy_shows_draws_mean_and_interval():
+    draws = np.array([0.4, 0.5, 0.6])
+    axes = figures.accuracy_by_classifier({"nearest": draws, "single": [0.3]}, chance=0.05).axes[0]
+    assert np.allclose(snapshots(axes.figure)[0].get_offsets()[:, 0], draws)
+    texts = [text.get_text() for text in axes.texts]
+    assert texts == ["50.0 ± 24.8 %", "30.0 %", "chance 5.0 %"]  # t(2) · 0.1 / √3 = 4.303 · 0.0577
+    assert tick_texts(axes.yaxis) == ["nearest", "single"]
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: figures.skeleton_strip(np.ones((4, V)), LAYOUT), r"\(M, T, V, C\) or \(T, V, C\).*ntu25"),
+        (lambda: figures.skeleton_strip(np.ones((4, 20, 3)), LAYOUT), "V=20 but layout 'ntu25' has 25"),
+        (lambda: figures.skeleton_strip(np.ones((4, V, 3)), LAYOUT, np.ones(20)), r"\(V,\) = \(25,\).*\(20,\)"),
+        (lambda: figures.skeleton_strip(np.zeros((4, V, 3)), LAYOUT), "shows nobody"),
+        (lambda: figures.skeleton_strip(np.full((4, V, 3), np.nan), LAYOUT), "not finite"),
+        (lambda: figures.skeleton_strip(np.ones((4, V, 3)), LAYOUT, frames=0), "frames must be at least 1"),
+        (lambda: figures.clip_gallery([], LAYOUT), "at least one"),
+        (lambda: figures.clip_gallery([(np.ones((4, 3, 3)), "wave")], LAYOUT), "clip 'wave' has V=3"),
+        (lambda: figures.importance_bars({"a": np.ones(3)}, LAYOUT), r"importance 'a' of layout 'ntu25'.*\(V,\)"),
+        (lambda: figures.importance_bars({}, LAYOUT), "at least one label"),
+        (lambda: figures.importance_bars({"a": np.ones(V)}, LAYOUT, top=0), "top must be at least 1"),
+        (lambda: figures.importance_by_class(np.ones((2, 3)), ["a", "b"], LAYOUT), r"\(K, V\) = \(2, 25\)"),
+        (lambda: figures.confusion_matrix(np.ones((2, 3)), ["a", "b"]), r"\(K, K\) = \(2, 2\)"),
+        (lambda: figures.similarity_map(np.ones((2, 2)), ["a"]), r"\(K, K\) = \(1, 1\)"),
+        (lambda: figures.training_curves([]), "at least one record"),
+        (lambda: figures.training_curves([{"epoch": 1}]), "nothing to draw"),
+        (lambda: figures.training_curves([{"epoch": 1, "total_loss": 1}], chosen=3), "epoch 3 is not"),
+        (lambda: figures.accuracy_by_classifier({"a": []}, 0.1), "at least one draw"),
+        (lambda: figures.accuracy_by_classifier({}, 0.1), "at least one classifier"),
+    ],
+)
+def test_wrong_input_is_named(draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw()
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_save_gives_the_same_bytes_again(tmp_path, clip, importance, suffix):
+    figure = figures.skeleton_strip(clip, LAYOUT, importance, frames=2)
+    again = figures.skeleton_strip(clip, LAYOUT, importance, frames=2)
+    first = figures.save(figure, tmp_path / "new" / f"a.{suffix}").read_bytes()
+    assert figures.save(figure, tmp_path / f"b.{suffix}").read_bytes() == first  # also of a figure saved before
+    assert figures.save(again, tmp_path / f"c.{suffix}").read_bytes() == first
+
+
+def test_save_refuses_an_unknown_suffix(tmp_path, clip):
+    with pytest.raises(ValueError, match=r"\.png, \.svg, \.pdf"):
+        figures.save(figures.skeleton_strip(clip, LAYOUT), tmp_path / "a.bmp")
+    assert not list(tmp_path.iterdir())
+
+
+def test_figures_show_themselves_in_a_notebook(clip):
+    assert figures.skeleton_strip(clip, LAYOUT, frames=1)._repr_png_().startswith(b"\x89PNG")
+
+
+# --- player
+
+
+def page_data(page: str) -> dict:
+    return json.loads(re.search(r'<script type="application/json" id="clip">(.*?)</script>', page, re.S)[1])
+
+
+def test_page_holds_the_clip_and_loads_nothing(clip, importance):
+    page = player_html(clip, LAYOUT, importance, title="wave", fps=25)
+    assert not re.search(r"https?://|@import|src=|url\(", page)
+    data = page_data(page)
+    assert data["shape"] == [2, 12, V, 3]
+    assert data["fps"] == 25
+    assert np.allclose(np.reshape(data["xyz"], data["shape"]) / 1000, clip, atol=0.0005001)
+    assert np.allclose(data["importance"], importance, rtol=1e-3)
+    assert data["bones"] == [list(bone) for bone in LAYOUT.bones]
+
+
+def test_page_is_small(importance):
+    clip = np.random.default_rng(4).uniform(-2, 2, (100, V, 3)) + np.array([0, 0, 3])
+    assert len(player_html(clip, LAYOUT, importance).encode()) < 100_000
+
+
+def test_page_cannot_be_made_to_run_a_text(clip):
+    evil = "</script><script>alert(1)</script><!--"
+    page = player_html(clip, LAYOUT, title=evil, joint_texts={"head": evil})
+    assert "<script>alert" not in page
+    assert "<!--" not in page
+    assert page.count("</script>") == 2
+    assert page_data(page)["title"] == evil
+    assert page_data(page)["texts"] == {"head": evil}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"importance": np.ones(3)}, r"\(V,\) = \(25,\)"),
+        ({"importance": np.ones((3, V))}, r"\(T, V\) = \(12, 25\)"),
+        ({"fps": 0}, "fps must be"),
+        ({"joint_texts": {"tail": "wags"}}, "no joint 'tail'"),
+    ],
+)
+def test_player_names_wrong_input(clip, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        player_html(clip, LAYOUT, **arguments)
+
+
+def test_widget_traits(clip):
+    pytest.importorskip("anywidget")
+    per_frame = np.random.default_rng(5).random((12, V))
+    widget = player(clip, LAYOUT, per_frame, title="wave", joint_texts={"left hand": "waves"})
+    assert np.array_equal(np.reshape(widget.xyz, widget.shape), np.rint(1000 * clip))
+    assert np.allclose(np.reshape(widget.importance, (12, V)), per_frame, rtol=1e-3)
+    assert widget.joints == list(LAYOUT.joints)
+    assert widget.texts == {"left hand": "waves"}
+    widget.frame = 11
+    widget.hovered_joint = "head"
+    with pytest.raises(Exception, match="frame must be 0 … 11"):
+        widget.frame = 12
+    with pytest.raises(Exception, match="no joint 'tail'"):
+        widget.hovered_joint = "tail"
+
+
+def test_importing_viz_is_light():
+    code = (
+        "import sys, crossglg.viz, crossglg.viz.player\n"
+        "print([m for m in ('torch', 'matplotlib', 'anywidget', 'crossglg.model') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# --- player in a browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no chromium on the PATH")
+    with playwright.sync_playwright() as api:
+        running = api.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser) -> Iterator:
+    """A page that must neither log an error nor ask for anything but itself."""
+    opened, errors, requests = browser.new_page(), [], []
+    opened.on("console", lambda message: errors.append(message.text) if message.type in ("error", "warning") else None)
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("request", lambda request: requests.append(request.url))
+    yield opened
+    opened.close()
+    assert not errors
+    assert len(requests) <= 1
+
+
+def frame_of(page) -> int:
+    return int(page.get_attribute("canvas", "data-frame"))
+
+
+@pytest.mark.browser
+def test_page_plays_scrubs_and_names_joints(page, tmp_path, clip, importance):
+    path = tmp_path / "player.html"
+    evil = "</script><script>console.error('injected')</script>"
+    path.write_text(player_html(clip, LAYOUT, importance, title=evil, joint_texts={"head": "nods"}), encoding="utf-8")
+    page.goto(path.as_uri())
+    assert frame_of(page) == 0
+    assert evil in page.inner_text(".title")
+    page.click("button")
+    page.wait_for_selector('canvas:not([data-frame="0"]):not([data-frame="1"])')
+    page.keyboard.press("Space")  # the button has the focus: space pauses
+    assert page.inner_text("button") == "Play"
+    page.fill("input[type=range]", "7")
+    assert frame_of(page) == 7
+    page.focus("canvas")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    assert frame_of(page) == 8
+    page.hover('li[data-joint="head"]')
+    assert re.match(r"head, importance 0\.\d+: nods", page.inner_text("output"))
+    assert page.get_attribute('li[data-joint="head"]', "class") == "lit"
+
+
+@pytest.mark.browser
+def test_pointing_at_a_joint_lights_its_bar(page, importance):
+    pose = np.stack([np.zeros(V), np.linspace(0, 2, V), np.full(V, 3.0)], axis=1)
+    pose[LAYOUT.index("left hand")] = (-1, 1, 3)  # as far out as the figure is half high: at the edge of the view,
+    pose[LAYOUT.index("right hand")] = (1, 1, 3)  # the left on the right side, for the person faces us
+    page.set_content(player_html(pose[None], LAYOUT, importance))
+    box = page.locator("canvas").bounding_box()
+    page.mouse.move(box["x"] + 0.92 * box["width"], box["y"] + 0.5 * box["height"])
+    assert page.locator("li.lit").get_attribute("data-joint") == "left hand"
+    assert page.inner_text("output").startswith("left hand, importance")
+
+
+@pytest.mark.browser
+def test_script_keeps_in_step_with_a_widget_model(page, clip):
+    """`render` with a model as a notebook gives it: traits that can be set from either side."""
+    data = json.dumps(page_data(player_html(clip, LAYOUT)))
+    script = player_file("player.js").replace("export default", "window.player =", 1)
+    page.set_content("<div id=here></div>")
+    page.evaluate(f"""() => {{
+        {script}
+        const traits = {data}, listeners = {{}};
+        window.model = {{
+            get: (key) => traits[key],
+            set: (key, value) => {{ traits[key] = value; (listeners["change:" + key] || []).forEach((f) => f()); }},
+            save_changes: () => {{ window.saved = {{ ...traits }}; }},
+            on: (event, f) => {{ (listeners[event] ??= []).push(f); }},
+            off: (event, f) => {{ listeners[event] = listeners[event].filter((g) => g !== f); }},
+        }};
+        window.cleanUp = window.player.render({{ model, el: document.getElementById("here") }});
+    }}""")
+    page.evaluate("model.set('frame', 5)")
+    assert frame_of(page) == 5
+    page.evaluate("model.set('hovered_joint', 'head')")
+    assert page.inner_text("output") == "head"
+    page.fill("input[type=range]", "9")
+    page.hover('li[data-joint="left foot"]')
+    assert page.evaluate("[saved.frame, saved.hovered_joint]") == [9, "left foot"]
+    page.evaluate("cleanUp(); model.set('frame', 2)")
+    assert frame_of(page) == 9
