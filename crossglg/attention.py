@@ -15,8 +15,8 @@ Array = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Agreement:
-    """auc: probability that a joint that matters ranks above one that does not;  rank_correlation: Spearman's ρ with the
-    true importance. Means over clips; 0.5 and 0 are chance."""
+    """auc: probability that a joint that matters ranks above one that does not;  rank_correlation: Spearman's ρ with
+    the true importance. Means over clips; 0.5 and 0 are chance."""
 
     auc: float
     rank_correlation: float
@@ -54,7 +54,9 @@ def motion_energy(clips: SkeletonSet) -> Array:
     for i in range(len(clips)):
         clip = np.asarray(clips[i], dtype=np.float64)
         relative = clip - clip[:, :, [clips.layout.root_index]]
+        seen = np.any(clip != 0, axis=(2, 3))  # (M, T)
         speed = np.linalg.norm(np.diff(relative, axis=1), axis=-1)  # (M, T − 1, V)
+        speed *= (seen[:, 1:] & seen[:, :-1])[..., None]  # coming into view is no movement
         energy[i] = speed.mean((0, 1)) if speed.size else 0.0
     total = energy.sum(1, keepdims=True)
     return np.where(total > 0, energy / np.maximum(total, 1e-12), 1.0 / clips.layout.num_joints)

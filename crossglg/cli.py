@@ -16,7 +16,9 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
 )  # fmt: skip
 
-Setting = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="any setting; see 'list settings'")]
+Setting = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="any setting; see 'list settings'")
+]
 Dataset = Annotated[str | None, typer.Option(help=HELP["dataset"])]
 Benchmark = Annotated[str | None, typer.Option(help=HELP["benchmark"])]
 
@@ -82,11 +84,13 @@ def evaluate(
 
 @app.command("list")
 def list_(
-    what: Annotated[str, typer.Argument(help="settings, presets, datasets, layouts, encoders, text-encoders, classifiers")],
+    what: Annotated[
+        str, typer.Argument(help="settings, presets, datasets, layouts, encoders, text-encoders, classifiers")
+    ],
 ) -> None:
     """List what can be chosen."""
     listings = {
-        "settings": _settings, "presets": lambda: {name: str(values or "the defaults") for name, values in PRESETS.items()},
+        "settings": _settings, "presets": _presets,
         "datasets": _datasets, "layouts": _layouts, "encoders": _encoders, "text-encoders": _text_encoders,
         "classifiers": _classifiers,
     }  # fmt: skip
@@ -106,7 +110,9 @@ def describe(
     base_url: Annotated[str, typer.Option(help="an OpenAI-compatible server; empty: OpenAI itself")] = "",
     layout: Annotated[str, typer.Option(help="the skeleton's layout")] = "ntu25",
     concurrency: Annotated[int, typer.Option(help="questions asked at the same time")] = 4,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the prompts and their rough size, ask nothing")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="print the prompts and their rough size, ask nothing")
+    ] = False,
 ) -> None:
     """Ask a language model for the descriptions of actions (the key is read from OPENAI_API_KEY)."""
     from crossglg.skeletons import get_layout
@@ -161,10 +167,17 @@ def _settings() -> dict[str, str]:
     return {name: f"{text} [{defaults[name]}]" for name, text in HELP.items()}
 
 
+def _presets() -> dict[str, str]:
+    return {name: str(values or "the defaults") for name, values in PRESETS.items()}
+
+
 def _datasets() -> dict[str, str]:
     from crossglg.data.protocols import DATASETS
 
-    return {**{name: "registered" for name in DATASETS}, "FILE.npz or FOLDER": "the format described in crossglg.data.clips"}
+    return {
+        **dict.fromkeys(DATASETS, "registered"),
+        "FILE.npz or FOLDER": "the format described in crossglg.data.clips",
+    }
 
 
 def _layouts() -> dict[str, str]:

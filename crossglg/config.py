@@ -1,12 +1,13 @@
 """Every setting of a run: its type, default and a sentence; presets; strict overriding.
 
-The defaults are the preset "embedded": minutes on two CPU cores, no downloads. Values are scalars, so that each can be a
-notebook parameter and a `--set name=value` on the command line.
+The defaults are the preset "embedded": minutes on two CPU cores, no downloads. Values are scalars, so that each can be
+a notebook parameter and a `--set name=value` on the command line.
 """
 
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -51,7 +52,7 @@ class Config:
     cross_modal_weight: float = setting(0.2, "weight of L_c")
     label_smoothing: float = setting(0.1, "label smoothing of both cross-entropies")
     # training
-    epochs: int = setting(20, "passes over the base clips")
+    epochs: int = setting(12, "passes over the base clips")
     batch_size: int = setting(64, "clips per step")
     optimizer: str = setting("adamw", "adamw, or sgd with Nesterov momentum 0.9", ("adamw", "sgd"))
     learning_rate: float = setting(2e-3, "peak learning rate; linear warm-up, then cosine to zero")
@@ -70,13 +71,23 @@ class Config:
             value, choices = getattr(self, spec.name), spec.metadata["choices"]
             if choices and value not in choices:
                 raise ValueError(f"{spec.name}={value!r} is not one of {', '.join(choices)}")
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{spec.name}={value!r} is not a finite number")
         for name in ("frames", "epochs", "batch_size", "draws", "interaction_blocks", "interaction_width"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
-        for name, low, high in (("crop", 0.05, 1.0), ("held_out", 0.0, 0.9), ("dropout", 0.0, 0.95)):
+        for name, low, high in (
+            ("crop", 0.05, 1.0),
+            ("held_out", 0.0, 0.9),
+            ("dropout", 0.0, 0.95),
+            ("label_smoothing", 0.0, 1.0),
+        ):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name}={getattr(self, name)} must lie between {low} and {high}")
-        for name in ("learning_rate", "weight_decay", "rotation", "scale_jitter", "shear", "warmup_epochs"):
+        for name in (
+            "learning_rate", "weight_decay", "rotation", "scale_jitter", "shear", "warmup_epochs",
+            "calibration_weight", "cross_modal_weight", "importance_after_block", "seed",
+        ):  # fmt: skip
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}={getattr(self, name)} must not be negative")
 
@@ -115,9 +126,9 @@ def parse_values(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def nearest(name: str, names: list[str]) -> str:
-    """" did you mean …?" for an error message, or nothing."""
+    """The end of a sentence about an unknown `name`: a full stop, or a question about the nearest of `names`."""
     close = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f"; did you mean {close[0]!r}?" if close else "."
 
 
 def _parse(name: str, value: Any) -> Any:
@@ -125,6 +136,8 @@ def _parse(name: str, value: Any) -> Any:
         raise ValueError(f"unknown setting {name!r}{nearest(name, list(HELP))} Valid: {', '.join(HELP)}")
     kind = type(getattr(_DEFAULTS, name))
     try:
+        if value is None:
+            raise ValueError
         if kind is bool:
             return {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}[str(value).lower()]
         if kind is int and (isinstance(value, bool) or float(value) != int(float(value))):

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
-    """Call `write(file)` on a temporary neighbour, then move it to `path`: readers see the old or the new file whole."""
+    """Call `write(file)` on a temporary neighbour, then move it to `path`: readers see the old or new file whole."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

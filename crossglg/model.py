@@ -66,13 +66,15 @@ class CrossModalInteraction(nn.Module):
 
 
 class InteractionBlock(nn.Module):
-    """Three non-local interactions: text–text, text-guided skeleton, fusion. Paper: CrossGLG, local-to-global (a)–(c)."""
+    """Three non-local interactions: text–text, text-guided skeleton, fusion. Paper: CrossGLG, local-to-global."""
 
     def __init__(self, width: int, heads: int = 4) -> None:
         super().__init__()
         self.text_attention = nn.MultiheadAttention(width, heads, batch_first=True)
         self.skeleton_attention = nn.MultiheadAttention(width, heads, batch_first=True)
-        self.fuse = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.fuse = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+        )
         self.text_norm, self.query_norm, self.skeleton_norm = (nn.LayerNorm(width) for _ in range(3))
 
     def forward(self, text: Tensor, skeleton: Tensor) -> Tensor:
@@ -88,8 +90,8 @@ class InteractionBlock(nn.Module):
 class CrossGLG(nn.Module):
     """A skeleton encoder guided by text while it learns: dual branch, one shared classifier.
 
-    joint_importance None: no global-to-local guidance;  cross_modal None: no local-to-global guidance (or removed, as at
-    inference). scale_importance: weight joints by V·k_out, so that uniform importance changes nothing.
+    joint_importance None: no global-to-local guidance;  cross_modal None: no local-to-global guidance (or removed, as
+    at inference). scale_importance: weight joints by V·k_out, so that uniform importance changes nothing.
     """
 
     def __init__(
@@ -109,14 +111,14 @@ class CrossGLG(nn.Module):
         self.importance_after_block = importance_after_block or encoder.importance_after_block
         if not 1 <= self.importance_after_block < len(encoder.blocks):
             raise ValueError(
-                f"importance_after_block={self.importance_after_block} must lie between 1 and {len(encoder.blocks) - 1}, "
-                f"so that at least one block runs before and after joint importance"
+                f"importance_after_block={self.importance_after_block} must lie between 1 and "
+                f"{len(encoder.blocks) - 1}, so that at least one block runs before and after joint importance"
             )
         self.scale_importance = scale_importance
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(encoder.out_features, num_classes))
 
     def forward(self, x: Tensor, person_mask: Tensor, local_text: Tensor | None = None) -> CrossGLGOutput:
-        """x: (N, M, T, V, C);  person_mask: (N, M);  local_text: (N, V, E) texts of each clip's class, training only."""
+        """x: (N, M, T, V, C);  person_mask: (N, M);  local_text: (N, V, E) of each clip's class, training only."""
         joints, importance = self.joint_features(x, person_mask)
         z = self.encoder.head(joints.mean(1))
         cross_modal_logits = None

@@ -31,7 +31,7 @@ class Features:
         return cls(embed(task.base), task.base.label, embed(task.novel), task.novel.label)
 
 
-# exemplars (K, D), queries (Q, D), features (for statistics of the base classes only) → scores (Q, K), higher is likelier
+# exemplars (K, D), queries (Q, D), features (for statistics of the base classes only) → scores (Q, K), higher is better
 Classifier = Callable[[Array, Array, Features], Array]
 
 
@@ -83,7 +83,7 @@ def distribution_calibration(
         near = np.argsort(((means - point) ** 2).sum(1))[:neighbours]
         mean = (means[near].sum(0) + point) / (neighbours + 1)
         groups = [base[features.base_label == np.unique(features.base_label)[k]] for k in near]
-        covariance = np.mean([np.cov(group.T) for group in groups], axis=0) + spread
+        covariance = np.mean([_covariance(group) for group in groups], axis=0) + spread
         drawn.append(rng.multivariate_normal(mean, covariance, samples, method="eigh").astype(np.float32))
     x = np.concatenate([exemplar, *drawn])
     y = np.concatenate([np.arange(len(exemplar)), np.repeat(np.arange(len(exemplar)), samples)])
@@ -101,7 +101,7 @@ CLASSIFIERS: dict[str, Classifier] = {
 
 @dataclass(frozen=True)
 class OneShotResult:
-    """accuracy: (R,) top-1 per exemplar draw, in 0…1;  confusion: (K, K) counts, rows true classes, summed over draws."""
+    """accuracy: (R,) top-1 per exemplar draw, in 0…1;  confusion: (K, K) counts, rows true, summed over draws."""
 
     classifier: str
     accuracy: Array
@@ -132,7 +132,7 @@ class OneShotResult:
 
 
 def evaluate(task: Task, features: Features, classifier: str = "cosine") -> OneShotResult:
-    """Top-1 accuracy over all queries for every exemplar draw of the task. Raises ValueError for an unknown classifier."""
+    """Top-1 accuracy over all queries for every exemplar draw. Raises ValueError for an unknown classifier."""
     if classifier not in CLASSIFIERS:
         raise ValueError(
             f"unknown classifier {classifier!r}{nearest(classifier, list(CLASSIFIERS))} "
@@ -155,6 +155,11 @@ def half_width(values: Array, level: float = 0.95) -> float:
     if len(values) < 2:
         return 0.0
     return float(stats.t.ppf(0.5 + level / 2.0, len(values) - 1) * stats.sem(values))
+
+
+def _covariance(rows: Array) -> Array:
+    """(D, D); zero for a class of one clip, which shows no spread."""
+    return np.cov(rows.T) if len(rows) > 1 else np.zeros((rows.shape[1], rows.shape[1]))
 
 
 def _unit(z: Array) -> Array:

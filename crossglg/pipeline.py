@@ -91,6 +91,18 @@ def execute(name: str, values: dict[str, Any], target: Path, resume: bool = Fals
     return target
 
 
+def write_parameterized(name: str, values: dict[str, Any], target: Path) -> Path:
+    """Write a copy of a notebook with its parameters filled in, not executed: for Run All by hand, or for nbval."""
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+
+    parameters = {key: values[key] for key in parameters_of(name) if key in values}
+    notebook = parameterize_notebook(load_notebook_node(str(notebook_path(name))), parameters)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, target)
+    return target
+
+
 def publish(output: Path, figures: Path) -> Path:
     """Copy a run's pictures and results.json (their manifest) to `figures/<run>` and bring `results.csv` up to date."""
     target = figures / output.name
@@ -120,7 +132,7 @@ def _start(config: Config, output: Path, resume: bool) -> None:
                 f"resume with the same settings or choose another --output"
             )
     task = load_task(config)
-    find_descriptions(task.base.class_names, task.base.layout, config.descriptions)
+    find_descriptions(task.base.class_names, task.base.layout, config.descriptions, task.base.name)
     if config.text_encoder not in TEXT_ENCODERS:
         raise ValueError(f"unknown text encoder {config.text_encoder!r}; text encoders: {', '.join(TEXT_ENCODERS)}")
     resolve_device(config)

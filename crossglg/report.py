@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import shlex
 import subprocess
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -49,12 +51,16 @@ def add_results(output: str | Path, **more: Any) -> Path:
 
 def versions() -> dict[str, Any]:
     """Versions of what decides a number, and the git sha of a checkout ("unknown" elsewhere)."""
-    git = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
-    )
+    try:
+        git = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        )
+        sha = git.stdout.strip()
+    except OSError:  # git is not installed
+        sha = ""
     return {
         "crossglg": crossglg.__version__,
-        "git_sha": git.stdout.strip() or "unknown",
+        "git_sha": sha or "unknown",
         "torch": version("torch"),
         "numpy": version("numpy"),
     }
@@ -65,10 +71,14 @@ def command(config: dict[str, Any]) -> str:
     from crossglg.config import Config
 
     defaults = Config().to_dict()
-    changed = {name: value for name, value in config.items() if value != defaults[name]}
-    words = [f"--{name} {changed.pop(name)}" for name in ("dataset", "benchmark", "encoder") if name in changed]
-    words += [f"--set {name}={value}" for name, value in changed.items()]
-    return " ".join(["crossglg run", *words])
+    changed = {name: value for name, value in config.items() if value != defaults.get(name)}
+    words = ["crossglg", "run"]
+    for name in ("dataset", "benchmark", "encoder"):
+        if name in changed:
+            words += [f"--{name}", changed.pop(name)]
+    for name, value in changed.items():
+        words += ["--set", f"{name}={value}"]
+    return shlex.join(words)
 
 
 def load_results(folder: str | Path) -> list[dict[str, Any]]:
@@ -110,7 +120,7 @@ def write_csv(folder: str | Path) -> Path:
 def accuracy_interval(runs: Sequence[Sequence[float]], samples: int = 2000) -> tuple[float, float]:
     """Mean of accuracies (seeds × draws) and the half width of its 95 % interval, by bootstrap over seeds and draws.
 
-    The draws are the same for every seed, so both are resampled on their own. One seed alone: the t-interval over draws.
+    The draws are the same for every seed, so both are resampled on their own. One seed: the t-interval over draws.
     """
     accuracy = np.asarray(runs, dtype=float)
     if len(accuracy) == 1:
@@ -125,26 +135,39 @@ def accuracy_interval(runs: Sequence[Sequence[float]], samples: int = 2000) -> t
 
 
 def markdown_table(folder: str | Path, classifier: str = "cosine") -> str:
-    """A Markdown table of one-shot accuracy: tasks × methods, mean and 95 % interval over seeds and draws."""
-    groups: dict[tuple[str, str], list[list[float]]] = {}
-    seeds: dict[tuple[str, str], int] = {}
+    """A Markdown table of one-shot accuracy: tasks × methods, mean and 95 % interval over seeds and draws.
+
+    A row averages runs of one protocol that differ in nothing but their seed. Rows that would read alike name the
+    settings in which they differ.
+    """
+    # (task, order, method, settings) → seed → accuracy per draw
+    accuracy: dict[tuple[str, int, str, str], dict[int, list[float]]] = {}
+    settings: dict[tuple[str, int, str, str], dict[str, Any]] = {}
     for run in load_results(folder):
-        key = (run["task"], f"{run['config']['encoder']}, {_METHOD[run['config']['guidance']]}")
+        config = run["config"]
         if classifier in run["one_shot"]:
-            groups.setdefault(key, []).append(run["one_shot"][classifier]["draws"])
-            seeds[key] = seeds.get(key, 0) + 1
-        raw = run.get("raw_coordinates")
-        if raw:
-            groups[(run["task"], "raw coordinates")] = [raw["draws"]]
-            seeds[(run["task"], "raw coordinates")] = 1
+            method = f"{config['encoder']}, {_METHOD[config['guidance']]}"
+            same = {name: value for name, value in config.items() if name not in _NOT_IN_A_ROW}
+            key = (run["task"], 1, method, json.dumps([run["protocol_sha256"], same], sort_keys=True))
+            accuracy.setdefault(key, {})[config["seed"]] = run["one_shot"][classifier]["draws"]
+            settings[key] = same
+        if run.get("raw_coordinates"):
+            key = (run["task"], 0, "raw coordinates", run["protocol_sha256"])
+            accuracy[key] = {0: run["raw_coordinates"]["draws"]}
+            settings[key] = {"draws": len(run["raw_coordinates"]["draws"])}
     lines = ["| one-shot task | method | seeds | top-1, % |", "|---|---|---|---|"]
-    for (task, method), runs in sorted(groups.items(), key=lambda item: (item[0][0], "raw" not in item[0][1], item[0][1])):
-        mean, interval = accuracy_interval(runs)
-        count = "–" if method == "raw coordinates" else str(seeds[(task, method)])
-        lines.append(f"| {task} | {method} | {count} | {100 * mean:.1f} ± {100 * interval:.1f} |")
+    for key in sorted(accuracy):
+        alike = [settings[other] for other in accuracy if other[:3] == key[:3]]
+        differing = [f"{n}={v}" for n, v in settings[key].items() if any(other.get(n) != v for other in alike)]
+        method = key[2] + (f" ({', '.join(differing)})" if differing else "")
+        mean, interval = accuracy_interval(list(accuracy[key].values()))
+        count = str(len(accuracy[key])) if key[1] else "–"
+        lines.append(f"| {key[0]} | {method} | {count} | {100 * mean:.1f} ± {100 * interval:.1f} |")
     return "\n".join(lines)
 
 
+# A row may hold several seeds; where a run's files lay and on what it ran does not matter (the protocol is compared).
+_NOT_IN_A_ROW = ("seed", "device", "dataset", "benchmark", "descriptions")
 _METHOD = {"none": "no text", "g2l": "global→local only", "l2g": "local→global only", "both": "CrossGLG"}
 
 

@@ -57,6 +57,9 @@ class Layout:
         if len(set(self.joints)) != len(self.joints):
             raise ValueError(f"layout {self.name!r} names a joint twice: {self.joints}")
         self.index(self.root)
+        outside = [bone for bone in self.bones if not all(0 <= j < self.num_joints for j in bone)]
+        if outside:
+            raise ValueError(f"layout {self.name!r}: bone {outside[0]} names a joint outside 0…{self.num_joints - 1}")
         if sorted(child for child, _ in self.bones) != [j for j in range(self.num_joints) if j != self.root_index]:
             raise ValueError(
                 f"layout {self.name!r}: every joint but the root {self.root!r} needs exactly one parent; "
@@ -68,10 +71,11 @@ class Layout:
 
     @classmethod
     def from_edges(cls, name: str, joints: Sequence[str], edges: Iterable[Sequence[int]], root: str) -> Layout:
-        """Orient undirected index pairs `edges` away from `root`; raises ValueError as the class does."""
+        """Orient undirected index pairs `edges` away from `root`; raises ValueError unless they are one tree."""
         if root not in joints:
             raise ValueError(f"layout {name!r} has no joint {root!r} to be its root; its joints are {list(joints)}")
         neighbours: dict[int, list[int]] = {j: [] for j in range(len(joints))}
+        edges = list(edges)
         for a, b in edges:
             if not (0 <= a < len(joints) and 0 <= b < len(joints)):
                 raise ValueError(f"layout {name!r}: edge ({a}, {b}) names a joint outside 0…{len(joints) - 1}")
@@ -86,6 +90,13 @@ class Layout:
                     seen.add(child)
                     bones.append((child, parent))
                     queue.append(child)
+        if len(seen) < len(joints):
+            loose = [joint for j, joint in enumerate(joints) if j not in seen]
+            raise ValueError(f"layout {name!r}: joints {loose} are not connected to the root {root!r}")
+        if len(edges) > len(bones):
+            raise ValueError(
+                f"layout {name!r}: {len(edges)} edges close a cycle or repeat; {len(joints)} joints need {len(bones)}"
+            )
         return cls(name, tuple(joints), tuple(sorted(bones)), root)
 
     @property

@@ -5,6 +5,7 @@ All randomness of an epoch follows from (seed, epoch), so a run that was killed 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -25,7 +26,7 @@ from crossglg import losses
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing
-from crossglg.files import sha256, write_atomically
+from crossglg.files import write_atomically
 from crossglg.model import CrossGLG
 from crossglg.text.embeddings import TextBank
 from crossglg.trained import TrainedModel, autocast, build_model, model_card, resolve_device
@@ -95,7 +96,9 @@ def fit(
     fingerprint = _fingerprint(config, base, bank)
     folder = Path(folder)
     history, best = _resume(folder / CHECKPOINT, model, optimizer, fingerprint, device)
-    bar = tqdm(range(len(history), config.epochs), initial=len(history), total=config.epochs, desc="training", unit="epoch")
+    bar = tqdm(
+        range(len(history), config.epochs), initial=len(history), total=config.epochs, desc="training", unit="epoch"
+    )
     for epoch in bar:
         record = epoch_of_training(epoch)
         record["validation_accuracy"] = held_out_accuracy()
@@ -171,14 +174,15 @@ def hold_out(base: SkeletonSet, fraction: float, seed: int) -> tuple[NDArray[np.
 
 
 def chosen_epoch(history: History) -> int:
-    """The epoch with the best accuracy on held-out base clips, the latest of equals; the last without held-out clips."""
+    """The epoch with the best accuracy on held-out base clips, the latest of equals; without such clips the last."""
     accuracy = [record["validation_accuracy"] for record in history]
     return max(range(len(accuracy)), key=lambda e: (accuracy[e] if accuracy[e] == accuracy[e] else 0.0, e))
 
 
 def build_optimizer(model: CrossGLG, config: Config) -> torch.optim.Optimizer:
     """AdamW or SGD; weight decay on weight matrices only, not on biases, norms, positions and topologies."""
-    decayed, plain = [], []
+    decayed: list[torch.nn.Parameter] = []
+    plain: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         is_matrix = parameter.dim() >= 2 and name.endswith("weight")
         (decayed if is_matrix else plain).append(parameter)
@@ -192,7 +196,7 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, config: Config, epoch: f
     """Linear warm-up, then a cosine to zero; `epoch` counts with its fraction."""
     warmup = min(config.warmup_epochs, config.epochs - 1)
     if epoch < warmup:
-        factor = (epoch + 1e-2) / warmup
+        factor = min(1.0, (epoch + 1e-2) / warmup)
     else:
         factor = 0.5 * (1.0 + math.cos(math.pi * (epoch - warmup) / (config.epochs - warmup)))
     for group in optimizer.param_groups:
@@ -206,8 +210,10 @@ def epoch_seed(seed: int, epoch: int) -> int:
 
 def _fingerprint(config: Config, base: SkeletonSet, bank: TextBank) -> str:
     """What a checkpoint must share with a run to be continued by it: settings, clips, texts."""
-    ids = [*base.class_names, *base.sample_id.tolist(), *base.source.tolist()]
-    return sha256(json.dumps([config.to_dict(), ids, float(bank.local.sum()), float(bank.key_joint_target.std())]))
+    digest = hashlib.sha256(json.dumps([config.to_dict(), base.class_names, base.layout.joints]).encode())
+    for array in (base.xyz, base.offsets, base.persons, base.label, bank.local, bank.key_joint_target):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _save_checkpoint(
@@ -236,14 +242,16 @@ def _resume(
     groups: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
     try:
         with safe_open(path, framework="pt", device=str(device)) as file:
-            metadata = file.metadata()
+            metadata = file.metadata() or {}
+            if metadata.get("fingerprint") != fingerprint:
+                raise ValueError(
+                    f"{path} belongs to a training with other settings, clips or texts; use another output folder"
+                )
             for name in file.keys():  # noqa: SIM118 (a safetensors file, not a dict)
                 group, _, rest = name.partition("/")
                 groups[group][rest] = file.get_tensor(name)
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged ({error}); delete it to start this training over") from error
-    if metadata["fingerprint"] != fingerprint:
-        raise ValueError(f"{path} belongs to a training with other settings, clips or texts; use another output folder")
     model.load_state_dict(groups["model"])
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in groups["optimizer"].items():

@@ -36,7 +36,7 @@ def build_model(config: Config, layout: Layout, persons: int, channels: int, cla
     split = config.importance_after_block or encoder.importance_after_block
     importance, cross_modal = None, None
     if config.guidance in ("both", "g2l"):
-        importance = JointImportance(encoder.widths[split - 1])
+        importance = JointImportance(encoder.widths[:split][-1])  # CrossGLG refuses a split beyond the blocks
     if config.guidance in ("both", "l2g") and text_width:
         cross_modal = CrossModalInteraction(
             encoder.widths[-1], encoder.out_features, text_width, layout.num_joints,
@@ -53,7 +53,9 @@ def resolve_device(config: Config) -> torch.device:
     except RuntimeError as error:
         raise ValueError(f"device={name!r} is no device: use auto, cpu, cuda or cuda:1") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"device={name!r} but this machine has {torch.cuda.device_count()} CUDA devices; use device=cpu")
+        raise ValueError(
+            f"device={name!r} but this machine has {torch.cuda.device_count()} CUDA devices; use device=cpu"
+        )
     return device
 
 
@@ -105,14 +107,18 @@ class TrainedModel:
                 f"trained on {self.layout.name!r} ({self.layout.num_joints}); use clips.retargeted(model.layout)"
             )
         if clips.num_channels != self.channels:
-            raise ValueError(f"{clips.name} has {clips.num_channels} coordinates, the model was trained on {self.channels}")
+            raise ValueError(
+                f"{clips.name} has {clips.num_channels} coordinates, the model was trained on {self.channels}"
+            )
         if clips.persons.max() > self.persons:
             raise ValueError(f"{clips.name} has clips of {clips.persons.max()} persons, the model knows {self.persons}")
 
     def save(self, folder: str | Path) -> Path:
         """Write the skeleton branch as safetensors and everything else as JSON; texts are not needed any more."""
         folder = Path(folder)
-        weights = {name: t.contiguous() for name, t in self.model.state_dict().items() if not name.startswith("cross_modal.")}
+        weights = {
+            name: t.contiguous() for name, t in self.model.state_dict().items() if not name.startswith("cross_modal.")
+        }
         write_atomically(folder / WEIGHTS, lambda file: file.write(save(weights)))
         description = {
             "config": self.config.to_dict(),
@@ -132,17 +138,19 @@ class TrainedModel:
         if not (folder / DESCRIPTION).is_file():
             raise FileNotFoundError(f"no trained model in {folder}; run notebook 02 (or 'crossglg run') first")
         content = read_json(folder / DESCRIPTION)
-        layout = content["layout"]
-        layout = Layout(layout["name"], tuple(layout["joints"]), tuple(map(tuple, layout["bones"])), layout["root"])
-        config = Config(**content["config"])
-        classes = tuple(content["class_names"])
-        model = build_model(config, layout, content["persons"], content["channels"], len(classes), text_width=0)
+        try:
+            layout = content["layout"]
+            layout = Layout(layout["name"], tuple(layout["joints"]), tuple(map(tuple, layout["bones"])), layout["root"])
+            config, details = Config(**content["config"]), content["details"]
+            persons, channels, classes = content["persons"], content["channels"], tuple(content["class_names"])
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{folder / DESCRIPTION} is damaged or not of this version ({error!r})") from error
+        model = build_model(config, layout, persons, channels, len(classes), text_width=0)
         try:
             model.load_state_dict(load_file(folder / WEIGHTS))
         except (SafetensorError, RuntimeError, OSError) as error:
             raise ValueError(f"{folder / WEIGHTS} is damaged or of another model ({error}); train again") from error
-        details = content["details"]
-        return cls(model.to(device), config, layout, content["persons"], content["channels"], classes, details)
+        return cls(model.to(device), config, layout, persons, channels, classes, details)
 
     @property
     def num_parameters(self) -> int:

@@ -9,7 +9,7 @@ The format ("bring your own skeletons"): one `.npz` with these arrays; those in 
     joint_names  (V,)       str     [or `layout`, the name of a registered layout]
     [persons]    (N,)       int     M_i persons in clip i, default 1; its rows are then M_i blocks of T_i frames
     [subject]    (N,) int   [camera] (N,) int   [sample_id] (N,) str   [canonical_names] (K,) str
-    [edges]      (V − 1, 2) int     needed when joint_names are of no registered layout
+    [edges]      (V − 1, 2) int     needed when joint_names are of no registered layout;  [root] () str, its root joint
     [fps]        ()         float   default 30
 
 An absent person, or a frame in which a person is not seen, is all zero. Nothing is ever unpickled.
@@ -18,6 +18,7 @@ An absent person, or a frame in which a person is not seen, is all zero. Nothing
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -71,7 +72,7 @@ class SkeletonSet:
         camera: Sequence[int] | NDArray[np.int64] | None = None,
         sample_id: Sequence[str] | NDArray[np.str_] | None = None,
         source: Sequence[str] | NDArray[np.str_] | None = None,
-        canonical_names: Sequence[str] = (),
+        canonical_names: Sequence[str] | NDArray[np.str_] = (),
         fps: float = 30.0,
     ) -> SkeletonSet:
         """Fill in what may be left out (one person, unknown subject and camera −1, ids by number)."""
@@ -96,6 +97,7 @@ class SkeletonSet:
         return len(self.label)
 
     def __getitem__(self, i: int) -> NDArray[np.floating]:
+        i = range(len(self))[i]  # also counts from the end; raises IndexError
         rows = self.xyz[self.offsets[i] : self.offsets[i + 1]]
         return rows.reshape(int(self.persons[i]), -1, *rows.shape[1:])
 
@@ -121,12 +123,15 @@ class SkeletonSet:
     def subset(self, indices: NDArray[np.int64] | Sequence[int]) -> SkeletonSet:
         """The clips at `indices`, in that order (their rows are copied)."""
         indices = np.asarray(indices, dtype=np.int64)
-        rows = np.concatenate([np.arange(self.offsets[i], self.offsets[i + 1]) for i in indices])
+        rows = np.concatenate([np.arange(0), *(np.arange(self.offsets[i], self.offsets[i + 1]) for i in indices)])
         return replace(
             self,
             xyz=self.xyz[rows],
             offsets=np.concatenate([[0], np.cumsum(np.diff(self.offsets)[indices])]),
-            **{key: getattr(self, key)[indices] for key in ("label", "persons", "subject", "camera", "sample_id", "source")},
+            **{
+                key: getattr(self, key)[indices]
+                for key in ("label", "persons", "subject", "camera", "sample_id", "source")
+            },
         )
 
     def with_canonical_classes(self) -> SkeletonSet:
@@ -151,6 +156,7 @@ class SkeletonSet:
             "joint_names": np.array(self.layout.joints, dtype=np.str_),
             "layout": np.array(self.layout.name, dtype=np.str_),
             "edges": np.array([(parent, child) for child, parent in self.layout.bones]),
+            "root": np.array(self.layout.root, dtype=np.str_),
             "fps": np.array(self.fps),
             **{key: getattr(self, key) for key in ("persons", "subject", "camera", "sample_id", "source")},
         }
@@ -196,6 +202,11 @@ def concatenate(sets: Sequence[SkeletonSet], name: str) -> SkeletonSet:
     sets = [s.with_canonical_classes() for s in sets]
     layout = sets[0].layout
     sets = [s if s.layout == layout else s.retargeted(layout) for s in sets]
+    channels = {s.num_channels: s.name for s in sets}
+    if len(channels) > 1:
+        raise ValueError(
+            f"{name}: {channels[2]!r} has 2 coordinates a joint and {channels[3]!r} has 3; keep them apart"
+        )
     class_names = tuple(sorted({c for s in sets for c in s.class_names}))
     starts = np.cumsum([0, *(len(s.xyz) for s in sets[:-1])])
     return SkeletonSet.build(
@@ -221,9 +232,13 @@ def _check(s: SkeletonSet) -> None:
         raise ValueError(f"{s.name}: xyz must be (rows, joints, 2 or 3), got shape {s.xyz.shape}")
     s.layout.check(s.xyz, f"{s.name}: xyz")
     count = len(s.label)
-    for key in ("persons", "subject", "camera", "sample_id", "source"):
-        if len(getattr(s, key)) != count:
-            raise ValueError(f"{s.name}: {key} has {len(getattr(s, key))} entries for {count} clips")
+    for key in ("label", "persons", "subject", "camera", "sample_id", "source"):
+        if getattr(s, key).shape != (count,):
+            raise ValueError(
+                f"{s.name}: {key} must be one entry for each of {count} clips, got {getattr(s, key).shape}"
+            )
+    if len(set(s.class_names)) != len(s.class_names):
+        raise ValueError(f"{s.name}: class_names names a class twice: {', '.join(s.class_names)}")
     if len(s.offsets) != count + 1 or s.offsets[0] != 0 or s.offsets[-1] != len(s.xyz):
         raise ValueError(
             f"{s.name}: offsets must be {count + 1} numbers from 0 to {len(s.xyz)} (clips + 1, first 0, last the rows "
@@ -238,7 +253,7 @@ def _check(s: SkeletonSet) -> None:
     ):
         if bad.any():
             i = int(np.flatnonzero(bad)[0])
-            raise ValueError(f"{s.name}: clip {i} ({s.sample_id[i]!r}) {why}; remove it or mend the file")
+            raise ValueError(f"{s.name}: clip {i} ({str(s.sample_id[i])!r}) {why}; remove it or mend the file")
     if s.canonical_names and len(s.canonical_names) != len(s.class_names):
         raise ValueError(f"{s.name}: {len(s.canonical_names)} canonical_names for {len(s.class_names)} class_names")
     for start in range(0, len(s.xyz), 1 << 16):  # in pieces: a memory-mapped set need not fit into memory
@@ -247,20 +262,22 @@ def _check(s: SkeletonSet) -> None:
             row, joint, _ = (int(a[0]) for a in np.nonzero(~finite))
             i = int(np.searchsorted(s.offsets, start + row, side="right") - 1)
             raise ValueError(
-                f"{s.name}: clip {i} ({s.sample_id[i]!r}) has a coordinate that is not a number at row "
+                f"{s.name}: clip {i} ({str(s.sample_id[i])!r}) has a coordinate that is not a number at row "
                 f"{start + row - s.offsets[i]}, joint {s.layout.joints[joint]!r}; interpolate gaps or set the whole "
                 f"person to zero where it is not seen"
             )
 
 
 def _read_npz(path: Path) -> dict[str, NDArray]:
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is truncated or not a .npz file; copy or save it again")
     try:
         with np.load(path, allow_pickle=False) as file:
             names = file.files
             mapped = _map_member(path, "xyz.npy") if "xyz" in names else None
             return {key: mapped if key == "xyz" and mapped is not None else file[key] for key in names}
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise ValueError(f"{path} is truncated or not a .npz file ({error}); copy or save it again") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        raise ValueError(f"{path} is damaged ({error}); copy or save it again") from error
     except ValueError as error:
         if "pickle" in str(error):
             raise ValueError(
@@ -299,5 +316,7 @@ def _layout_of(arrays: dict[str, NDArray], path: Path) -> Layout:
         return known
     if "edges" not in arrays:
         raise ValueError(f"{path} has joint names of no registered layout: give edges (V − 1 index pairs) as well")
-    roots = [joint for joint in ("shoulder center", "neck", "spine", "hip center") if joint in joints]
-    return Layout.from_edges(f"{path.stem}{len(joints)}", joints, arrays["edges"], roots[0] if roots else joints[0])
+    usual = [joint for joint in ("shoulder center", "neck", "spine", "hip center") if joint in joints]
+    root = str(arrays["root"]) if "root" in arrays else (usual or joints)[0]
+    name = str(arrays.get("layout", f"{path.stem}{len(joints)}"))
+    return Layout.from_edges(name, joints, arrays["edges"], root)

@@ -18,6 +18,8 @@ from crossglg.data import synthetic
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.files import read_json, sha256
 
+BENCHMARK_KEYS = ("base_sets", "novel_sets", "base_classes", "novel_classes", "exemplar_draws")
+
 # A dataset the package knows by name: one line here, one file beside this one.
 DATASETS: dict[str, Callable[[], tuple[SkeletonSet, Sequence[str]]]] = {
     "synthetic": lambda: (synthetic.load(clips_per_action=36), synthetic.NOVEL_ACTIONS),
@@ -44,8 +46,11 @@ class Task:
             raise ValueError(f"{self.name}: {sorted(shared)[0]!r} is both a base and a novel class")
         if self.draws.ndim != 2 or self.draws.shape[1] != len(self.novel.class_names) or not len(self.draws):
             raise ValueError(
-                f"{self.name}: draws must be (draws, {len(self.novel.class_names)} novel classes), got {self.draws.shape}"
+                f"{self.name}: draws must be (draws, {len(self.novel.class_names)} novel classes), "
+                f"got {self.draws.shape}"
             )
+        if self.draws.min() < 0 or self.draws.max() >= len(self.novel):
+            raise ValueError(f"{self.name}: an exemplar lies outside the {len(self.novel)} novel clips")
         if (self.novel.label[self.draws] != np.arange(self.draws.shape[1])).any():
             raise ValueError(f"{self.name}: an exemplar is not of the class it stands for")
         object.__setattr__(self, "sha256", sha256(json.dumps(self.to_dict())))
@@ -60,7 +65,9 @@ class Task:
             "name": self.name,
             "base_classes": list(self.base.class_names),
             "novel_classes": list(self.novel.class_names),
-            "exemplar_draws": [[f"{self.novel.source[i]}/{self.novel.sample_id[i]}" for i in draw] for draw in self.draws],
+            "exemplar_draws": [
+                [f"{self.novel.source[i]}/{self.novel.sample_id[i]}" for i in draw] for draw in self.draws
+            ],
         }
 
 
@@ -79,7 +86,8 @@ def load_task(config: Config) -> Task:
             f"dataset {config.dataset!r} is neither registered ({', '.join(DATASETS)}) nor a file or folder"
             f"{nearest(config.dataset, list(DATASETS))}"
         )
-    clips = SkeletonSet.load(config.dataset)
+    # By canonical name, so that two names of one action cannot fall on both sides of the split.
+    clips = SkeletonSet.load(config.dataset).with_canonical_classes()
     return split_task(clips, draw_novel_classes(clips, config.seed), config.draws, clips.name)
 
 
@@ -116,8 +124,13 @@ def _benchmark_task(config: Config) -> Task:
     path = Path(path_text)
     benchmarks = read_json(path)
     if name not in benchmarks:
-        raise ValueError(f"{path} has no benchmark {name!r}{nearest(name, list(benchmarks))} It has {', '.join(benchmarks)}")
+        raise ValueError(
+            f"{path} has no benchmark {name!r}{nearest(name, list(benchmarks))} It has {', '.join(benchmarks)}"
+        )
     spec = benchmarks[name]
+    lacking = [key for key in BENCHMARK_KEYS if key not in spec]
+    if lacking:
+        raise ValueError(f"{path}: benchmark {name!r} lacks {lacking[0]!r}; it needs {', '.join(BENCHMARK_KEYS)}")
     sets = {s: SkeletonSet.load(path.parent / f"{s}.npz") for s in {*spec["base_sets"], *spec["novel_sets"]}}
     base = _only(concatenate([sets[s] for s in spec["base_sets"]], name), spec["base_classes"])
     # One novel set keeps its own class names; a union is labelled by canonical names.

@@ -58,12 +58,12 @@ class DeviceClips:
             u = torch.rand(2, len(index), generator=generator, dtype=torch.float64)
             kept = (length * (crop + (1.0 - crop) * u[0])).clamp(min=2.0).minimum(length)
             first, length = first + (length - kept) * u[1], kept
-        # Frame centres, as torch's interpolate(align_corners=False) places them.
-        step = (torch.arange(frames, dtype=torch.float64) + 0.5) / frames
-        time = first[:, None] + (step * length[:, None] - 0.5).clamp(min=0.0)
+        # Frame centres, as torch's interpolate(align_corners=False) has them; dividing last keeps whole frames exact.
+        step = (torch.arange(frames, dtype=torch.float64) + 0.5) * length[:, None] / frames
+        time = first[:, None] + (step - 0.5).clamp(min=0.0)
         time = time.minimum((first + length - 1.0).clamp(min=0.0)[:, None])  # (N, T)
         low = time.floor().long()
-        high = (low + 1).minimum(self.frames[index][:, None] - 1)
+        high = time.ceil().long().minimum(self.frames[index][:, None] - 1)
         weight = (time - low).to(torch.float32).to(self.device)[:, None, :, None, None]
 
         person = torch.arange(int(self.persons[index].max()))
@@ -97,7 +97,9 @@ class Preprocessing:
         streams = tuple(config.streams.split("+"))
         unknown = [stream for stream in streams if stream not in STREAMS]
         if unknown:
-            raise ValueError(f"unknown stream {unknown[0]!r} in streams={config.streams!r}; streams: {', '.join(STREAMS)}")
+            raise ValueError(
+                f"unknown stream {unknown[0]!r} in streams={config.streams!r}; streams: {', '.join(STREAMS)}"
+            )
         return cls(
             layout, streams, config.align_view, config.scale_torso, config.rotation, config.scale_jitter, config.shear
         )
@@ -129,14 +131,14 @@ def centre(x: Tensor, layout: Layout) -> Tensor:
 
     One translation per clip, so that travelling through the room and the distance between persons survive.
     """
-    first = _first_seen_frame(x)  # (N, V, C)
+    first = _first_seen_frame(_lead(x))  # (N, V, C)
     origin = _middle(first, layout, "left hip", "right hip")
     return (x - origin[:, None, None, None]) * _seen(x)
 
 
 def align_view(x: Tensor, layout: Layout) -> Tensor:
-    """Turn each clip about the vertical until the first person's mean left-to-right axis lies along +x."""
-    across = _across(x[:, 0], layout)  # (N, C)
+    """Turn each clip about the vertical until the first seen person's mean left-to-right axis lies along +x."""
+    across = _across(_lead(x), layout)  # (N, C)
     angle = torch.atan2(across[:, 2], across[:, 0])
     cos, sin, zero, one = angle.cos(), angle.sin(), torch.zeros_like(angle), torch.ones_like(angle)
     turn = torch.stack([cos, zero, sin, zero, one, zero, -sin, zero, cos], -1).view(-1, 1, 1, 3, 3)
@@ -144,8 +146,8 @@ def align_view(x: Tensor, layout: Layout) -> Tensor:
 
 
 def scale_torso(x: Tensor, layout: Layout) -> Tensor:
-    """Divide by the first person's mean distance from the middle of the hips to the middle of the shoulders."""
-    person = x[:, 0]
+    """Divide by the first seen person's mean distance from the middle of the hips to the middle of the shoulders."""
+    person = _lead(x)
     hips = _middle(person, layout, "left hip", "right hip")
     shoulders = _middle(person, layout, "left shoulder", "right shoulder")
     length = (shoulders - hips).norm(dim=-1)  # (N, T)
@@ -189,9 +191,14 @@ def _seen(x: Tensor) -> Tensor:
     return (x != 0).flatten(-2).any(-1)[..., None, None]
 
 
-def _first_seen_frame(x: Tensor) -> Tensor:
-    seen = _seen(x)[:, 0, :, 0, 0]  # (N, T)
-    return x[torch.arange(len(x), device=x.device), 0, seen.int().argmax(1)]
+def _lead(x: Tensor) -> Tensor:
+    """(N, T, V, C) the first person of each clip who is seen in it; the first one where nobody is."""
+    return x[torch.arange(len(x), device=x.device), _seen(x).flatten(2).any(2).int().argmax(1)]
+
+
+def _first_seen_frame(person: Tensor) -> Tensor:
+    seen = _seen(person)[..., 0, 0]  # (N, T)
+    return person[torch.arange(len(person), device=person.device), seen.int().argmax(1)]
 
 
 def _middle(x: Tensor, layout: Layout, a: str, b: str) -> Tensor:
@@ -200,5 +207,8 @@ def _middle(x: Tensor, layout: Layout, a: str, b: str) -> Tensor:
 
 def _across(person: Tensor, layout: Layout) -> Tensor:
     """(N, C) mean vector from the left to the right side of shoulders and hips over the clip."""
-    pairs = [("left shoulder", "right shoulder"), ("left hip", "right hip")]
-    return torch.stack([person[..., layout.index(r), :] - person[..., layout.index(l), :] for l, r in pairs]).mean((0, 2))
+    sides = [
+        person[..., layout.index(f"right {joint}"), :] - person[..., layout.index(f"left {joint}"), :]
+        for joint in ("shoulder", "hip")
+    ]
+    return torch.stack(sides).mean((0, 2))

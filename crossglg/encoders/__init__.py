@@ -14,7 +14,11 @@ from crossglg.skeletons import Layout
 ENCODERS: dict[str, Callable[[Layout, int, int], SkeletonEncoder]] = {
     "infogcn": InfoGCN,
     "infogcn-small": partial(
-        InfoGCN, widths=(48, 48, 96, 96, 192, 192), strides=(2, 1, 2, 1, 2, 1), bottleneck=False, importance_after_block=3
+        InfoGCN,
+        widths=(48, 48, 96, 96, 192, 192),
+        strides=(2, 1, 2, 1, 2, 1),
+        bottleneck=False,
+        importance_after_block=3,
     ),
 }
 

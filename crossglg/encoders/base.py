@@ -1,7 +1,7 @@
 """What every skeleton encoder is: a stack of blocks, each with a spatial interaction that joint weights may follow.
 
-Inside an encoder a batch is the list of the B persons that are really there, `(B, D, T, V)`; absent persons are skipped,
-not multiplied by zero. `Bodies` remembers which clip each belongs to.
+Inside an encoder a batch is the list of the B persons that are really there, `(B, D, T, V)`; absent persons are
+skipped, not multiplied by zero. `Bodies` remembers which clip each belongs to.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class SkeletonEncoder(nn.Module):
     """Base class of the encoders: subclasses set the attributes and implement `embed_input`; the rest is shared.
 
     blocks: modules called as `block(feat, joint_weight)`, feat (B, D, T, V), joint_weight (B, V) or None, multiplied in
-    after the block's spatial interaction.  widths: D after each block.  head: pooled (N, D) → representation (N, D_out).
+    after the block's spatial interaction.  widths: D after each block.  head: pooled (N, D) → z (N, D_out).
     importance_after_block: the recommended N_pre.
     """
 

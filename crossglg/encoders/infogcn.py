@@ -52,6 +52,9 @@ class InfoGCN(SkeletonEncoder):
         self.head = Bottleneck(widths[-1], noise) if bottleneck else nn.LayerNorm(widths[-1])
 
     def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
+        seen, places = int(bodies.slot.max()) + 1, len(self.input_norm)
+        if seen > places:
+            raise ValueError(f"a clip has {seen} persons, this encoder was built for {places}; build it for {seen}")
         y = self.joint_embedding(x) + self.position  # (B, T, V, D)
         flat = y.flatten(2).transpose(1, 2)  # (B, V·D, T)
         if len(self.input_norm) == 1:
@@ -67,7 +70,7 @@ class InfoGCN(SkeletonEncoder):
 
 
 class Bottleneck(nn.Module):
-    """Gaussian representation of the paper's §3: mean and log-variance from the pooled features, sampled in training."""
+    """Gaussian representation: mean and log-variance from the pooled features, sampled in training. Paper: §3."""
 
     def __init__(self, width: int, noise: float) -> None:
         super().__init__()
@@ -122,7 +125,9 @@ class SelfAttentionGraphConv(nn.Module):
         rows = feat.permute(0, 2, 3, 1).contiguous()  # (B, T, V, D)
         mix = self.attention(rows) * self.topology  # (B, T, heads, V, V)
         # All heads in one product: stacked rows times the shared features, then joints before heads again.
-        mixed = (mix.flatten(2, 3) @ rows).unflatten(2, (self.heads, -1)).transpose(2, 3).flatten(3)  # (B, T, V, heads·D)
+        mixed = (
+            (mix.flatten(2, 3) @ rows).unflatten(2, (self.heads, -1)).transpose(2, 3).flatten(3)
+        )  # (B, T, V, heads·D)
         out = F.linear(mixed, self.weight.transpose(0, 1).flatten(1), self.bias.sum(0))
         return F.relu(self.out_norm(out.permute(0, 3, 1, 2)) + self.residual(feat))
 

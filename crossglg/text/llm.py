@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, ValidationInfo, model_validator
 from tqdm.auto import tqdm
 
 from crossglg.files import cache_folder, read_json, sha256, write_json
@@ -26,16 +26,42 @@ from crossglg.text.key_joints import find_key_joints
 from crossglg.text.prompts import Prompt, load_prompt
 
 KEY_VARIABLE = "OPENAI_API_KEY"
+_FORMATS = ("json_schema", "json_object", "text")  # how strictly an answer's form is asked for, strictest first
 _RATHER_PLAINER = (400, 404, 422, 500)  # what servers answer to a response_format they do not know
+
+Answer = TypeVar("Answer", bound=BaseModel)
 
 
 class GlobalAnswer(BaseModel):
+    """Validated for a layout: only its joints remain key; if the model names none, those that its text names."""
+
     description: str
     key_joints: list[str] = []
 
+    @model_validator(mode="after")
+    def _fit(self, info: ValidationInfo) -> Self:
+        layout: Layout = info.context  # type: ignore[assignment]
+        named = {joint.strip().lower() for joint in self.key_joints}
+        self.key_joints = [j for j in layout.joints if j in named] or list(find_key_joints(self.description, layout))
+        if not self.description.strip():
+            raise ValueError("the description is empty")
+        if not self.key_joints:
+            raise ValueError("neither key_joints nor the description names a joint of the list")
+        return self
+
 
 class JointsAnswer(BaseModel):
+    """Validated for a layout: every joint has a text."""
+
     joints: dict[str, str]
+
+    @model_validator(mode="after")
+    def _complete(self, info: ValidationInfo) -> Self:
+        layout: Layout = info.context  # type: ignore[assignment]
+        missing = [joint for joint in layout.joints if not self.joints.get(joint, "").strip()]
+        if missing:
+            raise ValueError(f"it lacks the joints {', '.join(missing)}")
+        return self
 
 
 @dataclass
@@ -53,7 +79,7 @@ class Client:
     retries: int = 5
     store: Path = field(default_factory=lambda: cache_folder() / "llm")
     tokens: int = 0
-    _formats: list[str] = field(default_factory=lambda: ["json_schema", "json_object", "text"])
+    _plainness: int = 0  # position in _FORMATS: the strictest form that the server has not refused
 
     def __post_init__(self) -> None:
         key = os.environ.get(KEY_VARIABLE, "")
@@ -79,21 +105,31 @@ class Client:
         from openai import APIStatusError, OpenAIError
 
         while True:
+            plainness = self._plainness
             try:
                 response = self._client.chat.completions.create(
-                    model=self.model, messages=messages, temperature=self.temperature,
-                    **_response_format(self._formats[0], schema),
+                    model=self.model,
+                    messages=messages,  # type: ignore[arg-type]
+                    temperature=self.temperature,
+                    **_response_format(_FORMATS[plainness], schema),
                 )  # type: ignore[call-overload]
             except APIStatusError as error:
-                if error.status_code in _RATHER_PLAINER and len(self._formats) > 1:
-                    self._formats = self._formats[1:]  # this server does not know the format: plainer from now on
+                if error.status_code in _RATHER_PLAINER and plainness + 1 < len(_FORMATS):
+                    # This server does not know the form: plainer from now on (another thread may have found out too).
+                    self._plainness = max(self._plainness, plainness + 1)
                     continue
                 raise ValueError(f"{self.model} answered {error.status_code}: {_redact(str(error))}") from None
             except OpenAIError as error:
                 raise ValueError(f"{self.base_url or 'OpenAI'} cannot be asked: {_redact(str(error))}") from None
+            try:
+                answer = response.choices[0].message.content or ""
+            except (AttributeError, IndexError, TypeError):  # a web page, or an error sent with status 200
+                raise ValueError(
+                    f"{self.base_url or 'OpenAI'} sent no chat completion; is the base_url right?"
+                ) from None
             if response.usage:
-                self.tokens += response.usage.total_tokens
-            return response.choices[0].message.content or ""
+                self.tokens += response.usage.total_tokens or 0
+            return answer
 
 
 def describe(
@@ -112,12 +148,17 @@ def describe(
     described: dict[str, Description] = {}
     failed: dict[str, str] = {}
     with ThreadPoolExecutor(concurrency) as pool:
-        jobs = {pool.submit(_describe_one, action, layout, client, prompts): action for action in actions}
-        for job in tqdm(as_completed(jobs), total=len(jobs), desc="describing", unit="action"):
-            try:
-                described[jobs[job]] = job.result()
-            except ValueError as error:
-                failed[jobs[job]] = str(error)
+        jobs = {
+            pool.submit(_describe_one, action, layout, client, prompts): action for action in dict.fromkeys(actions)
+        }
+        try:
+            for job in tqdm(as_completed(jobs), total=len(jobs), desc="describing", unit="action"):
+                try:
+                    described[jobs[job]] = job.result()
+                except ValueError as error:
+                    failed[jobs[job]] = str(error)
+        finally:
+            pool.shutdown(cancel_futures=True)  # interrupted: ask, and pay for, no more than what is under way
     if failed:
         action, why = next(iter(failed.items()))
         raise ValueError(f"{len(failed)} of {len(actions)} actions failed, first {action!r}: {why}; run again to go on")
@@ -138,20 +179,15 @@ def preview(actions: Sequence[str], layout: Layout) -> tuple[list[str], int]:
 
 
 def _describe_one(action: str, layout: Layout, client: Client, prompts: dict[str, Prompt]) -> Description:
-    overall = _answer(client, prompts["global"].render(action, layout.joints), GlobalAnswer, _global_schema(layout))
-    local = _answer(client, prompts["joints"].render(action, layout.joints), JointsAnswer, _joints_schema(layout), layout)
-    named = tuple(joint for joint in layout.joints if joint in overall.key_joints)
-    return Description(
-        action,
-        overall.description,
-        named or find_key_joints(overall.description, layout),
-        {joint: local.joints[joint] for joint in layout.joints},
-        layout,
-    )
+    questions = {name: prompt.render(action, layout.joints) for name, prompt in prompts.items()}
+    overall = _answer(client, questions["global"], GlobalAnswer, _global_schema(layout), layout)
+    local = _answer(client, questions["joints"], JointsAnswer, _joints_schema(layout), layout)
+    joints = {joint: local.joints[joint] for joint in layout.joints}
+    return Description(action, overall.description, tuple(overall.key_joints), joints, layout)
 
 
-def _answer(client: Client, prompt: str, kind: type, schema: dict[str, Any], layout: Layout | None = None) -> Any:
-    """Ask, validate, and once ask to repair. An answer that stays wrong is kept aside, to be asked anew another time."""
+def _answer(client: Client, prompt: str, kind: type[Answer], schema: dict[str, Any], layout: Layout) -> Answer:
+    """Ask, validate, and once ask to repair. An answer that stays wrong is put aside, to be asked anew next time."""
     messages = [{"role": "user", "content": prompt}]
     stored: list[Path] = []
     for _ in range(2):
@@ -171,18 +207,14 @@ def _answer(client: Client, prompt: str, kind: type, schema: dict[str, Any], lay
     raise ValueError(f"no usable answer after one repair ({problem})")
 
 
-def _validate(text: str, kind: type[BaseModel], layout: Layout | None) -> BaseModel:
-    problem = "it holds no JSON object"
-    for candidate in json_objects(text):
+def _validate(text: str, kind: type[Answer], layout: Layout) -> Answer:
+    """The last object of the text that fits: what thoughts draft comes before the answer."""
+    problem = "it holds no complete JSON object"
+    for candidate in reversed(list(json_objects(text))):
         try:
-            answer = kind.model_validate(candidate)
+            return kind.model_validate(candidate, context=layout)
         except ValidationError as error:
-            problem = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
-            continue
-        missing = [j for j in layout.joints if not answer.joints.get(j)] if layout and isinstance(answer, JointsAnswer) else []
-        if not missing:
-            return answer
-        problem = f"it lacks the joints {', '.join(missing)}"
+            problem = "; ".join(f"{'.'.join(map(str, e['loc']))} {e['msg']}".strip() for e in error.errors()[:3])
     raise ValueError(problem)
 
 

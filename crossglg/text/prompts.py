@@ -26,10 +26,14 @@ class Prompt:
     def render(self, action: str, joints: Sequence[str]) -> str:
         """Fill in the action and the joint list; raises ValueError if the template asks for anything else."""
         try:
-            environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True)
+            environment = jinja2.Environment(
+                undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True
+            )
             return environment.from_string(self.template).render(action=action, joints=list(joints))
         except jinja2.TemplateError as error:
-            raise ValueError(f"prompt {self.id!r} cannot be filled in: {error}; it may use action and joints") from error
+            raise ValueError(
+                f"prompt {self.id!r} cannot be filled in: {error}; it may use action and joints"
+            ) from error
 
 
 def load_prompt(name: str | Path) -> Prompt:

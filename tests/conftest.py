@@ -1,0 +1,26 @@
+"""Shared fixtures: a temporary cache for derived files, and the real data where it lies beside the checkout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CROSSGLG_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of the five real Kinect sets and their benchmarks."""
+    if not (SHARED_DATA / "benchmarks.json").is_file():
+        pytest.skip("the real data sets are not in ../shared/data beside this checkout")
+    return SHARED_DATA

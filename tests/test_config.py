@@ -1,0 +1,99 @@
+"""Settings explain themselves and refuse what cannot be right."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, fields
+from typing import Any
+
+import pytest
+
+from crossglg.config import HELP, PRESETS, Config, parse_values
+
+NAMES = [spec.name for spec in fields(Config)]
+
+
+def test_every_setting_has_a_sentence_and_a_scalar_default() -> None:
+    assert list(HELP) == NAMES
+    assert all(len(sentence) > 5 for sentence in HELP.values())
+    assert all(isinstance(value, str | int | float | bool) for value in Config().to_dict().values())
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_preset_builds_with_its_values_and_defaults_elsewhere(preset: str) -> None:
+    config = Config.create(preset)
+    assert config.to_dict() == {**Config().to_dict(), **PRESETS[preset]}
+    assert {name: type(value) for name, value in config.to_dict().items()} == {
+        name: type(value) for name, value in Config().to_dict().items()
+    }
+
+
+def test_an_override_beats_the_preset() -> None:
+    assert PRESETS["smoke"]["epochs"] == 2
+    config = Config.create("smoke", epochs=3)
+    assert (config.epochs, config.frames) == (3, 16)
+
+
+def test_a_config_survives_being_written_as_strings() -> None:
+    config = Config.create("paper", seed=7)
+    assert Config.create(**{name: str(value) for name, value in config.to_dict().items()}) == config
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("frames", "20", 20),
+        ("frames", 20.0, 20),
+        ("learning_rate", "1e-3", 1e-3),
+        ("crop", "1", 1.0),
+        ("align_view", "false", False),
+        ("align_view", "True", True),
+        ("align_view", "no", False),
+        ("align_view", 1, True),
+        ("dataset", "clips.npz", "clips.npz"),
+    ],
+)
+def test_strings_become_the_settings_type(name: str, text: Any, value: Any) -> None:
+    parsed = parse_values({name: text})[name]
+    assert parsed == value and type(parsed) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"frames": "5.5"}, "frames='5.5' is not a int: T, frames every clip"),
+        ({"frames": "many"}, "frames='many' is not a int"),
+        ({"frames": True}, "frames=True is not a int"),
+        ({"epochs": "inf"}, "epochs='inf' is not a int"),
+        ({"align_view": "maybe"}, "align_view='maybe' is not a bool: turn each clip"),
+        ({"learning_rate": "fast"}, "learning_rate='fast' is not a float: peak"),
+        ({"dataset": None}, "dataset=None is not a str"),
+        ({"guidance": "l2l"}, "guidance='l2l' is not one of both, g2l, l2g, none"),
+        ({"optimizer": "lion"}, "optimizer='lion' is not one of adamw, sgd"),
+        ({"frames": 0}, "frames=0 must be at least 1"),
+        ({"crop": "1.5"}, "crop=1.5 must lie between 0.05 and 1.0"),
+        ({"dropout": -0.1}, "dropout=-0.1 must lie between"),
+        ({"label_smoothing": 2}, "label_smoothing=2.0 must lie between"),
+        ({"learning_rate": -1}, "learning_rate=-1.0 must not be negative"),
+        ({"cross_modal_weight": -1}, "cross_modal_weight=-1.0 must not be negative"),
+        ({"seed": -1}, "seed=-1 must not be negative"),
+        ({"learning_rate": "nan"}, "learning_rate=nan is not a finite number"),
+    ],
+)
+def test_values_that_cannot_be_right_are_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Config.create(**values)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_and_the_valid_ones() -> None:
+    valid = ", ".join(NAMES)
+    with pytest.raises(ValueError, match=rf"unknown setting 'epoch'; did you mean 'epochs'\? Valid: {valid}$"):
+        Config.create(epoch=3)
+    with pytest.raises(ValueError, match=rf"unknown setting 'zzz'\. Valid: {valid}$"):
+        Config.create(zzz=3)
+    with pytest.raises(ValueError, match=f"unknown preset 'papers'; presets: {', '.join(PRESETS)}"):
+        Config.create("papers")
+
+
+def test_a_config_cannot_change() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Config().seed = 1  # type: ignore[misc]

@@ -1,0 +1,216 @@
+"""The shipped descriptions are whole, distinct and traceable; a wrong file says which class and joint is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crossglg.data.synthetic import ACTIONS
+from crossglg.skeletons import LAYOUTS, Layout, get_layout
+from crossglg.text.descriptions import DescriptionFile, find_descriptions, shipped_files
+from crossglg.text.prompts import PROMPTS, load_prompt
+
+NTU, KINECT = get_layout("ntu25"), get_layout("kinect20")
+FILES = {path.stem: path for path in shipped_files()}
+each_file = pytest.mark.parametrize("path", FILES.values(), ids=FILES)
+
+# Number (from 1) and name of some actions of NTU RGB+D 120.
+NTU_NAMES = {
+    1: "drink water", 9: "standing up (from sitting position)", 23: "hand waving", 43: "falling",
+    50: "punching/slapping other person", 60: "walking apart from each other", 61: "put on headphone",
+    80: "squat down", 105: "blow nose", 106: "hit other person with something",
+    120: "finger-guessing game (playing rock-paper-scissors)",
+}  # fmt: skip
+
+
+def entry(word: str = "moves") -> dict[str, Any]:
+    joints = {joint: f"The {joint} {word}." for joint in KINECT.joints}
+    return {"global": f"The head {word}.", "key_joints": ["head"], "joints": joints}
+
+
+def written(folder: Path, classes: Any, **more: Any) -> Path:
+    path = folder / "own.json"
+    path.write_text(json.dumps({"layout": "kinect20", "provenance": {"author": "me"}, "classes": classes, **more}))
+    return path
+
+
+def test_ntu_names_are_all_there_in_order() -> None:
+    file = DescriptionFile.load(FILES["ntu120"])
+    names = list(file.classes)
+    assert len(names) == 120 and file.layout is NTU
+    assert {number: names[number - 1] for number in NTU_NAMES} == NTU_NAMES
+
+
+def test_canonical_classes_are_all_there() -> None:
+    file = DescriptionFile.load(FILES["canonical"])
+    assert len(file.classes) == 86 and file.layout is KINECT
+    assert {"arm curl", "draw letter A", "make letter Y with the body", "write on paper"} < set(file.classes)
+
+
+def test_every_canonical_class_of_the_real_benchmarks_is_described(shared_data: Path) -> None:
+    described = DescriptionFile.load(FILES["canonical"]).classes.keys()
+    benchmarks = json.loads((shared_data / "benchmarks.json").read_text(encoding="utf-8"))
+    assert {*benchmarks["kinect-union-1"]["base_classes"], *benchmarks["kinect-union-1"]["novel_classes"]} == described
+    assert all(described >= set(benchmark["base_classes"]) for benchmark in benchmarks.values())
+
+
+@each_file
+def test_provenance_pins_model_date_and_the_shipped_prompts(path: Path) -> None:
+    provenance = DescriptionFile.load(path).provenance
+    assert provenance["author"] and provenance["model"] and provenance["parameters"]
+    assert len(provenance["date"].split("-")) == 3
+    assert provenance["prompts"] == {name: load_prompt(name).sha256 for name in PROMPTS}
+
+
+@each_file
+def test_no_text_is_used_for_two_classes(path: Path) -> None:
+    file = DescriptionFile.load(path)
+    assert len({d.global_ for d in file.classes.values()}) == len(file.classes)
+    for joint in file.layout.joints:
+        assert len({d.joints[joint] for d in file.classes.values()}) == len(file.classes), joint
+
+
+@each_file
+def test_texts_follow_the_prompts(path: Path) -> None:
+    for d in DescriptionFile.load(path).classes.values():
+        assert set(d.joints) == set(d.layout.joints), d.action
+        assert len(set(d.key_joints)) == len(d.key_joints) < d.layout.num_joints, d.action
+        assert all(text.endswith(".") and len(text.split()) <= 20 for text in d.joints.values()), d.action
+        sided = {joint: joint.split()[0] for joint in d.joints if joint.startswith(("left", "right"))}
+        assert all(f"{side} " in d.joints[joint].lower() for joint, side in sided.items()), d.action
+
+
+@each_file
+def test_loaded_descriptions_name_file_and_hash(path: Path) -> None:
+    first = next(iter(DescriptionFile.load(path).classes.values()))
+    assert first.source.startswith(f"{path.name}:") and len(first.source.split(":")[1]) == 12
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_every_embedded_action_is_described_for_every_layout(layout: Layout) -> None:
+    for description in find_descriptions(ACTIONS, layout):
+        texts = description.joint_texts(layout)
+        assert len(texts) == layout.num_joints and all(texts)
+
+
+def test_own_layout_gives_its_own_texts_in_order() -> None:
+    description = find_descriptions(["drink water"], NTU)[0]
+    assert description.joint_texts(NTU) == tuple(description.joints[joint] for joint in NTU.joints)
+
+
+def test_texts_reach_a_smaller_skeleton_by_joint_name() -> None:
+    description = find_descriptions(["drink water"], NTU)[0]
+    texts = dict(zip(KINECT.joints, description.joint_texts(KINECT), strict=True))
+    assert texts["right hand"] == description.joints["right hand"]
+    assert texts["hip center"] == description.joints["base of spine"]
+    assert texts["spine"] == description.joints["middle of spine"]
+
+
+def test_texts_reach_a_larger_skeleton_from_neighbours() -> None:
+    description = find_descriptions(["draw letter A"], KINECT)[0]
+    texts = dict(zip(NTU.joints, description.joint_texts(NTU), strict=True))
+    assert texts["base of spine"] == description.joints["hip center"]
+    assert texts["left thumb"] == texts["left hand tip"] == description.joints["left hand"]
+    assert texts["neck"] == f"{description.joints['shoulder center']} {description.joints['head']}"
+
+
+def test_the_file_of_the_same_layout_comes_first_and_the_users_own_before_all(tmp_path: Path) -> None:
+    shared = set.intersection(*(set(DescriptionFile.load(path).classes) for path in FILES.values()))
+    assert shared
+    for layout in (NTU, KINECT):
+        assert all(d.layout is layout for d in find_descriptions(sorted(shared), layout))
+    own = written(tmp_path, {"drink water": entry()})
+    assert [d.source.split(":")[0] for d in find_descriptions(["drink water", "falling"], NTU, own)] == [
+        "own.json", "ntu120.json",
+    ]  # fmt: skip
+
+
+def test_missing_class_is_named_with_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"'drinc water' has no description \(1 of 2 .*; did you mean 'drink water'"):
+        find_descriptions(["falling", "drinc water"], NTU)
+    with pytest.raises(ValueError, match=r"'qqqq' has no description .*\. Write them with 'crossglg describe'"):
+        find_descriptions(["qqqq"], NTU)
+
+
+def without(*keys: str) -> Callable[[dict[str, Any]], None]:
+    def remove(content: dict[str, Any]) -> None:
+        for key in keys[:-1]:
+            content = content[key]
+        del content[keys[-1]]
+
+    return remove
+
+
+def put(value: Any, *keys: str) -> Callable[[dict[str, Any]], None]:
+    def replace_value(content: dict[str, Any]) -> None:
+        for key in keys[:-1]:
+            content = content[key]
+        content[keys[-1]] = value
+
+    return replace_value
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (without("layout"), "is no description file: it needs layout, provenance and classes"),
+        (without("provenance"), "is no description file"),
+        (without("classes"), "is no description file"),
+        (put([], "classes"), "is no description file"),
+        (put("ntu26", "layout"), "unknown layout 'ntu26'; known layouts: ntu25"),
+        (without("classes", "hop", "global"), r"own\.json: the description of 'hop' lacks 'global'"),
+        (without("classes", "hop", "joints"), "the description of 'hop' lacks 'joints'"),
+        (without("classes", "hop", "key_joints"), "the description of 'hop' lacks 'key_joints'"),
+        (put("text", "classes", "hop"), r"own\.json: the description of 'hop' has another form"),
+        (put(5, "classes", "hop", "joints", "head"), "the description of 'hop' has another form"),
+        (put(None, "classes", "hop", "key_joints"), "the description of 'hop' has another form"),
+        (without("classes", "hop", "joints", "left knee"), "'hop' has no text for joint 'left knee' of kinect20"),
+        (put(" ", "classes", "hop", "joints", "head"), "'hop' has no text for joint 'head'"),
+        (put("", "classes", "hop", "global"), "'hop' has no global text"),
+        (put([], "classes", "hop", "key_joints"), "'hop': no key joints of kinect20"),
+        (put(["left thumb"], "classes", "hop", "key_joints"), "'hop': key joint 'left thumb' is not in kinect20"),
+        (put("head", "classes", "hop", "key_joints"), "'hop': key joint 'h' is not in"),
+    ],
+)
+def test_wrong_file_says_what_is_wrong(tmp_path: Path, damage: Callable[[Any], None], message: str) -> None:
+    path = written(tmp_path, {"wave": entry(), "hop": entry("hops")})
+    assert list(DescriptionFile.load(path).classes) == ["wave", "hop"]
+    content = json.loads(path.read_text())
+    damage(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=message):
+        DescriptionFile.load(path)
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"layout": "ntu25",', "[]", "3"])
+def test_damaged_json_names_the_file(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "own.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"own\.json is (not readable JSON|no description file)"):
+        DescriptionFile.load(path)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"absent\.json"):
+        find_descriptions(["drink water"], NTU, tmp_path / "absent.json")
+
+
+@each_file
+def test_save_and_load_give_the_same_file(tmp_path: Path, path: Path) -> None:
+    file = DescriptionFile.load(path)
+    copy = DescriptionFile.load(file.save(tmp_path / path.name))
+    assert copy.classes.keys() == file.classes.keys() and list(copy.classes) == list(file.classes)
+    for action, description in file.classes.items():
+        assert replace(copy.classes[action], source="") == replace(description, source="")
+    assert (copy.layout, copy.provenance) == (file.layout, file.provenance)
+
+
+def test_descriptions_cannot_be_changed() -> None:
+    description = find_descriptions(["drink water"], NTU)[0]
+    with pytest.raises(AttributeError):
+        description.global_ = "x"  # type: ignore[misc]

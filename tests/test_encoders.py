@@ -1,0 +1,291 @@
+"""Every registered encoder keeps the contract; InfoGCN computes what its paper's equations say."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from golden.regenerate import GOLDEN, LAYOUTS, forward_statistics
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from crossglg.encoders import ENCODERS, build_encoder
+from crossglg.encoders.base import Bodies, SkeletonEncoder
+from crossglg.encoders.infogcn import InfoGCN, MultiScaleTemporalConv, SelfAttentionGraphConv
+from crossglg.files import read_json
+from crossglg.skeletons import get_layout
+
+NTU = get_layout("ntu25")
+
+each_encoder = pytest.mark.parametrize("name", ENCODERS)
+each_layout = pytest.mark.parametrize("layout", LAYOUTS)
+
+
+def build(name: str, layout: str = "ntu25", persons: int = 2) -> SkeletonEncoder:
+    torch.manual_seed(0)
+    return build_encoder(name, get_layout(layout), persons=persons)
+
+
+def clips(count: int, persons: int, joints: int = 25, frames: int = 8, seed: int = 1) -> tuple[Tensor, Tensor]:
+    x = torch.randn(count, persons, frames, joints, 3, generator=torch.Generator().manual_seed(seed))
+    return x, torch.ones(count, persons, dtype=torch.bool)
+
+
+def unsettle(module: nn.Module) -> None:
+    """Give every norm statistics and affine parameters that are not the identity, so that no mistake hides in them."""
+    generator = torch.Generator().manual_seed(5)
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
+            for tensor in (part.running_mean, part.running_var, part.weight, part.bias):
+                tensor.data += 0.3 * torch.rand(tensor.shape, generator=generator)
+
+
+@each_encoder
+@each_layout
+@pytest.mark.parametrize(("count", "persons"), [(1, 1), (1, 2), (3, 1), (5, 2)])
+def test_output_has_one_finite_row_per_clip(name: str, layout: str, count: int, persons: int) -> None:
+    encoder = build(name, layout, persons).eval()
+    z = encoder(*clips(count, persons, get_layout(layout).num_joints))
+    assert z.shape == (count, encoder.out_features)
+    assert z.isfinite().all()
+    assert count == 1 or z.std(0).max() > 1e-3  # clips are told apart
+
+
+@each_encoder
+@each_layout
+def test_blocks_have_the_widths_they_announce(name: str, layout: str) -> None:
+    encoder = build(name, layout).eval()
+    x, mask = clips(2, 2, get_layout(layout).num_joints)
+    feat = encoder.input(x, Bodies.of(mask))
+    assert len(encoder.widths) == len(encoder.blocks) > encoder.importance_after_block >= 1
+    for i, width in enumerate(encoder.widths):
+        feat = encoder.run_blocks(feat, i, i + 1)
+        assert feat.shape[:2] == (4, width)
+        assert feat.shape[3] == get_layout(layout).num_joints
+
+
+@each_encoder
+@each_layout
+def test_gradient_reaches_every_parameter(name: str, layout: str) -> None:
+    encoder = build(name, layout).train()
+    x, mask = clips(3, 2, get_layout(layout).num_joints)
+    z = encoder(x, mask)
+    (z * torch.randn(z.shape, generator=torch.Generator().manual_seed(2))).sum().backward()
+    for parameter_name, parameter in encoder.named_parameters():
+        assert parameter.grad is not None, parameter_name
+        assert parameter.grad.isfinite().all(), parameter_name
+        if parameter.dim() > 1:  # a bias before a normalisation has a gradient of zero by construction
+            assert parameter.grad.abs().max() > 0, parameter_name
+
+
+@each_encoder
+def test_evaluation_is_deterministic_and_independent_of_the_batch(name: str) -> None:
+    encoder = build(name).eval()
+    x, mask = clips(3, 2)
+    with torch.inference_mode():
+        together = encoder(x, mask)
+        assert torch.equal(together, encoder(x, mask))
+        alone = torch.cat([encoder(x[i : i + 1], mask[i : i + 1]) for i in range(3)])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+
+
+@each_encoder
+@pytest.mark.parametrize("training", [False, True])
+def test_an_absent_second_person_changes_nothing(name: str, training: bool) -> None:
+    x, mask = clips(3, 1)
+    rubbish = torch.full_like(x, torch.nan)  # must not even be looked at
+
+    def run(*batch: Tensor) -> Tensor:
+        encoder = build(name).train(training)
+        torch.manual_seed(3)  # noise of a bottleneck
+        return encoder(*batch)
+
+    padded = run(torch.cat([x, rubbish], 1), torch.cat([mask, ~mask], 1))
+    torch.testing.assert_close(run(x, mask), padded, atol=1e-6, rtol=0)
+
+
+@each_encoder
+def test_clips_of_one_and_two_persons_share_a_batch(name: str) -> None:
+    encoder = build(name).eval()
+    x, mask = clips(3, 2)
+    mask[1, 1] = False
+    mixed = encoder(x, mask)
+    torch.testing.assert_close(mixed[1:2], encoder(x[1:2, :1], mask[1:2, :1]), atol=1e-5, rtol=1e-5)
+    both = torch.tensor([0, 2])
+    torch.testing.assert_close(mixed[both], encoder(x[both], mask[both]), atol=1e-5, rtol=1e-5)
+    assert (mixed[0] - encoder(x[:1, :1], mask[:1, :1])[0]).abs().max() > 1e-4  # a present second person counts
+
+
+@each_encoder
+def test_order_of_persons_does_not_matter_before_training(name: str) -> None:
+    """Only what a place among the persons has learnt (its normalisation) may tell them apart."""
+    encoder = build(name).eval()
+    x, mask = clips(3, 2)
+    torch.testing.assert_close(encoder(x, mask), encoder(x.flip(1), mask), atol=1e-5, rtol=1e-5)
+
+
+@each_encoder
+def test_a_clip_without_anybody_is_finite(name: str) -> None:
+    x, mask = clips(2, 2)
+    mask[1] = False
+    x[1] = 0
+    assert build(name).eval()(x, mask).isfinite().all()
+
+
+@each_encoder
+def test_state_dict_round_trip(name: str) -> None:
+    first = build(name).train()
+    first(*clips(3, 2))  # moves the running statistics
+    torch.manual_seed(99)
+    second = build_encoder(name, NTU)
+    x, mask = clips(2, 2, seed=7)
+    assert not torch.equal(first.eval()(x, mask), second.eval()(x, mask))
+    second.load_state_dict(first.state_dict())
+    assert torch.equal(first(x, mask), second(x, mask))
+
+
+@each_encoder
+def test_joint_weights_of_one_are_no_weights(name: str) -> None:
+    encoder = build(name).eval()
+    x, mask = clips(2, 2)
+    feat = encoder.input(x, Bodies.of(mask))
+    unweighted = encoder.run_blocks(feat, 0, None)
+    assert torch.equal(encoder.run_blocks(feat, 0, None, torch.ones(4, 25)), unweighted)
+    assert not torch.allclose(encoder.run_blocks(feat, 0, None, torch.full((4, 25), 0.5)), unweighted)
+
+
+@each_encoder
+def test_joint_weights_act_after_the_spatial_interaction(name: str) -> None:
+    """Weight 0 on a joint: other joints, which have already seen it, stay; the joint itself no longer sees others."""
+    encoder = build(name).eval()
+    unsettle(encoder)
+    x, mask = clips(2, 1)
+    feat = encoder.input(x, Bodies.of(mask))
+    joint, others = 7, [j for j in range(25) if j != 7]
+    weight = torch.ones(2, 25)
+    weight[:, joint] = 0.0
+    for i in range(len(encoder.blocks)):
+        disturbed = feat.clone()
+        disturbed[..., others] += torch.randn(feat[..., others].shape, generator=torch.Generator().manual_seed(i))
+        plain, without = (encoder.run_blocks(feat, i, i + 1, w) for w in (None, weight))
+        plain_disturbed, without_disturbed = (encoder.run_blocks(disturbed, i, i + 1, w) for w in (None, weight))
+        torch.testing.assert_close(without[..., others], plain[..., others], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(without[..., joint], without_disturbed[..., joint], atol=1e-5, rtol=1e-5)
+        assert (plain[..., joint] - plain_disturbed[..., joint]).abs().max() > 1e-3, f"block {i} mixes no joints"
+        assert (plain[..., joint] - without[..., joint]).abs().max() > 1e-3, f"block {i} ignores the weight"
+        feat = plain
+
+
+@each_encoder
+@each_layout
+def test_forward_gives_the_pinned_numbers(name: str, layout: str) -> None:
+    assert GOLDEN.is_file(), "tests/golden/encoders.json is missing; run python -m tests.golden.regenerate"
+    pinned = read_json(GOLDEN)
+    assert f"{name}/{layout}" in pinned, f"{name} is not pinned; run python -m tests.golden.regenerate"
+    assert forward_statistics(name, layout) == pytest.approx(pinned[f"{name}/{layout}"], rel=1e-3, abs=1e-5)
+
+
+def test_unknown_encoder_names_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"did you mean 'infogcn'\?.*infogcn-small"):
+        build_encoder("infogcm", NTU)
+
+
+def test_a_person_without_a_place_is_an_error() -> None:
+    x, mask = clips(2, 3)
+    encoder = build("infogcn-small", persons=2).eval()
+    with pytest.raises(ValueError, match=r"3 persons.*built for 2"):
+        encoder(x, mask)
+    mask[:, 2] = False
+    assert torch.equal(encoder(x, mask), encoder(x[:, :2], mask[:, :2]))  # a place that stays empty does no harm
+
+
+def test_bodies_mean_equals_a_loop_over_clips() -> None:
+    mask = torch.tensor([[True, True], [False, False], [False, True], [True, False]])
+    bodies = Bodies.of(mask)
+    assert bodies.clip.tolist() == [0, 0, 1, 2, 3]
+    assert bodies.slot.tolist() == [0, 1, 0, 1, 0]
+    feat = torch.randn(5, 3, 2)
+    for clip in range(4):
+        rows = [feat[b] for b in range(5) if bodies.clip[b] == clip]
+        torch.testing.assert_close(bodies.mean(feat)[clip], sum(rows) / len(rows))
+
+
+@pytest.mark.parametrize(("classes", "count"), [(60, 1_556_807), (100, 1_567_087), (120, 1_572_227)])
+def test_infogcn_has_the_published_number_of_parameters(classes: int, count: int) -> None:
+    encoder = InfoGCN(NTU, in_channels=3, persons=2)
+    classifier = nn.Linear(encoder.out_features, classes)
+    assert sum(p.numel() for m in (encoder, classifier) for p in m.parameters()) == count
+
+
+@pytest.mark.parametrize("out", [8, 16])
+def test_self_attention_graph_conv_equals_the_papers_sums(out: int) -> None:
+    torch.manual_seed(0)
+    layer = SelfAttentionGraphConv(width := 8, out, joints=5, heads=3).eval()
+    unsettle(layer)
+    layer.topology.data += 0.3 * torch.randn_like(layer.topology)
+    layer.bias.data.normal_()
+    feat = torch.randn(2, width, 3, 5)
+
+    rank = width // 8
+    q_rows, k_rows = layer.to_qk.weight.view(2, 3, rank, width)
+    q_bias, k_bias = layer.to_qk.bias.view(2, 3, rank)
+    mixed = torch.zeros(2, out, 3, 5)
+    for b in range(2):
+        for t in range(3):
+            h = [feat[b, :, t, v] for v in range(5)]
+            normed = [F.layer_norm(row, (width,), layer.norm.weight, layer.norm.bias) for row in h]
+            for head in range(3):
+                q = [q_rows[head] @ row + q_bias[head] for row in normed]
+                k = [k_rows[head] @ row + k_bias[head] for row in normed]
+                for i in range(5):
+                    score = torch.stack([q[i] @ k[j] / rank**0.5 for j in range(5)])
+                    attention = score.exp() / score.exp().sum()
+                    for j in range(5):
+                        mixed[b, :, t, i] += attention[j] * layer.topology[head, i, j] * (layer.weight[head] @ h[j])
+                    mixed[b, :, t, i] += layer.bias[head]
+    expected = F.relu(layer.out_norm(mixed) + layer.residual(feat))
+    torch.testing.assert_close(layer(feat), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_multi_scale_temporal_conv_equals_separate_branches(stride: int) -> None:
+    torch.manual_seed(0)
+    layer = MultiScaleTemporalConv(width := 8, stride).eval()
+    unsettle(layer)
+    frames, branch = 7, width // 4
+    feat = torch.randn(2, width, frames, 3)
+
+    def reduced(part: int) -> Tensor:
+        """Point-wise convolution, normalisation and ReLU of one branch, as if it were a layer of its own."""
+        conv, norm = layer.reduce
+        rows = slice(part * branch, (part + 1) * branch)
+        y = torch.einsum("oc,bctv->botv", conv.weight[rows, :, 0, 0], feat) + conv.bias[rows].view(-1, 1, 1)
+        statistics = (norm.running_mean[rows], norm.running_var[rows], norm.weight[rows], norm.bias[rows])
+        return F.relu(F.batch_norm(y, *statistics))
+
+    out_frames = range(0, frames, stride)
+    branches = []
+    for part, dilation in enumerate((1, 2)):
+        conv, norm = layer.dilated[part]
+        y, out = reduced(part), torch.zeros(2, branch, len(out_frames), 3)
+        for n, t in enumerate(out_frames):
+            out[:, :, n] = conv.bias.view(-1, 1)
+            for tap in range(5):
+                source = t + (tap - 2) * dilation
+                if 0 <= source < frames:
+                    out[:, :, n] += torch.einsum("oc,bcv->bov", conv.weight[:, :, tap, 0], y[:, :, source])
+        branches.append(norm(out))
+    y = reduced(2)
+    pooled = torch.stack([y[:, :, max(0, t - 1) : t + 2].amax(2) for t in out_frames], 2)
+    branches.append(layer.pool[1](pooled))
+    conv, norm = layer.pointwise
+    branches.append(norm(F.conv2d(feat[:, :, ::stride], conv.weight, conv.bias)))
+    torch.testing.assert_close(layer(feat), torch.cat(branches, 1), atol=1e-5, rtol=1e-5)
+
+
+def test_bottleneck_adds_noise_in_training_only() -> None:
+    encoder = build("infogcn")
+    pooled = torch.randn(4, encoder.out_features)
+    torch.manual_seed(0)
+    noisy = encoder.head.train()(pooled)
+    assert torch.equal(encoder.head.eval()(pooled), encoder.head(pooled))
+    assert (noisy - encoder.head(pooled)).abs().mean() > 0.1

@@ -1,0 +1,216 @@
+"""The pipeline for real: the README's run command on a small preset, resuming, strict parameters, nbval."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+from crossglg import pipeline
+from crossglg.config import Config
+from crossglg.data import synthetic
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+(RUN_LINE,) = re.findall(r"<!-- run -->\n```sh\n(.+)\n```", README)
+SMALL = {"epochs": 2, "frames": 12, "draws": 3, "streams": "joint", "interaction_blocks": 1}
+
+
+@pytest.fixture(scope="module")
+def own_clips(tmp_path_factory):
+    """A set of our own, as a user would bring it: 16 classes that have descriptions, 12 clips each."""
+    path = tmp_path_factory.mktemp("data") / "mine.npz"
+    return synthetic.synthesise(seed=3, clips_per_action=12, actions=synthetic.ACTIONS[::5][:16]).save(path)
+
+
+@pytest.fixture(scope="module")
+def finished_run(own_clips, tmp_path_factory):
+    """The run part of the README's first command, on fewer clips and epochs."""
+    folder = tmp_path_factory.mktemp("work")
+    program, *words = RUN_LINE.split(" && ")[-1].split()
+    assert program == "crossglg"
+    done = crossglg(*words, "--dataset", own_clips, "--output", folder / "mine", *sets(SMALL), cwd=folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder / "mine"
+
+
+def crossglg(*words, cwd=None):
+    command = [sys.executable, "-c", "from crossglg.cli import main; main()", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def sets(values):
+    return [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
+
+
+@pytest.mark.slow
+def test_readme_run_command_word_for_word(tmp_path):
+    done = subprocess.run(RUN_LINE.split(" && ")[-1], shell=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0
+    assert (tmp_path / "runs" / pipeline.run_name(Config()) / "results.json").is_file()
+
+
+@pytest.mark.parametrize("line", re.findall(r"^crossglg [^#\n]+", README, re.M))
+def test_readme_commands_exist_with_their_options(line):
+    command, *words = line.split()[1:]
+    usage = crossglg(command, "--help").stdout
+    assert usage.startswith("Usage:")
+    assert all(word in usage for word in words if word.startswith("--"))
+
+
+def test_readme_names_the_folder_of_the_default_run():
+    assert f"runs/{pipeline.run_name(Config())}/" in README
+
+
+def test_run_leaves_notebooks_model_pictures_and_results(finished_run):
+    assert sorted(p.stem for p in (finished_run / "notebooks").glob("*.ipynb")) == list(pipeline.NOTEBOOKS)
+    names = {p.name for p in (finished_run / "figures").iterdir()}
+    assert {
+        "base_clips.png",
+        "training_curves.png",
+        "confusion_matrix.png",
+        "joint_importance.png",
+        "player.html",
+    } <= names
+    results = json.loads((finished_run / "results.json").read_text())
+    assert results["config"]["epochs"] == 2
+    assert {"git_sha", "torch", "numpy", "crossglg", "protocol_sha256"} <= results.keys()
+    assert all(len(r["draws"]) == 3 and 0 <= r["mean"] <= 1 for r in results["one_shot"].values())
+    assert set(results["base_classes"]).isdisjoint(results["novel_classes"])
+
+
+def test_run_collects_results_and_pictures_in_figures(finished_run):
+    figures = finished_run.parent / "figures"
+    rows = (figures / "results.csv").read_text().splitlines()
+    assert len(rows) == 1 + 4, "one row per classifier"
+    assert (figures / "mine" / "results.json").is_file()
+
+
+def test_no_novel_class_is_named_by_the_trained_model(finished_run):
+    results = json.loads((finished_run / "results.json").read_text())
+    model = json.loads((finished_run / "model" / "model.json").read_text())
+    assert model["class_names"] == results["base_classes"]
+    words = (finished_run / "model" / "model.json").read_text() + (finished_run / "model" / "README.md").read_text()
+    assert not [name for name in results["novel_classes"] if f'"{name}"' in words]
+
+
+def test_evaluate_command_repeats_the_run(finished_run):
+    done = crossglg("evaluate", finished_run / "model", "--json")
+    assert done.returncode == 0, done.stderr[-2000:]
+    again, before = json.loads(done.stdout), json.loads((finished_run / "results.json").read_text())
+    assert again["protocol_sha256"] == before["protocol_sha256"]
+    assert np.allclose(again["one_shot"]["cosine"]["draws"], before["one_shot"]["cosine"]["draws"])
+
+
+def test_a_finished_run_is_not_overwritten_but_resumed(finished_run, own_clips):
+    words = ("run", "--dataset", own_clips, "--output", finished_run, *sets(SMALL))
+    refused = crossglg(*words, cwd=finished_run.parent)
+    assert refused.returncode == 2
+    assert "--resume" in refused.stderr
+    before = (finished_run / "notebooks" / "02_train.ipynb").stat().st_mtime_ns
+    resumed = crossglg(*words, "--resume", cwd=finished_run.parent)
+    assert resumed.returncode == 0, resumed.stderr[-2000:]
+    assert (finished_run / "notebooks" / "02_train.ipynb").stat().st_mtime_ns == before, "done notebooks are skipped"
+    other = crossglg(*words, "--resume", "--set", "epochs=3", cwd=finished_run.parent)
+    assert other.returncode == 2
+    assert "epochs=2, not 3" in other.stderr
+
+
+def test_nbval_passes_on_the_notebooks_and_fails_on_a_changed_number(tmp_path, own_clips):
+    values = {**Config.create(dataset=str(own_clips), **SMALL).to_dict(), "output": str(tmp_path / "run")}
+    for name in pipeline.NOTEBOOKS:
+        pipeline.write_parameterized(name, values, tmp_path / f"{name}.ipynb")
+    # The stored output of the tour is that of the embedded data; for these clips it is another.
+    tour = nbformat.read(tmp_path / "00_tour.ipynb", 4)
+    (checked,) = [cell for cell in tour.cells if "NBVAL_CHECK_OUTPUT" in cell.source]
+    wrong = nbval(tmp_path / "00_tour.ipynb")
+    assert wrong.returncode == 1, "the checked numbers changed, so nbval must fail"
+    checked.source = checked.source.replace("# NBVAL_CHECK_OUTPUT\n", "")
+    nbformat.write(tour, tmp_path / "00_tour.ipynb")
+    done = nbval(*(tmp_path / f"{name}.ipynb" for name in pipeline.NOTEBOOKS))
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_tour_passes_nbval_as_it_is_committed():
+    done = nbval(ROOT / "notebooks" / "00_tour.ipynb")
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def nbval(*paths):
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--nbval-lax",
+        "--nbval-cell-timeout=300",
+        "-p",
+        "no:cacheprovider",
+        "-q",
+    ]
+    return subprocess.run(
+        [*command, "--rootdir", paths[0].parent, "-c", os.devnull, *paths], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "--set", "epoch=3"], "did you mean 'epochs'"),
+        (["run", "--set", "epochs=three"], "is not a int"),
+        (["run", "--set", "epochs"], "NAME=VALUE"),
+        (["run", "--preset", "papre"], "presets: embedded"),
+        (["run", "--dataset", "nowhere.npz"], "neither registered"),
+        (["run", "--encoder", "infogcm"], "did you mean 'infogcn'"),
+        (["run", "--set", "text_encoder=none"], "unknown text encoder"),
+        (["run", "--set", "device=tpu0"], "is no device"),
+        (["run", "--set", "guidance=text"], "is not one of both, g2l, l2g, none"),
+        (["run", "--benchmark", "nowhere.json:a"], "no file nowhere.json"),
+        (["run", "--set", "descriptions=nowhere.json"], "no file nowhere.json"),
+        (["run", "--nonsense"], "No such option"),
+        (["list", "everything"], "choose one of"),
+        (["evaluate", "nowhere"], "no trained model"),
+    ],
+)
+def test_bad_input_exits_2_and_says_how_to_mend_it(words, message, tmp_path):
+    done = crossglg(*words, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "runs").exists(), "nothing was started"
+
+
+def test_class_without_description_is_named_before_anything_runs(tmp_path):
+    clips = synthetic.synthesise(seed=3, clips_per_action=4, actions=synthetic.ACTIONS[:8])
+    object.__setattr__(clips, "class_names", ("moonwalking", *clips.class_names[1:]))
+    path = clips.save(tmp_path / "odd.npz")
+    for seed in range(20):  # a seed that makes it a base class
+        config = Config.create(dataset=str(path), seed=seed)
+        if "moonwalking" not in pipeline_novel_classes(config):
+            break
+    with pytest.raises(ValueError, match=r"'moonwalking' has no description.*crossglg describe"):
+        pipeline.run(config, tmp_path / "run")
+
+
+def pipeline_novel_classes(config):
+    from crossglg.data.protocols import load_task
+
+    return load_task(config).novel.class_names
+
+
+def test_a_failing_cell_is_reported_with_its_notebook(tmp_path):
+    values = {**Config.create(**SMALL).to_dict(), "output": str(tmp_path)}
+    with pytest.raises(pipeline.NotebookError, match=r"03_one_shot_evaluation failed .*no trained model"):
+        pipeline.execute("03_one_shot_evaluation", values, tmp_path / "copy.ipynb")
+
+
+def test_list_prints_every_kind():
+    for what in ("settings", "presets", "datasets", "layouts", "encoders", "text-encoders", "classifiers"):
+        done = crossglg("list", what)
+        assert done.returncode == 0, done.stderr
+        assert len(done.stdout.splitlines()) >= 1
+    assert "1,572,227 parameters" in crossglg("list", "encoders").stdout

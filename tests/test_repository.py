@@ -1,0 +1,123 @@
+"""The repository itself: environment, packaging, README, notebooks as files."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from crossglg.config import Config
+from crossglg.pipeline import NOTEBOOKS, parameters_of
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_environment_yml_only_repeats_pyproject():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    *conda, pip = environment["dependencies"]
+    pins = {re.split("[=<>]", word)[0]: word for word in conda}
+    assert set(pins) == {"python", "pip"}, "all but python and pip comes from pyproject.toml"
+    assert pins["python"].removeprefix("python=") in SpecifierSet(PROJECT["requires-python"])
+    (editable,) = pip["pip"]
+    extras = re.fullmatch(r"-e \.\[(.+)\]", editable)[1].split(",")
+    assert set(extras) <= set(PROJECT["optional-dependencies"])
+
+
+def test_installed_versions_satisfy_pyproject():
+    for line in PROJECT["dependencies"]:
+        requirement = Requirement(line)
+        assert version(requirement.name) in requirement.specifier, line
+
+
+def test_constraints_pin_the_cpu_build_within_the_allowed_range():
+    (pin,) = (ROOT / "constraints-cpu.txt").read_text().split()
+    name, exact = pin.split("==")
+    allowed = {Requirement(line).name: Requirement(line).specifier for line in PROJECT["dependencies"]}
+    assert exact in allowed[name]
+
+
+def test_import_and_help_load_no_heavy_package():
+    code = "import sys, crossglg, crossglg.cli; print([m for m in ('torch', 'transformers', 'openai') if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_wheel_carries_prompts_notebooks_and_player(tmp_path):
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
+    for name in (
+        "prompts/global.md.j2",
+        "prompts/descriptions/ntu120.json",
+        "notebooks/02_train.ipynb",
+        "viz/player.js",
+    ):
+        assert f"crossglg/{name}" in names
+
+
+def test_readme_names_every_module_and_command():
+    tree = README.partition("## Where is what")[2]
+    for path in sorted((ROOT / "crossglg").rglob("*.py")):
+        if path.stem not in ("__init__", "common", "widget"):
+            assert path.stem in tree, f"{path.name} is missing in the README's tree"
+    for name in NOTEBOOKS:
+        assert name in tree
+
+
+def test_readme_results_are_those_of_the_runs():
+    from crossglg.report import markdown_table
+
+    table = README.partition("<!-- results -->")[2].partition("<!-- /results -->")[0].strip()
+    assert table == markdown_table(ROOT / "figures"), "run: crossglg table --readme README.md"
+
+
+def test_readme_pictures_exist():
+    for path in re.findall(r"!\[.*?\]\((.+?)\)", README):
+        assert (ROOT / path).is_file(), path
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+class TestNotebookFile:
+    def test_parameters_are_settings_with_their_defaults(self, name):
+        declared = parameters_of(name)
+        assert declared.pop("output") == "../runs/notebooks"
+        defaults = Config().to_dict()
+        assert declared == {key: defaults[key] for key in declared}
+
+    def test_one_parameters_cell_of_annotated_scalars(self, name):
+        (cell,) = [c for c in self.cells(name) if "parameters" in c.metadata.get("tags", [])]
+        for line in ast.parse(cell.source).body:
+            assert isinstance(line, ast.AnnAssign)
+            ast.literal_eval(line.value)
+
+    def test_thin_and_clean(self, name):
+        for number, cell in enumerate(c for c in self.cells(name) if c.cell_type == "code"):
+            tags, source = cell.metadata.get("tags", []), cell.source
+            assert cell.execution_count == number + 1
+            assert source.count("\n") < 18 or "parameters" in tags, f"cell {number} is long"
+            assert not re.search(r"^\s*(class |def )|^!|^%|except:|/home/|/root/", source, re.M), f"cell {number}"
+            assert bool(cell.outputs) == ("NBVAL_CHECK_OUTPUT" in source), (
+                f"cell {number}: outputs are kept where checked"
+            )
+
+    def test_kernel_is_the_plain_one(self, name):
+        assert nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4).metadata.kernelspec.name == "python3"
+
+    @staticmethod
+    def cells(name):
+        return nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4).cells
+
+
+def test_training_notebook_has_every_setting():
+    assert set(parameters_of("02_train")) == {"output", *Config().to_dict()}

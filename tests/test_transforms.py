@@ -1,0 +1,336 @@
+"""Batches equal a plain loop over clips, and every step does what its name says and leaves absent persons at zero."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from crossglg.config import Config
+from crossglg.data.clips import SkeletonSet
+from crossglg.data.transforms import (
+    STREAMS,
+    DeviceClips,
+    Preprocessing,
+    align_view,
+    augment,
+    bones,
+    centre,
+    motion,
+    scale_torso,
+)
+from crossglg.skeletons import get_layout
+
+LAYOUT = get_layout("ntu25")
+V = LAYOUT.num_joints
+# What each clip of `ragged` looks like: persons, frames, and (person, first, past the last) stretches of absence.
+CLIPS: list[tuple[int, int, list[tuple[int, int, int]]]] = [
+    (1, 7, []),
+    (2, 9, []),
+    (1, 12, [(0, 0, 3), (0, 10, 12)]),  # zero-padded at both ends
+    (2, 10, [(1, 4, 7)]),  # one person leaves and comes back
+    (2, 8, [(1, 0, 8)]),  # the second person is never there
+    (2, 11, [(0, 0, 4), (1, 0, 2), (1, 8, 11)]),
+    (1, 1, []),
+    (1, 5, [(0, 0, 5)]),  # nobody at all
+    (2, 6, [(0, 0, 6)]),  # the first person is never there
+]
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(scope="module")
+def ragged() -> SkeletonSet:
+    rng = np.random.default_rng(0)
+    blocks = []
+    for persons, frames, absences in CLIPS:
+        block = rng.normal((0.0, 1.0, 3.0), size=(persons, frames, V, 3))
+        for person, first, end in absences:
+            block[person, first:end] = 0
+        blocks.append(block.reshape(-1, V, 3))
+    return SkeletonSet.build(
+        np.concatenate(blocks).astype(np.float32),
+        np.cumsum([0, *map(len, blocks)]),
+        [0] * len(CLIPS),
+        ["any"],
+        LAYOUT,
+        persons=[persons for persons, _, _ in CLIPS],
+    )
+
+
+def resampled(clip: NDArray[np.floating], frames: int) -> NDArray[np.floating]:
+    """The definition, one number at a time: frame i of T lies at (i + 0.5) · L / T − 0.5 of the L valid frames."""
+    anyone = [bool(clip[:, t].any()) for t in range(clip.shape[1])]
+    first = anyone.index(True) if any(anyone) else 0
+    length = len(anyone) - anyone[::-1].index(True) - first if any(anyone) else len(anyone)
+    out = np.zeros((clip.shape[0], frames, *clip.shape[2:]))
+    for person in range(clip.shape[0]):
+        for i in range(frames):
+            time = min(max((i + 0.5) * length / frames - 0.5, 0), length - 1)
+            low = int(time)
+            high, share = min(low + 1, length - 1), time - low
+            a, b = clip[person, first + low], clip[person, first + high]
+            if share == 0 or not b.any():
+                out[person, i] = a if a.any() or share == 0 else b
+            else:
+                out[person, i] = (1 - share) * a + share * b if a.any() else b
+    return out
+
+
+@pytest.mark.parametrize("frames", [1, 4, 9, 32])
+def test_batch_equals_a_slow_loop_over_clips(ragged: SkeletonSet, frames: int) -> None:
+    index = [8, 3, 0, 1, 2, 4, 5, 6, 7, 3]
+    x, mask = DeviceClips(ragged).batch(torch.tensor(index), frames)
+    assert x.shape == (len(index), 2, frames, V, 3) and x.dtype == torch.float32
+    for n, i in enumerate(index):
+        twin = resampled(ragged[i], frames)
+        twin = np.concatenate([twin, np.zeros((2 - len(twin), *twin.shape[1:]))])
+        seen = twin.reshape(2, frames, -1).any(-1)
+        assert mask[n].tolist() == seen.any(1).tolist()
+        np.testing.assert_allclose(x[n].numpy(), twin, atol=1e-5, err_msg=f"clip {i}")
+
+
+def test_batch_of_one_person_clips_has_one_person(ragged: SkeletonSet) -> None:
+    x, mask = DeviceClips(ragged).batch(torch.tensor([0, 2]), 8)
+    assert x.shape == (2, 1, 8, V, 3) and mask.all()
+
+
+def test_resampling_to_the_clips_own_length_changes_nothing(ragged: SkeletonSet) -> None:
+    for i in (0, 1, 3, 4, 8):  # no frame is empty at either end
+        x, _ = DeviceClips(ragged).batch(torch.tensor([i]), CLIPS[i][1])
+        np.testing.assert_array_equal(x[0].numpy(), ragged[i])
+
+
+def counting(lengths: list[int], padding: int = 0) -> SkeletonSet:
+    """Clips whose every coordinate is 1000 · (clip + 1) + frame, between `padding` empty frames at either end."""
+    parts = [np.pad(1000.0 * (i + 1) + np.arange(n), padding) for i, n in enumerate(lengths)]
+    rows = np.concatenate(parts)[:, None, None] * np.ones((V, 3))
+    return SkeletonSet.build(rows, np.cumsum([0, *map(len, parts)]), [0] * len(lengths), ["any"], LAYOUT)
+
+
+@pytest.mark.parametrize("padding", [0, 5])
+def test_crop_is_one_forward_segment_inside_the_clip(padding: int) -> None:
+    lengths = [1, 2, 3, 10, 50, 200]
+    clips, generator, frames = DeviceClips(counting(lengths, padding)), seeded(0), 16
+    index = torch.arange(len(lengths)).repeat(200)
+    x, _ = clips.batch(index, frames, crop=0.5, generator=generator)
+    assert (x == x[..., :1, :1]).all()
+    time = x[:, 0, :, 0, 0] - 1000.0 * (index[:, None] + 1)
+    length = torch.tensor(lengths)[index]
+    assert (time >= 0).all() and (time <= length[:, None] - 1 + 1e-3).all()
+    assert (time.diff(dim=1) >= -1e-3).all()
+    # A segment of K frames shows K · (1 − 1/T) of itself between the first and the last sample, unless clamped.
+    span = (time[:, -1] - time[:, 0])[index == 5] / (1 - 1 / frames)
+    assert span.min() >= 0.5 * 200 - 0.1 and span.min() < 110 and 190 < span.max() <= 200.1
+    start = time[index == 5, 0]
+    assert start.min() < 10 and start.max() > 70
+
+
+def test_without_generator_nothing_is_cropped(ragged: SkeletonSet) -> None:
+    clips, index = DeviceClips(ragged), torch.arange(len(ragged))
+    assert torch.equal(clips.batch(index, 8, crop=0.3)[0], clips.batch(index, 8)[0])
+    assert torch.equal(clips.batch(index, 8, crop=1.0, generator=seeded(0))[0], clips.batch(index, 8)[0])
+
+
+def test_a_seed_repeats_batch_and_augmentation_and_the_next_epoch_differs(ragged: SkeletonSet) -> None:
+    clips, index = DeviceClips(ragged), torch.tensor([1, 3])
+    steps = Preprocessing(LAYOUT, STREAMS, rotation=0.3, scale_jitter=0.1, shear=0.1)
+
+    def two_epochs(seed: int) -> list[Tensor]:
+        generator = seeded(seed)
+        return [steps(clips.batch(index, 8, 0.5, generator)[0], generator) for _ in range(2)]
+
+    (first, second), (again, _), (other, _) = two_epochs(0), two_epochs(0), two_epochs(1)
+    assert torch.equal(first, again)
+    assert not torch.allclose(first, second) and not torch.allclose(first, other)
+
+
+# ---- steps
+
+
+@pytest.fixture
+def x(ragged: SkeletonSet) -> Tensor:
+    """(7, 2, 16, V, 3) with absences of every kind, but somebody in every clip."""
+    index = torch.tensor([i for i in range(len(CLIPS)) if i not in (6, 7)])
+    return DeviceClips(ragged).batch(index, 16)[0].double()
+
+
+def seen(x: Tensor) -> Tensor:
+    return (x != 0).any(-1).any(-1)
+
+
+def lead(clip: Tensor) -> Tensor:
+    """(T', V, C) the seen frames of the first person who is seen."""
+    person = next(person for person in clip if (person != 0).any())
+    return person[seen(person)]
+
+
+def middle(frames: Tensor, joint: str) -> Tensor:
+    return (frames[:, LAYOUT.index(f"left {joint}")] + frames[:, LAYOUT.index(f"right {joint}")]) / 2
+
+
+def moved(x: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """`change` applied where a person is seen."""
+    return change(x) * seen(x)[..., None, None]
+
+
+def vertical_turn(angle: float) -> Tensor:
+    cos, sin = np.cos(angle), np.sin(angle)
+    return torch.tensor([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], dtype=torch.float64)
+
+
+def test_centre_puts_the_first_seen_persons_hips_at_the_origin(x: Tensor) -> None:
+    out = centre(x, LAYOUT)
+    for before, after in zip(x, out, strict=True):
+        torch.testing.assert_close(after, moved(before, lambda c, b=before: c - middle(lead(b), "hip")[0]))
+    shifted = moved(x, lambda x: x + torch.tensor([3.0, -1.0, 2.0]))
+    torch.testing.assert_close(centre(shifted, LAYOUT), out)
+
+
+def test_align_view_turns_left_to_right_to_plus_x(x: Tensor) -> None:
+    out = align_view(x, LAYOUT)
+    for clip in out:
+        person = lead(clip)
+        across = sum(
+            (person[:, LAYOUT.index(f"right {j}")] - person[:, LAYOUT.index(f"left {j}")]).mean(0)
+            for j in ("shoulder", "hip")
+        )
+        assert across[0] > 0 and abs(across[2]) < 1e-9
+    torch.testing.assert_close(out[..., 1], x[..., 1])  # about the vertical …
+    torch.testing.assert_close(torch.cdist(out, out), torch.cdist(x, x), atol=1e-6, rtol=1e-6)  # … and rigid
+    for angle in (0.3, 2.0, -3.0):
+        torch.testing.assert_close(align_view(x @ vertical_turn(angle).T, LAYOUT), out)
+
+
+def test_scale_torso_makes_the_first_seen_persons_mean_torso_one(x: Tensor) -> None:
+    out = scale_torso(x, LAYOUT)
+    for before, after in zip(x, out, strict=True):
+        torso = (middle(lead(before), "shoulder") - middle(lead(before), "hip")).norm(dim=-1).mean()
+        torch.testing.assert_close(after, before / torso)
+    torch.testing.assert_close(scale_torso(x * 2.5, LAYOUT), out)
+
+
+def test_canonical_coordinates_do_not_depend_on_place_direction_and_size(x: Tensor) -> None:
+    def elsewhere(x: Tensor) -> Tensor:
+        return (x @ vertical_turn(1.0).T) * 1.7 + torch.tensor([5.0, 0.5, -2.0])
+
+    steps = Preprocessing(LAYOUT)
+    torch.testing.assert_close(steps.canonical(moved(x, elsewhere)), steps.canonical(x))
+
+
+def test_bones_are_joint_minus_parent(x: Tensor) -> None:
+    parent = dict(LAYOUT.bones)
+    out = bones(x, LAYOUT)
+    for joint in range(V):
+        expected = x[..., joint, :] - x[..., parent[joint], :] if joint in parent else torch.zeros_like(x[..., 0, :])
+        assert torch.equal(out[..., joint, :], expected)
+
+
+def test_motion_is_next_frame_minus_this_where_both_are_seen(x: Tensor) -> None:
+    out, there = motion(x), seen(x)
+    assert (there[:, :, :-1] != there[:, :, 1:]).any(), "the data must have someone appear or leave"
+    for n, m, t in np.ndindex(*x.shape[:3]):
+        known = t + 1 < x.shape[2] and there[n, m, t] and there[n, m, t + 1]
+        expected = x[n, m, t + 1] - x[n, m, t] if known else torch.zeros_like(x[n, m, t])
+        assert torch.equal(out[n, m, t], expected)
+
+
+@pytest.mark.parametrize("align", [True, False])
+@pytest.mark.parametrize("scale", [True, False])
+def test_absent_stays_exactly_zero_and_finite_through_all_steps(ragged: SkeletonSet, align: bool, scale: bool) -> None:
+    x, mask = DeviceClips(ragged).batch(torch.arange(len(ragged)), 16)
+    steps = Preprocessing(LAYOUT, STREAMS, align, scale, rotation=0.3, scale_jitter=0.1, shear=0.1)
+    out = steps(x, seeded(0))
+    assert out.shape == (*x.shape[:4], 9) and out.isfinite().all() and out.abs().max() < 1e3
+    assert (out[~seen(x)] == 0).all() and (out[~mask] == 0).all()
+    assert seen(out[..., :3])[seen(x)].all(), "nobody who was seen disappears"
+
+
+def test_streams_are_joined_in_the_order_given(x: Tensor) -> None:
+    out = Preprocessing(LAYOUT, ("motion", "joint", "bone"))(x)
+    joint = Preprocessing(LAYOUT).canonical(x)
+    assert torch.equal(out, torch.cat([motion(joint), joint, bones(joint, LAYOUT)], dim=-1))
+
+
+# ---- augmentation
+
+
+def test_augment_is_one_linear_map_per_clip(x: Tensor) -> None:
+    out = augment(x, seeded(0), 0.3, 0.1, 0.1)
+    maps = []
+    for before, after in zip(x, out, strict=True):
+        rows, images = before[seen(before)].reshape(-1, 3), after[seen(before)].reshape(-1, 3)
+        solution = torch.linalg.lstsq(rows, images).solution
+        torch.testing.assert_close(rows @ solution, images, atol=1e-5, rtol=1e-5)
+        maps.append(solution)
+    gaps = torch.cdist(torch.stack(maps).flatten(1), torch.stack(maps).flatten(1)) + torch.eye(len(maps))
+    assert gaps.min() > 1e-3, "every clip has its own map"
+
+
+@pytest.mark.parametrize("channels", [2, 3])
+def test_augment_keeps_to_what_it_is_allowed(channels: int) -> None:
+    x = torch.eye(channels).repeat(500, 1, 1, 1, 1)  # rows of the result are columns of the map
+    assert torch.equal(augment(x, seeded(0), 0.0, 0.0, 0.0), x)
+    turn = augment(x.double(), seeded(0), 0.3, 0.0, 0.0)[:, 0, 0]
+    torch.testing.assert_close(turn @ turn.mT, x[:, 0, 0].double(), atol=1e-6, rtol=0)
+    assert (torch.linalg.det(turn) > 0).all()
+    assert (turn.abs().amax(0) > 0.2).all(), "every pair of axes turns"
+    if channels == 2:
+        angle = torch.atan2(turn[:, 0, 1], turn[:, 0, 0])
+        assert angle.abs().max() <= 0.3 + 1e-6 and angle.max() > 0.28 and angle.min() < -0.28
+    scaled = augment(x, seeded(0), 0.0, 0.1, 0.0)[:, 0, 0]
+    diagonal = scaled.diagonal(dim1=-2, dim2=-1)
+    assert torch.equal(scaled, torch.diag_embed(diagonal))
+    assert 0.9 - 1e-6 <= diagonal.min() < 0.91 and 1.09 < diagonal.max() <= 1.1 + 1e-6
+    sheared = augment(x, seeded(0), 0.0, 0.0, 0.1)[:, 0, 0]
+    assert (sheared.diagonal(dim1=-2, dim2=-1) == 1).all()
+    assert 0.09 < (sheared - x[:, 0, 0]).abs().max() <= 0.1 + 1e-6
+
+
+# ---- other inputs
+
+
+def test_two_dimensional_skeletons_take_the_same_path(ragged: SkeletonSet) -> None:
+    flat = SkeletonSet.build(
+        ragged.xyz[..., :2], ragged.offsets, ragged.label, ragged.class_names, LAYOUT, persons=ragged.persons
+    )
+    x, _ = DeviceClips(flat).batch(torch.tensor([1, 3]), 16)
+    out = Preprocessing.from_config(Config(), LAYOUT)(x, seeded(0))
+    assert out.shape == (2, 2, 16, V, 6) and out.isfinite().all()
+    canonical = Preprocessing(LAYOUT).canonical(x)
+    torch.testing.assert_close(canonical, scale_torso(centre(x, LAYOUT), LAYOUT))  # there is no view to align
+
+
+@pytest.mark.parametrize(
+    ("values", "steps"),
+    [
+        ({}, ("centre", "align_view", "scale_torso", "stream:joint", "stream:bone", "stream:motion")),
+        ({"align_view": False, "streams": "bone"}, ("centre", "scale_torso", "stream:bone")),
+        ({"scale_torso": False, "streams": "joint"}, ("centre", "align_view", "stream:joint")),
+    ],
+)
+def test_preprocessing_does_and_names_what_the_config_says(
+    x: Tensor, values: dict[str, Any], steps: tuple[str, ...]
+) -> None:
+    config = Config(**values)
+    preprocessing = Preprocessing.from_config(config, LAYOUT)
+    assert preprocessing.steps == steps
+    expected = centre(x, LAYOUT)
+    expected = align_view(expected, LAYOUT) if config.align_view else expected
+    expected = scale_torso(expected, LAYOUT) if config.scale_torso else expected
+    streams = {"joint": expected, "bone": bones(expected, LAYOUT), "motion": motion(expected)}
+    assert torch.equal(preprocessing(x), torch.cat([streams[name] for name in config.streams.split("+")], -1))
+
+
+def test_an_unknown_stream_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(
+        ValueError, match=r"unknown stream 'bones' in streams='joint\+bones'; streams: joint, bone, motion"
+    ):
+        Preprocessing.from_config(Config(streams="joint+bones"), LAYOUT)
