@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -14,7 +16,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
     """Call `write(file)` on a temporary neighbour, then move it to `path`: readers see the old or new file whole."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         with open(temporary, "wb") as file:
             write(file)
@@ -27,8 +29,9 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
 
 
 def write_json(path: Path, value: Any) -> Path:
-    """Write `value` as readable JSON, atomically."""
+    """Write `value` as readable JSON, lists of numbers on one line, atomically."""
     text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    text = re.sub(r"\[\n\s*([-+.\deE,\s]+?)\n\s*\]", lambda match: f"[{' '.join(match[1].split())}]", text)
     return write_atomically(path, lambda file: file.write(text.encode()))
 
 

@@ -65,7 +65,8 @@ def distribution_calibration(
     Each exemplar's mean is averaged with its `neighbours` nearest base classes' means, its covariance is their mean
     covariance plus `spread`. Source: Yang et al., "Free Lunch for Few-Shot Learning: Distribution Calibration", ICLR
     2021; used by CrossGLG. Differs: Tukey's power keeps the sign, since our features are not all positive; features
-    have unit variance over the base clips first; fewer samples per class, which changes little.
+    have unit variance over the base clips first; base statistics are taken after the transform, in the same space as
+    the exemplars; fewer samples per class.
     """
     from sklearn.linear_model import LogisticRegression
 

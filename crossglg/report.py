@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import crossglg
+from crossglg.config import Config
 from crossglg.data.protocols import Task
 from crossglg.files import read_json, write_atomically, write_json
 from crossglg.one_shot import OneShotResult, half_width
@@ -33,7 +34,7 @@ def write_results(output: str | Path, task: Task, trained: TrainedModel, results
         "novel_classes": list(task.novel.class_names),
         "base_clips": len(task.base),
         "novel_clips": len(task.novel),
-        "config": trained.config.to_dict(),
+        "config": portable(trained.config.to_dict()),
         "parameters": trained.num_parameters,
         "chosen_epoch": trained.details["chosen_epoch"],
         "held_out_accuracy": trained.details["held_out_accuracy"],
@@ -66,10 +67,14 @@ def versions() -> dict[str, Any]:
     }
 
 
+def portable(config: dict[str, Any]) -> dict[str, Any]:
+    """A config whose files go by name alone: results are shared, folders of one machine are not."""
+    files = {name: Path(config[name]).name for name in ("dataset", "benchmark", "descriptions") if config[name]}
+    return {**config, **files}
+
+
 def command(config: dict[str, Any]) -> str:
     """The command that makes a run with this config again: only what differs from the defaults."""
-    from crossglg.config import Config
-
     defaults = Config().to_dict()
     changed = {name: value for name, value in config.items() if value != defaults.get(name)}
     words = ["crossglg", "run"]

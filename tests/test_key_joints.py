@@ -140,15 +140,19 @@ def test_every_word_of_the_lexicon_stands_for_joints_of_a_layout() -> None:
         assert find_key_joints(f"{word} moves", NTU), word
 
 
-# Floors a little below what is reached: precision, recall over all joints of all classes.
-FLOORS = {"ntu120.json": (0.72, 0.91), "canonical.json": (0.62, 0.90)}
+# Precision and recall over all joints of all classes, a little below what is reached. The lexicon was made looking at
+# ntu120 and canonical; the other files were written later and changed nothing in it.
+FLOORS = {
+    "ntu120": (0.72, 0.91), "canonical": (0.62, 0.90), "kinder_gator": (0.80, 0.96), "msr_action3d": (0.70, 0.92),
+    "msr_daily_activity3d": (0.58, 0.92), "nw_ucla": (0.53, 0.88), "utd_mhad": (0.62, 0.96),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("path", shipped_files(), ids=lambda path: path.stem)
 def test_agreement_with_the_given_key_joints(path: Path) -> None:
     file = DescriptionFile.load(path)
     pairs = [(set(find_key_joints(d.global_, d.layout)), set(d.key_joints)) for d in file.classes.values()]
-    floors = FLOORS.get(path.name, (0.6, 0.85))
+    floors = FLOORS.get(path.stem, (0.5, 0.85))
     right = sum(len(found & given) for found, given in pairs)
     precision = right / sum(len(found) for found, _ in pairs)
     recall = right / sum(len(given) for _, given in pairs)

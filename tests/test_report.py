@@ -25,6 +25,7 @@ from crossglg.report import (
     command,
     load_results,
     markdown_table,
+    portable,
     update_readme,
     versions,
     write_csv,
@@ -78,13 +79,20 @@ def test_results_json_holds_what_was_evaluated(written) -> None:
     (found,) = load_results(folder)
     assert found["name"] == "first"
     assert found["one_shot"] == {r.classifier: r.to_dict() for r in results}
-    assert Config(**found["config"]) == CONFIG
+    assert Config(**found["config"]) == replace(CONFIG, dataset="clips.npz")  # no folder of this machine
     assert (found["task"], found["protocol_sha256"]) == ("toy", task.sha256)
     assert (found["base_classes"], found["novel_classes"]) == (list(ACTIONS[:2]), list(ACTIONS[2:]))
     assert (found["base_clips"], found["novel_clips"]) == (6, 6)
     assert found["parameters"] == trained.num_parameters
     assert (found["chosen_epoch"], found["held_out_accuracy"]) == (2, 0.5)
     assert versions().items() <= found.items()
+
+
+def test_a_portable_config_names_files_without_their_folders() -> None:
+    config = replace(CONFIG, dataset="/home/me/data", benchmark="/home/me/b.json:to-utd", descriptions="a/b.json")
+    expected = replace(config, dataset="data", benchmark="b.json:to-utd", descriptions="b.json")
+    assert portable(config.to_dict()) == expected.to_dict()
+    assert portable(Config().to_dict()) == Config().to_dict()
 
 
 def test_results_can_be_added_to(tmp_path: Path) -> None:
@@ -112,7 +120,7 @@ def test_csv_has_one_row_per_run_and_classifier(written) -> None:
         assert (row["draws"], row["seed"], row["epochs"], row["guidance"]) == ("3", "4", "3", "g2l")
         assert row["parameters"] == str(trained.num_parameters)
         assert task.sha256.startswith(row["protocol_sha256"])
-        assert row["command"] == command(CONFIG.to_dict())
+        assert row["command"] == command({**CONFIG.to_dict(), "dataset": "clips.npz"})
 
 
 def test_csv_of_no_runs_is_a_header(tmp_path: Path) -> None:

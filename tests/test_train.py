@@ -355,16 +355,16 @@ def test_chosen_epoch_is_the_best_and_the_latest_of_equals(accuracy: list[float]
     assert chosen_epoch([{"validation_accuracy": value} for value in accuracy]) == chosen
 
 
-def test_the_saved_weights_are_those_of_the_chosen_epoch(base: SkeletonSet, bank: TextBank, tmp_path) -> None:
-    """Every epoch's weights are caught from its checkpoint; the saved ones are the chosen epoch's."""
+@pytest.mark.parametrize("choice", [0, 1, 2])
+def test_the_saved_weights_are_those_of_the_chosen_epoch(base, bank, tmp_path: Path, monkeypatch, choice: int) -> None:
+    """Every epoch's weights are caught from its checkpoint; the saved ones are those of the epoch that was chosen."""
     caught: list[dict[str, Tensor]] = []
-    fit(replace(CONFIG, epochs=5), base, bank, tmp_path, after_epoch=lambda _: caught.append(last_weights(tmp_path)))
-    history = TrainedModel.load(tmp_path).details["history"]
-    accuracy = [record["validation_accuracy"] for record in history]
-    best = max(e for e in range(5) if accuracy[e] == max(accuracy))
+    monkeypatch.setattr(train, "chosen_epoch", lambda history: min(len(history) - 1, choice))
+    trained = fit(CONFIG, base, bank, tmp_path, after_epoch=lambda _: caught.append(last_weights(tmp_path)))
     saved = weights(tmp_path)
-    matching = [e for e in range(5) if all(torch.equal(saved[name], caught[e][f"model/{name}"]) for name in saved)]
-    assert matching == [best]
+    matching = [e for e in range(3) if all(torch.equal(saved[name], caught[e][f"model/{name}"]) for name in saved)]
+    assert matching == [choice]
+    assert trained.details["held_out_accuracy"] == trained.details["history"][choice]["validation_accuracy"]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.resources import files
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -70,3 +71,8 @@ def _finite(array: Floats, what: str) -> Floats:
     if not np.isfinite(array).all():
         raise ValueError(f"{what} has values that are not finite; interpolate gaps or set absent persons to zero")
     return array
+
+
+def player_file(name: str) -> str:
+    """A file of the player that lies beside this module: player.js or player.css."""
+    return (files("crossglg.viz") / name).read_text(encoding="utf-8")

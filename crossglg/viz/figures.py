@@ -300,7 +300,9 @@ def _render(figure: Figure, suffix: str) -> bytes:
     figure = deepcopy(figure)
     buffer = io.BytesIO()
     with rc_context(STYLE):
-        figure.savefig(buffer, format=suffix[1:], dpi=150, bbox_inches="tight", pad_inches=0.1, metadata=METADATA[suffix])
+        figure.savefig(
+            buffer, format=suffix[1:], dpi=150, bbox_inches="tight", pad_inches=0.1, metadata=METADATA[suffix]
+        )
     return buffer.getvalue()
 
 

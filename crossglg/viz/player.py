@@ -5,14 +5,13 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from crossglg.skeletons import Layout
-from crossglg.viz.common import RAMP, SIDES, as_array, as_clip, joint_order
+from crossglg.viz.common import RAMP, SIDES, as_array, as_clip, joint_order, player_file
 
 if TYPE_CHECKING:
     from crossglg.viz.widget import SkeletonPlayer
@@ -123,8 +122,3 @@ def player_data(
         "frame": 0,
         "hovered_joint": "",
     }
-
-
-def player_file(name: str) -> str:
-    """A file of the player that lies beside this module: player.js or player.css."""
-    return (files("crossglg.viz") / name).read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from crossglg.viz.player import player_file
+from crossglg.viz.common import player_file
 
 
 class SkeletonPlayer(anywidget.AnyWidget):
