@@ -1,8 +1,8 @@
 """The embedded data: a procedural synthesiser of skeleton motion in the NTU RGB+D layout.
 
-The actions are data (`synthetic_actions`); this module turns a programme into joints: a person with own proportions,
-tempo and habits performs it once or more, somewhere between idle moments, with irrelevant motion on top, and a
-Kinect-like sensor observes it from one of three directions. Nothing here was recorded from people.
+The actions are data (`synthetic_actions`), the body is `synthetic_body`; here a programme becomes a clip: a person with
+own proportions, tempo and habits performs it once or more, somewhere between idle moments, with irrelevant motion on
+top, and a Kinect-like sensor observes it from one of three directions. Nothing here was recorded from people.
 
 Axes, also of the result: the person faces the camera, looking along −z; +x is the person's right, y is up. Inside,
 everything is in metres, batched as (clips, frames, …), for a right-handed performer with the ground at y = 0;
@@ -23,13 +23,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossglg.data import synthetic_actions
+from crossglg.data import synthetic_actions, synthetic_body
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.synthetic_actions import ACTION_TABLE, GROUPS, LANDMARKS, Action, Target, at, pose
+from crossglg.data.synthetic_actions import ACTION_TABLE, GROUPS, Action, Target, at, pose
+from crossglg.data.synthetic_body import ARM_JOINTS, SIDES, SPINE_JOINTS, Array, Body, rotation, smooth, turned
 from crossglg.files import cache_folder, sha256
 from crossglg.skeletons import get_layout
-
-Array = NDArray[np.floating]
 
 ACTIONS: tuple[str, ...] = tuple(ACTION_TABLE)
 # One-shot protocol: every sixth action from A1 on, as in the official NTU RGB+D 120 protocol, as far as one person
@@ -45,7 +44,6 @@ CAMERA_YAW = {1: -45.0, 2: 0.0, 3: 45.0}  # degrees
 MIN_FRAMES, MAX_FRAMES = 40, 120
 
 _LAYOUT = get_layout("ntu25")
-_SIDES = (("right", "", 1.0), ("left", "other_", -1.0))  # side of a right-handed performer, channel prefix, sign of x
 _SUBJECT_SEED = 20240  # subjects are the same people for every seed
 _SEATED_SHIFT = np.array(synthetic_actions.SEATED["hips"])
 
@@ -80,7 +78,7 @@ def synthesise(seed: int = 0, clips_per_action: int = 50, actions: Sequence[str]
 def load(seed: int = 0, clips_per_action: int = 50) -> SkeletonSet:
     """`synthesise` for all actions, kept in the cache folder as the documented `.npz` and memory-mapped from there.
 
-    The file's name holds a hash of the two source files, so a changed synthesiser never reads an old file. A damaged
+    The file's name holds a hash of the three source files, so a changed synthesiser never reads an old file. A damaged
     file is made anew; where the cache cannot be written, the set is returned without it.
     """
     path = _cache_path(seed, clips_per_action)
@@ -122,7 +120,9 @@ def _class_importance(name: str, skeletons: SkeletonSet) -> NDArray[np.float64]:
 
 
 def _cache_path(seed: int, clips_per_action: int) -> Path:
-    sources = "".join(sha256(Path(str(file))) for file in (__file__, synthetic_actions.__file__))
+    sources = "".join(
+        sha256(Path(str(file))) for file in (__file__, synthetic_actions.__file__, synthetic_body.__file__)
+    )
     return cache_folder() / "synthetic" / f"seed{seed}-clips{clips_per_action}-{sha256(sources)[:16]}.npz"
 
 
@@ -201,7 +201,7 @@ class _Clips:
         middle = self.rng.uniform(0.1, 0.9, self.count) * self.frames
         half = self.rng.uniform(shortest, longest, self.count) * FPS / 2
         distance = np.abs(time - middle[:, None]) / half[:, None]
-        return _smooth(2 - 2 * distance) * self.chance(share)[:, None]
+        return smooth(2 - 2 * distance) * self.chance(share)[:, None]
 
 
 def _perform(action: Action, seed: int, count: int, observed: bool = True) -> _Batch:
@@ -280,7 +280,7 @@ def _course(action: Action, clips: _Clips) -> _Course:
     poses.append(dict(action.end))
     times = np.array([0.0, *action.keys, 1.0])
     # Pose k fades in while pose k − 1 fades out.
-    rise = [_smooth((clips.progress - a) / (b - a)) for a, b in pairwise(times)]
+    rise = [smooth((clips.progress - a) / (b - a)) for a, b in pairwise(times)]
     reached = np.stack([np.ones_like(clips.progress), *rise, np.zeros_like(clips.progress)], axis=-1)
     pace, shift = clips.rng.uniform(0.75, 1.3, (clips.count, 1)), clips.rng.random((clips.count, 1))
     amplitude = clips.trait("amplitude")[:, None] * np.exp(clips.normal(0.18, 1))
@@ -289,7 +289,7 @@ def _course(action: Action, clips: _Clips) -> _Course:
         q = np.clip((clips.progress - w.start) / (w.end - w.start), 0, 1)
         swing = np.sin(2 * np.pi * (w.cycles * pace * q + w.shift + shift))
         swing = np.maximum(swing, 0) if w.half else swing
-        swing = swing * amplitude * _smooth(q / 0.12) * _smooth((1 - q) / 0.12)
+        swing = swing * amplitude * smooth(q / 0.12) * smooth((1 - q) / 0.12)
         size = np.asarray(w.amplitude, dtype=float)
         waves[w.channel] = waves.get(w.channel, 0.0) + swing.reshape(*swing.shape, *[1] * size.ndim) * size
     return _Course(poses, reached[..., :-1] - reached[..., 1:], waves)
@@ -318,7 +318,9 @@ _IDLE_ELBOWS = np.array([20.0, 35.0, 30.0, 20.0])
 def _joints(action: Action, clips: _Clips) -> Array:
     """(n, T, V, 3) ideal joints: channels of the programme with habits and irrelevant motion, through the body."""
     course = _course(action, clips)
-    body = _Body.of(clips)
+    body = Body.of(
+        clips.trait("height"), clips.trait("limb"), {prefix: clips.normal(1.0, 1, 3) for _, prefix, _ in SIDES}
+    )
     size = np.clip(clips.trait("amplitude") * np.exp(clips.normal(0.12)), 0.65, 1.3)[:, None] ** float(action.scaled)
     restless = clips.trait("restless")[:, None]
     root = np.sqrt(size)[..., None]
@@ -342,16 +344,16 @@ def _joints(action: Action, clips: _Clips) -> Array:
     hips[..., 0] += shifted
     stepping = clips.bump(0.2, 1.2, 2.5) * (not legs_busy) * ~seated
     feet = {}
-    for (_, prefix, _), phase in zip(_SIDES, (0.0, 0.5), strict=True):
+    for (_, prefix, _), phase in zip(SIDES, (0.0, 0.5), strict=True):
         lift = np.maximum(0, np.sin(2 * np.pi * (clips.progress * 4 + phase)))
         foot = course.value(f"{prefix}foot", (0.0, 0.0, 0.0)) * root
         foot[..., 1] += stepping * lift * 0.10
         feet[prefix] = foot
     spine = body.trunk(hips, angles, course.value("shrug"))
-    legs = {prefix: body.leg(prefix, sign, feet[prefix], spine) for _, prefix, sign in _SIDES}
+    legs = {prefix: body.leg(prefix, sign, feet[prefix], spine) for _, prefix, sign in SIDES}
     frames = {**spine, "foot": legs[""][-1], "knee": legs[""][1]}
-    joints = {name: frames[name] for name in _SPINE_JOINTS}
-    for side, prefix, sign in _SIDES:
+    joints = {name: frames[name] for name in SPINE_JOINTS}
+    for side, prefix, sign in SIDES:
         joints.update(zip((f"{side} {j}" for j in ("hip", "knee", "ankle", "foot")), legs[prefix], strict=True))
         own = {**frames, "foot": legs[prefix][-1], "knee": legs[prefix][1]}
         own["other foot"] = legs["other_" if prefix == "" else ""][-1]
@@ -359,7 +361,7 @@ def _joints(action: Action, clips: _Clips) -> Array:
         point = course.value(f"{prefix}point", (0.0, 0.0, 0.0))
         thumb = course.value(f"{prefix}thumb", (-0.3, 0.4, 0.8))
         arm = body.arm(sign, hand, elbow, point, thumb, own)
-        joints.update(zip((f"{side} {j}" for j in _ARM_JOINTS), arm, strict=True))
+        joints.update(zip((f"{side} {j}" for j in ARM_JOINTS), arm, strict=True))
     return np.stack([joints[name] for name in _LAYOUT.joints], axis=2)
 
 
@@ -368,7 +370,7 @@ def _hand_course(
     prefix: str,
     sign: float,
     clips: _Clips,
-    body: _Body,
+    body: Body,
     frames: Mapping[str, Array],
     seated: NDArray[np.bool_],
     size: Array,
@@ -414,234 +416,6 @@ def _hand_course(
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Body: lengths and forward kinematics
-
-_SPINE_JOINTS = ("base of spine", "middle of spine", "shoulder center", "neck", "head")
-_ARM_JOINTS = ("shoulder", "elbow", "wrist", "hand", "hand tip", "thumb")
-
-
-@dataclass(frozen=True)
-class _Body:
-    """Lengths (n, 1, 1) in metres of the performer of each clip, and how channels become joints."""
-
-    height: Array
-    lower_spine: Array
-    upper_spine: Array
-    shoulder: Array  # half the width
-    hip: Array  # half the width
-    upper_arm: Array
-    forearm: Array
-    thigh: Array
-    shank: Array
-    stance: Mapping[str, Array]  # (n, 1, 3) (out, up, forward) of each ankle from under its hip, metres
-
-    @classmethod
-    def of(cls, clips: _Clips) -> _Body:
-        height = clips.trait("height")[:, None, None]
-        arm, leg, trunk, width = (clips.trait("limb")[:, k, None, None] for k in range(4))
-        stance = {prefix: np.abs(clips.normal(1.0, 1, 3)) * np.array([0.05, 0.0, 0.04]) for _, prefix, _ in _SIDES}
-        return cls(
-            height=height,
-            lower_spine=0.150 * height * trunk,
-            upper_spine=0.135 * height * trunk,
-            shoulder=0.100 * height * width,
-            hip=0.046 * height * width,
-            upper_arm=0.172 * height * arm,
-            forearm=0.148 * height * arm,
-            thigh=0.240 * height * leg,
-            shank=0.235 * height * leg,
-            stance=stance,
-        )
-
-    @property
-    def scale(self) -> Array:
-        """Size relative to the person of 1.70 m for whom small lengths and landmarks are given."""
-        return self.height / 1.70
-
-    @property
-    def leg_length(self) -> Array:
-        return self.thigh + self.shank
-
-    @property
-    def ankle_height(self) -> Array:
-        return 0.075 * self.scale
-
-    @property
-    def hand(self) -> Array:
-        """From wrist to palm."""
-        return 0.075 * self.scale
-
-    def trunk(self, hips: Array, angles: Mapping[str, Array], shrug: Array) -> dict[str, Array]:
-        """Spine joints (n, T, 3) and the frames "… turn" (n, T, 3, 3) of pelvis, chest, head; hips in leg lengths."""
-        facing = _rotation(twist=angles["turn"])
-        # Forwards one bends the back, backwards the whole trunk tilts.
-        forward, back = np.maximum(angles["bend"], 0), np.minimum(angles["bend"], 0)
-        pelvis = facing @ _rotation(0.4 * forward + 0.95 * back, 0.3 * angles["lean"])
-        waist = facing @ _rotation(0.7 * forward + 0.97 * back, 0.6 * angles["lean"], 0.4 * angles["twist"])
-        chest = facing @ _rotation(angles["bend"], angles["lean"], angles["twist"])
-        head = chest @ _rotation(angles["nod"], angles["tilt"], angles["look"])
-        up = np.array([0.0, 1.0, 0.0])
-        standing = (self.ankle_height + 0.985 * self.leg_length + 0.05 * self.scale) * up
-        base = standing + _axes(hips * self.leg_length, 1.0)
-        middle = base + _turned(waist, self.lower_spine * up)
-        top = middle + _turned(chest, self.upper_spine * up)
-        neck = top + _turned(chest, 0.055 * self.scale * up)
-        return {
-            "base of spine": base,
-            "middle of spine": middle,
-            "shoulder center": top,
-            "neck": neck,
-            "head": neck + _turned(head, self.scale * np.array([0.0, 0.145, -0.035])),
-            "shrug": shrug[..., None],
-            "pelvis turn": pelvis,
-            "chest turn": chest,
-            "head turn": head,
-        }
-
-    def leg(self, prefix: str, sign: float, foot: Array, trunk: Mapping[str, Array]) -> tuple[Array, ...]:
-        """Hip, knee, ankle, foot (n, T, 3); foot: where the ankle should be, in leg lengths from its stance."""
-        socket = np.concatenate([sign * self.hip, -0.05 * self.scale, 0 * self.hip], axis=-1)
-        hip = trunk["base of spine"] + _turned(trunk["pelvis turn"], socket)
-        ground = np.concatenate([sign * self.hip, self.ankle_height, 0 * self.hip], axis=-1)
-        goal = ground + _axes(self.stance[prefix] + foot * self.leg_length, sign)
-        forward = trunk["pelvis turn"] @ np.array([0.18 * sign, 0.0, -1.0])
-        knee, ankle = _two_bones(hip, goal, forward, self.thigh, self.shank)
-        # On the ground the sole is level; in the air the foot follows the shank.
-        shank = (ankle - knee) / self.shank
-        right = trunk["pelvis turn"][..., 0]
-        hanging = _unit(np.cross(right, shank) + 0.45 * shank)
-        level = _unit(np.array([0.15 * sign, -0.45, -1.0]))
-        lifted = _smooth((ankle[..., 1:2] - self.ankle_height) / 0.15)
-        toes = ankle + 0.115 * self.scale * _unit(level + lifted * (hanging - level))
-        return hip, knee, ankle, toes
-
-    def shoulder_joint(self, sign: float, frames: Mapping[str, Array]) -> Array:
-        socket = np.concatenate([sign * self.shoulder, -0.035 * self.scale, 0 * self.shoulder], axis=-1)
-        raised = socket + frames["shrug"] * np.array([0.0, 1.0, 0.0])
-        return frames["shoulder center"] + _turned(frames["chest turn"], raised)
-
-    def place(self, landmark: str, offset: Array, mass: Array, sign: float, frames: Mapping[str, Array]) -> Array:
-        """`mass` (n, T, 1) times the landmark plus `offset` (out, up, forward) in its frame, (n, T, 3) in metres.
-
-        Linear in (mass, offset), so that blends of several targets are sums.
-        """
-        if landmark == "shoulder":
-            arm = self.upper_arm + self.forearm + self.hand
-            moved = _turned(frames["chest turn"], _axes(offset * arm, sign))
-            return mass * self.shoulder_joint(sign, frames) + moved
-        frame, origin = LANDMARKS[landmark]
-        local = _axes((mass * np.array(origin) + offset) * self.scale, sign)
-        if frame == "floor":
-            return local
-        if frame in ("knee", "foot", "other foot"):
-            return mass * frames[frame] + local
-        joint = {"head": "head", "chest": "shoulder center", "pelvis": "base of spine"}[frame]
-        return mass * frames[joint] + _turned(frames[f"{frame} turn"], local)
-
-    def arm(
-        self, sign: float, palm: Array, elbow: Array, point: Array, thumb: Array, frames: Mapping[str, Array]
-    ) -> tuple[Array, ...]:
-        """Shoulder, elbow, wrist, hand, hand tip, thumb (n, T, 3) that bring the palm to `palm` or near."""
-        shoulder = self.shoulder_joint(sign, frames)
-        chest = frames["chest turn"]
-        palm = self._clear_of_body(palm, shoulder, frames)
-        swivel = np.radians(elbow)
-        # Elbows stay behind a low hand and come forward under a high one; with the hand low behind the back they point
-        # up and back, as the forearm folds forwards only.
-        reach = _turned(np.swapaxes(chest, -1, -2), palm - shoulder) / self.scale
-        raised = _smooth(2.5 * reach[..., 1] + 0.5)
-        behind = _smooth(5 * reach[..., 2]) * (1 - raised)
-        way = [np.sin(swivel), 1.3 * behind - np.cos(swivel), 0.95 * raised - 0.35 - 0.9 * behind]
-        pole = _steady(_turned(chest, _axes(np.stack(way, axis=-1), sign)), palm - shoulder)
-        # First with a straight hand, to learn the direction of the forearm, then with the hand's own direction.
-        bent, reached = _two_bones(shoulder, palm, pole, self.upper_arm, self.forearm + self.hand)
-        straight = _unit(reached - bent)
-        firmness = np.clip(np.linalg.norm(point, axis=-1, keepdims=True), 0, 1)
-        hand_way = _unit((1 - firmness) * straight + _turned(chest, _axes(point, sign)))
-        joint, wrist = _two_bones(shoulder, reached - self.hand * hand_way, pole, self.upper_arm, self.forearm)
-        hand = wrist + self.hand * hand_way
-        wanted = _turned(chest, _axes(thumb, sign))
-        thumb_way = _unit(wanted - (wanted * hand_way).sum(-1, keepdims=True) * hand_way)
-        tip = hand + 0.075 * self.scale * hand_way
-        return shoulder, joint, wrist, hand, tip, hand + 0.055 * self.scale * thumb_way
-
-    def _clear_of_body(self, palm: Array, shoulder: Array, frames: Mapping[str, Array]) -> Array:
-        """Push a palm out of the trunk (an ellipse around the upper spine), out of the ground, and past the shoulder.
-
-        A hand on its straight way from the hip to the head would pass through the shoulder; it goes round in front.
-        """
-        chest = frames["chest turn"]
-        near = np.linalg.norm(palm - shoulder, axis=-1, keepdims=True) / (0.26 * self.scale)
-        palm = palm - chest[..., 2] * 0.26 * self.scale * np.maximum(1 - near**2, 0)
-        local = _turned(np.swapaxes(chest, -1, -2), palm - frames["shoulder center"])
-        half = self.scale * np.array([0.16, 1.0, 0.11])
-        depth = np.sqrt(((local / half)[..., ::2] ** 2).sum(axis=-1, keepdims=True))
-        inside = (depth < 1) & (local[..., 1:2] < 0.02) & (local[..., 1:2] > -0.5 * self.scale)
-        pushed = np.where(inside, local / np.maximum(depth, 0.15), local)
-        pushed[..., 1] = local[..., 1]
-        out = frames["shoulder center"] + _turned(chest, pushed)
-        out[..., 1] = np.maximum(out[..., 1], 0.04)
-        return out
-
-
-def _two_bones(start: Array, goal: Array, pole: Array, first: Array, second: Array) -> tuple[Array, Array]:
-    """Middle and end joint of a two-bone chain from `start` towards `goal`, bending towards `pole`."""
-    way = goal - start
-    distance = np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-6)
-    way = way / distance
-    # Neither locked straight nor folded flat: joints cannot do the latter.
-    reach = np.clip(distance, 0.32 * (first + second), 0.998 * (first + second))
-    along = (first**2 - second**2 + reach**2) / (2 * reach)
-    aside = np.sqrt(np.maximum(first**2 - along**2, 0))
-    bend = _unit(pole - (pole * way).sum(axis=-1, keepdims=True) * way)
-    return start + along * way + aside * bend, start + reach * way
-
-
-def _steady(pole: Array, way: Array, half: int = 4) -> Array:
-    """The part of `pole` across `way`, averaged over 2 · half + 1 frames (axis 1).
-
-    Where a hand passes straight through the direction of its pole, the elbow would flip from one frame to the next.
-    """
-    way = _unit(way)
-    across = pole - (pole * way).sum(axis=-1, keepdims=True) * way
-    padded = np.pad(across, ((0, 0), (half, half), (0, 0)), mode="edge")
-    return np.mean([padded[:, k : k + pole.shape[1]] for k in range(2 * half + 1)], axis=0)
-
-
-def _rotation(bend: Array | float = 0.0, lean: Array | float = 0.0, twist: Array | float = 0.0) -> Array:
-    """(…, 3, 3) from degrees: twist to the right about the own axis, then lean to the right, then bend forwards."""
-    b, l, t = np.broadcast_arrays(*(-np.radians(angle) for angle in (bend, lean, twist)))  # noqa: E741
-    zero, one = np.zeros_like(b), np.ones_like(b)
-    about_x = _matrix(one, zero, zero, zero, np.cos(b), -np.sin(b), zero, np.sin(b), np.cos(b))
-    about_z = _matrix(np.cos(l), -np.sin(l), zero, np.sin(l), np.cos(l), zero, zero, zero, one)
-    about_y = _matrix(np.cos(t), zero, np.sin(t), zero, one, zero, -np.sin(t), zero, np.cos(t))
-    return about_x @ about_z @ about_y
-
-
-def _matrix(*entries: Array) -> Array:
-    return np.stack(entries, axis=-1).reshape(*entries[0].shape, 3, 3)
-
-
-def _turned(rotation: Array, vector: Array) -> Array:
-    return np.einsum("...ij,...j->...i", rotation, vector)
-
-
-def _axes(triple: Array, sign: float) -> Array:
-    """(out, up, forward) of the side with this sign of x → (x, y, z)."""
-    return triple * np.array([sign, 1.0, -1.0])
-
-
-def _unit(vector: Array) -> Array:
-    return vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9)
-
-
-def _smooth(x: Array) -> Array:
-    """0 below 0, 1 above 1, no jerk at either end."""
-    x = np.clip(x, 0, 1)
-    return x * x * x * (x * (6 * x - 15) + 10)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
 # Sensor
 
 _JITTER = {"elbow": 0.008, "wrist": 0.012, "hand": 0.016, "hand tip": 0.024, "thumb": 0.024, "knee": 0.006,
@@ -654,7 +428,7 @@ def _observe(xyz: Array, camera: NDArray[np.integer], clips: _Clips) -> Array:
     """What a depth sensor reports of ideal joints (n, T, V, 3): view, per-joint errors, jitter, drop-outs."""
     rng, shape = clips.rng, xyz.shape[:3]
     yaw = np.array([CAMERA_YAW[int(c)] for c in camera]) + clips.normal(8.0)
-    seen = _turned(_rotation(twist=yaw)[:, None, None], xyz)
+    seen = turned(rotation(twist=yaw)[:, None, None], xyz)
     # Jitter grows with distance from the trunk and where the body itself is in the way, on the far side.
     middle = seen[:, :, _LAYOUT.index("middle of spine"), None, 2]
     hidden = 1 + 2.0 * np.clip((seen[..., 2] - middle) / 0.2, 0, 1)
