@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from crossglg.config import HELP, PRESETS, Config
+
+if TYPE_CHECKING:
+    from crossglg.skeletons import Layout
 
 app = typer.Typer(
     help="One-shot recognition of human actions from 3-D skeletons, guided by language (CrossGLG).",
@@ -85,14 +88,15 @@ def evaluate(
 @app.command("list")
 def list_(
     what: Annotated[
-        str, typer.Argument(help="settings, presets, datasets, layouts, encoders, text-encoders, classifiers")
+        str,
+        typer.Argument(help="settings, presets, datasets, layouts, encoders, text-encoders, providers, …"),
     ],
 ) -> None:
     """List what can be chosen."""
     listings = {
         "settings": _settings, "presets": _presets,
         "datasets": _datasets, "layouts": _layouts, "encoders": _encoders, "text-encoders": _text_encoders,
-        "classifiers": _classifiers,
+        "providers": _providers, "classifiers": _classifiers,
     }  # fmt: skip
     if what not in listings:
         raise ValueError(f"cannot list {what!r}; choose one of {', '.join(listings)}")
@@ -104,30 +108,56 @@ def list_(
 
 @app.command()
 def describe(
-    actions: Annotated[Path, typer.Option(help="a text file with one action name per line")],
-    output: Annotated[Path, typer.Option(help="the description file to write (.json)")],
-    model: Annotated[str, typer.Option(help="the language model's name")] = "gpt-4o-mini",
-    base_url: Annotated[str, typer.Option(help="an OpenAI-compatible server; empty: OpenAI itself")] = "",
-    layout: Annotated[str, typer.Option(help="the skeleton's layout")] = "ntu25",
-    concurrency: Annotated[int, typer.Option(help="questions asked at the same time")] = 4,
+    dataset: Annotated[str | None, typer.Option(help="describe the classes of this dataset or .npz file")] = None,
+    actions: Annotated[Path | None, typer.Option(help="or: a text file with one action name per line")] = None,
+    output: Annotated[Path | None, typer.Option(help="the description file to write (.json)")] = None,
+    provider: Annotated[str, typer.Option(help="who is asked; see 'list providers'")] = "openai",
+    base_url: Annotated[str, typer.Option(help="another OpenAI-compatible server than the provider's usual one")] = "",
+    model: Annotated[str, typer.Option(help="the language model's name; openai: gpt-4o-mini unless given")] = "",
+    layout: Annotated[str, typer.Option(help="the skeleton's layout; default the dataset's, else ntu25")] = "",
+    temperature: Annotated[float, typer.Option(help="0: the likeliest answer; higher: more varied ones")] = 0.0,
+    samples: Annotated[int, typer.Option(help="answers per action, merged; several need a temperature above 0")] = 1,
+    concurrency: Annotated[int, typer.Option(min=1, help="questions asked at the same time")] = 4,
+    global_prompt: Annotated[str, typer.Option(help="'global', or your own prompt file (.md.j2)")] = "global",
+    joints_prompt: Annotated[str, typer.Option(help="'joints', or your own prompt file (.md.j2)")] = "joints",
+    price_in: Annotated[float | None, typer.Option(help="price of a million prompt tokens, to tell the cost")] = None,
+    price_out: Annotated[float | None, typer.Option(help="price of a million completion tokens")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="print the prompts and their rough size, ask nothing")
     ] = False,
 ) -> None:
-    """Ask a language model for the descriptions of actions (the key is read from OPENAI_API_KEY)."""
-    from crossglg.skeletons import get_layout
-    from crossglg.text import llm
+    """Ask a language model for the descriptions of actions. A run that stopped is continued by the same command.
 
-    if not actions.is_file():
-        raise FileNotFoundError(f"no file {actions}; give a text file with one action per line")
-    names = [line.strip() for line in actions.read_text(encoding="utf-8").splitlines() if line.strip()]
+    The key is read from the environment: OPENAI_API_KEY for openai, else the variable that 'list providers' shows.
+    """
+    from crossglg.text import generate, llm
+    from crossglg.text.samples import agreement
+
+    prices = _prices(price_in, price_out)
+    names, chosen = _actions(dataset, actions, layout)
+    llm.get_provider(provider)
     if dry_run:
-        prompts, tokens = llm.preview(names, get_layout(layout))
-        typer.echo("\n\n".join(prompts) + f"\n\n{len(prompts)} prompts, about {tokens} tokens to send")
+        prompts, tokens = generate.preview(names, chosen, global_prompt, joints_prompt)
+        typer.echo("\n\n".join(prompts))
+        account = llm.Account(prompt_tokens=samples * tokens)
+        cost = f", cost without the answers about {account.cost(*prices):.4f}" if prices else ""
+        typer.echo(f"\n{samples} × {len(prompts)} prompts, about {account.prompt_tokens} tokens to send{cost}")
         return
-    client = llm.Client(model, base_url)
-    llm.describe(names, get_layout(layout), client, concurrency).save(output)
-    typer.echo(f"{len(names)} descriptions in {output}, {client.tokens} tokens used")
+    if output is None:
+        raise ValueError("--output FILE is needed: the description file to write (or look first with --dry-run)")
+    client = llm.Client(model, base_url, temperature, provider=provider)
+    try:
+        file = generate.describe(names, chosen, client, concurrency, global_prompt, joints_prompt, samples)
+    finally:
+        typer.echo(client.account.summary(prices))
+    file.save(output)
+    typer.echo(f"{len(file.classes)} descriptions in {output}")
+    if client.temperature_refused:
+        typer.echo(f"{client.model} has one temperature only: it was asked without (recorded in the file)")
+    if samples > 1:
+        typer.echo("agreement of the samples' key joints (mean Jaccard index of all pairs):")
+        for score, action in sorted((agreement(d.samples), action) for action, d in file.classes.items()):
+            typer.echo(f"  {score:.2f}  {action}")
 
 
 @app.command()
@@ -160,6 +190,32 @@ def _summary(content: dict[str, Any]) -> str:
     for name, result in content["one_shot"].items():
         lines.append(f"  {name:<25} {100 * result['mean']:5.1f} ± {100 * result['interval']:.1f} %")
     return "\n".join(lines)
+
+
+def _prices(price_in: float | None, price_out: float | None) -> tuple[float, float] | None:
+    if price_in is None and price_out is None:
+        return None
+    if price_in is None or price_out is None or min(price_in, price_out) < 0:
+        raise ValueError("give both --price-in and --price-out, per million tokens, neither below 0")
+    return price_in, price_out
+
+
+def _actions(dataset: str | None, actions: Path | None, layout: str) -> tuple[list[str], Layout]:
+    """The class names to describe and the layout to describe them for."""
+    from crossglg.data.protocols import classes_of
+    from crossglg.skeletons import get_layout
+
+    if (dataset is None) == (actions is None):
+        raise ValueError("give either --dataset NAME|FILE.npz or --actions FILE")
+    if dataset is not None:
+        class_names, own = classes_of(dataset)
+        return list(class_names), get_layout(layout) if layout else own
+    if actions is None or not actions.is_file():
+        raise FileNotFoundError(f"no file {actions}; give a text file with one action per line")
+    names = [line.strip() for line in actions.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if not names:
+        raise ValueError(f"{actions} names no action; give one per line")
+    return names, get_layout(layout or "ntu25")
 
 
 def _settings() -> dict[str, str]:
@@ -202,6 +258,15 @@ def _text_encoders() -> dict[str, str]:
     from crossglg.text.embeddings import TEXT_ENCODERS
 
     return {name: (build.__doc__ or "by transformers").split(":")[0] for name, build in TEXT_ENCODERS.items()}
+
+
+def _providers() -> dict[str, str]:
+    from crossglg.text.llm import PROVIDERS
+
+    return {
+        name: f"{provider.base_url or 'https://api.openai.com/v1'}, key in {provider.key_variable}"
+        for name, provider in PROVIDERS.items()
+    }
 
 
 def _classifiers() -> dict[str, str]:

@@ -8,74 +8,20 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chat_server import JOINTS, KEY, LAYOUT, Server, is_global, question, refused, said, usual
 from pytest_httpserver import HTTPServer
-from werkzeug import Request, Response
+from werkzeug import Response
 
-from crossglg.skeletons import get_layout
-from crossglg.text import llm
+from crossglg.text import generate, llm
 from crossglg.text.descriptions import DescriptionFile
-from crossglg.text.llm import Client, describe, json_objects, preview
+from crossglg.text.generate import describe, json_objects, preview
+from crossglg.text.llm import PROVIDERS, Client, KeyRefused
 from crossglg.text.prompts import PROMPTS, load_prompt
-
-LAYOUT = get_layout("kinect20")
-KEY = "sk-proj-Secret0123456789abcdef"
-GLOBAL = json.dumps({"description": "The right hand waves, the legs stay still.", "key_joints": ["right hand"]})
-JOINTS = json.dumps({"joints": {joint: f"The {joint} moves." for joint in LAYOUT.joints}})
-
-
-@dataclass
-class Server:
-    """Answers chat requests by rules: each rule sees the request's body and returns a response, or None to pass on."""
-
-    url: str
-    rules: list[Callable[[dict[str, Any]], Response | None]] = field(default_factory=list)
-    bodies: list[dict[str, Any]] = field(default_factory=list)
-    keys: set[str] = field(default_factory=set)
-
-    def __call__(self, request: Request) -> Response:
-        body = request.get_json()
-        self.keys.add(request.headers["authorization"])
-        self.bodies.append(body)
-        for rule in self.rules:
-            if (response := rule(body)) is not None:
-                return response
-        return said(usual(body))
-
-    @property
-    def formats(self) -> list[str]:
-        return [body.get("response_format", {}).get("type", "text") for body in self.bodies]
-
-
-def question(body: dict[str, Any]) -> str:
-    return body["messages"][0]["content"]
-
-
-def is_global(body: dict[str, Any]) -> bool:
-    return '"key_joints"' in question(body)
-
-
-def usual(body: dict[str, Any]) -> str:
-    return GLOBAL if is_global(body) else JOINTS
-
-
-def said(text: str | None, finish: str = "stop") -> Response:
-    message = {"role": "assistant", "content": text}
-    completion = {
-        "id": "1", "object": "chat.completion", "created": 1, "model": "tiny",
-        "choices": [{"index": 0, "message": message, "finish_reason": finish}],
-        "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10},
-    }  # fmt: skip
-    return Response(json.dumps(completion), content_type="application/json")
-
-
-def refused(status: int, message: str = "no", **headers: str) -> Response:
-    body = json.dumps({"error": {"message": message}})
-    return Response(body, status, content_type="application/json", headers=headers)
+from crossglg.text.samples import agreement
 
 
 @pytest.fixture(scope="session")
@@ -155,7 +101,7 @@ def test_threads_refused_together_fall_back_by_one_step_only(server: Server) -> 
 
 def test_a_refusal_of_everything_is_reported(server: Server) -> None:
     server.rules = [lambda body: refused(400, "no model called tiny")]
-    with pytest.raises(ValueError, match=r"'wave': tiny answered 400: .*no model called tiny.*run again to go on"):
+    with pytest.raises(ValueError, match=r"'wave': tiny answered 400: .*no model called tiny.*\nrun again to go on"):
         describe(["wave"], LAYOUT, client(server))
     assert stored() == []
 
@@ -233,7 +179,7 @@ def test_a_global_answer_that_describes_nothing_is_invalid(server: Server, bad: 
 
 def test_an_answer_that_stays_wrong_is_put_aside_and_asked_anew(server: Server) -> None:
     server.rules = [lambda body: said("never") if "wave" in question(body) and not is_global(body) else None]
-    with pytest.raises(ValueError, match="1 of 2 actions failed, first 'wave': no usable answer after one repair"):
+    with pytest.raises(ValueError, match="1 of 2 actions failed:\n  'wave': no usable answer after one repair"):
         describe(["nod", "wave"], LAYOUT, client(server))
     unusable = stored("*.unusable.json")
     assert [json.loads(path.read_text())["answer"] for path in unusable] == ["never", "never"]
@@ -314,7 +260,7 @@ def test_a_changed_prompt_model_or_temperature_asks_again(server: Server, tmp_pa
 def test_an_interrupted_run_keeps_what_was_answered_and_asks_no_more(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, actions = llm._describe_one, list("abcdefghij")
+    real, actions = generate._describe_one, list("abcdefghij")
 
     def interrupted(action: str, *rest: Any) -> Any:
         if action == "c":
@@ -323,7 +269,7 @@ def test_an_interrupted_run_keeps_what_was_answered_and_asks_no_more(
 
     server.rules = [lambda body: time.sleep(0.1) if len(server.bodies) > 4 else None]
     with monkeypatch.context() as patch:
-        patch.setattr(llm, "_describe_one", interrupted)
+        patch.setattr(generate, "_describe_one", interrupted)
         with pytest.raises(KeyboardInterrupt):
             describe(actions, LAYOUT, client(server), concurrency=1)
     asked = len(server.bodies)
@@ -333,8 +279,8 @@ def test_an_interrupted_run_keeps_what_was_answered_and_asks_no_more(
 
 
 def test_one_failing_action_leaves_the_others_stored(server: Server) -> None:
-    server.rules = [lambda body: refused(403, "not that one") if '"nod"' in question(body) else None]
-    with pytest.raises(ValueError, match=r"1 of 3 actions failed, first 'nod': tiny answered 403: .*not that one"):
+    server.rules = [lambda body: refused(409, "not that one") if '"nod"' in question(body) else None]
+    with pytest.raises(ValueError, match=r"1 of 3 actions failed:\n  'nod': tiny answered 409: .*not that one"):
         describe(["wave", "nod", "kick"], LAYOUT, client(server))
     server.rules, server.bodies = [], []
     describe(["wave", "nod", "kick"], LAYOUT, client(server))
@@ -372,7 +318,7 @@ def test_the_key_is_sent_and_never_told(server: Server, capfd: pytest.CaptureFix
     echo = f"Incorrect API key provided: {KEY}, that is {KEY[:8]}*****cdef. See the manual"
     server.rules = [lambda body: refused(401, echo) if '"wave"' in question(body) else None]
     with pytest.raises(ValueError, match=r"tiny answered 401: .*key provided: …, that is …. See") as error:
-        describe(["nod", "wave"], LAYOUT, client(server))
+        describe(["nod", "wave"], LAYOUT, client(server), concurrency=1)
     assert server.keys == {f"Bearer {KEY}"}
     assert len(stored()) == 2
     told = [*capfd.readouterr(), "".join(traceback.format_exception(error.value)), repr(client(server))]
@@ -399,7 +345,7 @@ def test_a_damaged_stored_answer_is_named(server: Server) -> None:
     describe(["wave"], LAYOUT, client(server))
     path = stored()[0]
     path.write_text('{"answer": ')
-    with pytest.raises(ValueError, match=rf"first 'wave': .*{path.name} is not readable JSON"):
+    with pytest.raises(ValueError, match=rf"'wave': .*{path.name} is not readable JSON"):
         describe(["wave"], LAYOUT, client(server))
 
 
@@ -408,3 +354,131 @@ def test_preview_shows_what_would_be_sent_and_asks_nothing(server: Server) -> No
     assert server.bodies == [] and tokens == sum(map(len, texts)) // 4
     describe(["wave", "nod"], LAYOUT, client(server), concurrency=1)
     assert texts == [question(body) for body in server.bodies]
+
+
+def test_a_refused_key_stops_everything_at_once(server: Server) -> None:
+    server.rules = [lambda body: refused(401, "wrong key")]
+    with pytest.raises(KeyRefused, match=r"tiny answered 401: .*wrong key.*is the key in OPENAI_API_KEY right"):
+        describe([f"action {i}" for i in range(50)], LAYOUT, client(server), concurrency=2)
+    assert len(server.bodies) <= 2
+
+
+def test_every_failed_action_is_named_and_the_first_with_reasons(server: Server) -> None:
+    actions = [f"action {i}" for i in range(8)]
+    server.rules = [lambda body: refused(409, "busy") if '"action 3"' not in question(body) else None]
+    with pytest.raises(ValueError) as error:
+        describe(actions, LAYOUT, client(server), concurrency=4)
+    first, *lines, last = str(error.value).splitlines()
+    assert first == "7 of 8 actions failed:" and last == "run again to go on"
+    assert [line.split(":")[0].strip() for line in lines[:5]] == [f"'action {i}'" for i in (0, 1, 2, 4, 5)]
+    assert all("busy" in line for line in lines[:5])
+    assert lines[5:] == ["  and 'action 6', 'action 7'"]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_model_of_one_temperature_is_asked_without_and_that_is_recorded(server: Server, status: int) -> None:
+    message = "Unsupported value: 'temperature' does not support 0.0 with this model."
+    server.rules = [lambda body: refused(status, message) if "temperature" in body else None]
+    asking = client(server)
+    file = describe(["wave", "nod"], LAYOUT, asking, concurrency=1)
+    assert ["temperature" in body for body in server.bodies] == [True, False, False, False, False]
+    assert set(server.formats) == {"json_schema"}
+    assert file.provenance["parameters"] == {"temperature": None, "temperature_refused": 0.0}
+
+    server.bodies = []
+    assert describe(["wave", "nod"], LAYOUT, client(server)).provenance == file.provenance
+    assert server.bodies == []
+
+
+def test_an_error_that_only_mentions_temperature_does_not_take_it_away(server: Server) -> None:
+    def refuse(body: dict[str, Any]) -> Response | None:
+        return refused(400, f"cannot do {sorted(body)}") if "response_format" in body else None
+
+    server.rules = [lambda body: refuse(body) or (refused(400, "temperature") if "temperature" not in body else None)]
+    file = describe(["wave"], LAYOUT, client(server), concurrency=1)
+    assert file.provenance["parameters"] == {"temperature": 0.0} and "temperature" in server.bodies[-1]
+
+
+def test_several_samples_are_asked_stored_and_merged(server: Server, tmp_path: Path) -> None:
+    given = iter(["right hand", "head", "right hand"])
+    server.rules = [
+        lambda body: (
+            said(json.dumps({"description": "It moves.", "key_joints": [next(given)]})) if is_global(body) else None
+        )
+    ]
+    file = describe(["wave"], LAYOUT, client(server, temperature=0.7), concurrency=1, samples=3)
+    wave = file.classes["wave"]
+    assert wave.key_joints == ("right hand",) and agreement(wave.samples) == pytest.approx(1 / 3)
+    assert [s.key_joints for s in wave.samples] == [("right hand",), ("head",), ("right hand",)]
+    assert file.provenance["parameters"] == {"temperature": 0.7, "samples": 3}
+    assert len(server.bodies) == len(stored()) == 6
+
+    server.bodies = []
+    assert describe(["wave"], LAYOUT, client(server, temperature=0.7), samples=3).classes == file.classes
+    single = describe(["wave"], LAYOUT, client(server, temperature=0.7)).classes["wave"]
+    assert single == wave.samples[0] and server.bodies == []
+
+
+@pytest.mark.parametrize(("samples", "temperature"), [(2, 0.0), (0, 0.7)])
+def test_several_samples_need_a_temperature(server: Server, samples: int, temperature: float) -> None:
+    with pytest.raises(ValueError, match=f"samples={samples} must be at least 1, and several need a temperature above"):
+        describe(["wave"], LAYOUT, client(server, temperature=temperature), samples=samples)
+    assert server.bodies == []
+
+
+def test_the_account_tells_tokens_and_only_with_prices_the_cost(server: Server) -> None:
+    describe(["wave"], LAYOUT, client(server))
+    asking = client(server)
+    describe(["wave", "nod"], LAYOUT, asking)
+    assert asking.account == llm.Account(asked=2, reused=2, prompt_tokens=14, completion_tokens=6)
+    assert asking.account.cost(1.0, 10.0) == pytest.approx(74e-6)
+    assert "cost" not in asking.account.summary()
+    assert "14 prompt + 6 completion tokens, cost 7.4000" in asking.account.summary((1e5, 1e6))
+    server.rules = [lambda body: said(usual(body), usage=False)]
+    describe(["kick"], LAYOUT, asking)
+    assert asking.account.asked == 4 and "(2 answers came without a count)" in asking.account.summary()
+
+
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_each_provider_has_its_own_key_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for provider in PROVIDERS.values():
+        monkeypatch.delenv(provider.key_variable, raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    asking = Client("tiny", provider=name)
+    assert asking.base_url == PROVIDERS[name].base_url
+    assert (asking._client.api_key == KEY) == (name == "openai")
+    monkeypatch.setenv(PROVIDERS[name].key_variable, "own-key")
+    assert Client("tiny", provider=name)._client.api_key == "own-key"
+
+
+def test_unknown_providers_and_missing_models_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match=r"unknown provider 'olama'; did you mean 'ollama'\? Providers: openai, "):
+        Client("tiny", provider="olama")
+    with pytest.raises(ValueError, match="give the model: the name under which vllm serves it"):
+        Client(provider="vllm")
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert Client().model == "gpt-4o-mini"
+
+
+@pytest.mark.parametrize("key", ["sk-abc\u2026def", "sk-abc\ndef"])
+def test_a_key_that_cannot_be_sent_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(ValueError, match="OPENAI_API_KEY holds a character that no key has") as error:
+        Client("tiny")
+    assert "abc" not in "".join(traceback.format_exception(error.value))
+
+
+def test_a_password_in_the_address_is_not_told(server: Server) -> None:
+    with pytest.raises(ValueError, match=r"http://…@localhost:1/v1 cannot be asked"):
+        describe(["wave"], LAYOUT, Client("tiny", "http://me:hidden@localhost:1/v1", retries=0))
+
+
+def test_an_answer_cut_on_the_way_is_an_error_and_not_stored(server: Server) -> None:
+    def cut(body: dict[str, Any]) -> Response:
+        whole = said(usual(body)).get_data()
+        return Response(iter([whole[:40]]), headers={"content-length": str(len(whole))}, direct_passthrough=True)
+
+    server.rules = [cut]
+    with pytest.raises(ValueError, match=r"1 of 1 actions failed:\n  'wave': .* cannot be asked"):
+        describe(["wave"], LAYOUT, client(server))
+    assert stored() == []

@@ -17,6 +17,7 @@ from crossglg.config import Config, nearest
 from crossglg.data import synthetic
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.files import read_json, sha256
+from crossglg.skeletons import Layout
 
 BENCHMARK_KEYS = ("base_sets", "novel_sets", "base_classes", "novel_classes", "exemplar_draws")
 
@@ -81,14 +82,17 @@ def load_task(config: Config) -> Task:
     if config.dataset in DATASETS:
         clips, novel_classes = DATASETS[config.dataset]()
         return split_task(clips, novel_classes, config.draws, config.dataset)
-    if not Path(config.dataset).exists():
-        raise FileNotFoundError(
-            f"dataset {config.dataset!r} is neither registered ({', '.join(DATASETS)}) nor a file or folder"
-            f"{nearest(config.dataset, list(DATASETS))}"
-        )
-    # By canonical name, so that two names of one action cannot fall on both sides of the split.
-    clips = SkeletonSet.load(config.dataset).with_canonical_classes()
+    clips = _load(config.dataset)
     return split_task(clips, draw_novel_classes(clips, config.seed), config.draws, clips.name)
+
+
+def classes_of(dataset: str) -> tuple[tuple[str, ...], Layout]:
+    """Class names, as a task of this dataset has them, and layout of a registered dataset, a file or a folder.
+
+    Raises FileNotFoundError or ValueError as `load_task` does.
+    """
+    clips = _load(dataset)
+    return clips.class_names, clips.layout
 
 
 def split_task(clips: SkeletonSet, novel_classes: Sequence[str], draws: int, name: str) -> Task:
@@ -115,6 +119,18 @@ def draw_novel_classes(clips: SkeletonSet, seed: int) -> tuple[str, ...]:
         raise ValueError(f"{clips.name} has {len(usable)} classes with two clips or more; one-shot needs at least 4")
     number = min(20, max(2, len(usable) // 4))
     return tuple(sorted(np.random.default_rng(seed).choice(usable, number, replace=False).tolist()))
+
+
+def _load(dataset: str) -> SkeletonSet:
+    """A registered set, or the user's own by canonical name: two names of one action cannot fall on both sides."""
+    if dataset in DATASETS:
+        return DATASETS[dataset]()[0]
+    if not Path(dataset).exists():
+        raise FileNotFoundError(
+            f"dataset {dataset!r} is neither registered ({', '.join(DATASETS)}) nor a file or folder"
+            f"{nearest(dataset, list(DATASETS))}"
+        )
+    return SkeletonSet.load(dataset).with_canonical_classes()
 
 
 def _benchmark_task(config: Config) -> Task:

@@ -5,6 +5,9 @@
     {"layout": "ntu25",
      "provenance": {"author": …, "model": …, "date": …, "prompts": {"global": sha256, "joints": sha256}, …},
      "classes": {"drink water": {"global": "…", "key_joints": ["right hand", …], "joints": {"head": "…", …}}, …}}
+
+Where a model was asked several times, a class also has "samples": [{"global": …, "key_joints": …, "joints": …}, …]; its
+own three entries are then the merged ones (`crossglg.text.samples`).
 """
 
 from __future__ import annotations
@@ -21,7 +24,10 @@ from crossglg.skeletons import Layout, get_layout, retarget_plan
 
 @dataclass(frozen=True)
 class Description:
-    """One class. joints: one text per joint of `layout`; key_joints: names of `layout`; source: file and hash."""
+    """One class. joints: one text per joint of `layout`; key_joints: names of `layout`; source: file and hash.
+
+    samples: the several answers that this description was merged from, or none.
+    """
 
     action: str
     global_: str
@@ -29,6 +35,7 @@ class Description:
     joints: Mapping[str, str]
     layout: Layout
     source: str = ""
+    samples: tuple[Description, ...] = ()
 
     def __post_init__(self) -> None:
         missing = [joint for joint in self.layout.joints if not self.joints.get(joint, "").strip()]
@@ -79,9 +86,7 @@ class DescriptionFile:
         classes = {}
         for action, entry in content["classes"].items():
             try:
-                classes[action] = Description(
-                    action, entry["global"], tuple(entry["key_joints"]), entry["joints"], layout, source
-                )
+                classes[action] = _read(action, entry, layout, source)
             except KeyError as error:
                 raise ValueError(f"{path}: the description of {action!r} lacks {error.args[0]!r}") from None
             except ValueError as error:
@@ -92,13 +97,24 @@ class DescriptionFile:
 
     def save(self, path: str | Path) -> Path:
         """Write atomically, in the documented form."""
-        classes = {
-            action: {"global": d.global_, "key_joints": list(d.key_joints), "joints": dict(d.joints)}
-            for action, d in self.classes.items()
-        }
+        classes = {action: _written(description) for action, description in self.classes.items()}
         return write_json(
             Path(path), {"layout": self.layout.name, "provenance": dict(self.provenance), "classes": classes}
         )
+
+
+def _read(action: str, entry: Mapping[str, Any], layout: Layout, source: str) -> Description:
+    samples = tuple(_read(action, sample, layout, source) for sample in entry.get("samples", ()))
+    return Description(action, entry["global"], tuple(entry["key_joints"]), entry["joints"], layout, source, samples)
+
+
+def _written(description: Description) -> dict[str, Any]:
+    entry = {
+        "global": description.global_,
+        "key_joints": list(description.key_joints),
+        "joints": dict(description.joints),
+    }
+    return entry | ({"samples": [_written(s) for s in description.samples]} if description.samples else {})
 
 
 def shipped_files() -> list[Path]:

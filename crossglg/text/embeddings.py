@@ -36,13 +36,28 @@ class TextBank:
 
 
 def build_text_bank(descriptions: Sequence[Description], layout: Layout, encoder: str = "minilm") -> TextBank:
-    """Embed every joint text once; texts already embedded by the same encoder come from the cache."""
+    """Embed every joint text once; texts already embedded by the same encoder come from the cache.
+
+    A class of several samples has the mean of their embeddings, made of unit length again.
+    """
     import torch
 
-    texts = [text for description in descriptions for text in description.joint_texts(layout)]
-    local = embed_texts(texts, encoder).reshape(len(descriptions), layout.num_joints, -1)
+    local = local_embeddings(descriptions, layout, encoder)
     target = np.stack([key_joint_target(description.key_joints, layout) for description in descriptions])
     return TextBank(tuple(d.action for d in descriptions), torch.from_numpy(local), torch.from_numpy(target))
+
+
+def local_embeddings(descriptions: Sequence[Description], layout: Layout, encoder: str) -> NDArray[np.float32]:
+    """(K, V, E) unit rows: the joint texts of each class, averaged over its samples where it has several."""
+    variants = [description.samples or (description,) for description in descriptions]
+    texts = [text for samples in variants for sample in samples for text in sample.joint_texts(layout)]
+    rows = embed_texts(texts, encoder)
+    rows = rows.reshape(-1, layout.num_joints, rows.shape[1])
+    if len(rows) == len(descriptions):
+        return rows
+    ends = np.cumsum([len(samples) for samples in variants])
+    mean = np.stack([part.mean(axis=0) for part in np.split(rows, ends[:-1])])
+    return mean / np.linalg.norm(mean, axis=-1, keepdims=True).clip(1e-12)
 
 
 def embed_texts(texts: Sequence[str], encoder: str = "minilm") -> NDArray[np.float32]:
