@@ -160,6 +160,18 @@ def describe(
             typer.echo(f"  {score:.2f}  {action}")
 
 
+@app.command("text-report")
+def text_report(
+    files: Annotated[list[Path] | None, typer.Argument(help="description files; default the shipped ones")] = None,
+    encoder: Annotated[str, typer.Option(help=HELP["text_encoder"])] = "minilm",
+) -> None:
+    """Measure descriptions: how distinct the classes are, how far key joints and texts agree, pairs easily confused."""
+    from crossglg.text.descriptions import DescriptionFile, shipped_files
+    from crossglg.text.quality import text_report
+
+    typer.echo(text_report([DescriptionFile.load(path) for path in files or shipped_files()], encoder))
+
+
 @app.command()
 def table(
     figures: Annotated[Path, typer.Option(help="folder with the runs' results")] = Path("figures"),

@@ -1,4 +1,4 @@
-"""`crossglg describe` and `list providers`: what they accept, print, write and refuse."""
+"""`crossglg describe`, `list providers` and `text-report`: what they accept, print, write and refuse."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from crossglg.cli import app
 from crossglg.data.clips import SkeletonSet
-from crossglg.text.descriptions import DescriptionFile
+from crossglg.files import write_json
+from crossglg.text.descriptions import DescriptionFile, shipped_files
 
 
 @pytest.fixture
@@ -141,3 +142,15 @@ def test_an_empty_list_of_actions_is_an_error(actions: Path) -> None:
 def test_providers_are_listed_with_their_key_variable() -> None:
     printed, _ = crossglg("list", "providers")
     assert "ollama    http://localhost:11434/v1, key in OLLAMA_API_KEY" in printed
+
+
+def test_report_measures_the_given_files(tmp_path: Path) -> None:
+    file = DescriptionFile.load(next(path for path in shipped_files() if path.stem == "nw_ucla"))
+    few = {action: file.classes[action] for action in ("sit down", "stand up")}
+    path = DescriptionFile(file.layout, file.provenance, few).save(tmp_path / "few.json")
+    printed, error = crossglg("text-report", path)
+    assert (
+        error is None and "| few | 2 | 0.0% |" in printed and "| few | sit down / stand up | -1.00 | 1.00 |" in printed
+    )
+    _, error = crossglg("text-report", write_json(tmp_path / "wrong.json", []))
+    assert "is no description file" in str(error)
