@@ -46,12 +46,16 @@ def run(
     preset: Annotated[str, typer.Option(help=f"one of {', '.join(PRESETS)}")] = "embedded",
     settings: Setting = None,
     output: Annotated[Path | None, typer.Option(help="the run's folder; default runs/<what was run>")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="continue the run in the output folder")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="continue the run in --output, with its settings")] = False,
 ) -> None:
     """Run the whole pipeline: descriptions, training, one-shot evaluation, joint attention."""
     from crossglg import pipeline
 
-    config = build_config(preset, settings, dataset=dataset, benchmark=benchmark, encoder=encoder)
+    told = settings or dataset or benchmark or encoder or preset != "embedded"
+    if resume and output and not told:
+        config = pipeline.saved_config(output)
+    else:
+        config = build_config(preset, settings, dataset=dataset, benchmark=benchmark, encoder=encoder)
     folder = pipeline.run(config, output, resume)
     typer.echo(f"{_summary(json.loads((folder / 'results.json').read_text()))}\nwritten to {folder}")
 

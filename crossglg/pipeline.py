@@ -16,6 +16,7 @@ from crossglg.files import project_folder, read_json, write_json
 from crossglg.report import RESULTS, write_csv
 
 NOTEBOOKS = ("00_tour", "01_describe_actions", "02_train", "03_one_shot_evaluation", "04_joint_attention")
+CONFIG = "config.json"
 PATHS = ("dataset", "benchmark", "descriptions")
 
 
@@ -44,6 +45,11 @@ def run(
     if figures is not None and (output / RESULTS).is_file():
         publish(output, Path(figures))
     return output
+
+
+def saved_config(output: str | Path) -> Config:
+    """The settings of the run in a folder; raises FileNotFoundError or ValueError if they cannot be read."""
+    return Config.create(**read_json(Path(output) / CONFIG))
 
 
 def run_name(config: Config) -> str:
@@ -120,7 +126,7 @@ def _start(config: Config, output: Path, resume: bool) -> None:
     from crossglg.text.embeddings import TEXT_ENCODERS
     from crossglg.trained import build_model, resolve_device
 
-    path = output / "config.json"
+    path = output / CONFIG
     if path.is_file():
         if not resume:
             raise ValueError(f"{output} holds a run already; continue it with --resume or choose another --output")

@@ -113,7 +113,7 @@ def test_a_finished_run_is_not_overwritten_but_resumed(finished_run, own_clips):
     assert refused.returncode == 2
     assert "--resume" in refused.stderr
     before = (finished_run / "notebooks" / "02_train.ipynb").stat().st_mtime_ns
-    resumed = crossglg(*words, "--resume", cwd=finished_run.parent)
+    resumed = crossglg("run", "--resume", "--output", finished_run, cwd=finished_run.parent)  # settings: the run's own
     assert resumed.returncode == 0, resumed.stderr[-2000:]
     assert (finished_run / "notebooks" / "02_train.ipynb").stat().st_mtime_ns == before, "done notebooks are skipped"
     other = crossglg(*words, "--resume", "--set", "epochs=3", cwd=finished_run.parent)

@@ -6,6 +6,7 @@ skipped, not multiplied by zero. `Bodies` remembers which clip each belongs to.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -38,7 +39,7 @@ class Bodies:
         return total.index_add(0, self.clip, feat) / count.view(-1, *[1] * (feat.dim() - 1))
 
 
-class SkeletonEncoder(nn.Module):
+class SkeletonEncoder(nn.Module, ABC):
     """Base class of the encoders: subclasses set the attributes and implement `embed_input`; the rest is shared.
 
     blocks: modules called as `block(feat, joint_weight)`, feat (B, D, T, V), joint_weight (B, V) or None, multiplied in
@@ -52,9 +53,9 @@ class SkeletonEncoder(nn.Module):
     out_features: int
     importance_after_block: int
 
+    @abstractmethod
     def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
         """x: (B, T, V, C) of the present persons. Returns (B, D, T, V)."""
-        raise NotImplementedError
 
     def input(self, x: Tensor, bodies: Bodies) -> Tensor:
         """x: (N, M, T, V, C). Returns (B, D, T, V) of the present persons."""
