@@ -88,9 +88,11 @@ def fit(
         model.eval()
         right = 0
         for index in torch.as_tensor(held_out).split(256):
-            with torch.inference_mode(), autocast(config, device):
+            with torch.inference_mode():
                 x, mask = clips.batch(index, config.frames)
-                right += int((model(prepare(x), mask).logits.argmax(-1).cpu() == label[index]).sum())
+                x = prepare(x)  # coordinates stay float32 whatever the precision
+                with autocast(config, device):
+                    right += int((model(x, mask).logits.argmax(-1).cpu() == label[index]).sum())
         return right / len(held_out)
 
     fingerprint = _fingerprint(config, base, bank)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -79,25 +79,31 @@ class TrainedModel:
 
     def embed(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """One-shot representations z of all clips, (N, D)."""
-        return np.concatenate([self.model.embed(x, mask).float().cpu().numpy() for x, mask in self._batches(clips)])
+        return self._over(clips, self.model.embed)
 
     def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""
         if self.model.joint_importance is None:
             raise ValueError(f"a model with guidance={self.config.guidance!r} has no joint importance; use both or g2l")
-        rows = [self.model.joint_features(x, mask)[1] for x, mask in self._batches(clips)]
-        return np.concatenate([k.float().cpu().numpy() for k in rows])  # type: ignore[union-attr]
+        return self._over(clips, lambda x, mask: cast(Tensor, self.model.joint_features(x, mask)[1]))
 
-    def _batches(self, clips: SkeletonSet, batch: int = 256) -> Iterator[tuple[Tensor, Tensor]]:
+    def _over(
+        self, clips: SkeletonSet, function: Callable[[Tensor, Tensor], Tensor], batch: int = 256
+    ) -> NDArray[np.float32]:
+        """function: (x, person_mask) → (N, …), run over all clips in batches."""
         self.check(clips)
         self.model.eval()
         device = next(self.model.parameters()).device
         resident = DeviceClips(clips, device)
         prepare = Preprocessing.from_config(self.config, self.layout)
+        rows = []
         for index in torch.arange(len(clips)).split(batch):
-            with torch.inference_mode(), autocast(self.config, device):
+            with torch.inference_mode():
                 x, mask = resident.batch(index, self.config.frames)
-                yield prepare(x), mask
+                x = prepare(x)  # coordinates stay float32 whatever the precision
+                with autocast(self.config, device):
+                    rows.append(function(x, mask).float().cpu().numpy())
+        return np.concatenate(rows)
 
     def check(self, clips: SkeletonSet) -> None:
         """Raise ValueError unless the clips are of the layout, channels and persons this model was trained on."""

@@ -130,6 +130,22 @@ def test_sgd_trains_too(base: SkeletonSet, bank: TextBank, tmp_path: Path) -> No
     assert losses[-1] < losses[0]
 
 
+def test_bfloat16_trains_and_never_rounds_coordinates(base, bank, tmp_path: Path, monkeypatch) -> None:
+    seen: list[Tensor] = []
+    embed_input = InfoGCN.embed_input
+    monkeypatch.setattr(InfoGCN, "embed_input", lambda self, x, bodies: seen.append(x) or embed_input(self, x, bodies))
+    trained = fit(replace(CONFIG, precision="bfloat16"), base, bank, tmp_path)
+    assert all(t.dtype in (torch.float32, torch.int64) for t in weights(tmp_path).values())
+    rounded = trained.embed(base)
+    # A rotation computed in bfloat16 is as good as float32 in type, so values are looked at, not types alone.
+    assert all((x != x.bfloat16().float()).float().mean() > 0.5 for x in seen)
+    trained.config = replace(trained.config, precision="float32")
+    exact = trained.embed(base)
+    assert not np.array_equal(rounded, exact)
+    cosine = (rounded * exact).sum(1) / np.linalg.norm(rounded, axis=1) / np.linalg.norm(exact, axis=1)
+    assert cosine.min() > 0.99
+
+
 def test_a_batch_larger_than_the_set_is_one_step(base: SkeletonSet, bank: TextBank, tmp_path: Path) -> None:
     config = replace(CONFIG, batch_size=500, epochs=1, held_out=0.0)
     trained = fit(config, base, bank, tmp_path)

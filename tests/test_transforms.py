@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from torch import Tensor
 
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
+from crossglg.data.synthetic import ACTIONS, synthesise
 from crossglg.data.transforms import (
     STREAMS,
     DeviceClips,
@@ -334,3 +337,13 @@ def test_an_unknown_stream_is_answered_with_the_known_ones() -> None:
         ValueError, match=r"unknown stream 'bones' in streams='joint\+bones'; streams: joint, bone, motion"
     ):
         Preprocessing.from_config(Config(streams="joint+bones"), LAYOUT)
+
+
+def test_a_memory_mapped_set_is_copied_without_a_warning(tmp_path: Path) -> None:
+    clips = SkeletonSet.load(synthesise(0, 1, ACTIONS[:2]).save(tmp_path / "mapped.npz"))
+    assert isinstance(clips.xyz, np.memmap)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        resident = DeviceClips(clips)
+    resident.xyz[:] = 0  # writing to the batch source must not reach the file
+    assert (np.asarray(clips.xyz) != 0).any()

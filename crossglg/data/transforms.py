@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,7 +27,7 @@ class DeviceClips:
 
     def __init__(self, clips: SkeletonSet, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
-        self.xyz = torch.as_tensor(clips.xyz[:], dtype=torch.float32).to(self.device)  # (R, V, C)
+        self.xyz = torch.from_numpy(np.array(clips.xyz, dtype=np.float32)).to(self.device)  # (R, V, C), a copy
         self.offset = torch.as_tensor(clips.offsets[:-1])
         self.frames = torch.as_tensor(clips.frames)
         self.persons = torch.as_tensor(clips.persons)
