@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,21 +22,31 @@ SYNONYMS = {
     "pelvis": "hip center",
     "middle of spine": "spine",
     "spine mid": "spine",
+    "spine2": "spine",
     "spine base": "hip center",
     "spine shoulder": "shoulder center",
     "thorax": "shoulder center",
+    "left foot index": "left foot",
+    "right foot index": "right foot",
 }
-# Joints that a smaller skeleton lacks but that lie between two it has.
-MIDPOINTS = {
-    "neck": ("shoulder center", "head"),
-    "spine": ("hip center", "shoulder center"),
-    "hip center": ("left hip", "right hip"),
-    "shoulder center": ("left shoulder", "right shoulder"),
+# Where a joint lies that a skeleton lacks: in the middle of others it has, the first choice that it has in full.
+STAND_INS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "shoulder center": (("left shoulder", "right shoulder"), ("neck",)),
+    "hip center": (("left hip", "right hip"),),
+    "neck": (("shoulder center", "head"), ("shoulder center",), ("left shoulder", "right shoulder")),
+    "spine": (("hip center", "shoulder center"), ("left hip", "right hip", "left shoulder", "right shoulder")),
+    "head": (("left ear", "right ear"), ("left eye", "right eye"), ("nose",)),
+    "nose": (("head",),),
+    **{f"{side} hand": ((f"{side} index", f"{side} pinky"), (f"{side} wrist",)) for side in ("left", "right")},
+    **{f"{side} hand tip": ((f"{side} index",),) for side in ("left", "right")},
+    **{f"{side} index": ((f"{side} hand tip",), (f"{side} hand",)) for side in ("left", "right")},
+    **{f"{side} wrist": ((f"{side} hand",),) for side in ("left", "right")},
+    **{f"{side} ankle": ((f"{side} foot",),) for side in ("left", "right")},
 }
 
-_ARM = ("shoulder", "elbow", "wrist", "hand", "thumb", "finger")
+_ARM = ("shoulder", "collar", "elbow", "wrist", "hand", "thumb", "finger", "index", "pinky")
 _LEG = ("hip", "knee", "ankle", "foot", "heel", "toe")
-_HEAD = ("head", "neck", "nose", "eye", "ear")
+_HEAD = ("head", "neck", "nose", "eye", "ear", "mouth")
 
 
 @dataclass(frozen=True)
@@ -98,6 +109,29 @@ class Layout:
                 f"layout {name!r}: {len(edges)} edges close a cycle or repeat; {len(joints)} joints need {len(bones)}"
             )
         return cls(name, tuple(joints), tuple(sorted(bones)), root)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Layout:
+        """Read a layout from YAML: `joints` (names in index order), `bones` (pairs of names), `root`, optional `name`.
+
+        Raises FileNotFoundError, or ValueError for a file that is no such YAML or whose bones are not one tree.
+        """
+        import yaml
+
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"no layout file {path}")
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            joints = [str(joint) for joint in content["joints"]]
+            bones = [(joints.index(str(a)), joints.index(str(b))) for a, b in content["bones"]]
+            root, name = str(content["root"]), str(content.get("name", path.stem))
+        except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(
+                f"{path} is not a layout ({error!r}); it needs joints (names), bones (pairs of those "
+                f"names) and root (one of them)"
+            ) from error
+        return cls.from_edges(name, joints, bones, root)
 
     @property
     def num_joints(self) -> int:
@@ -181,7 +215,7 @@ def retarget(xyz: NDArray[np.floating], source: Layout, target: Layout) -> NDArr
     """Carry coordinates from one layout to another by joint name.
 
     xyz: (…, V_source, C). Returns (…, V_target, C). A joint is copied if the source has it under any known name, else
-    put midway between two neighbours the source has (`MIDPOINTS`), else placed on its parent in the target (finger tips
+    put in the middle of joints the source has (`STAND_INS`), else placed on its parent in the target (finger tips
     of a sensor without fingers lie on the hand). Raises ValueError on a wrong joint count or when nothing matches.
     """
     source.check(xyz, "retarget input")
@@ -199,14 +233,15 @@ def retarget(xyz: NDArray[np.floating], source: Layout, target: Layout) -> NDArr
 
 
 def retarget_plan(source: Layout, target: Layout) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """How `retarget` finds each target joint: "copy", "midpoint" or "parent", and from which joints."""
+    """How `retarget` finds each target joint: "copy", "middle" or "parent", and from which joints."""
     plan: dict[str, tuple[str, tuple[str, ...]]] = {}
     for joint, parent in zip(target.joints, target.parents, strict=True):
-        between = MIDPOINTS.get(_common_name(joint), ())
+        choices = STAND_INS.get(_common_name(joint), ())
+        between = next((names for names in choices if all(map(source.has, names))), ())
         if source.has(joint):
             plan[joint] = ("copy", (source.joints[source.index(joint)],))
-        elif between and all(source.has(name) for name in between):
-            plan[joint] = ("midpoint", tuple(source.joints[source.index(name)] for name in between))
+        elif between:
+            plan[joint] = ("middle", tuple(source.joints[source.index(name)] for name in between))
         else:
             plan[joint] = ("parent", (target.joints[parent],))
     root = target.joints[target.root_index]
@@ -219,9 +254,11 @@ def retarget_plan(source: Layout, target: Layout) -> dict[str, tuple[str, tuple[
 
 
 def get_layout(name: str) -> Layout:
-    """Look a layout up by name; raises ValueError with the valid names."""
+    """A registered layout by name, or one from a YAML file; raises ValueError with the valid names."""
+    if name.endswith((".yaml", ".yml")):
+        return Layout.load(name)
     if name not in LAYOUTS:
-        raise ValueError(f"unknown layout {name!r}; known layouts: {', '.join(LAYOUTS)}")
+        raise ValueError(f"unknown layout {name!r}; known layouts: {', '.join(LAYOUTS)}; or give a .yaml file")
     return LAYOUTS[name]
 
 
@@ -237,10 +274,10 @@ def _common_name(joint: str) -> str:
 def _part_of(joint: str) -> str:
     words = joint.split()
     side = next((word for word in words if word in ("left", "right")), None)
-    if side and any(word in _ARM for word in words):
-        return f"{side} arm"
     if side and any(word in _LEG for word in words):
         return f"{side} leg"
+    if side and any(word in _ARM for word in words):
+        return f"{side} arm"
     return "head" if any(word in _HEAD for word in words) else "torso"
 
 
@@ -283,6 +320,78 @@ LAYOUTS: dict[str, Layout] = {
                 (12, 13), (13, 14), (14, 15), (0, 16), (16, 17), (17, 18), (18, 19),
             ],
             root="shoulder center",
+        ),
+        # OpenPose's 18 points in the order of Kinetics-skeleton.
+        Layout.from_edges(
+            "openpose18",
+            (
+                "nose", "neck", "right shoulder", "right elbow", "right wrist", "left shoulder", "left elbow",
+                "left wrist", "right hip", "right knee", "right ankle", "left hip", "left knee", "left ankle",
+                "right eye", "left eye", "right ear", "left ear",
+            ),
+            [
+                (4, 3), (3, 2), (7, 6), (6, 5), (13, 12), (12, 11), (10, 9), (9, 8), (11, 5), (8, 2), (5, 1), (2, 1),
+                (0, 1), (15, 0), (14, 0), (17, 15), (16, 14),
+            ],
+            root="neck",
+        ),
+        # COCO key points: HRNet, PYSKL, most 2-D detectors. No joint lies on the spine.
+        Layout.from_edges(
+            "coco17",
+            ("nose", *(f"{side} {joint}" for joint in (
+                "eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right"))),
+            [
+                (0, 1), (0, 2), (1, 3), (2, 4), (0, 5), (0, 6), (5, 7), (7, 9), (6, 8), (8, 10), (5, 11), (6, 12),
+                (11, 13), (13, 15), (12, 14), (14, 16),
+            ],
+            root="nose",
+        ),
+        # MediaPipe Pose (BlazePose).
+        Layout.from_edges(
+            "mediapipe33",
+            (
+                "nose", "left eye inner", "left eye", "left eye outer", "right eye inner", "right eye",
+                "right eye outer", "left ear", "right ear", "left mouth", "right mouth",
+                *(f"{side} {joint}" for joint in (
+                    "shoulder", "elbow", "wrist", "pinky", "index", "thumb", "hip", "knee", "ankle", "heel",
+                    "foot index") for side in ("left", "right")),
+            ),
+            [
+                (0, 1), (1, 2), (2, 3), (3, 7), (0, 4), (4, 5), (5, 6), (6, 8), (0, 9), (0, 10), (0, 11), (0, 12),
+                (11, 13), (13, 15), (15, 17), (15, 19), (15, 21), (12, 14), (14, 16), (16, 18), (16, 20), (16, 22),
+                (11, 23), (12, 24), (23, 25), (25, 27), (27, 29), (29, 31), (24, 26), (26, 28), (28, 30), (30, 32),
+            ],
+            root="nose",
+        ),
+        # Human3.6M's 17 joints as MotionBERT and the 2-D to 3-D lifting works use them.
+        Layout.from_edges(
+            "h36m17",
+            (
+                "hip center", "right hip", "right knee", "right ankle", "left hip", "left knee", "left ankle", "spine",
+                "thorax", "nose", "head", "left shoulder", "left elbow", "left wrist", "right shoulder", "right elbow",
+                "right wrist",
+            ),
+            [
+                (0, 1), (1, 2), (2, 3), (0, 4), (4, 5), (5, 6), (0, 7), (7, 8), (8, 9), (9, 10), (8, 11), (11, 12),
+                (12, 13), (8, 14), (14, 15), (15, 16),
+            ],
+            root="hip center",
+        ),
+        # SMPL's 24 joints (AMASS, BABEL, mesh recovery).
+        Layout.from_edges(
+            "smpl24",
+            (
+                "pelvis", "left hip", "right hip", "spine1", "left knee", "right knee", "spine2", "left ankle",
+                "right ankle", "spine3", "left foot", "right foot", "neck", "left collar", "right collar", "head",
+                "left shoulder", "right shoulder", "left elbow", "right elbow", "left wrist", "right wrist",
+                "left hand", "right hand",
+            ),
+            [
+                (0, 1), (0, 2), (0, 3), (1, 4), (2, 5), (3, 6), (4, 7), (5, 8), (6, 9), (7, 10), (8, 11), (9, 12),
+                (9, 13), (9, 14), (12, 15), (13, 16), (14, 17), (16, 18), (17, 19), (18, 20), (19, 21), (20, 22),
+                (21, 23),
+            ],
+            root="pelvis",
         ),
     )
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,11 @@ ABCD = ("a", "b", "c", "d")
 ADJACENCY_SHA256 = {
     "ntu25": "a3f3bc3f8813c7410e9ebd4a089a31e58212fcceb61b39a743a2bef1657b6c78",
     "kinect20": "bafa40b33d45b2ae5dce5de042b8e9b6d6b60da64111182a6c9653020e10fb37",
+    "openpose18": "7bc69c28dd08ed97efd69d42f766eab06f5393527dfef4f63522faf4bedaba03",
+    "coco17": "44bd44b95191c51ea74a03764c1ed20664a43a89ea972e525e6038d41f7c2b01",
+    "mediapipe33": "bacae85e5c4ac03be45c2811893e929cc3e84d698ce8a08ecb97372e1e498241",
+    "h36m17": "fa6a2c5956aee0641ff41ea2ee89496f1d91ba698181ca4deb1f1abe6a97fd21",
+    "smpl24": "4b82421e27778645e2d40418dd241046149e1a94d47c8f914ac5f82ed7284dbe",
 }
 
 
@@ -50,7 +56,8 @@ def test_depth_and_parents_agree_with_walking_the_bones(layout: Layout) -> None:
 
 def test_parts_partition_the_joints(layout: Layout) -> None:
     assert tuple(layout.parts) == PARTS
-    assert all(layout.parts.values()), "a body part without joints"
+    # Key points of an image have no joint on the spine.
+    assert all(layout.parts[part] or (part == "torso" and not layout.has("spine")) for part in PARTS)
     assert sorted(j for part in layout.parts.values() for j in part) == list(range(layout.num_joints))
     for part in ("left arm", "right arm", "left leg", "right leg"):
         assert all(layout.joints[j].startswith(part.split()[0]) for j in layout.parts[part])
@@ -183,6 +190,72 @@ def test_retarget_kinect_to_ntu_invents_neck_and_fingers() -> None:
 
 def test_retarget_keeps_absent_persons_zero() -> None:
     assert not retarget(np.zeros((2, 4, 20, 3)), KINECT, NTU).any()
+
+
+def test_a_joint_the_source_lacks_is_put_in_the_middle_of_others() -> None:
+    coco = get_layout("coco17")
+    xyz = np.random.default_rng(0).normal(size=(3, 17, 3))
+    out = retarget(xyz, coco, KINECT)
+
+    def middle(*names: str) -> np.ndarray:
+        return np.mean([xyz[:, coco.index(name)] for name in names], axis=0)
+
+    expected = {
+        "head": middle("left ear", "right ear"),
+        "shoulder center": middle("left shoulder", "right shoulder"),
+        "hip center": middle("left hip", "right hip"),
+        "spine": middle("left hip", "right hip", "left shoulder", "right shoulder"),
+        "left hand": middle("left wrist"),
+        "right foot": middle("right ankle"),
+    }
+    for name, value in expected.items():
+        np.testing.assert_allclose(out[:, KINECT.index(name)], value)
+
+
+@pytest.mark.parametrize("source", LAYOUTS.values(), ids=list(LAYOUTS))
+@pytest.mark.parametrize("target", LAYOUTS.values(), ids=list(LAYOUTS))
+def test_any_layout_can_be_carried_to_any_other(source: Layout, target: Layout) -> None:
+    """Left stays left, and the large joints are copied, not invented."""
+    xyz = np.zeros((source.num_joints, 3))
+    for j, name in enumerate(source.joints):
+        xyz[j, 0] = -1.0 if name.startswith("left") else 1.0 if name.startswith("right") else 0.0
+    out = retarget(xyz, source, target)
+    for j, name in enumerate(target.joints):
+        side = name.split()[0]
+        if side in ("left", "right") and target.parts["head"].count(j) == 0 and "collar" not in name:
+            assert out[j, 0] == {"left": -1.0, "right": 1.0}[side], name
+    plan = retarget_plan(source, target)
+    for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle"):
+        assert plan[f"left {joint}"] == ("copy", (f"left {joint}",))
+
+
+def test_a_layout_of_ones_own_comes_from_yaml(tmp_path: Path) -> None:
+    file = tmp_path / "stick.yaml"
+    file.write_text("joints: [top, middle, end]\nbones: [[top, middle], [end, middle]]\nroot: middle\n")
+    layout = get_layout(str(file))
+    assert (layout.name, layout.joints, layout.bones, layout.root) == (
+        "stick", ("top", "middle", "end"), ((0, 1), (2, 1)), "middle",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("joints: [a, b]\nbones: [[a, c]]\nroot: a", "is not a layout .* pairs of those names"),
+        ("joints: [a, b]\nroot: a", "is not a layout .*'bones'"),
+        ("just words", "is not a layout"),
+        ("joints: [a, b]\nbones: [[a, b]]\nroot: z", "no joint 'z' to be its root"),
+        ("!!python/object/apply:os.system ['true']", "is not a layout"),
+        ("a: [", "is not a layout"),
+    ],
+)
+def test_a_yaml_that_is_no_layout_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(content)
+    with pytest.raises(ValueError, match=message):
+        Layout.load(file)
+    with pytest.raises(FileNotFoundError, match="no layout file"):
+        Layout.load(tmp_path / "other.yaml")
 
 
 def test_retarget_refuses_wrong_input_and_unrelated_skeletons() -> None:

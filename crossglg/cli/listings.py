@@ -1,0 +1,94 @@
+"""What can be chosen: one listing per registry."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from crossglg.cli import app
+from crossglg.config import HELP, PRESETS, Config
+
+
+@app.command("list")
+def list_(
+    what: Annotated[
+        str,
+        typer.Argument(help="settings, presets, datasets, formats, layouts, encoders, text-encoders, providers, …"),
+    ],
+) -> None:
+    """List what can be chosen."""
+    listings = {
+        "settings": _settings, "presets": _presets,
+        "datasets": _datasets, "formats": _formats, "layouts": _layouts, "encoders": _encoders, "text-encoders": _text_encoders,
+        "providers": _providers, "classifiers": _classifiers,
+    }  # fmt: skip
+    if what not in listings:
+        raise ValueError(f"cannot list {what!r}; choose one of {', '.join(listings)}")
+    rows = listings[what]()
+    width = max(map(len, rows))
+    for name, text in rows.items():
+        typer.echo(f"{name:<{width}}  {text}")
+
+
+def _settings() -> dict[str, str]:
+    defaults = Config().to_dict()
+    return {name: f"{text} [{defaults[name]}]" for name, text in HELP.items()}
+
+
+def _presets() -> dict[str, str]:
+    return {name: str(values or "the defaults") for name, values in PRESETS.items()}
+
+
+def _datasets() -> dict[str, str]:
+    from crossglg.data.protocols import DATASETS
+
+    return {
+        **dict.fromkeys(DATASETS, "registered"),
+        "FILE.npz or FOLDER": "the format described in crossglg.data.clips",
+    }
+
+
+def _formats() -> dict[str, str]:
+    from crossglg.data.readers import READERS
+
+    return {name: f"{reader.about} ({', '.join(reader.patterns)})" for name, reader in READERS.items()}
+
+
+def _layouts() -> dict[str, str]:
+    from crossglg.skeletons import LAYOUTS
+
+    return {name: f"{layout.num_joints} joints: {', '.join(layout.joints)}" for name, layout in LAYOUTS.items()}
+
+
+def _encoders() -> dict[str, str]:
+    from crossglg.encoders import ENCODERS, build_encoder
+    from crossglg.skeletons import get_layout
+
+    rows = {}
+    for name in ENCODERS:
+        encoder = build_encoder(name, get_layout("ntu25"))
+        head = (encoder.out_features + 1) * 120
+        rows[name] = f"{sum(p.numel() for p in encoder.parameters()) + head:,} parameters (NTU-25, 120 classes)"
+    return rows
+
+
+def _text_encoders() -> dict[str, str]:
+    from crossglg.text.embeddings import TEXT_ENCODERS
+
+    return {name: (build.__doc__ or "by transformers").split(":")[0] for name, build in TEXT_ENCODERS.items()}
+
+
+def _providers() -> dict[str, str]:
+    from crossglg.text.llm import PROVIDERS
+
+    return {
+        name: f"{provider.base_url or 'https://api.openai.com/v1'}, key in {provider.key_variable}"
+        for name, provider in PROVIDERS.items()
+    }
+
+
+def _classifiers() -> dict[str, str]:
+    from crossglg.one_shot import CLASSIFIERS
+
+    return {name: (function.__doc__ or "").split(". ")[0].splitlines()[0] for name, function in CLASSIFIERS.items()}

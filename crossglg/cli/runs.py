@@ -1,0 +1,101 @@
+"""Running the pipeline, evaluating a model, the table of results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from crossglg.cli import app
+from crossglg.config import HELP, PRESETS, Config
+
+Setting = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="any setting; see 'list settings'")
+]
+Dataset = Annotated[str | None, typer.Option(help=HELP["dataset"])]
+Benchmark = Annotated[str | None, typer.Option(help=HELP["benchmark"])]
+
+
+def build_config(preset: str, settings: list[str] | None, **named: Any) -> Config:
+    """A Config from command-line words; raises ValueError for anything unknown or ill-typed."""
+    values: dict[str, Any] = {}
+    for word in settings or []:
+        name, separator, value = word.partition("=")
+        if not separator:
+            raise ValueError(f"--set {word!r} must be NAME=VALUE, e.g. --set epochs=10")
+        values[name] = value
+    values.update({name: value for name, value in named.items() if value is not None})
+    return Config.create(preset, **values)
+
+
+@app.command()
+def run(
+    dataset: Dataset = None,
+    benchmark: Benchmark = None,
+    encoder: Annotated[str | None, typer.Option(help=HELP["encoder"])] = None,
+    preset: Annotated[str, typer.Option(help=f"one of {', '.join(PRESETS)}")] = "embedded",
+    settings: Setting = None,
+    output: Annotated[Path | None, typer.Option(help="the run's folder; default runs/<what was run>")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="continue the run in --output, with its settings")] = False,
+) -> None:
+    """Run the whole pipeline: descriptions, training, one-shot evaluation, joint attention."""
+    from crossglg import pipeline
+
+    told = settings or dataset or benchmark or encoder or preset != "embedded"
+    if resume and output and not told:
+        config = pipeline.saved_config(output)
+    else:
+        config = build_config(preset, settings, dataset=dataset, benchmark=benchmark, encoder=encoder)
+    folder = pipeline.run(config, output, resume)
+    typer.echo(f"{_summary(json.loads((folder / 'results.json').read_text()))}\nwritten to {folder}")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="a trained model's folder, e.g. runs/…/model")],
+    dataset: Dataset = None,
+    benchmark: Benchmark = None,
+    draws: Annotated[int | None, typer.Option(help=HELP["draws"])] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of text")] = False,
+) -> None:
+    """Evaluate a trained model on its own task, or on another one."""
+    from dataclasses import replace
+
+    from crossglg.config import parse_values
+    from crossglg.data.protocols import load_task
+    from crossglg.one_shot import CLASSIFIERS, Features
+    from crossglg.one_shot import evaluate as score
+    from crossglg.trained import TrainedModel
+
+    trained = TrainedModel.load(model)
+    named: dict[str, Any] = {"dataset": dataset, "benchmark": benchmark, "draws": draws}
+    if dataset is not None and benchmark is None:
+        named["benchmark"] = ""
+    config = replace(trained.config, **parse_values({k: v for k, v in named.items() if v is not None}))
+    task = load_task(config)
+    features = Features.of(task, trained.embed)
+    results = {name: score(task, features, name).to_dict() for name in CLASSIFIERS}
+    content = {"task": task.name, "protocol_sha256": task.sha256, "one_shot": results}
+    typer.echo(json.dumps(content, indent=1) if as_json else _summary(content))
+
+
+@app.command()
+def table(
+    figures: Annotated[Path, typer.Option(help="folder with the runs' results")] = Path("figures"),
+    readme: Annotated[Path | None, typer.Option(help="write the table into this README")] = None,
+) -> None:
+    """Print the results table of all runs, or write it into a README."""
+    from crossglg import report
+
+    if readme:
+        report.update_readme(readme, figures)
+    typer.echo(report.markdown_table(figures))
+
+
+def _summary(content: dict[str, Any]) -> str:
+    lines = [f"{content['task']} (protocol {content['protocol_sha256'][:12]}), top-1 over exemplar draws:"]
+    for name, result in content["one_shot"].items():
+        lines.append(f"  {name:<25} {100 * result['mean']:5.1f} ± {100 * result['interval']:.1f} %")
+    return "\n".join(lines)
