@@ -241,7 +241,7 @@ def test_a_layout_of_ones_own_comes_from_yaml(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("joints: [a, b]\nbones: [[a, c]]\nroot: a", "is not a layout .* pairs of those names"),
+        ("joints: [a, b]\nbones: [[a, c]]\nroot: a", "is not a layout .*pairs of those names"),
         ("joints: [a, b]\nroot: a", "is not a layout .*'bones'"),
         ("just words", "is not a layout"),
         ("joints: [a, b]\nbones: [[a, b]]\nroot: z", "no joint 'z' to be its root"),

@@ -20,8 +20,8 @@ def list_(
     """List what can be chosen."""
     listings = {
         "settings": _settings, "presets": _presets,
-        "datasets": _datasets, "formats": _formats, "layouts": _layouts, "encoders": _encoders, "text-encoders": _text_encoders,
-        "providers": _providers, "classifiers": _classifiers,
+        "datasets": _datasets, "formats": _formats, "layouts": _layouts, "encoders": _encoders,
+        "text-encoders": _text_encoders, "providers": _providers, "classifiers": _classifiers,
     }  # fmt: skip
     if what not in listings:
         raise ValueError(f"cannot list {what!r}; choose one of {', '.join(listings)}")
