@@ -120,7 +120,7 @@ class CrossGLG(nn.Module):
     def forward(self, x: Tensor, person_mask: Tensor, local_text: Tensor | None = None) -> CrossGLGOutput:
         """x: (N, M, T, V, C);  person_mask: (N, M);  local_text: (N, V, E) of each clip's class, training only."""
         joints, importance = self.joint_features(x, person_mask)
-        z = self.encoder.head(joints.mean(1))
+        z = self.represent(joints)
         cross_modal_logits = None
         if self.cross_modal is not None and local_text is not None:
             cross_modal_logits = self.classifier(self.cross_modal(joints, local_text))
@@ -140,5 +140,8 @@ class CrossGLG(nn.Module):
 
     def embed(self, x: Tensor, person_mask: Tensor) -> Tensor:
         """The one-shot representation z (N, D): skeleton alone, no text, no cross-modal branch."""
-        joints, _ = self.joint_features(x, person_mask)
-        return self.encoder.head(joints.mean(1))
+        return self.represent(self.joint_features(x, person_mask)[0])
+
+    def represent(self, joint_features: Tensor) -> Tensor:
+        """joint_features: (N, V, D), any number of joints. Returns the representation z (N, D_out)."""
+        return self.encoder.head(joint_features.mean(1))

@@ -37,7 +37,7 @@ Classifier = Callable[[Array, Array, Features], Array]
 
 def cosine(exemplar: Array, query: Array, features: Features) -> Array:
     """Cosine similarity to the exemplar: the field's common choice."""
-    return _unit(query) @ _unit(exemplar).T
+    return unit_rows(query) @ unit_rows(exemplar).T
 
 
 def euclidean(exemplar: Array, query: Array, features: Features) -> Array:
@@ -48,7 +48,7 @@ def euclidean(exemplar: Array, query: Array, features: Features) -> Array:
 def centred_cosine(exemplar: Array, query: Array, features: Features) -> Array:
     """Cosine after subtracting the mean of the base features. Source: SimpleShot (Wang et al. 2019), "CL2N"."""
     mean = features.base.mean(0)
-    return _unit(query - mean) @ _unit(exemplar - mean).T
+    return unit_rows(query - mean) @ unit_rows(exemplar - mean).T
 
 
 def distribution_calibration(
@@ -163,5 +163,6 @@ def _covariance(rows: Array) -> Array:
     return np.cov(rows.T) if len(rows) > 1 else np.zeros((rows.shape[1], rows.shape[1]))
 
 
-def _unit(z: Array) -> Array:
+def unit_rows(z: Array) -> Array:
+    """(…, D) scaled to unit length; rows of zeros stay zero."""
     return z / np.maximum(np.linalg.norm(z, axis=-1, keepdims=True), 1e-12)

@@ -29,7 +29,7 @@ from crossglg.data.transforms import DeviceClips, Preprocessing
 from crossglg.files import write_atomically
 from crossglg.model import CrossGLG
 from crossglg.text.embeddings import TextBank
-from crossglg.trained import TrainedModel, autocast, build_model, model_card, resolve_device
+from crossglg.trained import TrainedModel, autocast, build_model, model_card, resolve_device, similarity_quantiles
 
 CHECKPOINT = "checkpoint.safetensors"
 History = list[dict[str, float]]
@@ -126,6 +126,10 @@ def fit(
         "crossglg": crossglg.__version__,
     }
     trained = TrainedModel(model, config, base.layout, persons, base.num_channels, base.class_names, details)
+    # What recognising one's own clips needs: when two clips are alike, and how long a clip usually is.
+    unseen = base.subset(held_out) if len(held_out) else base
+    details["similarity"] = similarity_quantiles(trained.embed(unseen), unseen.label)
+    details["seconds"] = np.quantile(base.frames / base.fps, [0.0, 0.5, 1.0]).round(3).tolist()
     trained.save(folder)
     write_atomically(folder / "README.md", lambda file: file.write(model_card(trained).encode()))
     return trained

@@ -87,6 +87,16 @@ class TrainedModel:
             raise ValueError(f"a model with guidance={self.config.guidance!r} has no joint importance; use both or g2l")
         return self._over(clips, lambda x, mask: cast(Tensor, self.model.joint_features(x, mask)[1]))
 
+    def embed_without_each_joint(self, clips: SkeletonSet) -> NDArray[np.float32]:
+        """(N, V, D): the representation when one joint's final features are left out of the pooling, for each joint."""
+
+        def leave_out(x: Tensor, mask: Tensor) -> Tensor:
+            joints, _ = self.model.joint_features(x, mask)  # (N, V, D)
+            rest = (joints.sum(1, keepdim=True) - joints) / (joints.shape[1] - 1)
+            return self.model.represent(rest.flatten(0, 1)[:, None]).unflatten(0, joints.shape[:2])
+
+        return self._over(clips, leave_out)
+
     def _over(
         self, clips: SkeletonSet, function: Callable[[Tensor, Tensor], Tensor], batch: int = 256
     ) -> NDArray[np.float32]:
@@ -162,6 +172,25 @@ class TrainedModel:
     def num_parameters(self) -> int:
         """Parameters that inference uses."""
         return sum(p.numel() for name, p in self.model.named_parameters() if not name.startswith("cross_modal."))
+
+
+def similarity_quantiles(z: NDArray[np.floating], label: NDArray[np.int64], most: int = 1000) -> dict[str, list[float]]:
+    """How similar two clips are: 101 quantiles of the cosine of pairs of the "same" class and of two "different" ones.
+
+    z: (N, D), label: (N,). The empty dictionary where there is no pair of either kind; `most` clips are enough.
+    """
+    chosen = np.random.default_rng(0).permutation(len(z))[:most]
+    z, label = z[chosen], label[chosen]
+    unit = z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
+    i, j = np.triu_indices(len(z), k=1)
+    cosine, same = (unit @ unit.T)[i, j], label[i] == label[j]
+    if not same.any() or same.all():
+        return {}
+    levels = np.linspace(0.0, 1.0, 101)
+    return {
+        "same": np.quantile(cosine[same], levels).round(5).tolist(),
+        "different": np.quantile(cosine[~same], levels).round(5).tolist(),
+    }
 
 
 def model_card(trained: TrainedModel) -> str:

@@ -295,6 +295,30 @@ def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float) -
     return figure
 
 
+@rc_context(STYLE)
+def timeline(edges: ArrayLike, scores: ArrayLike, actions: Sequence[str], threshold: float | None = None) -> Figure:
+    """A long recording window by window: similarity to every action, and a bar where an action was recognised.
+
+    edges: (W + 1,) seconds between the windows;  scores: (W, K);  threshold: windows whose best score is below stay
+    unmarked.
+    """
+    count = max(np.size(edges) - 1, 1)
+    edges = as_array(edges, (count + 1,), "(W + 1,)", "edges")
+    matrix = as_array(scores, (count, len(actions)), "(W, K)", f"scores of {count} windows")
+    figure = Chart(figsize=(9.0, 1.4 + 0.32 * len(actions)), layout="constrained")
+    axes = figure.add_subplot()
+    mesh = axes.pcolormesh(edges, np.arange(len(actions) + 1), matrix.T, cmap=IMPORTANCE_COLOURS)
+    best = matrix.argmax(1)
+    for w in np.flatnonzero(matrix.max(1) >= (-np.inf if threshold is None else threshold)):
+        axes.plot(edges[w : w + 2], [best[w] + 0.5] * 2, color=SERIES[1], linewidth=4, solid_capstyle="butt")
+    axes.set_yticks(np.arange(len(actions)) + 0.5, list(actions))
+    axes.set_ylim(len(actions), 0)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("seconds; the bar marks the action recognised in a window")
+    _colour_bar(figure, axes, mesh, "similarity")
+    return figure
+
+
 def _render(figure: Figure, suffix: str) -> bytes:
     # Drawing moves the layout a little each time: a copy is drawn, so that the second file is the same as the first.
     figure = deepcopy(figure)

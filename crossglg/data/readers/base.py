@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from crossglg.data.clips import SkeletonSet
 from crossglg.skeletons import Layout
 
 SourcePath = Path | zipfile.Path  # a file in a folder, or a member of a zip
@@ -40,6 +41,21 @@ class Recording:
         self.layout.check(self.xyz, self.sample_id)
         if not np.isfinite(self.xyz).all():
             raise ValueError(f"{self.sample_id}: a coordinate is not a finite number; mend or leave out the file")
+
+    def only(self, person: int) -> Recording:
+        """One person of the clip, counted from 1; raises ValueError if the clip has not so many."""
+        if not 1 <= person <= len(self.xyz):
+            raise ValueError(f"{self.sample_id} has {len(self.xyz)} person(s), there is no person {person}")
+        return replace(self, xyz=self.xyz[person - 1 : person])
+
+    def to_set(self) -> SkeletonSet:
+        """This clip as a SkeletonSet of one."""
+        persons, frames = self.xyz.shape[:2]
+        return SkeletonSet.build(
+            self.xyz.reshape(persons * frames, *self.xyz.shape[2:]), [0, persons * frames], [0],
+            [self.class_name or "unnamed"], self.layout, name=self.sample_id, persons=[persons],
+            subject=[self.subject], camera=[self.camera], sample_id=[self.sample_id], fps=self.fps,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,113 @@
+"""Your own actions: enrol from one clip, recognise, follow a long recording."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crossglg.cli import app
+
+if TYPE_CHECKING:
+    from crossglg.data.clips import SkeletonSet
+    from crossglg.recognize import Recognition, Timeline
+
+Clips = Annotated[list[Path], typer.Argument(help="skeleton files in any format of 'list formats'")]
+Model = Annotated[Path, typer.Option(help="a trained model's folder, e.g. runs/…/model")]
+Actions = Annotated[Path, typer.Option(help="the .npz file that keeps your actions")]
+Format = Annotated[str, typer.Option("--format", help="the files' format; default: found by name and content")]
+Person = Annotated[int, typer.Option(help="which person of a clip to keep, 1 the first; 0 all of them")]
+
+
+@app.command()
+def enroll(
+    action: Annotated[str, typer.Argument(help="name of the action")],
+    clips: Clips,
+    actions: Actions = Path("my_actions.npz"),
+    format_: Format = "",
+    person: Person = 0,
+) -> None:
+    """Add an action from one clip (or several) to your own actions."""
+    from crossglg.recognize import enroll as add
+
+    for clip in _read(clips, format_, person):
+        enrolled = add(action, clip, actions)
+    for number, name in enumerate(enrolled.class_names):
+        typer.echo(f"{name}: {(enrolled.label == number).sum()} clip(s)")
+    typer.echo(f"kept in {actions}")
+
+
+@app.command()
+def recognize(
+    clips: Clips,
+    model: Model,
+    actions: Actions = Path("my_actions.npz"),
+    threshold: Annotated[
+        float | None, typer.Option(help="similarity below which a clip is unknown; default: calibrated on base clips")
+    ] = None,
+    format_: Format = "",
+    person: Person = 0,
+    stream: Annotated[bool, typer.Option("--stream", help="follow long recordings with a sliding window")] = False,
+    window: Annotated[float, typer.Option(help="seconds of the window; 0: as your enrolled clips")] = 0.0,
+    output: Annotated[
+        Path | None, typer.Option(help="with --stream: folder for a timeline (.png and .csv) of each recording")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of text")] = False,
+) -> None:
+    """Recognise your own actions in clips, or follow them through long recordings."""
+    from crossglg.data.clips import SkeletonSet
+    from crossglg.recognize import Recognizer
+    from crossglg.trained import TrainedModel
+
+    trained = TrainedModel.load(model)
+    recognizer = Recognizer.of(trained, SkeletonSet.load(actions), threshold)
+    read = _read(clips, format_, person)
+    if stream:
+        for recording in read:
+            _report_timeline(recognizer.follow(recording, window), str(recording.sample_id[0]), output)
+        return
+    results = [recognizer.recognize(clip)[0] for clip in read]
+    if as_json:
+        typer.echo(json.dumps([_as_dict(result, trained.layout.joints) for result in results], indent=1))
+        return
+    for result in results:
+        typer.echo(_sentence(result, trained.layout.joints))
+
+
+def _read(paths: list[Path], format_: str, person: int) -> list[SkeletonSet]:
+    """Every clip of the files as a set of its own; what reading had to decide is told on stderr."""
+    from crossglg.data.readers.own import read_any
+
+    sets = []
+    for path in paths:
+        for recording in read_any(path, format=format_):
+            for note in recording.notes:
+                typer.echo(f"{recording.sample_id}: {note}", err=True)
+            sets.append((recording.only(person) if person else recording).to_set())
+    return sets
+
+
+def _as_dict(result: Recognition, joints: tuple[str, ...]) -> dict:
+    content = {"clip": result.clip, "action": result.action, "threshold": result.threshold}
+    decided = {joint: round(float(value), 5) for joint, value in zip(joints, result.decided_by, strict=True)}
+    return content | {"ranking": [{"action": a, "similarity": s} for a, s in result.ranking], "decided_by": decided}
+
+
+def _sentence(result: Recognition, joints: tuple[str, ...], top: int = 3) -> str:
+    ranking = ", ".join(f"{action} {score:.2f}" for action, score in result.ranking[:top])
+    decisive = ", ".join(joints[j] for j in result.decided_by.argsort()[::-1][:top] if result.decided_by[j] > 0)
+    return f"{result.clip}: {result.action}  ({ranking}; unknown below {result.threshold:.2f}; decided by {decisive})"
+
+
+def _report_timeline(timeline: Timeline, name: str, output: Path | None) -> None:
+    from crossglg.viz import figures
+
+    for start, end, action in timeline.segments():
+        typer.echo(f"{name}  {start:7.2f}–{end:7.2f} s  {action}")
+    if output is not None:
+        timeline.to_csv(output / f"{name}.csv")
+        picture = figures.timeline(timeline.edges, timeline.scores, timeline.actions, timeline.threshold)
+        figures.save(picture, output / f"{name}.png")
+        typer.echo(f"written to {output / name}.png and .csv")
