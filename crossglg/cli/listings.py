@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,6 +30,19 @@ def list_(
     width = max(map(len, rows))
     for name, text in rows.items():
         typer.echo(f"{name:<{width}}  {text}")
+
+
+@app.command()
+def layouts(
+    output: Annotated[Path, typer.Argument(help="the picture to write: .png, .svg or .pdf")],
+    names: Annotated[list[str] | None, typer.Argument(help="layouts or .yaml files; default all registered")] = None,
+) -> None:
+    """Draw layouts: joints with their numbers and names, left and right."""
+    from crossglg.skeletons import LAYOUTS, get_layout
+    from crossglg.viz import figures
+    from crossglg.viz.layouts import layout_sheet
+
+    typer.echo(f"written to {figures.save(layout_sheet([get_layout(name) for name in names or LAYOUTS]), output)}")
 
 
 def _settings() -> dict[str, str]:
