@@ -88,12 +88,14 @@ class Recognizer:
 
     @classmethod
     def of(cls, trained: TrainedModel, exemplars: SkeletonSet, threshold: float | None = None) -> Recognizer:
-        """threshold None: the one at which, among held-out base clips, a known action is refused as often as an
-        unknown one is accepted (equal error rate) with this many actions enrolled; −1 if the model has no such record.
+        """threshold None: calibrated, the higher of two. On held-out base clips: where a known action is refused as
+        often as an unknown one is accepted. On the exemplars: what three quarters of them do not reach with an exemplar
+        of another action; actions the model was not trained on look more alike to it than those it was (NOTES.md).
         """
-        exemplars = fitting(exemplars, trained)
+        exemplars = fitting(_without_empty_classes(exemplars), trained)
         if threshold is None:
             threshold = equal_error_threshold(trained.details.get("similarity", {}), len(exemplars.class_names))
+            threshold = max(threshold, rival_similarity(trained.embed(exemplars), exemplars.label))
         return cls(trained, exemplars, threshold)
 
     def scores(self, clips: SkeletonSet) -> NDArray[np.floating]:
@@ -105,8 +107,10 @@ class Recognizer:
         """Recognise each clip; raises ValueError for clips that are too short or too long for one action."""
         clips = fitting(clips, self.trained)
         _check_duration(clips, self.trained)
-        scores = self._compare(self.trained.embed(clips))
-        without = self._compare_without_each_joint(clips)
+        own = unit_rows(self.trained.embed_leaving_out(clips))  # (N, 1 + V, D)
+        theirs = unit_rows(self.trained.embed_leaving_out(self.exemplars))
+        every = self._best_per_action(np.einsum("njd,ejd->nje", own, theirs))  # (N, 1 + V, K)
+        scores, without = every[:, 0], every[:, 1:]
         results = []
         for i, row in enumerate(scores):
             order = np.argsort(-row, kind="stable")
@@ -150,12 +154,6 @@ class Recognizer:
     def _compare(self, z: NDArray[np.floating]) -> NDArray[np.floating]:
         """(…, D) → (…, K)."""
         return self._best_per_action(unit_rows(z) @ self._exemplar_z.T)
-
-    def _compare_without_each_joint(self, clips: SkeletonSet) -> NDArray[np.floating]:
-        """(N, V, K): similarities when the same joint is left out of the clip and of the exemplars."""
-        own = unit_rows(self.trained.embed_without_each_joint(clips))
-        theirs = unit_rows(self.trained.embed_without_each_joint(self.exemplars))
-        return self._best_per_action(np.einsum("nvd,evd->nve", own, theirs))
 
     def _best_per_action(self, similarity: NDArray[np.floating]) -> NDArray[np.floating]:
         columns = [similarity[..., self.exemplars.label == k].max(-1) for k in range(len(self.exemplars.class_names))]
@@ -202,6 +200,16 @@ def equal_error_threshold(similarity: dict[str, Sequence[float]], actions: int) 
     return float(candidates[np.abs(refused - accepted).argmin()])
 
 
+def rival_similarity(z: NDArray[np.floating], label: NDArray[np.int64], share: float = 0.75) -> float:
+    """The cosine that `share` of the exemplars do not reach with any exemplar of another action; −1 for one action.
+
+    Each exemplar stands for a clip of an unknown action when its own is left out.  z: (E, D), label: (E,).
+    """
+    similarity = unit_rows(z) @ unit_rows(z).T
+    similarity[label[:, None] == label] = -1.0
+    return float(np.quantile(similarity.max(1), share))
+
+
 def _check_long_enough(clips: SkeletonSet) -> None:
     short = np.flatnonzero(clips.frames < SHORTEST)
     if len(short):
@@ -221,6 +229,11 @@ def _check_duration(clips: SkeletonSet, trained: TrainedModel) -> None:
             f"{clips.sample_id[i]} lasts {seconds[i]:.0f} s, the longest clip the model learnt from {longest:.0f} s; "
             f"follow it with a sliding window instead (--stream)"
         )
+
+
+def _without_empty_classes(clips: SkeletonSet) -> SkeletonSet:
+    used, label = np.unique(clips.label, return_inverse=True)
+    return replace(clips, label=label, class_names=tuple(clips.class_names[k] for k in used), canonical_names=())
 
 
 def _cut(recording: SkeletonSet, starts: NDArray[np.int64], size: int) -> SkeletonSet:

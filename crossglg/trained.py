@@ -87,13 +87,17 @@ class TrainedModel:
             raise ValueError(f"a model with guidance={self.config.guidance!r} has no joint importance; use both or g2l")
         return self._over(clips, lambda x, mask: cast(Tensor, self.model.joint_features(x, mask)[1]))
 
-    def embed_without_each_joint(self, clips: SkeletonSet) -> NDArray[np.float32]:
-        """(N, V, D): the representation when one joint's final features are left out of the pooling, for each joint."""
+    def embed_leaving_out(self, clips: SkeletonSet) -> NDArray[np.float32]:
+        """(N, 1 + V, D): the representation z, then what is left of it without each joint.
+
+        A joint's final features are left out of the pooling; what other joints took from it in the encoder stays.
+        """
 
         def leave_out(x: Tensor, mask: Tensor) -> Tensor:
             joints, _ = self.model.joint_features(x, mask)  # (N, V, D)
             rest = (joints.sum(1, keepdim=True) - joints) / (joints.shape[1] - 1)
-            return self.model.represent(rest.flatten(0, 1)[:, None]).unflatten(0, joints.shape[:2])
+            pooled = torch.cat([joints.mean(1, keepdim=True), rest], 1)  # (N, 1 + V, D)
+            return self.model.represent(pooled.flatten(0, 1)[:, None]).unflatten(0, pooled.shape[:2])
 
         return self._over(clips, leave_out)
 

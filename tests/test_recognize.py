@@ -16,7 +16,7 @@ from crossglg.data.protocols import Task, split_task
 from crossglg.data.synthetic import synthesise
 from crossglg.data.transforms import DeviceClips, Preprocessing
 from crossglg.one_shot import Features, evaluate
-from crossglg.recognize import UNKNOWN, Recognizer, Timeline, enroll, equal_error_threshold
+from crossglg.recognize import UNKNOWN, Recognizer, Timeline, enroll, equal_error_threshold, rival_similarity
 from crossglg.skeletons import get_layout
 from crossglg.trained import TrainedModel, build_model, similarity_quantiles
 
@@ -63,11 +63,17 @@ def test_several_clips_of_an_action_count_by_the_most_similar(trained: TrainedMo
     )
 
 
+def test_a_class_nobody_enrolled_is_no_candidate(trained: TrainedModel, task: Task) -> None:
+    part = Recognizer.of(trained, task.novel.subset(task.draws[0][[0, 2]]))
+    assert part.exemplars.class_names == (task.novel.class_names[0], task.novel.class_names[2])
+    assert part.scores(task.novel).shape == (len(task.novel), 2)
+
+
 def test_ranking_and_threshold(recognizer: Recognizer, task: Task) -> None:
     query = task.novel.subset([7])
     scores = recognizer.scores(query)[0]
     result = recognizer.recognize(query)[0]
-    assert [s for _, s in result.ranking] == sorted(scores.tolist(), reverse=True)
+    assert [s for _, s in result.ranking] == pytest.approx(sorted(scores.tolist(), reverse=True), abs=1e-5)
     assert result.ranking[0][0] == task.novel.class_names[int(scores.argmax())] == result.action
     strict = replace(recognizer, threshold=float(scores.max()) + 0.01)
     assert strict.recognize(query)[0].action == UNKNOWN
@@ -114,6 +120,27 @@ def test_threshold_is_where_both_errors_are_equally_frequent() -> None:
         refused = (same < threshold).mean()
         accepted = np.mean([rng.choice(other, k).max() >= threshold for _ in range(4000)])
         assert refused == pytest.approx(accepted, abs=0.03)
+
+
+def test_exemplars_of_other_actions_stand_for_the_unknown() -> None:
+    rng = np.random.default_rng(1)
+    z, label = rng.standard_normal((9, 4)), np.array([0, 0, 1, 2, 3, 4, 5, 6, 6])
+    nearest = []
+    for i in range(9):
+        others = [z[i] @ z[j] / np.linalg.norm(z[i]) / np.linalg.norm(z[j]) for j in range(9) if label[j] != label[i]]
+        nearest.append(max(others))
+    assert rival_similarity(z, label) == pytest.approx(np.quantile(nearest, 0.75))
+    assert rival_similarity(z[:2], label[:2]) == -1.0
+
+
+def test_calibrated_threshold_is_the_higher_of_both(trained: TrainedModel, task: Task) -> None:
+    exemplars = task.novel.subset(task.draws[0])
+    rivals = rival_similarity(trained.embed(exemplars), np.arange(4))
+    assert Recognizer.of(trained, exemplars).threshold == pytest.approx(rivals)
+    strict = {"same": np.linspace(0.99, 1.0, 101).tolist(), "different": np.linspace(0.9, 1.0, 101).tolist()}
+    calibrated = replace(trained, details={"similarity": strict})
+    expected = equal_error_threshold(strict, 4)
+    assert Recognizer.of(calibrated, exemplars).threshold == pytest.approx(max(expected, rivals))
 
 
 def test_without_a_record_nothing_is_unknown() -> None:
