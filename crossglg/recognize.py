@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossglg.data.clips import SkeletonSet, concatenate
+from crossglg.data.protocols import Task
 from crossglg.files import write_atomically
 from crossglg.one_shot import unit_rows
 from crossglg.trained import TrainedModel
@@ -175,6 +176,33 @@ def enroll(action: str, clips: SkeletonSet, path: str | Path) -> SkeletonSet:
     enrolled = concatenate(sets, path.stem)
     enrolled.save(path)
     return enrolled
+
+
+def sample_files(task: Task, folder: Path, actions: int = 4) -> dict[str, str]:
+    """Write clips of the first novel classes as files, as if they were the reader's own.
+
+    Returns, as notebook 06 takes them: "examples" (NAME=FILE;…), "queries" (FILE;…, one more class than was enrolled)
+    and "recording", one clip of each action after another.
+    """
+    novel = task.novel
+    known = novel.class_names[:actions]
+    examples, queries, parts = [], [], []
+    for k, name in enumerate(novel.class_names[: actions + 1]):
+        exemplar, query, other = np.resize(np.flatnonzero(novel.label == k), 3)
+        queries.append(str(novel.subset([query]).save(folder / f"query_{k}.npz")))
+        if name in known:
+            file = novel.subset([exemplar]).save(folder / f"example_{k}.npz")
+            examples.append(f"{name}={file}")
+            parts.append(novel[other][:1])
+    long = np.concatenate(parts, axis=1)  # (1, T, V, C), the first person of each
+    recording = SkeletonSet.build(
+        long[0], [0, long.shape[1]], [0], ["recording"], novel.layout, name="recording", fps=novel.fps
+    )  # fmt: skip
+    return {
+        "examples": ";".join(examples),
+        "queries": ";".join(queries),
+        "recording": str(recording.save(folder / "recording.npz")),
+    }
 
 
 def fitting(clips: SkeletonSet, trained: TrainedModel) -> SkeletonSet:

@@ -78,7 +78,7 @@ def recognize(
 
 def _read(paths: list[Path], format_: str, person: int) -> list[SkeletonSet]:
     """Every clip of the files as a set of its own; what reading had to decide is told on stderr."""
-    from crossglg.data.readers.own import read_any
+    from crossglg.data.own import read_any
 
     sets = []
     for path in paths:
