@@ -126,9 +126,9 @@ class CrossGLG(nn.Module):
             cross_modal_logits = self.classifier(self.cross_modal(joints, local_text))
         return CrossGLGOutput(self.classifier(z), z, importance, cross_modal_logits)
 
-    def joint_features(self, x: Tensor, person_mask: Tensor) -> tuple[Tensor, Tensor | None]:
+    def joint_features(self, x: Tensor, person_mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Final joint features (N, V, D), pooled over time and persons, and k_out (N, V) or None."""
-        bodies = Bodies.of(person_mask)
+        bodies = Bodies.all(x.shape[0], x.shape[1], x.device) if person_mask is None else Bodies.of(person_mask)
         split = self.importance_after_block
         feat = self.encoder.run_blocks(self.encoder.input(x, bodies), 0, split)
         importance, weight = None, None
@@ -138,8 +138,11 @@ class CrossGLG(nn.Module):
         feat = self.encoder.run_blocks(feat, split, None, weight)
         return bodies.mean(feat.mean(2)).transpose(1, 2), importance
 
-    def embed(self, x: Tensor, person_mask: Tensor) -> Tensor:
-        """The one-shot representation z (N, D): skeleton alone, no text, no cross-modal branch."""
+    def embed(self, x: Tensor, person_mask: Tensor | None = None) -> Tensor:
+        """The one-shot representation z (N, D): skeleton alone, no text, no cross-modal branch.
+
+        person_mask None: everybody is there, and all shapes follow from that of x, as `torch.export` needs.
+        """
         return self.represent(self.joint_features(x, person_mask)[0])
 
     def represent(self, joint_features: Tensor) -> Tensor:

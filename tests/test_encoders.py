@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 from golden.regenerate import GOLDEN, LAYOUTS, forward_statistics
+from numerics import unsettle
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from crossglg.encoders import ENCODERS, build_encoder
-from crossglg.encoders.base import Bodies, SkeletonEncoder
-from crossglg.encoders.infogcn import InfoGCN, MultiScaleTemporalConv, SelfAttentionGraphConv
+from crossglg.encoders.base import Bodies, PlaceNorm, SkeletonEncoder
+from crossglg.encoders.infogcn import SelfAttentionGraphConv
+from crossglg.encoders.temporal import MultiScaleTemporalConv
 from crossglg.files import read_json
+from crossglg.model import CrossGLG, JointImportance
 from crossglg.skeletons import get_layout
 
 NTU = get_layout("ntu25")
@@ -20,23 +23,24 @@ each_encoder = pytest.mark.parametrize("name", ENCODERS)
 each_layout = pytest.mark.parametrize("layout", LAYOUTS)
 
 
-def build(name: str, layout: str = "ntu25", persons: int = 2) -> SkeletonEncoder:
+# A head of K classes included: K → parameters, for three channels and two persons of ntu25.
+PUBLISHED_PARAMETERS = {
+    "infogcn": {60: 1_556_807, 100: 1_567_087, 120: 1_572_227},
+    "ctrgcn": {60: 1_446_672, 100: 1_456_952, 120: 1_462_092},
+    "stgcn++": {60: 1_403_144, 100: 1_413_424, 120: 1_418_564},
+}
+
+
+def build(name: str, layout: str = "ntu25", persons: int = 2, channels: int = 3) -> SkeletonEncoder:
     torch.manual_seed(0)
-    return build_encoder(name, get_layout(layout), persons=persons)
+    return build_encoder(name, get_layout(layout), channels, persons)
 
 
-def clips(count: int, persons: int, joints: int = 25, frames: int = 8, seed: int = 1) -> tuple[Tensor, Tensor]:
-    x = torch.randn(count, persons, frames, joints, 3, generator=torch.Generator().manual_seed(seed))
+def clips(
+    count: int, persons: int, joints: int = 25, frames: int = 8, seed: int = 1, channels: int = 3
+) -> tuple[Tensor, Tensor]:
+    x = torch.randn(count, persons, frames, joints, channels, generator=torch.Generator().manual_seed(seed))
     return x, torch.ones(count, persons, dtype=torch.bool)
-
-
-def unsettle(module: nn.Module) -> None:
-    """Give every norm statistics and affine parameters that are not the identity, so that no mistake hides in them."""
-    generator = torch.Generator().manual_seed(5)
-    for part in module.modules():
-        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
-            for tensor in (part.running_mean, part.running_var, part.weight, part.bias):
-                tensor.data += 0.3 * torch.rand(tensor.shape, generator=generator)
 
 
 @each_encoder
@@ -48,6 +52,45 @@ def test_output_has_one_finite_row_per_clip(name: str, layout: str, count: int, 
     assert z.shape == (count, encoder.out_features)
     assert z.isfinite().all()
     assert count == 1 or z.std(0).max() > 1e-3  # clips are told apart
+
+
+@each_encoder
+@pytest.mark.parametrize("channels", [1, 9])
+def test_any_number_of_channels_is_taken_and_all_count(name: str, channels: int) -> None:
+    encoder = build(name, "kinect20", persons=1, channels=channels).eval()
+    x, mask = clips(3, 1, joints=20, channels=channels)
+    z = encoder(x, mask)
+    assert z.shape == (3, encoder.out_features)
+    for channel in range(channels):
+        disturbed = x.clone()
+        disturbed[..., channel] += torch.randn(x.shape[:-1], generator=torch.Generator().manual_seed(channel))
+        assert (encoder(disturbed, mask) - z).abs().max() > 1e-4, f"channel {channel} is ignored"
+
+
+@each_encoder
+def test_an_exported_embedding_equals_the_eager_one(name: str) -> None:
+    encoder = build(name)
+    joint_importance = JointImportance(encoder.widths[encoder.importance_after_block - 1])
+    model = CrossGLG(encoder, num_classes=4, joint_importance=joint_importance).eval()
+    unsettle(model)
+    x, mask = clips(2, 2)
+    expected = model.embed(x, mask)
+    torch.testing.assert_close(model.embed(x), expected, atol=1e-5, rtol=1e-5)  # no mask: everybody is there
+    exported = torch.export.export(Embedding(model), (x,)).module()
+    torch.testing.assert_close(exported(x), expected, atol=1e-5, rtol=1e-5)
+    other, _ = clips(2, 2, seed=8)
+    torch.testing.assert_close(exported(other), model.embed(other, mask), atol=1e-5, rtol=1e-5)
+
+
+class Embedding(nn.Module):
+    """`torch.export` takes the forward of a module."""
+
+    def __init__(self, model: CrossGLG) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model.embed(x)
 
 
 @each_encoder
@@ -67,6 +110,9 @@ def test_blocks_have_the_widths_they_announce(name: str, layout: str) -> None:
 @each_layout
 def test_gradient_reaches_every_parameter(name: str, layout: str) -> None:
     encoder = build(name, layout).train()
+    for parameter in encoder.parameters():
+        if parameter.dim() <= 1:  # a gate that starts at zero lets no gradient through to what it gates
+            parameter.data += 0.1
     x, mask = clips(3, 2, get_layout(layout).num_joints)
     z = encoder(x, mask)
     (z * torch.randn(z.shape, generator=torch.Generator().manual_seed(2))).sum().backward()
@@ -209,9 +255,35 @@ def test_bodies_mean_equals_a_loop_over_clips() -> None:
         torch.testing.assert_close(bodies.mean(feat)[clip], sum(rows) / len(rows))
 
 
-@pytest.mark.parametrize(("classes", "count"), [(60, 1_556_807), (100, 1_567_087), (120, 1_572_227)])
-def test_infogcn_has_the_published_number_of_parameters(classes: int, count: int) -> None:
-    encoder = InfoGCN(NTU, in_channels=3, persons=2)
+@pytest.mark.parametrize("persons", [1, 2])
+def test_bodies_without_a_mask_are_those_of_a_full_mask(persons: int) -> None:
+    everybody, masked = Bodies.all(3, persons, torch.device("cpu")), Bodies.of(torch.ones(3, persons, dtype=torch.bool))
+    assert torch.equal(everybody.clip, masked.clip)
+    assert torch.equal(everybody.slot, masked.slot)
+    assert everybody.places() == masked.places() == persons
+    feat = torch.randn(3 * persons, 4, 2)
+    for place in range(persons):
+        assert torch.equal(feat[everybody.at(place)], feat[masked.at(place)])
+    torch.testing.assert_close(everybody.mean(feat), masked.mean(feat))
+
+
+def test_each_place_among_the_persons_has_its_own_statistics() -> None:
+    """As the published models do it: one row of M·V·D features per clip, normalised as a whole."""
+    norm = PlaceNorm(4 * 3, persons=2)
+    x = torch.randn(5, 2, 6, 4, 3) * torch.tensor([1.0, 7.0]).view(1, 2, 1, 1, 1)
+    rows = x.permute(0, 2, 1, 3, 4).reshape(5 * 6, 2 * 4 * 3)  # clips and frames × persons, joints and features
+    expected = ((rows - rows.mean(0)) / (rows.var(0, correction=0) + 1e-5).sqrt()).view(5, 6, 2, 4, 3).transpose(1, 2)
+    mask = torch.ones(5, 2, dtype=torch.bool)
+    for bodies in (Bodies.all(5, 2, x.device), Bodies.of(mask)):
+        torch.testing.assert_close(norm(x.flatten(0, 1), bodies).view_as(x), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "count"),
+    [(name, classes, count) for name, row in PUBLISHED_PARAMETERS.items() for classes, count in row.items()],
+)
+def test_encoder_has_the_published_number_of_parameters(name: str, classes: int, count: int) -> None:
+    encoder = build(name)
     classifier = nn.Linear(encoder.out_features, classes)
     assert sum(p.numel() for m in (encoder, classifier) for p in m.parameters()) == count
 

@@ -7,7 +7,9 @@ from functools import partial
 
 from crossglg.config import nearest
 from crossglg.encoders.base import SkeletonEncoder
+from crossglg.encoders.ctrgcn import CTRGCN
 from crossglg.encoders.infogcn import InfoGCN
+from crossglg.encoders.stgcn import STGCNPlusPlus
 from crossglg.skeletons import Layout
 
 # name → (layout, in_channels, persons) → encoder
@@ -19,6 +21,14 @@ ENCODERS: dict[str, Callable[[Layout, int, int], SkeletonEncoder]] = {
         strides=(2, 1, 2, 1, 2, 1),
         bottleneck=False,
         importance_after_block=3,
+    ),
+    "ctrgcn": CTRGCN,
+    "ctrgcn-small": partial(
+        CTRGCN, widths=(44, 44, 88, 88, 176, 176), strides=(2, 1, 2, 1, 2, 1), importance_after_block=3
+    ),
+    "stgcn++": STGCNPlusPlus,
+    "stgcn++-small": partial(
+        STGCNPlusPlus, widths=(48, 48, 96, 96, 192, 192), strides=(2, 1, 2, 1, 2, 1), importance_after_block=3
     ),
 }
 

@@ -11,19 +11,32 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 @dataclass(frozen=True)
 class Bodies:
-    """The persons present in a batch. clip (B,): its clip, 0…N−1;  slot (B,): its place among the clip's persons."""
+    """The persons present in a batch. clip (B,): its clip, 0…N−1;  slot (B,): its place among the clip's persons.
+
+    each: how many persons every clip has, None where clips may differ.
+    """
 
     clip: Tensor
     slot: Tensor
     num_clips: int
+    each: int | None = None
+
+    @classmethod
+    def all(cls, num_clips: int, persons: int, device: torch.device) -> Bodies:
+        """Everybody is there. Shapes then follow from those of the batch, which `torch.export` needs."""
+        row = torch.arange(num_clips * persons, device=device)
+        return cls(row // persons, row % persons, num_clips, persons)
 
     @classmethod
     def of(cls, person_mask: Tensor) -> Bodies:
         """person_mask: (N, M) bool. A clip without anybody keeps its first slot, so that every clip has features."""
+        if person_mask.shape[1] == 1:
+            return cls.all(len(person_mask), 1, person_mask.device)
         present = person_mask.clone()
         present[:, 0] |= ~person_mask.any(1)
         clip, slot = present.nonzero(as_tuple=True)
@@ -33,10 +46,20 @@ class Bodies:
         """(B, …) → (N, …): mean over the persons of each clip."""
         if len(feat) == self.num_clips:  # one person each: nothing to add up
             return feat
+        if self.each is not None:
+            return feat.unflatten(0, (self.num_clips, self.each)).mean(1)
         count = torch.zeros(self.num_clips, device=feat.device, dtype=feat.dtype)
         count.index_add_(0, self.clip, torch.ones_like(self.clip, dtype=feat.dtype))
         total = torch.zeros(self.num_clips, *feat.shape[1:], device=feat.device, dtype=feat.dtype)
         return total.index_add(0, self.clip, feat) / count.view(-1, *[1] * (feat.dim() - 1))
+
+    def places(self) -> int:
+        """How many places among the persons there are, up to the last one taken."""
+        return self.each if self.each is not None else int(self.slot.max()) + 1
+
+    def at(self, place: int) -> slice | Tensor:
+        """The rows of a (B, …) tensor that belong to this place."""
+        return slice(place, None, self.each) if self.each is not None else (self.slot == place).nonzero().squeeze(1)
 
 
 class SkeletonEncoder(nn.Module, ABC):
@@ -72,6 +95,49 @@ class SkeletonEncoder(nn.Module, ABC):
         bodies = Bodies.of(person_mask)
         feat = self.run_blocks(self.input(x, bodies), 0, None)
         return self.head(bodies.mean(feat.mean((2, 3))))
+
+
+class EncodingBlock(nn.Module):
+    """Spatial interaction, joint weights, temporal convolution, residual: the block of the graph convolutions."""
+
+    def __init__(self, spatial: nn.Module, temporal: nn.Module, residual: nn.Module | None) -> None:
+        super().__init__()
+        self.spatial, self.temporal, self.residual = spatial, temporal, residual
+
+    def forward(self, feat: Tensor, joint_weight: Tensor | None = None) -> Tensor:
+        out = self.temporal(weight_joints(self.spatial(feat), joint_weight))
+        return F.relu(out if self.residual is None else out + self.residual(feat))
+
+
+class PlaceNorm(nn.ModuleList):
+    """Batch normalisation of every feature of every joint, each place among the persons with its own statistics.
+
+    Published models normalise all persons of a clip in one row, which is the same.
+    """
+
+    def __init__(self, features: int, persons: int) -> None:
+        super().__init__(nn.BatchNorm1d(features) for _ in range(persons))
+
+    def forward(self, x: Tensor, bodies: Bodies) -> Tensor:
+        """x: (B, T, V, D) → the same shape; V·D are the features."""
+        places = bodies.places()
+        if places > len(self):
+            raise ValueError(
+                f"a clip has {places} persons, this encoder was built for {len(self)}; build it for {places}"
+            )
+        if places == 1:
+            return norm_joints(self[0], x)
+        normed = torch.empty_like(x)
+        for place in range(places):
+            rows = bodies.at(place)
+            if len(x[rows]):
+                normed[rows] = norm_joints(self[place], x[rows])
+        return normed
+
+
+def norm_joints(norm: nn.Module, x: Tensor) -> Tensor:
+    """Normalise (B, T, V, D) with a BatchNorm1d of V·D features."""
+    return norm(x.flatten(2).mT).mT.unflatten(2, x.shape[2:])
 
 
 def weight_joints(feat: Tensor, joint_weight: Tensor | None) -> Tensor:

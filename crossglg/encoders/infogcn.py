@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import Bodies, SkeletonEncoder, weight_joints
+from crossglg.encoders.base import Bodies, EncodingBlock, PlaceNorm, SkeletonEncoder
+from crossglg.encoders.temporal import MultiScaleTemporalConv, shortcut
 from crossglg.skeletons import Layout
 
 
@@ -43,30 +44,20 @@ class InfoGCN(SkeletonEncoder):
         self.out_features = widths[-1]
         self.joint_embedding = nn.Linear(in_channels, first)
         self.position = nn.Parameter(torch.randn(joints, first) * 0.02)
-        # Each place among the persons has its own statistics, as in the published model.
-        self.input_norm = nn.ModuleList(nn.BatchNorm1d(joints * first) for _ in range(persons))
+        self.input_norm = PlaceNorm(joints * first, persons)
         self.blocks = nn.ModuleList(
-            EncodingBlock(width, out, joints, heads, stride)
+            EncodingBlock(
+                SelfAttentionGraphConv(width, out, joints, heads),
+                MultiScaleTemporalConv(out, stride),
+                shortcut(width, out, stride),
+            )
             for width, out, stride in zip((first, *widths[:-1]), widths, strides, strict=True)
         )
         self.head = Bottleneck(widths[-1], noise) if bottleneck else nn.LayerNorm(widths[-1])
 
     def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
-        seen, places = int(bodies.slot.max()) + 1, len(self.input_norm)
-        if seen > places:
-            raise ValueError(f"a clip has {seen} persons, this encoder was built for {places}; build it for {seen}")
-        y = self.joint_embedding(x) + self.position  # (B, T, V, D)
-        flat = y.flatten(2).transpose(1, 2)  # (B, V·D, T)
-        if len(self.input_norm) == 1:
-            flat = self.input_norm[0](flat)
-        else:
-            normed = torch.empty_like(flat)
-            for slot, norm in enumerate(self.input_norm):
-                here = bodies.slot == slot
-                if here.any():
-                    normed[here] = norm(flat[here])
-            flat = normed
-        return flat.unflatten(1, y.shape[2:]).permute(0, 2, 3, 1).contiguous()  # (B, D, T, V)
+        y = self.joint_embedding(x) + self.position
+        return self.input_norm(y, bodies).permute(0, 3, 1, 2).contiguous()
 
 
 class Bottleneck(nn.Module):
@@ -85,20 +76,6 @@ class Bottleneck(nn.Module):
         return mean + torch.randn_like(mean) * (self.noise * self.log_variance(hidden)).exp().clamp(max=100.0)
 
 
-class EncodingBlock(nn.Module):
-    """Self-attention graph convolution, joint weights, multi-scale temporal convolution, residual."""
-
-    def __init__(self, width: int, out: int, joints: int, heads: int, stride: int) -> None:
-        super().__init__()
-        self.spatial = SelfAttentionGraphConv(width, out, joints, heads)
-        self.temporal = MultiScaleTemporalConv(out, stride)
-        self.residual = nn.Identity() if width == out and stride == 1 else conv_norm(width, out, stride=stride)
-
-    def forward(self, feat: Tensor, joint_weight: Tensor | None = None) -> Tensor:
-        spatial = weight_joints(self.spatial(feat), joint_weight)
-        return F.relu(self.temporal(spatial) + self.residual(feat))
-
-
 class SelfAttentionGraphConv(nn.Module):
     """SA-GC: for each head, joints are mixed by attention ∘ shared topology and projected; heads add up."""
 
@@ -111,7 +88,7 @@ class SelfAttentionGraphConv(nn.Module):
         self.weight = nn.Parameter(torch.empty(heads, out, width))
         self.bias = nn.Parameter(torch.zeros(heads, out))
         self.out_norm = nn.BatchNorm2d(out)
-        self.residual = nn.Identity() if width == out else conv_norm(width, out)
+        self.residual = shortcut(width, out)
         nn.init.normal_(self.weight, std=(2.0 / (out * heads)) ** 0.5)
         nn.init.normal_(self.to_qk.weight, std=width**-0.5)
 
@@ -130,29 +107,3 @@ class SelfAttentionGraphConv(nn.Module):
         )  # (B, T, V, heads·D)
         out = F.linear(mixed, self.weight.transpose(0, 1).flatten(1), self.bias.sum(0))
         return F.relu(self.out_norm(out.permute(0, 3, 1, 2)) + self.residual(feat))
-
-
-class MultiScaleTemporalConv(nn.Module):
-    """Four branches of a quarter of the width: two dilated convolutions, max pooling, and a point-wise one."""
-
-    def __init__(self, width: int, stride: int, kernel: int = 5, dilations: tuple[int, ...] = (1, 2)) -> None:
-        super().__init__()
-        branch = width // (len(dilations) + 2)
-        self.reduce = conv_norm(width, branch * (len(dilations) + 1))
-        self.dilated = nn.ModuleList(
-            conv_norm(branch, branch, kernel, stride, dilation=dilation) for dilation in dilations
-        )
-        self.pool = nn.Sequential(nn.MaxPool2d((3, 1), (stride, 1), (1, 0)), nn.BatchNorm2d(branch))
-        self.pointwise = conv_norm(width, branch, stride=stride)
-
-    def forward(self, feat: Tensor) -> Tensor:
-        *convolved, pooled = F.relu(self.reduce(feat)).chunk(len(self.dilated) + 1, dim=1)
-        branches = [conv(part) for conv, part in zip(self.dilated, convolved, strict=True)]
-        return torch.cat([*branches, self.pool(pooled), self.pointwise(feat)], dim=1)
-
-
-def conv_norm(width: int, out: int, kernel: int = 1, stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    """Convolution over time (kernel × 1) that keeps T / stride frames, then batch normalisation."""
-    padding = (kernel - 1) * dilation // 2
-    conv = nn.Conv2d(width, out, (kernel, 1), (stride, 1), (padding, 0), (dilation, 1))
-    return nn.Sequential(conv, nn.BatchNorm2d(out))

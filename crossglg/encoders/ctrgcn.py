@@ -1,0 +1,85 @@
+"""CTR-GCN: Channel-wise Topology Refinement Graph Convolution for Skeleton-Based Action Recognition.
+
+Chen, Zhang, Yuan, Li, Deng and Hu, ICCV 2021. A topology shared by all inputs and channels is refined for every channel
+by relations between joints, inferred from the input; multi-scale temporal convolutions follow. Written from the paper;
+the number of parameters equals the published model's.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from crossglg.encoders.base import Bodies, EncodingBlock, PlaceNorm, SkeletonEncoder
+from crossglg.encoders.temporal import MultiScaleTemporalConv, shortcut
+from crossglg.skeletons import Layout
+
+
+class CTRGCN(SkeletonEncoder):
+    """CTR-GCN (module text). Defaults are the published model: 1.46 M parameters.
+
+    widths, strides: features and temporal stride of each block.  importance_after_block: half of the blocks, inferred.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        in_channels: int,
+        persons: int,
+        widths: tuple[int, ...] = (64, 64, 64, 64, 128, 128, 128, 256, 256, 256),
+        strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1),
+        importance_after_block: int = 5,
+    ) -> None:
+        super().__init__()
+        adjacency = torch.from_numpy(layout.adjacency())
+        self.widths = widths
+        self.importance_after_block = importance_after_block
+        self.out_features = widths[-1]
+        self.input_norm = PlaceNorm(layout.num_joints * in_channels, persons)
+        self.blocks = nn.ModuleList(
+            EncodingBlock(
+                ChannelTopologyGraphConv(width, out, adjacency),
+                MultiScaleTemporalConv(out, stride),
+                shortcut(width, out, stride) if i else None,
+            )
+            for i, (width, out, stride) in enumerate(zip((in_channels, *widths[:-1]), widths, strides, strict=True))
+        )
+        self.head = nn.Identity()
+
+    def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
+        return self.input_norm(x, bodies).permute(0, 3, 1, 2).contiguous()
+
+
+class ChannelTopologyGraphConv(nn.Module):
+    """CTR-GC: joints are mixed by A + α·Q(x), one topology for every channel; the subsets of A add up.
+
+    Q_ij = ξ(tanh(ψ(x_i) − φ(x_j))) with x pooled over time.  alpha starts at 0, so that training begins with the graph
+    of the bones.  Paper: §3.
+    """
+
+    def __init__(self, width: int, out: int, adjacency: Tensor) -> None:
+        super().__init__()
+        self.subsets, rank = len(adjacency), max(8, width // 8)
+        self.relate = nn.Conv1d(width, 2 * self.subsets * rank, 1)
+        self.refine_weight = nn.Parameter(torch.randn(self.subsets, out, rank) * rank**-0.5)
+        self.refine_bias = nn.Parameter(torch.zeros(self.subsets, out))
+        self.topology = nn.Parameter(adjacency.clone())
+        self.alpha = nn.Parameter(torch.zeros(1))
+        self.project = nn.Conv2d(width, self.subsets * out, 1)
+        self.out_norm = nn.BatchNorm2d(out)
+        self.residual = shortcut(width, out)
+
+    def topologies(self, feat: Tensor) -> Tensor:
+        """(B, D, T, V) → (B, subsets, D_out, V, V); as in `Layout.adjacency`, [j, i]: what joint j gives to joint i."""
+        psi, phi = self.relate(feat.mean(2)).unflatten(1, (self.subsets, -1)).chunk(2, dim=2)  # (B, subsets, rank, V)
+        relation = torch.tanh(psi.unsqueeze(-2) - phi.unsqueeze(-1))  # (B, subsets, rank, V, V)
+        refined = (self.alpha * self.refine_weight) @ relation.flatten(3)  # (B, subsets, D_out, V·V)
+        # What does not depend on the input is added as one term.
+        shared = self.topology.unsqueeze(1) + (self.alpha * self.refine_bias)[..., None, None]
+        return refined.unflatten(-1, shared.shape[-2:]) + shared
+
+    def forward(self, feat: Tensor) -> Tensor:
+        projected = self.project(feat).unflatten(1, (self.subsets, -1))  # (B, subsets, D_out, T, V)
+        mixed = torch.einsum("bkcji,bkctj->bcti", self.topologies(feat), projected)
+        return F.relu(self.out_norm(mixed) + self.residual(feat))

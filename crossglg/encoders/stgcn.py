@@ -1,0 +1,93 @@
+"""ST-GCN++: the spatial temporal graph convolutional network, with good practices.
+
+Duan, Wang, Chen and Lin, "PYSKL: Towards Good Practices for Skeleton Action Recognition", ACM MM 2022, after ST-GCN
+(Yan, Xiong and Lin, AAAI 2018). The graph is learned freely, starting from the bones, and shared by all inputs; the
+temporal module has six branches. Written from the papers; the number of parameters equals the published model's.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from crossglg.encoders.base import Bodies, EncodingBlock, SkeletonEncoder, norm_joints
+from crossglg.encoders.temporal import conv_norm, shortcut, time_conv
+from crossglg.skeletons import Layout
+
+
+class STGCNPlusPlus(SkeletonEncoder):
+    """ST-GCN++ (module text). Defaults are the published model: 1.40 M parameters.
+
+    widths, strides: features and temporal stride of each block.  importance_after_block: half of the blocks, inferred.
+    All persons share the statistics of the input.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        in_channels: int,
+        persons: int,
+        widths: tuple[int, ...] = (64, 64, 64, 64, 128, 128, 128, 256, 256, 256),
+        strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1),
+        importance_after_block: int = 5,
+    ) -> None:
+        super().__init__()
+        adjacency = torch.from_numpy(layout.adjacency())
+        self.widths = widths
+        self.importance_after_block = importance_after_block
+        self.out_features = widths[-1]
+        self.input_norm = nn.BatchNorm1d(layout.num_joints * in_channels)
+        self.blocks = nn.ModuleList(
+            EncodingBlock(
+                AdaptiveGraphConv(width, out, adjacency),
+                SixBranchTemporalConv(out, stride),
+                shortcut(width, out, stride) if i else None,
+            )
+            for i, (width, out, stride) in enumerate(zip((in_channels, *widths[:-1]), widths, strides, strict=True))
+        )
+        self.head = nn.Identity()
+
+    def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
+        return norm_joints(self.input_norm, x).permute(0, 3, 1, 2).contiguous()
+
+
+class AdaptiveGraphConv(nn.Module):
+    """Each subset projects the features and mixes joints by its learned adjacency; subsets add up. PYSKL: §3."""
+
+    def __init__(self, width: int, out: int, adjacency: Tensor) -> None:
+        super().__init__()
+        self.subsets = len(adjacency)
+        self.topology = nn.Parameter(adjacency.clone())
+        self.project = nn.Conv2d(width, self.subsets * out, 1)
+        self.out_norm = nn.BatchNorm2d(out)
+        self.residual = shortcut(width, out)
+
+    def forward(self, feat: Tensor) -> Tensor:
+        projected = self.project(feat).unflatten(1, (self.subsets, -1))  # (B, subsets, D_out, T, V)
+        mixed = (projected.flatten(2, 3) @ self.topology).sum(1).view_as(projected[:, 0])
+        return F.relu(self.out_norm(mixed) + self.residual(feat))
+
+
+class SixBranchTemporalConv(nn.Module):
+    """Convolutions over three frames at dilations 1 to 4, max pooling and a point-wise one; then all are mixed.
+
+    A sixth of the width each; the first branch also takes what is left over.  PYSKL: §3.
+    """
+
+    def __init__(self, width: int, stride: int, dilations: tuple[int, ...] = (1, 2, 3, 4)) -> None:
+        super().__init__()
+        branch = width // (len(dilations) + 2)
+        self.parts = [width - branch * (len(dilations) + 1)] + [branch] * len(dilations)
+        self.reduce = conv_norm(width, sum(self.parts))
+        self.dilated = nn.ModuleList(
+            time_conv(part, part, 3, stride, dilation) for part, dilation in zip(self.parts, dilations, strict=False)
+        )
+        self.pool = nn.MaxPool2d((3, 1), (stride, 1), (1, 0))
+        self.pointwise = time_conv(width, branch, stride=stride)
+        self.mix = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(), *conv_norm(width, width))
+
+    def forward(self, feat: Tensor) -> Tensor:
+        *convolved, pooled = F.relu(self.reduce(feat)).split(self.parts, dim=1)
+        branches = [conv(part) for conv, part in zip(self.dilated, convolved, strict=True)]
+        return self.mix(torch.cat([*branches, self.pool(pooled), self.pointwise(feat)], dim=1))

@@ -1,0 +1,42 @@
+"""What graph convolutional encoders share: convolutions over time, and the shortcut around a block."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class MultiScaleTemporalConv(nn.Module):
+    """Four branches of a quarter of the width: two dilated convolutions, max pooling, and a point-wise one."""
+
+    def __init__(self, width: int, stride: int, kernel: int = 5, dilations: tuple[int, ...] = (1, 2)) -> None:
+        super().__init__()
+        branch = width // (len(dilations) + 2)
+        self.reduce = conv_norm(width, branch * (len(dilations) + 1))
+        self.dilated = nn.ModuleList(
+            conv_norm(branch, branch, kernel, stride, dilation=dilation) for dilation in dilations
+        )
+        self.pool = nn.Sequential(nn.MaxPool2d((3, 1), (stride, 1), (1, 0)), nn.BatchNorm2d(branch))
+        self.pointwise = conv_norm(width, branch, stride=stride)
+
+    def forward(self, feat: Tensor) -> Tensor:
+        *convolved, pooled = F.relu(self.reduce(feat)).chunk(len(self.dilated) + 1, dim=1)
+        branches = [conv(part) for conv, part in zip(self.dilated, convolved, strict=True)]
+        return torch.cat([*branches, self.pool(pooled), self.pointwise(feat)], dim=1)
+
+
+def conv_norm(width: int, out: int, kernel: int = 1, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    """Convolution over time followed by batch normalisation."""
+    return nn.Sequential(time_conv(width, out, kernel, stride, dilation), nn.BatchNorm2d(out))
+
+
+def time_conv(width: int, out: int, kernel: int = 1, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
+    """Convolution over time (kernel × 1) that keeps T / stride frames."""
+    padding = (kernel - 1) * dilation // 2
+    return nn.Conv2d(width, out, (kernel, 1), (stride, 1), (padding, 0), (dilation, 1))
+
+
+def shortcut(width: int, out: int, stride: int = 1) -> nn.Module:
+    """The features themselves, or projected to `out` features and T / stride frames."""
+    return nn.Identity() if width == out and stride == 1 else conv_norm(width, out, stride=stride)
