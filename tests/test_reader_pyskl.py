@@ -177,8 +177,28 @@ def test_other_pickles_are_refused(content: Any) -> None:
 
 def test_array_mentioned_again_and_again_is_refused() -> None:
     array = np.zeros((1, 50, 17, 2), dtype=np.float16)
-    with pytest.raises(ValueError, match="share one 'keypoint' array"):
+    with pytest.raises(ValueError, match="arrays are repeated"):
         parse(*({"frame_dir": str(i), "keypoint": array} for i in range(1000)))
+
+
+def test_distinct_arrays_over_the_same_bytes_are_refused() -> None:
+    class Over:
+        def __init__(self, content: bytes) -> None:
+            self.content = content
+
+        def __reduce__(self) -> Any:
+            return np.zeros(0).__reduce__()[0], (np.ndarray, (0,), b"b"), (1, (1, 50, 17, 2), F4, False, self.content)
+
+    F4, content = np.dtype("f4"), bytes(4 * 50 * 17 * 2)
+    assert parse({"frame_dir": "one", "keypoint": Over(content), "keypoint_score": np.ones((1, 50, 17))})
+    with pytest.raises(ValueError, match="arrays are repeated"):
+        parse(*({"frame_dir": str(i), "keypoint": Over(content)} for i in range(1000)))
+
+
+def test_empty_array_of_a_trillion_persons_costs_nothing() -> None:
+    for shape in ((2**39, 0, 17, 2), (0, 2**39, 17, 2), (1, 0, 17, 2)):
+        nobody = {"frame_dir": "nobody", "keypoint": np.zeros(shape, dtype=np.float16)}
+        assert parse(nobody) == []
 
 
 def test_code_in_an_annotation_does_not_run(tmp_path: Path) -> None:

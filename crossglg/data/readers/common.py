@@ -24,9 +24,13 @@ _GARBLED = (
 
 @contextlib.contextmanager
 def reading(name: str, kind: str) -> Iterator[None]:
-    """Turn whatever reading the content of `name` raises into one ValueError sentence that names the file."""
+    """Turn whatever reading the content of `name` raises into one ValueError sentence that names the file.
+
+    Numbers that become infinite are no warnings here: Recording refuses them.
+    """
     try:
-        yield
+        with np.errstate(over="ignore", invalid="ignore"):
+            yield
     except _GARBLED as error:
         what = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"{name} cannot be read as {kind}: {what[:400]}") from error

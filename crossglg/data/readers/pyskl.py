@@ -11,6 +11,7 @@ clips that PYSKL's PreNormalize3D has turned (z up, x from left to right shoulde
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from typing import IO, Any
@@ -44,8 +45,9 @@ def parse(content: bytes | IO[bytes], name: str, class_names: Sequence[str] = ()
     coordinates) are zero.
     """
     with reading(name, _KIND):
-        annotations = _annotations(read_pickle(content))
-        _check_no_array_is_repeated(annotations)
+        file = io.BytesIO(content) if isinstance(content, bytes) else content
+        annotations = _annotations(read_pickle(file))
+        _check_size(annotations, file.tell())
         recordings, empty = [], []
         for annotation in annotations:
             recording = _recording(annotation, class_names)
@@ -71,11 +73,12 @@ def _annotations(content: Any) -> list[dict[str, Any]]:
     return content
 
 
-def _check_no_array_is_repeated(annotations: list[dict[str, Any]]) -> None:
+def _check_size(annotations: list[dict[str, Any]], size: int) -> None:
     """A pickle can mention one array a million times in a few bytes each; as clips they would fill the memory."""
-    arrays = [id(entry.get("keypoint")) for entry in annotations]
-    if len(set(arrays)) != len(arrays):
-        raise ValueError("two annotations share one 'keypoint' array, or lack it")
+    arrays = [entry["keypoint"] for entry in annotations if isinstance(entry.get("keypoint"), np.ndarray)]
+    total = sum(array.nbytes for array in arrays)
+    if total > size:
+        raise ValueError(f"its {total} bytes of key points do not fit into its {size} bytes: arrays are repeated")
 
 
 def _recording(annotation: dict[str, Any], class_names: Sequence[str]) -> Recording | None:
@@ -84,6 +87,8 @@ def _recording(annotation: dict[str, Any], class_names: Sequence[str]) -> Record
     if not isinstance(sample_id, str) or not sample_id:
         raise ValueError("an annotation has no text 'frame_dir' to name its clip")
     xyz, layout = _keypoint(annotation.get("keypoint"), sample_id)
+    if xyz.size == 0:
+        return None
     seen = _seen(annotation.get("keypoint_score"), xyz, sample_id)
     frames = annotation.get("total_frames", xyz.shape[1])
     notes = [] if frames == xyz.shape[1] else [f"total_frames differs from the {xyz.shape[1]} frames of the array"]
@@ -113,8 +118,7 @@ def _keypoint(keypoint: Any, sample_id: str) -> tuple[NDArray[np.float32], Layou
     if keypoint.shape[2:] not in LAYOUT_OF:
         known = ", ".join(f"{layout} {shape}" for shape, layout in LAYOUT_OF.items())
         raise ValueError(f"{sample_id}: 'keypoint' has (joints, coordinates) = {keypoint.shape[2:]}; known are {known}")
-    with np.errstate(over="ignore"):  # Recording refuses what has become infinite
-        return keypoint.astype(np.float32), get_layout(LAYOUT_OF[keypoint.shape[2:]])
+    return keypoint.astype(np.float32), get_layout(LAYOUT_OF[keypoint.shape[2:]])
 
 
 def _seen(score: Any, xyz: NDArray[np.float32], sample_id: str) -> NDArray[np.bool_]:
@@ -130,8 +134,6 @@ def _is_normalised(xyz: NDArray[np.float32]) -> bool:
     """Whether PYSKL's PreNormalize3D was applied: it puts the middle of the first person's spine in the first frame
     to the origin exactly, and turns the line from left to right shoulder there to +x, the spine to about +z."""
     ntu = get_layout("ntu25")
-    if 0 in xyz.shape:
-        return False
     first = xyz[0, 0].astype(np.float64)
     trunk = first[ntu.index("middle of spine")] - first[ntu.index("base of spine")]
     shoulders = first[ntu.index("right shoulder")] - first[ntu.index("left shoulder")]
