@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from crossglg.config import nearest
+from crossglg.data.readers import ctrgcn, kinetics_skeleton, pku_mmd, pyskl
 from crossglg.data.readers.base import Reader, Recording, SourcePath
 
 __all__ = ["READERS", "Reader", "Recording", "SourcePath", "get_reader"]
 
-READERS: dict[str, Reader] = {}
+READERS: dict[str, Reader] = {
+    "pyskl": pyskl.READER,
+    "ctrgcn": ctrgcn.READER,
+    "pku-mmd": pku_mmd.READER,
+    "kinetics-skeleton": kinetics_skeleton.READER,
+}
 
 
 def get_reader(name: str) -> Reader:

@@ -1,0 +1,76 @@
+"""What several readers share: errors that name the file, names of numbered classes, clips in which nobody is seen."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossglg.data.readers.base import Recording, SourcePath
+
+# What the standard library and numpy raise on content that is cut off, garbled or made to do harm.
+_GARBLED = (
+    ValueError, EOFError, OverflowError, RuntimeError, MemoryError, OSError, struct.error, zlib.error,
+    zipfile.BadZipFile,
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def reading(name: str, kind: str) -> Iterator[None]:
+    """Turn whatever reading the content of `name` raises into one ValueError sentence that names the file.
+
+    Numbers that become infinite are no warnings here: Recording refuses them.
+    """
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            yield
+    except _GARBLED as error:
+        what = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{name} cannot be read as {kind}: {what[:400]}") from error
+
+
+def folder_of(path: SourcePath) -> SourcePath:
+    """The folder a file lies in; for a file at the top of a zip that zip, whose folder is the one it lies in."""
+    return cast(SourcePath, path.parent)
+
+
+def label_map(path: SourcePath) -> tuple[str, ...]:
+    """Class names for the numbered labels of `path`: the lines of `label_map.txt` beside it; () without that file."""
+    file = folder_of(path) / "label_map.txt"
+    if not file.is_file():
+        return ()
+    with reading(str(file), "class names, one a line"):
+        return tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
+
+
+def class_name(label: int, names: Sequence[str]) -> str:
+    """The name of class number `label` (from 0), or the number as text where no names are known."""
+    if not names:
+        return str(label)
+    if not 0 <= label < len(names):
+        raise ValueError(f"label {label} is outside the {len(names)} class names; mend the label map")
+    return names[label]
+
+
+def seen_people(xyz: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Set frames in which a person is not seen to zero and drop persons who never are.
+
+    xyz: (M, T, V, C);  seen: (M, T). Returns (M', T, V, C), M' = 0 where nobody is ever seen.
+    """
+    return np.where(seen[:, :, None, None], xyz, np.float32(0))[seen.any(axis=1)]
+
+
+def tell_left_out(recordings: list[Recording], empty: Sequence[str]) -> list[Recording]:
+    """Add to the first recording's notes which clips of the same file were left out because nobody is seen in them."""
+    if not recordings or not empty:
+        return recordings
+    some = ", ".join(empty[:5]) + (", …" if len(empty) > 5 else "")
+    note = f"{len(empty)} clips of the same file left out because nobody is seen in them: {some}"
+    return [replace(recordings[0], notes=(*recordings[0].notes, note)), *recordings[1:]]
