@@ -126,7 +126,7 @@ class CrossGLG(nn.Module):
             cross_modal_logits = self.classifier(self.cross_modal(joints, local_text))
         return CrossGLGOutput(self.classifier(z), z, importance, cross_modal_logits)
 
-    def joint_features(self, x: Tensor, person_mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def joint_features(self, x: Tensor, person_mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Final joint features (N, V, D), pooled over time and persons, and k_out (N, V) or None."""
         bodies = Bodies.all(x.shape[0], x.shape[1], x.device) if person_mask is None else Bodies.of(person_mask)
         split = self.importance_after_block

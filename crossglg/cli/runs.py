@@ -82,6 +82,20 @@ def evaluate(
 
 
 @app.command()
+def export(
+    model: Annotated[Path, typer.Argument(help="a trained model's folder, e.g. runs/…/model")],
+    output: Annotated[Path, typer.Argument(help="the file to write: .onnx, or .pt2 for torch.export")],
+    persons: Annotated[int, typer.Option(help="persons in every clip")] = 1,
+    clips: Annotated[int, typer.Option(help="clips in every batch")] = 1,
+) -> None:
+    """Write a trained model as one file for other programs: raw clips in, representation and joint importance out."""
+    from crossglg.export import export as write
+    from crossglg.trained import TrainedModel
+
+    typer.echo(f"written to {write(TrainedModel.load(model), output, persons, clips)}")
+
+
+@app.command()
 def table(
     figures: Annotated[Path, typer.Option(help="folder with the runs' results")] = Path("figures"),
     readme: Annotated[Path | None, typer.Option(help="write the table into this README")] = None,
