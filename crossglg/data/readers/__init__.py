@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 from crossglg.config import nearest
+from crossglg.data.readers import (
+    kinder_gator,
+    mars,
+    msr_action3d,
+    msr_daily,
+    nw_ucla,
+    ui_prmd,
+    utd_mhad,
+    utkinect,
+)
 from crossglg.data.readers.base import Reader, Recording, SourcePath
 
 __all__ = ["READERS", "Reader", "Recording", "SourcePath", "get_reader"]
 
-READERS: dict[str, Reader] = {}
+READERS: dict[str, Reader] = {
+    "kinder-gator": kinder_gator.READER,
+    "mars": mars.READER,
+    "msr-action3d": msr_action3d.READER,
+    "msr-daily": msr_daily.READER,
+    "nw-ucla": nw_ucla.READER,
+    "ui-prmd": ui_prmd.READER,
+    "utd-mhad": utd_mhad.READER,
+    "utkinect": utkinect.READER,
+}
 
 
 def get_reader(name: str) -> Reader:
