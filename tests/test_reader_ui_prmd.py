@@ -13,7 +13,7 @@ from skeleton_people import standing
 
 from crossglg.data.readers import get_reader
 from crossglg.data.readers.ui_prmd import LAYOUT, joint_positions, parse
-from crossglg.skeletons import get_layout, retarget
+from crossglg.skeletons import get_layout, retarget, retarget_plan
 
 
 def person(frames: int = 4) -> np.ndarray:
@@ -83,6 +83,10 @@ def test_genuine_bones_keep_their_length_and_are_alike_on_both_sides(shared_data
     long = [j for j, joint in enumerate(LAYOUT.joints) if joint.split()[-1] in ("elbow", "wrist", "knee", "ankle")]
     assert max(spread[j] for j in long) < 0.1
     assert np.abs(np.log(side_ratio(recording)[long])).max() < 0.1
+
+
+def test_every_joint_of_the_other_kinects_is_found() -> None:
+    assert all(how != "parent" for how, _ in retarget_plan(LAYOUT, get_layout("kinect20")).values())
 
 
 def test_angles_may_lie_beside(tmp_path: Path) -> None:

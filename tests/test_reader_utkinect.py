@@ -69,7 +69,7 @@ def test_interval_in_which_nobody_is_seen_is_left_out_and_told(tmp_path: Path) -
     (tmp_path / "actionLabel.txt").write_text("s01_e01\nwalk: 900 950\nsitDown: 20 30\n")
     (sit,) = get_reader("utkinect").read(file)
     assert sit.class_name == "sit down"
-    assert sit.notes == ("1 actions of the recording left out, nobody is seen: walk",)
+    assert sit.notes == ("left out, as nobody is seen: walk",)
 
 
 def test_recording_without_intervals_is_named(tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ import typer
 from crossglg.cli import app
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from crossglg.data.readers import Recording
 
 data = typer.Typer(help="Skeleton files in their source formats.", no_args_is_help=True)
@@ -25,7 +28,7 @@ def sheet(
     output: Annotated[Path, typer.Option(help="the picture: .png, .svg or .pdf")] = Path("sheet.png"),
     format_: Annotated[str, typer.Option("--format", help="see 'list formats'; default: found by the names")] = "",
     frames: Annotated[int, typer.Option(help="snapshots of each clip")] = 6,
-    most: Annotated[int, typer.Option(help="clips drawn at most")] = 60,
+    most: Annotated[int, typer.Option(help="clips drawn at most", min=1)] = 60,
 ) -> None:
     """Draw a contact sheet of source files: does each look like a person, upright, with its left side on the right?"""
     from itertools import islice
@@ -35,15 +38,14 @@ def sheet(
     clips = list(islice(_recordings(paths, format_), most + 1))
     if not clips:
         raise ValueError(f"no file of a known format in {', '.join(map(str, paths))}; see 'crossglg list formats'")
-    rows = [
-        (_in_metres(clip), f"{name} {clip.sample_id}\n{clip.class_name or 'no class'}") for name, clip in clips[:most]
-    ]
-    save(clip_gallery(rows, [clip.layout for _, clip in clips[:most]], frames), output)
-    for name, clip in clips[:most]:
+    more, clips = len(clips) > most, clips[:most]
+    rows = [(_in_metres(clip), f"{name} {clip.sample_id}\n{clip.class_name or 'no class'}") for name, clip in clips]
+    save(clip_gallery(rows, [clip.layout for _, clip in clips], frames), output)
+    for name, clip in clips:
         typer.echo(f"{name}: {clip.sample_id}: {clip.class_name or 'no class'}, {clip.xyz.shape[1]} frames")
         for note in clip.notes:
             typer.echo(f"  {note}")
-    typer.echo(f"{output}" + (f": the first {most} clips; --most draws more" if len(clips) > most else ""))
+    typer.echo(f"{output}: the first {most} clips; --most draws more" if more else str(output))
 
 
 def _recordings(paths: list[Path], format_: str) -> Iterator[tuple[str, Recording]]:
@@ -56,12 +58,12 @@ def _recordings(paths: list[Path], format_: str) -> Iterator[tuple[str, Recordin
             raise FileNotFoundError(f"no file or folder {path}")
         for name, reader in readers.items():
             for pattern in reader.patterns:
-                named = path.match(pattern) or bool(format_)
-                for file in [path] if path.is_file() and named else sorted(path.rglob(pattern)):
+                given = path.is_file() and (format_ or path.match(pattern))
+                for file in [path] if given else sorted(path.rglob(pattern)):
                     yield from ((name, recording) for recording in reader.read(file))
 
 
-def _in_metres(clip: Recording):  # type: ignore[no-untyped-def]  # numpy is not imported for --help
+def _in_metres(clip: Recording) -> NDArray[np.floating]:
     """(M, T, V, C): a clip in pixels scaled so that its persons are as tall as those in metres."""
     import numpy as np
 

@@ -84,10 +84,11 @@ def sdk_table(content: bytes, layout: Layout) -> NDArray[np.float64]:
     for column, name in enumerate(header):
         if match := re.fullmatch(r"((?:[A-Z][a-z]+)+)_?([XYZ])", name.strip()):
             column_of[layout.index(joint_name(match[1])), "XYZ".index(match[2])] = column
-    columns = [column_of.get((joint, axis)) for joint in range(layout.num_joints) for axis in range(3)]
-    if None in columns:
-        joint, axis = divmod(columns.index(None), 3)
-        raise ValueError(f"the header names no {'XYZ'[axis]} of the {layout.joints[joint]!r}: it is not this format")
+    needed = [(joint, axis) for joint in range(layout.num_joints) for axis in range(3)]
+    for joint, axis in needed:
+        if (joint, axis) not in column_of:
+            raise ValueError(f"the header has no {'XYZ'[axis]} of the {layout.joints[joint]!r}: it is not this format")
+    columns = [column_of[key] for key in needed]
     return _numbers(content, ",", skiprows=1, usecols=columns).reshape(-1, layout.num_joints, 3)
 
 
@@ -111,7 +112,9 @@ def one_person(xyz: NDArray[np.floating]) -> Clip:
     return xyz[seen][None].astype(np.float32), notes
 
 
-def _numbers(content: bytes, delimiter: str | None, skiprows: int = 0, usecols: object = None) -> NDArray[np.float64]:
+def _numbers(
+    content: bytes, delimiter: str | None, skiprows: int = 0, usecols: Sequence[int] | None = None
+) -> NDArray[np.float64]:
     try:
         lines = content.decode("ascii").splitlines()
     except UnicodeDecodeError as error:

@@ -9,6 +9,7 @@ different joints of the same person (of these the first is taken).
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 
@@ -72,18 +73,23 @@ def read(path: SourcePath) -> list[Recording]:
         raise ValueError(f"{path.name}: {LABELS} has no interval for {parts[1]}")
     corrected = {action: CORRECTED[parts[1], action] for action in intervals if (parts[1], action) in CORRECTED}
     clips = parsed(path, lambda content: parse(content, intervals | corrected))
+    recordings = []
+    for action, (xyz, notes) in clips.items():
+        if not xyz.size:
+            continue
+        if action in corrected:
+            first, last = corrected[action]
+            notes += (f"frames {first} to {last} as in frame_indices.mat, not {intervals[action]}",)
+        recordings.append(
+            Recording(
+                xyz, get_layout("kinect20"), f"{parts[1]}_{action}", ACTIONS[action], int(parts[2]), -1, 15.0, notes
+            )
+        )
     empty = [action for action, (xyz, _) in clips.items() if not xyz.size]
-    notes = {action: note for action, (_, note) in clips.items() if action not in empty}
-    for action in notes.keys() & corrected.keys():
-        first, last = corrected[action]
-        notes[action] += (f"frames {first} to {last} as in frame_indices.mat, not {intervals[action]}",)
-    for action in list(notes)[:1] if empty else []:
-        notes[action] += (f"{len(empty)} actions of the recording left out, nobody is seen: {', '.join(empty)}",)
-    return [
-        Recording(clips[action][0], get_layout("kinect20"), f"{parts[1]}_{action}", ACTIONS[action], int(parts[2]),
-                  fps=15.0, notes=notes[action])
-        for action in notes
-    ]  # fmt: skip
+    if recordings and empty:
+        told = (*recordings[0].notes, f"left out, as nobody is seen: {', '.join(empty)}")
+        recordings[0] = replace(recordings[0], notes=told)
+    return recordings
 
 
 READER = Reader(
