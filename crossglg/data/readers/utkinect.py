@@ -80,10 +80,9 @@ def read(path: SourcePath) -> list[Recording]:
         if action in corrected:
             first, last = corrected[action]
             notes += (f"frames {first} to {last} as in frame_indices.mat, not {intervals[action]}",)
+        sample_id, subject = f"{parts[1]}_{action}", int(parts[2])
         recordings.append(
-            Recording(
-                xyz, get_layout("kinect20"), f"{parts[1]}_{action}", ACTIONS[action], int(parts[2]), -1, 15.0, notes
-            )
+            Recording(xyz, get_layout("kinect20"), sample_id, ACTIONS[action], subject, fps=15.0, notes=notes)
         )
     empty = [action for action, (xyz, _) in clips.items() if not xyz.size]
     if recordings and empty:
