@@ -24,7 +24,7 @@ ACTIONS = (
     "walk in place", "sit to stand", "stand to sit", "forward lunge", "squat",
 )  # fmt: skip
 JOINT_ORDER = (3, 2, 1, 0, *range(4, 20))  # where each joint of kinect20 stands in the file
-LARGEST = 1 << 26  # bytes unpacked; the longest clip of the set has 60 thousand
+LARGEST = 1 << 24  # bytes unpacked; a clip of two minutes has two million
 # Kinds of elements in the format "MAT-file level 5", and how the kinds that hold numbers are stored.
 MATRIX, COMPRESSED = 14, 15
 NUMBERS = {1: "<i1", 2: "<u1", 3: "<i2", 4: "<u2", 5: "<i4", 6: "<u4", 7: "<f4", 9: "<f8", 12: "<i8", 13: "<u8"}
