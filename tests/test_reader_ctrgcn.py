@@ -96,7 +96,7 @@ def test_aligned_file_is_turned_to_y_up_and_its_mirror_image_undone(tmp_path: Pa
     content = packed(x_train=x.reshape(1, 30, 150), y_train=np.eye(60)[[3]])
     (tmp_path / "NTU60_CS_aligned.npz").write_bytes(content)
     clip = ctrgcn.read(tmp_path / "NTU60_CS_aligned.npz")[0]
-    assert head_height(clip.xyz, "ntu25") > 0.5
+    assert head_height(clip.xyz, clip.layout) > 0.5
     left = clip.xyz[0, 0, HIPS[0]] - clip.xyz[0, 0, HIPS[1]]
     assert left[0] < -0.05 and abs(left[2]) < 1e-5, "left is −x"
     feet = [clip.xyz[0, :, NTU.index(f"left {joint}"), 2] for joint in ("foot", "ankle")]

@@ -78,7 +78,7 @@ def test_3d_clip_turned_by_prenormalize3d_stands_up_again() -> None:
     shoulders = turned[0, 0, NTU.index("right shoulder")] - turned[0, 0, NTU.index("left shoulder")]
     turned = turned @ _turn(shoulders, [1, 0, 0]).T
     (clip,) = parse(annotation_3d(turned.astype(np.float32)))
-    assert head_height(clip.xyz, "ntu25") > 0.5 and "PreNormalize3D" in clip.notes[0]
+    assert head_height(clip.xyz, clip.layout) > 0.5 and "PreNormalize3D" in clip.notes[0]
     left = clip.xyz[0, 0, NTU.index("left shoulder")] - clip.xyz[0, 0, NTU.index("right shoulder")]
     assert left[0] < -0.2
     # A rotation, no mirror image: the toes still point ahead, to −z.
@@ -218,7 +218,7 @@ def test_genuine_paddlevideo_sample(shared_data: Path) -> None:
     assert (clip.sample_id, clip.class_name, clip.layout.name) == ("v_ApplyEyeMakeup_g01_c01", "0", "coco17")
     assert clip.xyz.shape == (2, 163, 17, 2) and not clip.notes
     names = {name: clip.xyz[0, :, clip.layout.index(name)] for name in clip.layout.joints}
-    assert head_height(clip.xyz, "coco17") > 50
+    assert head_height(clip.xyz, clip.layout) > 50
     # A face in close-up, turned to the camera: the subject's left is at the right of the image.
     assert (names["left eye"][:, 0] > names["right eye"][:, 0]).mean() > 0.9
     assert (names["left shoulder"][:, 0] > names["right shoulder"][:, 0]).mean() > 0.9

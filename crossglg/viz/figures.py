@@ -113,7 +113,7 @@ def skeleton_strip(
     if importance is not None:
         weight = as_array(importance, (layout.num_joints,), "(V,)", f"importance of layout {layout.name!r}")
     times = _spread(xyz.shape[1], frames)
-    figure, axes, (step, _) = _sheet([xyz], [times], layout, weight, row_inches=3.0)
+    figure, axes, (step, _) = _sheet([xyz], [times], [layout], weight, row_inches=3.0)
     axes.set_xticks([k * step for k in range(len(times))], [f"frame {t}" for t in times])
     axes.set_xlabel("as the sensor sees it: the left side of a person facing it is on the right", color=GREY)
     axes.set_title(title)
@@ -121,16 +121,19 @@ def skeleton_strip(
 
 
 @rc_context(STYLE)
-def clip_gallery(clips: Sequence[tuple[ArrayLike, str]], layout: Layout, frames: int = 6) -> Figure:
+def clip_gallery(clips: Sequence[tuple[ArrayLike, str]], layout: Layout | Sequence[Layout], frames: int = 6) -> Figure:
     """Contact sheet: a row of snapshots per (clip, title), from each clip's first to its last frame, one scale for all.
 
-    Each clip: (M, T, V, C) or (T, V, C) metres, y up.
+    Each clip: (M, T, V, C) or (T, V, C) metres, y up;  layout: one for all clips, or one for each.
     """
     if not clips:
         raise ValueError("clip_gallery needs at least one (clip, title)")
-    rows = [as_clip(clip, layout, f"clip {title!r}") for clip, title in clips]
+    layouts = [layout] * len(clips) if isinstance(layout, Layout) else list(layout)
+    if len(layouts) != len(clips):
+        raise ValueError(f"clip_gallery has {len(clips)} clips and {len(layouts)} layouts; give one layout for each")
+    rows = [as_clip(clip, of, f"clip {title!r}") for (clip, title), of in zip(clips, layouts, strict=True)]
     times = [_spread(xyz.shape[1], frames) for xyz in rows]
-    figure, axes, (step, height) = _sheet(rows, times, layout, None, row_inches=1.35)
+    figure, axes, (step, height) = _sheet(rows, times, layouts, None, row_inches=1.35)
     axes.set_yticks([(0.45 - r) * height for r in range(len(rows))], [title for _, title in clips])
     last = max(map(len, times)) - 1
     axes.set_xticks([0, last * step][: last + 1], ["start", "end"][: last + 1])
@@ -338,7 +341,11 @@ def _spread(total: int, frames: int) -> list[int]:
 
 
 def _sheet(
-    clips: Sequence[Floats], times: Sequence[Sequence[int]], layout: Layout, weight: Floats | None, row_inches: float
+    clips: Sequence[Floats],
+    times: Sequence[Sequence[int]],
+    layouts: Sequence[Layout],
+    weight: Floats | None,
+    row_inches: float,
 ) -> tuple[Figure, Axes, tuple[float, float]]:
     """One Axes in metres with a row of snapshots per clip; returns it with the (step, height) between snapshots.
 
@@ -357,7 +364,7 @@ def _sheet(
         for column, persons in enumerate(shots[row]):
             placed = persons - (0.5 * (low[0] + high[0]), low[1]) + (column * step, -row * height)
             for person, points in enumerate(placed):
-                _draw_pose(axes, points, layout, weight, faint=person > 0)
+                _draw_pose(axes, points, layouts[row], weight, faint=person > 0)
             if placed.size:  # a floor of its own says which persons belong to one moment
                 floor = placed[..., 0].min() - 0.06, placed[..., 0].max() + 0.06
                 axes.plot(floor, (-row * height,) * 2, color=FLOOR, linewidth=1, zorder=0)

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from crossglg.config import nearest
-from crossglg.data.readers import ctrgcn, kinetics_skeleton, pku_mmd, pyskl
+from crossglg.data.readers import (
+    ctrgcn,
+    kinder_gator,
+    kinetics_skeleton,
+    mars,
+    msr_action3d,
+    msr_daily,
+    nw_ucla,
+    pku_mmd,
+    pyskl,
+    ui_prmd,
+    utd_mhad,
+    utkinect,
+)
 from crossglg.data.readers.base import Reader, Recording, SourcePath
 
 __all__ = ["READERS", "Reader", "Recording", "SourcePath", "get_reader"]
@@ -13,6 +26,14 @@ READERS: dict[str, Reader] = {
     "ctrgcn": ctrgcn.READER,
     "pku-mmd": pku_mmd.READER,
     "kinetics-skeleton": kinetics_skeleton.READER,
+    "kinder-gator": kinder_gator.READER,
+    "mars": mars.READER,
+    "msr-action3d": msr_action3d.READER,
+    "msr-daily": msr_daily.READER,
+    "nw-ucla": nw_ucla.READER,
+    "ui-prmd": ui_prmd.READER,
+    "utd-mhad": utd_mhad.READER,
+    "utkinect": utkinect.READER,
 }
 
 
