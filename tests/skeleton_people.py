@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossglg.data.synthetic import synthesise
-from crossglg.skeletons import get_layout, retarget
+from crossglg.skeletons import Layout, get_layout, retarget
 
 
 def standing(layout: str, frames: int = 40, persons: int = 1) -> NDArray[np.float32]:
@@ -19,10 +19,9 @@ def standing(layout: str, frames: int = 40, persons: int = 1) -> NDArray[np.floa
     return retarget(people + beside[:, None, None], clips.layout, get_layout(layout)).astype(np.float32)
 
 
-def head_height(xyz: NDArray[np.floating], layout: str) -> float:
+def head_height(xyz: NDArray[np.floating], layout: Layout) -> float:
     """Mean height of the head (or nose) over the hips, over the frames in which a person is seen."""
-    skeleton = get_layout(layout)
     seen = xyz[np.any(xyz != 0, axis=(-2, -1))]  # (frames seen, V, C)
-    head = next(name for name in ("head", "nose") if skeleton.has(name))
-    hips = [skeleton.index(name) for name in ("left hip", "right hip")]
-    return float((seen[:, skeleton.index(head), 1] - seen[:, hips, 1].mean(axis=1)).mean())
+    head = next(name for name in ("head", "nose") if layout.has(name))
+    hips = [layout.index(name) for name in ("left hip", "right hip")]
+    return float((seen[:, layout.index(head), 1] - seen[:, hips, 1].mean(axis=1)).mean())

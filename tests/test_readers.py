@@ -59,7 +59,7 @@ def test_reads_people_who_stand(reader: Reader, write: Callable[[Path], Path], t
         assert recording.xyz.dtype == np.float32 and np.isfinite(recording.xyz).all()
         assert persons >= 1 and frames >= 2 and joints == recording.layout.num_joints and channels in (2, 3)
         assert np.any(recording.xyz != 0, axis=(1, 2, 3)).all(), "a person who is never seen"
-        assert head_height(recording.xyz, recording.layout.name) > 0, "upside down"
+        assert head_height(recording.xyz, recording.layout) > 0, "upside down"
         assert not reader.class_names or recording.class_name in reader.class_names
     ids = [recording.sample_id for recording in recordings]
     assert all(ids) and len(set(ids)) == len(ids)

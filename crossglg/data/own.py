@@ -45,9 +45,8 @@ def _read_by_trial(path: Path) -> list[Recording]:
     if refused:
         reasons = "; ".join(f"{name}: {why.rstrip('.')}" for name, why in refused.items())
         raise ValueError(f"{path.name} cannot be read. Tried {reasons}")
-    raise ValueError(
-        f"{path.name}: no format has files named so; rename it, or give format= one of {', '.join((DOCUMENTED, *READERS))}"
-    )
+    known = ", ".join((DOCUMENTED, *READERS))
+    raise ValueError(f"{path.name}: no format has files named so; rename it, or give format= one of {known}")
 
 
 def _formats_of(path: Path) -> list[str]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from crossglg.config import nearest
+from crossglg.data.readers import bvh, keypoints
 from crossglg.data.readers.base import Reader, Recording, SourcePath
 
 __all__ = ["READERS", "Reader", "Recording", "SourcePath", "get_reader"]
 
-READERS: dict[str, Reader] = {}
+READERS: dict[str, Reader] = {
+    "bvh": bvh.READER,
+    "keypoints": keypoints.READER,
+}
 
 
 def get_reader(name: str) -> Reader:
