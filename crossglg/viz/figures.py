@@ -1,7 +1,7 @@
 """Figures with matplotlib: every function returns a `Figure` and writes nothing; `save` writes one.
 
-No pyplot state is touched. Skeletons are drawn as the sensor saw them: x to the left, so the left hand of a person
-facing the sensor is on the right of the picture, as it is for someone standing in front of them.
+No pyplot state is touched. Skeletons are drawn as the sensor saw them: x to the left (2-D as in their image), so the
+left hand of a person facing the sensor is on the right of the picture, as it is for someone standing in front of them.
 """
 
 from __future__ import annotations
@@ -351,7 +351,9 @@ def _sheet(
 
     One scale and one step for all: the height of the tallest clip, and as wide as no two neighbours need to touch.
     """
-    shots = [[_visible(xyz, t)[..., :2] * (-1, 1) for t in at] for xyz, at in zip(clips, times, strict=True)]
+    # 2-D clips are as in their image already.
+    flips = [(-1 if xyz.shape[-1] == 3 else 1, 1) for xyz in clips]
+    shots = [[_visible(xyz, t)[..., :2] * flip for t in at] for xyz, at, flip in zip(clips, times, flips, strict=True)]
     boxes = [_box(row) for row in shots]
     step = max(_step(row) for row in shots)
     width, height = np.max([high - low for low, high in boxes], axis=0) + GAP

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from crossglg.config import nearest
 from crossglg.data.readers import (
+    bvh,
     ctrgcn,
+    keypoints,
     kinder_gator,
     kinetics_skeleton,
     mars,
@@ -26,6 +28,8 @@ READERS: dict[str, Reader] = {
     "ctrgcn": ctrgcn.READER,
     "pku-mmd": pku_mmd.READER,
     "kinetics-skeleton": kinetics_skeleton.READER,
+    "bvh": bvh.READER,
+    "keypoints": keypoints.READER,
     "kinder-gator": kinder_gator.READER,
     "mars": mars.READER,
     "msr-action3d": msr_action3d.READER,

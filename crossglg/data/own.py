@@ -1,0 +1,81 @@
+"""Any single file of skeletons that a reader of ours understands: what `enroll` and `recognize` are given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from crossglg.data.clips import SkeletonSet
+from crossglg.data.readers import READERS, Recording, get_reader
+from crossglg.skeletons import Layout, retarget
+
+DOCUMENTED = "npz"  # the format of crossglg.data.clips
+
+
+def read_any(path: str | Path, layout: Layout | None = None, format: str = "") -> list[Recording]:
+    """The clips of one file: the documented `.npz`, or whatever a registered reader makes of it.
+
+    format: a name in `READERS` or "npz"; "": every format whose file pattern matches is tried, and exactly one must
+    accept.  layout: carry the clips to it by joint name (None: as read).
+    Raises FileNotFoundError, or one ValueError that lists what was tried and why each refused.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"no skeleton file {path}")
+    if not path.is_file():
+        raise ValueError(f"{path} is a folder; give one file of skeletons")
+    found = _read(path, format) if format else _read_by_trial(path)
+    if not found:
+        raise ValueError(f"{path.name}: nobody is seen in it; give a file with at least one person")
+    return found if layout is None else [_carried(recording, layout) for recording in found]
+
+
+def _read_by_trial(path: Path) -> list[Recording]:
+    accepted: dict[str, list[Recording]] = {}
+    refused: dict[str, str] = {}
+    for name in _formats_of(path):
+        try:
+            accepted[name] = _read(path, name)
+        except ValueError as error:
+            refused[name] = str(error).removeprefix(f"{path.name}: ").removeprefix(f"{path} ")
+    if len(accepted) == 1:
+        return next(iter(accepted.values()))
+    if accepted:
+        raise ValueError(f"{path.name} can be read as {' or as '.join(accepted)}; say which by format=")
+    if refused:
+        reasons = "; ".join(f"{name}: {why.rstrip('.')}" for name, why in refused.items())
+        raise ValueError(f"{path.name} cannot be read. Tried {reasons}")
+    known = ", ".join((DOCUMENTED, *READERS))
+    raise ValueError(f"{path.name}: no format has files named so; rename it, or give format= one of {known}")
+
+
+def _formats_of(path: Path) -> list[str]:
+    readers = [name for name, reader in READERS.items() if any(map(path.match, reader.patterns))]
+    return [DOCUMENTED, *readers] if path.suffix == ".npz" else readers
+
+
+def _read(path: Path, format: str) -> list[Recording]:
+    return _documented(path) if format == DOCUMENTED else get_reader(format).read(path)
+
+
+def _documented(path: Path) -> list[Recording]:
+    clips = SkeletonSet.load(path)
+    return [
+        Recording(
+            xyz=clips[i].astype("float32"),
+            layout=clips.layout,
+            sample_id=str(clips.sample_id[i]),
+            class_name=clips.class_of(i),
+            subject=int(clips.subject[i]),
+            camera=int(clips.camera[i]),
+            fps=clips.fps,
+        )
+        for i in range(len(clips))
+    ]
+
+
+def _carried(recording: Recording, layout: Layout) -> Recording:
+    try:
+        return replace(recording, xyz=retarget(recording.xyz, recording.layout, layout), layout=layout)
+    except ValueError as error:
+        raise ValueError(f"{recording.sample_id}: {error}") from None
