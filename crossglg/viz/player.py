@@ -100,7 +100,8 @@ def player_data(
     _, frames, joints, axes = xyz.shape
     if not 0 < fps < np.inf:
         raise ValueError(f"fps must be a positive number of frames per second, got {fps}")
-    xyz = np.pad(xyz, ((0, 0), (0, 0), (0, 0), (0, 3 - axes)))
+    if axes == 2:  # an image shows the person as the viewer sees them; the player looks from the front at metres
+        xyz = np.pad(xyz * (-1, 1), ((0, 0), (0, 0), (0, 0), (0, 1)))
     weight: list[float] = []
     if importance is not None:
         per_frame = np.ndim(importance) == 2
