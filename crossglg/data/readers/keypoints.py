@@ -234,7 +234,8 @@ def _array(content: bytes) -> Points:
     if size > MAX_NUMBERS:
         raise ValueError(f"{shape} are too many numbers to read at once; cut it into parts")
     values = np.frombuffer(content, dtype, offset=file.tell()).reshape(shape, order="F" if fortran else "C")
-    values = values.reshape(-1, *shape[-3:]).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # NaN of other kinds stays NaN
+        values = values.reshape(-1, *shape[-3:]).astype(np.float64)
     if shape[-1] == 4:
         return Points(values[..., :3], values[..., 3])
     if shape[-1] == 3 and _is_score(values):
