@@ -79,3 +79,18 @@ def test_what_cannot_be_tried_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setitem(own.READERS, "nobody", Reader("finds nobody", ("*.odd",), lambda path: [], ("none",)))
     with pytest.raises(ValueError, match=r"clip\.odd: nobody is seen in it"):
         read_any(file)
+
+
+NO_SKELETONS = (  # labels, angles, descriptions and a table of contents that lie beside the skeletons
+    "dataset-*.json", "cmu_trial_descriptions.csv", "*_angles.txt", "actionLabel.txt", "frame_indices.mat",
+    "*_annlist.pkl",
+)  # fmt: skip
+
+
+def test_every_genuine_file_has_exactly_one_reader(shared_data: Path) -> None:
+    files = [file for file in sorted((shared_data / "raw").rglob("*.*")) if not any(map(file.match, NO_SKELETONS))]
+    assert len(files) >= 20
+    assert all(read_any(file) for file in files)
+    for pattern in NO_SKELETONS:
+        with pytest.raises(ValueError, match=r"cannot be read\. Tried|no format has files named so"):
+            read_any(next((shared_data / "raw").rglob(pattern)))
