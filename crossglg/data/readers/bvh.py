@@ -109,7 +109,7 @@ def parse(content: bytes) -> Motion:
         raise ValueError(f"{frames} frames of {len(names)} joints are too many to read at once; cut it into parts")
     if frames * width > len(body):
         raise ValueError(f"{frames} frames of {width} channels are promised, but the file ends before")
-    values = np.fromiter((_number(t) for line in body[start.end() :].splitlines() for t in line.split()), np.float64)
+    values = _numbers(body[start.end() :])
     if values.size != frames * width:
         raise ValueError(f"{frames} frames of {width} channels need {frames * width} numbers, it has {values.size}")
     layout = Layout.from_edges("file", names, [(j, p) for j, p in enumerate(parents) if p >= 0], root=names[0])
@@ -328,6 +328,17 @@ def _channel(token: str) -> str:
     if not re.fullmatch("[XYZ](?:position|rotation)", channel):
         raise ValueError(f"unknown channel {token[:60]!r}; channels are Xposition … Zrotation")
     return channel
+
+
+def _numbers(text: str) -> NDArray[np.float64]:
+    """All numbers of a text, line by line, so that a long file is never held as single words."""
+    try:
+        values = np.fromiter((float(token) for line in text.splitlines() for token in line.split()), np.float64)
+    except ValueError as error:
+        raise ValueError(f"the motion holds something else than numbers ({str(error)[:100]})") from None
+    if not np.isfinite(values).all():
+        raise ValueError("the motion holds a number that is not finite")
+    return values
 
 
 def _number(token: str) -> float:
