@@ -38,8 +38,6 @@ READERS: dict[str, Reader] = {
     "ui-prmd": ui_prmd.READER,
     "utd-mhad": utd_mhad.READER,
     "utkinect": utkinect.READER,
-    "bvh": bvh.READER,
-    "keypoints": keypoints.READER,
 }
 
 
