@@ -94,8 +94,8 @@ def convert(
         if not store.clips:
             raise ValueError(f"{source} holds no clip: its {len(files)} file(s) are left out or corrupt")
         clips = store.to_set(reader, Path(source).stem)
-        clips.save(output)
         write_json(log_path(output), header | {"source": str(source)} | _log(reader, store, clips))
+        clips.save(output)
         store.remove()
     return SkeletonSet.load(output)
 
