@@ -153,6 +153,9 @@ def _absolute_paths(config: Config) -> Config:
         path, colon, rest = values[name].partition(":") if name == "benchmark" else (values[name], "", "")
         if path and Path(path).exists():
             values[name] = f"{Path(path).resolve()}{colon}{rest}"
+    format_, colon, source = values["dataset"].partition(":")  # FORMAT:PATH
+    if source and Path(source).exists():
+        values["dataset"] = f"{format_}{colon}{Path(source).resolve()}"
     return Config(**values)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from crossglg.data import synthetic
-from crossglg.data.clips import SkeletonSet, concatenate
+from crossglg.data.clips import SkeletonSet, _pieces, concatenate
 from crossglg.skeletons import Layout, get_layout, retarget
 
 NTU, KINECT = get_layout("ntu25"), get_layout("kinect20")
@@ -77,6 +78,29 @@ def test_saved_set_loads_equal_and_memory_mapped(tmp_path: Path) -> None:
     assert loaded.name == "small" and isinstance(loaded.xyz, np.memmap)
     assert not loaded.xyz.flags.writeable
     assert [p.name for p in (tmp_path / "folder").iterdir()] == ["small.npz"]
+
+
+@pytest.mark.parametrize("order", [lambda xyz: xyz, np.asfortranarray, lambda xyz: np.repeat(xyz, 2, 1)[:, ::2]])
+def test_a_set_is_written_in_pieces_as_numpy_writes_it(
+    order: Callable[[np.ndarray], np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips = small(xyz=order(small().xyz))
+    monkeypatch.setattr(_pieces, "__defaults__", (4,))  # rows; the set has 14
+    loaded = SkeletonSet.load(clips.save(tmp_path / "a.npz"))
+    same(loaded, clips)
+    same(SkeletonSet.load(loaded.save(tmp_path / "b.npz")), clips)  # from the mapped file, whose pages are let go
+    with np.load(tmp_path / "b.npz", allow_pickle=False) as file:
+        np.savez(tmp_path / "numpy.npz", **dict(file))
+    same(SkeletonSet.load(tmp_path / "numpy.npz"), clips)
+
+
+def test_a_bad_number_is_found_in_any_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_pieces, "__defaults__", (4,))
+    for row, clip in ((0, 0), (6, 1), (13, 4)):
+        xyz = small().xyz.copy()
+        xyz[row, 5, 1] = np.nan
+        with pytest.raises(ValueError, match=rf"clip {clip} .*not a number at row {row - small().offsets[clip]},"):
+            small(xyz=xyz)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -337,6 +338,13 @@ def test_an_unknown_stream_is_answered_with_the_known_ones() -> None:
         ValueError, match=r"unknown stream 'bones' in streams='joint\+bones'; streams: joint, bone, motion"
     ):
         Preprocessing.from_config(Config(streams="joint+bones"), LAYOUT)
+
+
+def test_clips_in_memory_are_shared_not_copied() -> None:
+    clips = synthesise(0, 1, ACTIONS[:2])
+    assert np.shares_memory(DeviceClips(clips).xyz.numpy(), clips.xyz)
+    double = replace(clips, xyz=clips.xyz.astype(np.float64))
+    assert DeviceClips(double).xyz.dtype == torch.float32
 
 
 def test_a_memory_mapped_set_is_copied_without_a_warning(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Skeleton files in their source formats."""
+"""Skeleton files in their source formats: convert them into the documented `.npz`, look at them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,51 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from crossglg.data.clips import SkeletonSet
     from crossglg.data.readers import Recording
 
-data = typer.Typer(help="Skeleton files in their source formats.", no_args_is_help=True)
+data = typer.Typer(help="Skeleton files in their source formats: convert them, look at them.", no_args_is_help=True)
 app.add_typer(data, name="data")
 
 HEIGHT = 1.6  # metres, how tall a person in pixels is drawn
+
+
+@data.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="a folder (with all below it), a zip or one file")],
+    format_: Annotated[str, typer.Option("--format", help="one of 'list formats'")],
+    output: Annotated[Path, typer.Option(help="the .npz file to write")],
+    workers: Annotated[int | None, typer.Option(help="processes; default: one per core")] = None,
+    skip_corrupt: Annotated[
+        bool, typer.Option("--skip-corrupt", help="leave out and list files that are not of the format")
+    ] = False,
+    second_body: Annotated[
+        str | None, typer.Option(help="ntu: a missing second body is 'zeros' (default) or a 'copy' of the first")
+    ] = None,
+) -> None:
+    """Convert a source into one memory-mapped .npz; a conversion that was stopped goes on where it was."""
+    from crossglg.data.convert import convert as convert_source
+    from crossglg.data.convert import log_path
+    from crossglg.files import read_json
+
+    options = {} if second_body is None else {"second_body": second_body}
+    clips = convert_source(source, format_, output, workers, skip_corrupt, True, **options)
+    log = read_json(log_path(output))
+    for name, error in log["corrupt"].items():
+        typer.echo(f"left out {name}: {error}", err=True)
+    typer.echo(_description(clips, output))
+
+
+@data.command()
+def info(
+    dataset: Annotated[str, typer.Argument(help="a .npz file, or FORMAT:PATH of a source, which is then converted")],
+) -> None:
+    """What a set holds: clips, classes, subjects, frames, layout, lengths, and how it was made."""
+    from crossglg.data.clips import SkeletonSet
+    from crossglg.data.convert import stored
+
+    path = stored(dataset) if ":" in dataset and not Path(dataset).exists() else Path(dataset)
+    typer.echo(_description(SkeletonSet.load(path), path))
 
 
 @data.command()
@@ -71,3 +110,32 @@ def _in_metres(clip: Recording) -> NDArray[np.floating]:
         return clip.xyz
     y = clip.xyz[..., 1][clip.xyz.any(axis=(2, 3))]
     return clip.xyz * (HEIGHT / max(float(np.median(np.ptp(y, axis=1))), 1e-9))
+
+
+def _description(clips: SkeletonSet, path: Path) -> str:
+    import numpy as np
+
+    from crossglg.data.convert import log_path
+    from crossglg.files import read_json
+
+    frames = clips.frames
+    shortest, median, longest = np.quantile(frames, [0.0, 0.5, 1.0])
+    present = np.bincount(clips.label, minlength=len(clips.class_names))
+    lines = [
+        f"{clips.name}: {len(clips):,} clips, {frames.sum():,} frames at {clips.fps:g} per second",
+        f"classes   {(present > 0).sum()} of {len(present)} have clips, up to {present.max()}",
+        f"subjects  {_known(clips.subject)}, cameras {_known(clips.camera)}, up to {clips.persons.max()} person(s)",
+        f"layout    {clips.layout.name} ({clips.layout.num_joints} joints, {clips.num_channels}-D)",
+        f"frames    {shortest:.0f} to {longest:.0f}, median {median:.0f} ({median / clips.fps:.1f} s)",
+    ]
+    if log_path(path).is_file():
+        log = read_json(log_path(path))
+        lines += [f"made from {log['files']} files, format {log['format']} {log['options'] or ''}".rstrip()]
+        lines += [f"          {len(log[key])} files {key.replace('_', ' ')}" for key in ("corrupt", "without_clip")]
+        lines += [f"step {n}    {step}" for n, step in enumerate(log["steps"], start=1)]
+    return "\n".join(lines)
+
+
+def _known(numbers: NDArray[np.int64]) -> str:
+    """How many different numbers there are; −1 is none."""
+    return str(len(set(numbers.tolist()) - {-1}) or "unknown")

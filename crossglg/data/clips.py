@@ -17,11 +17,13 @@ An absent person, or a frame in which a person is not seen, is all zero. Nothing
 
 from __future__ import annotations
 
+import mmap
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,7 +164,7 @@ class SkeletonSet:
         }
         if self.canonical_names:
             arrays["canonical_names"] = np.array(self.canonical_names, dtype=np.str_)
-        return write_atomically(Path(path), lambda file: np.savez(file, allow_pickle=False, **arrays))
+        return write_atomically(Path(path), lambda file: _write_npz(file, arrays))
 
     @classmethod
     def load(cls, path: str | Path) -> SkeletonSet:
@@ -256,8 +258,8 @@ def _check(s: SkeletonSet) -> None:
             raise ValueError(f"{s.name}: clip {i} ({str(s.sample_id[i])!r}) {why}; remove it or mend the file")
     if s.canonical_names and len(s.canonical_names) != len(s.class_names):
         raise ValueError(f"{s.name}: {len(s.canonical_names)} canonical_names for {len(s.class_names)} class_names")
-    for start in range(0, len(s.xyz), 1 << 16):  # in pieces: a memory-mapped set need not fit into memory
-        finite = np.isfinite(s.xyz[start : start + (1 << 16)])
+    for start, rows in _pieces(s.xyz):
+        finite = np.isfinite(rows)
         if not finite.all():
             row, joint, _ = (int(a[0]) for a in np.nonzero(~finite))
             i = int(np.searchsorted(s.offsets, start + row, side="right") - 1)
@@ -266,6 +268,25 @@ def _check(s: SkeletonSet) -> None:
                 f"{start + row - s.offsets[i]}, joint {s.layout.joints[joint]!r}; interpolate gaps or set the whole "
                 f"person to zero where it is not seen"
             )
+
+
+def _pieces(array: NDArray, size: int = 1 << 16) -> Iterator[tuple[int, NDArray]]:
+    """(first row, rows) in pieces; of a memory-mapped array, which need not fit into memory, pages read are let go."""
+    for start in range(0, len(array), size):
+        yield start, array[start : start + size]
+        if isinstance(array.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            array.base.madvise(mmap.MADV_DONTNEED)
+
+
+def _write_npz(file: IO[bytes], arrays: dict[str, NDArray]) -> None:
+    """What np.savez writes, in pieces."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                header = np.lib.format.header_data_from_array_1_0(array) | {"fortran_order": False}
+                np.lib.format.write_array_header_1_0(member, header)
+                for _, rows in _pieces(np.atleast_1d(array)):
+                    member.write(rows.tobytes())
 
 
 def _read_npz(path: Path) -> dict[str, NDArray]:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crossglg.config import Config, nearest
-from crossglg.data import synthetic
+from crossglg.data import convert, synthetic
 from crossglg.data.clips import SkeletonSet, concatenate
+from crossglg.data.readers import READERS
 from crossglg.files import read_json, sha256
 from crossglg.skeletons import Layout
 
@@ -122,13 +123,18 @@ def draw_novel_classes(clips: SkeletonSet, seed: int) -> tuple[str, ...]:
 
 
 def _load(dataset: str) -> SkeletonSet:
-    """A registered set, or the user's own by canonical name: two names of one action cannot fall on both sides."""
+    """A registered set, FORMAT:PATH of a source (converted once), or the user's own `.npz`.
+
+    The last by canonical name: two names of one action cannot fall on both sides.
+    """
     if dataset in DATASETS:
         return DATASETS[dataset]()[0]
     if not Path(dataset).exists():
+        if ":" in dataset:
+            return replace(SkeletonSet.load(convert.stored(dataset)), name=Path(dataset.partition(":")[2]).stem)
         raise FileNotFoundError(
-            f"dataset {dataset!r} is neither registered ({', '.join(DATASETS)}) nor a file or folder"
-            f"{nearest(dataset, list(DATASETS))}"
+            f"dataset {dataset!r} is neither registered ({', '.join(DATASETS)}) nor a file or folder, "
+            f"nor FORMAT:PATH (formats: {', '.join(READERS)}){nearest(dataset, list(DATASETS))}"
         )
     return SkeletonSet.load(dataset).with_canonical_classes()
 

@@ -27,7 +27,8 @@ class DeviceClips:
 
     def __init__(self, clips: SkeletonSet, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
-        self.xyz = torch.from_numpy(np.array(clips.xyz, dtype=np.float32)).to(self.device)  # (R, V, C), a copy
+        # (R, V, C). A file's mapped rows, which cannot be written, are copied; rows in memory are shared.
+        self.xyz = torch.from_numpy(np.require(clips.xyz, np.float32, ["C", "W"])).to(self.device)
         self.offset = torch.as_tensor(clips.offsets[:-1])
         self.frames = torch.as_tensor(clips.frames)
         self.persons = torch.as_tensor(clips.persons)
@@ -37,7 +38,7 @@ class DeviceClips:
         return len(self.offset)
 
     def _valid_segments(self) -> tuple[Tensor, Tensor]:
-        seen = (self.xyz != 0).flatten(1).any(1).cpu()
+        seen = torch.cat([(rows != 0).flatten(1).any(1) for rows in self.xyz.split(1 << 16)]).cpu()
         first, length = torch.zeros_like(self.frames), self.frames.clone()
         for i in range(len(self)):
             rows = seen[self.offset[i] : self.offset[i] + self.persons[i] * self.frames[i]]

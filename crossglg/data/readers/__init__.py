@@ -12,6 +12,7 @@ from crossglg.data.readers import (
     mars,
     msr_action3d,
     msr_daily,
+    ntu,
     nw_ucla,
     pku_mmd,
     pyskl,
@@ -24,6 +25,7 @@ from crossglg.data.readers.base import Reader, Recording, SourcePath
 __all__ = ["READERS", "Reader", "Recording", "SourcePath", "get_reader"]
 
 READERS: dict[str, Reader] = {
+    "ntu": ntu.READER,
     "pyskl": pyskl.READER,
     "ctrgcn": ctrgcn.READER,
     "pku-mmd": pku_mmd.READER,

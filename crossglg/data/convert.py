@@ -1,0 +1,351 @@
+"""Any source format → the documented `.npz`: parsed in parallel, streamed to disk, resumable after a kill.
+
+While it runs, rows go to a part file and one line per source file to an index beside the output. A line is written
+after its rows, so what the index says is there; what lies beyond is cut off when the conversion is taken up again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import json
+import os
+import zipfile
+import zlib
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from crossglg.data.clips import SkeletonSet
+from crossglg.data.readers import Reader, Recording, SourcePath, get_reader
+from crossglg.files import cache_folder, sha256, write_json
+from crossglg.skeletons import Layout
+
+CHUNK = 8  # files that a worker parses at a time
+UNNAMED = "unnamed"  # the class of a clip whose source does not say
+
+VERSION = 1  # of what conversion makes: a change of it converts again
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a source. name: relative to it;  archive: "" or the zip it is in;  size, stamp: tell a change."""
+
+    name: str
+    root: str
+    archive: str
+    size: int
+    stamp: int
+
+    @property
+    def path(self) -> SourcePath:
+        if not self.archive:
+            return Path(self.root, self.name)
+        return zipfile.Path(_archive(self.archive, os.stat(self.archive).st_mtime_ns), self.name)
+
+    @property
+    def key(self) -> list[str | int]:
+        return [self.name, self.size, self.stamp]
+
+
+def convert(
+    source: str | Path,
+    format: str,
+    output: str | Path,
+    workers: int | None = None,
+    skip_corrupt: bool = False,
+    progress: bool = True,
+    **options: str,
+) -> SkeletonSet:
+    """Convert a folder (with all below it), a zip or one file of a registered format; returns the memory-mapped set.
+
+    workers: processes, default one per core this process may use.  skip_corrupt: leave out files that are not of the
+    format; they are listed in `<output>.log.json`, with steps, counts and notes.  options: those of the reader's
+    `read`. A conversion that was stopped goes on where it was. Rows never collect in memory. Processes are spawned, so
+    a script calls this under `if __name__ == "__main__"`.
+    Raises FileNotFoundError; ValueError naming a file that is not of the format or of another layout than the first.
+    """
+    reader, output = get_reader(format), Path(output)
+    if output.suffix != ".npz":
+        raise ValueError(f"the output must be a .npz file, got {output}")
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be 1 or more, got {workers}")
+    _check_options(reader, format, options)
+    files = source_files(Path(source), reader.patterns)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    header = {"version": VERSION, "format": format, "options": options}
+    with contextlib.closing(_Store(output, header, files, skip_corrupt)) as store:
+        waiting = files[len(store.entries) :]
+        bar = tqdm(total=len(files), initial=len(store.entries), desc=format, unit="file", disable=not progress)
+        with bar, contextlib.closing(_read_all(format, options, waiting, workers or _cores())) as results:
+            for file, result in zip(waiting, results, strict=True):
+                if isinstance(result, str) and not skip_corrupt:
+                    raise ValueError(f"{result} (to leave such files out and list them: --skip-corrupt)")
+                store.add(file, result)
+                bar.update()
+        if not store.clips:
+            raise ValueError(f"{source} holds no clip: its {len(files)} file(s) are left out or corrupt")
+        clips = store.to_set(reader, Path(source).stem)
+        write_json(log_path(output), header | {"source": str(source)} | _log(reader, store, clips))
+        clips.save(output)
+        store.remove()
+    return SkeletonSet.load(output)
+
+
+def stored(dataset: str) -> Path:
+    """The `.npz` of FORMAT:PATH, converted once and kept in the cache folder; a changed source is converted again.
+
+    Raises what `convert` raises.
+    """
+    format, _, path = dataset.partition(":")
+    files = source_files(Path(path), get_reader(format).patterns)
+    about = [VERSION, str(Path(path).resolve()), format, [file.key for file in files]]
+    output = cache_folder() / "sets" / f"{Path(path).stem}-{sha256(json.dumps(about))[:16]}.npz"
+    if not output.is_file():
+        convert(path, format, output)
+    return output
+
+
+def log_path(output: Path) -> Path:
+    """Where `convert` tells what it did."""
+    return output.with_name(f"{output.name}.log.json")
+
+
+def source_files(source: Path, patterns: Sequence[str]) -> list[SourceFile]:
+    """Files of the patterns in a folder and below, in a zip, or, if there are none in the folder itself, in its zips.
+
+    A single file is taken whatever it is called. Sorted by name. Raises FileNotFoundError if there is none.
+    """
+    if source.is_dir():
+        found = {path for pattern in patterns for path in source.rglob(pattern) if path.is_file()}
+        files = [_file(path, source) for path in found]
+        files = files or [file for path in source.rglob("*.zip") for file in _members(path, patterns)]
+    elif not source.is_file():
+        raise FileNotFoundError(f"no folder, zip or file {source}")
+    elif source.suffix == ".zip":
+        files = _members(source, patterns)
+    else:
+        files = [_file(source, source.parent)]
+    if not files:
+        raise FileNotFoundError(f"{source} holds no file called {' or '.join(patterns)}")
+    return sorted(files, key=lambda file: (file.name, file.archive))
+
+
+def _file(path: Path, root: Path) -> SourceFile:
+    stat = path.stat()
+    return SourceFile(path.relative_to(root).as_posix(), str(root), "", stat.st_size, stat.st_mtime_ns)
+
+
+def _members(path: Path, patterns: Sequence[str]) -> list[SourceFile]:
+    return [
+        SourceFile(info.filename, "", str(path), info.file_size, info.CRC)
+        for info in _archive(str(path), path.stat().st_mtime_ns).infolist()
+        if not info.is_dir() and any(PurePosixPath(info.filename).match(pattern) for pattern in patterns)
+    ]
+
+
+@lru_cache(maxsize=8)
+def _archive(path: str, stamp: int) -> zipfile.ZipFile:
+    """A zip, opened once per process while it is the same file."""
+    try:
+        return zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path} is damaged ({error}); copy or download it again") from error
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _check_options(reader: Reader, format: str, options: dict[str, str]) -> None:
+    known = list(inspect.signature(reader.read).parameters)[1:]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise ValueError(f"format {format!r} has no option {unknown[0]!r}; its options: {', '.join(known) or 'none'}")
+
+
+def _read_all(
+    format: str, options: dict[str, str], files: Sequence[SourceFile], workers: int
+) -> Generator[list[Recording] | str, None, None]:
+    """The recordings of each file, or why it has none, in order; few files are read in this process."""
+    chunks = [files[i : i + CHUNK] for i in range(0, len(files), CHUNK)]
+    if workers == 1 or len(chunks) < 2:
+        for file in files:
+            yield from _read_chunk(format, options, [file])
+        return
+    pool = ProcessPoolExecutor(min(workers, len(chunks)), mp_context=get_context("spawn"))
+    running: deque[Future[list[list[Recording] | str]]] = deque()
+    try:
+        for chunk in chunks:
+            running.append(pool.submit(_read_chunk, format, options, chunk))
+            if len(running) > 2 * workers:  # no more results than this wait in memory
+                yield from running.popleft().result()
+        while running:
+            yield from running.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _read_chunk(format: str, options: dict[str, str], files: Sequence[SourceFile]) -> list[list[Recording] | str]:
+    read: Callable[..., list[Recording]] = get_reader(format).read
+    results: list[list[Recording] | str] = []
+    for file in files:
+        try:
+            results.append(read(file.path, **options))
+        except (ValueError, OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
+            name = PurePosixPath(file.name).name
+            results.append(str(error) if name in str(error) else f"{name}: {error}")
+    return results
+
+
+class _Store:
+    """The part file with rows and the index: a header, then a line per source file, which may be continued."""
+
+    def __init__(self, output: Path, header: dict[str, Any], files: Sequence[SourceFile], skip_corrupt: bool) -> None:
+        self._paths = [output.with_name(f".{output.name}.{kind}") for kind in ("part", "index")]
+        self._rows, self._lines = (path.open("a+b") for path in self._paths)
+        _lock(self._lines, output)
+        self._lines.seek(0)
+        lines = [line for line in self._lines if line.endswith(b"\n")]
+        self.entries: list[dict[str, Any]] = []
+        self.layout: Layout | None = None  # and channels: of the first clip, and so of all
+        self.channels = 0
+        good = 0
+        if lines and json.loads(lines[0]) == header:
+            self.entries = self._kept([json.loads(line) for line in lines[1:]], files, skip_corrupt)
+            good = sum(map(len, lines[: 1 + len(self.entries)]))
+        self._lines.truncate(good)
+        self._rows.truncate(self.entries[-1]["end"] if self.entries else 0)
+        if not good:
+            self._write_line(header)
+        for entry in self.entries:
+            if "layout" in entry:
+                name, joints, bones, root, self.channels = entry["layout"]
+                self.layout = Layout(name, tuple(joints), tuple(map(tuple, bones)), root)
+
+    def _kept(self, entries: list[dict], files: Sequence[SourceFile], skip_corrupt: bool) -> list[dict]:
+        """The first entries that hold: of unchanged files, their rows there, errors only where those are skipped."""
+        size = self._rows.seek(0, os.SEEK_END)
+        good = 0
+        for entry, file in zip(entries, files, strict=False):
+            if entry["file"] != file.key or entry["end"] > size or ("error" in entry and not skip_corrupt):
+                break
+            good += 1
+        return entries[:good]
+
+    @property
+    def clips(self) -> list[dict[str, Any]]:
+        return [clip for entry in self.entries for clip in entry.get("clips", [])]
+
+    def add(self, file: SourceFile, result: list[Recording] | str) -> None:
+        """Write what a file holds, or why it holds nothing; raises ValueError for a clip of another layout."""
+        entry: dict[str, Any] = {"file": file.key}
+        if isinstance(result, str):
+            entry["error"] = result
+        else:
+            for recording in result:
+                self._check_layout(recording, entry)
+                self._rows.write(np.ascontiguousarray(recording.xyz, dtype="<f4").data)
+            entry["clips"] = list(map(_about, result))
+        self._rows.flush()
+        self._write_line(entry | {"end": self._rows.tell()})
+        self.entries.append(entry)
+
+    def _check_layout(self, recording: Recording, entry: dict[str, Any]) -> None:
+        layout, channels = recording.layout, recording.xyz.shape[-1]
+        if self.layout is None:
+            self.layout, self.channels = layout, channels
+            entry["layout"] = [layout.name, layout.joints, layout.bones, layout.root, channels]
+        if (layout, channels) != (self.layout, self.channels):
+            raise ValueError(
+                f"{entry['file'][0]}: {recording.sample_id} has layout {layout.name!r} in {channels}-D, but the clips "
+                f"before have {self.layout.name!r} in {self.channels}-D; convert them apart"
+            )
+
+    def _write_line(self, content: dict[str, Any]) -> None:
+        self._lines.write(json.dumps(content).encode() + b"\n")
+        self._lines.flush()
+
+    def to_set(self, reader: Reader, name: str) -> SkeletonSet:
+        """All clips, their rows memory-mapped from the part file."""
+        clips = self.clips
+        assert self.layout is not None
+        found = {clip["class_name"] for clip in clips}
+        class_names = [*reader.class_names, *sorted(found - set(reader.class_names))]
+        number = {class_name: k for k, class_name in enumerate(class_names)}
+        offsets = np.cumsum([0, *(clip["persons"] * clip["frames"] for clip in clips)])
+        shape = (int(offsets[-1]), self.layout.num_joints, self.channels)
+        return SkeletonSet.build(
+            np.memmap(self._paths[0], dtype="<f4", mode="r", shape=shape),
+            offsets,
+            [number[clip["class_name"]] for clip in clips],
+            class_names,
+            self.layout,
+            name=name,
+            fps=Counter(clip["fps"] for clip in clips).most_common(1)[0][0],
+            **{key: [clip[key] for clip in clips] for key in ("persons", "subject", "camera", "sample_id")},
+        )
+
+    def close(self) -> None:
+        self._rows.close()
+        self._lines.close()
+
+    def remove(self) -> None:
+        """Delete part file and index: the conversion is done."""
+        self.close()
+        for path in self._paths:
+            path.unlink()
+
+
+def _about(recording: Recording) -> dict[str, Any]:
+    persons, frames = recording.xyz.shape[:2]
+    return {
+        "sample_id": recording.sample_id,
+        "class_name": recording.class_name or UNNAMED,
+        "subject": recording.subject,
+        "camera": recording.camera,
+        "persons": persons,
+        "frames": frames,
+        "fps": recording.fps,
+        "notes": list(recording.notes),
+    }
+
+
+def _log(reader: Reader, store: _Store, clips: SkeletonSet) -> dict[str, Any]:
+    """What was done, for `<output>.log.json`."""
+    about = store.clips
+    rates = Counter(clip["fps"] for clip in about)
+    repeated = [name for name, count in Counter(clip["sample_id"] for clip in about).items() if count > 1]
+    return {
+        "about": reader.about,
+        "steps": list(reader.steps),
+        "files": len(store.entries),
+        "clips": len(clips),
+        "classes_with_clips": len(set(clips.label.tolist())),
+        "frames": int(clips.frames.sum()),
+        "fps": {str(rate): count for rate, count in rates.items()},
+        "corrupt": {entry["file"][0]: entry["error"] for entry in store.entries if "error" in entry},
+        "without_clip": [entry["file"][0] for entry in store.entries if entry.get("clips") == []],
+        "repeated_sample_ids": repeated,
+        "notes": {clip["sample_id"]: clip["notes"] for clip in about if clip["notes"]},
+    }
+
+
+def _lock(file: IO[bytes], output: Path) -> None:
+    """Hold `file` until it is closed, so that no second process writes the same store (where the system can lock)."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise ValueError(f"{output} is being written by another process; wait for it or stop it") from error
