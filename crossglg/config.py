@@ -23,11 +23,14 @@ class Config:
 
     # data
     dataset: str = setting("synthetic", "a registered dataset, a .npz file, or a folder of .npz files")
-    benchmark: str = setting("", "FILE:NAME of a one-shot protocol; empty: the dataset's own")
+    benchmark: str = setting("", "a shipped one-shot protocol, or FILE:NAME of another; empty: the dataset's own")
     frames: int = setting(32, "T, frames every clip is resampled to")
     streams: str = setting("joint+bone+motion", "input channels: joint, bone, motion, joined by +")
     align_view: bool = setting(True, "turn each clip about the vertical until shoulders and hips face the camera")
     scale_torso: bool = setting(True, "divide coordinates by the torso length")
+    coordinate_steps: str = setting(
+        "", "steps joined by + (see 'list steps'), or none, instead of centre and the two switches above; empty: those"
+    )
     crop: float = setting(0.7, "training: keep a random segment of at least this fraction of the clip")
     rotation: float = setting(0.3, "training: random rotation about each axis, at most this many radians")
     scale_jitter: float = setting(0.1, "training: random scaling of each axis by up to ± this fraction")

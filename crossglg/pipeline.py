@@ -150,7 +150,8 @@ def _absolute_paths(config: Config) -> Config:
     """Notebooks run in their own folder, so paths that exist from here are made absolute."""
     values = config.to_dict()
     for name in PATHS:
-        path, colon, rest = values[name].partition(":") if name == "benchmark" else (values[name], "", "")
+        # A benchmark is FILE:NAME, or the name of a shipped protocol, which is no path.
+        path, colon, rest = values[name].rpartition(":") if name == "benchmark" else (values[name], "", "")
         if path and Path(path).exists():
             values[name] = f"{Path(path).resolve()}{colon}{rest}"
     format_, colon, source = values["dataset"].partition(":")  # FORMAT:PATH

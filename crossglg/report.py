@@ -26,10 +26,11 @@ TABLE_START, TABLE_END = "<!-- results -->", "<!-- /results -->"
 
 
 def write_results(output: str | Path, task: Task, trained: TrainedModel, results: Sequence[OneShotResult]) -> Path:
-    """Write `results.json`: accuracies per draw and class, protocol and its hash, config, versions, git sha."""
+    """Write `results.json`: accuracies per draw and class, protocol, its hashes, config, versions, git sha."""
     content = {
         "task": task.name,
         "protocol_sha256": task.sha256,
+        "clips_sha256": task.clips_sha256,
         "base_classes": list(task.base.class_names),
         "novel_classes": list(task.novel.class_names),
         "base_clips": len(task.base),

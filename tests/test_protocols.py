@@ -81,7 +81,8 @@ def test_hash_follows_classes_and_exemplars_and_nothing_else() -> None:
         task_of(novel=replace(novel, sample_id=np.array(["z", "1", "2", "3"]))),
     ]
     assert len({task.sha256, *(other.sha256 for other in others)}) == 5
-    assert json.loads(json.dumps(task.to_dict()))["exemplar_draws"][1] == ["skeletons/2", "skeletons/1"]
+    assert task.protocol().exemplar_draws[1] == {"c": ("skeletons", "2"), "d": ("skeletons", "1")}
+    assert task.protocol().sha256 == task.sha256
 
 
 def test_split_task_divides_by_class_and_keeps_each_clip() -> None:

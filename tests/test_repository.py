@@ -54,7 +54,7 @@ def test_import_and_help_load_no_heavy_package():
     assert out.stdout.strip() == "[]"
 
 
-def test_wheel_carries_prompts_notebooks_and_player(tmp_path):
+def test_wheel_carries_prompts_notebooks_protocols_and_player(tmp_path):
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
@@ -63,6 +63,7 @@ def test_wheel_carries_prompts_notebooks_and_player(tmp_path):
         "prompts/descriptions/ntu120.json",
         "notebooks/02_train.ipynb",
         "viz/player.js",
+        "data/benchmarks/ntu120-one-shot.json",
     ):
         assert f"crossglg/{name}" in names
 

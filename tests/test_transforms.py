@@ -18,19 +18,23 @@ from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.synthetic import ACTIONS, synthesise
 from crossglg.data.transforms import (
+    STEPS,
     STREAMS,
     DeviceClips,
     Preprocessing,
+    align_first_frame,
     align_view,
     augment,
     bones,
     centre,
+    centre_each_frame,
     motion,
     scale_torso,
 )
 from crossglg.skeletons import get_layout
 
 LAYOUT = get_layout("ntu25")
+JOINTS = ("shoulder", "hip")
 V = LAYOUT.num_joints
 # What each clip of `ragged` looks like: persons, frames, and (person, first, past the last) stretches of absence.
 CLIPS: list[tuple[int, int, list[tuple[int, int, int]]]] = [
@@ -213,6 +217,39 @@ def test_align_view_turns_left_to_right_to_plus_x(x: Tensor) -> None:
         torch.testing.assert_close(align_view(x @ vertical_turn(angle).T, LAYOUT), out)
 
 
+def test_centre_each_frame_keeps_the_first_seen_persons_hips_at_the_origin(x: Tensor) -> None:
+    out = centre_each_frame(x, LAYOUT)
+    for before, after in zip(x, out, strict=True):
+        person = next(m for m, person in enumerate(before) if (person != 0).any())
+        for m, t in np.ndindex(*before.shape[:2]):
+            hips = middle(before[person, t : t + 1], "hip")[0]
+            expected = before[m, t] - hips if (before[m, t] != 0).any() else before[m, t]
+            torch.testing.assert_close(after[m, t], expected)
+
+
+def test_align_first_frame_looks_at_the_first_seen_frame_alone(x: Tensor) -> None:
+    out = align_first_frame(x, LAYOUT)
+    for before, after in zip(x, out, strict=True):
+        first = lead(after)[:1]
+        across = sum(first[0, LAYOUT.index(f"right {j}")] - first[0, LAYOUT.index(f"left {j}")] for j in JOINTS)
+        assert across[0] > 0 and abs(across[2]) < 1e-9
+        torch.testing.assert_close(torch.cdist(after, after), torch.cdist(before, before), atol=1e-6, rtol=1e-6)
+    one_frame = x[:, :, 5:6] if seen(x[:, 0, 5:6]).all() else lead(x[0])[None, None, :1]
+    torch.testing.assert_close(align_first_frame(one_frame, LAYOUT), align_view(one_frame, LAYOUT))
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_every_step_keeps_shape_and_absence_and_takes_two_dimensions(ragged: SkeletonSet, name: str) -> None:
+    x, mask = DeviceClips(ragged).batch(torch.arange(len(ragged)), 16)
+    for channels in (3, 2):
+        flat = x[..., :channels]
+        before = flat.clone()
+        out = STEPS[name](flat, LAYOUT)
+        assert torch.equal(flat, before), "the input is left alone"
+        assert out.shape == flat.shape and out.isfinite().all()
+        assert (out[~seen(x)] == 0).all() and (out[~mask] == 0).all() and seen(out)[seen(x)].all()
+
+
 def test_scale_torso_makes_the_first_seen_persons_mean_torso_one(x: Tensor) -> None:
     out = scale_torso(x, LAYOUT)
     for before, after in zip(x, out, strict=True):
@@ -246,11 +283,10 @@ def test_motion_is_next_frame_minus_this_where_both_are_seen(x: Tensor) -> None:
         assert torch.equal(out[n, m, t], expected)
 
 
-@pytest.mark.parametrize("align", [True, False])
-@pytest.mark.parametrize("scale", [True, False])
-def test_absent_stays_exactly_zero_and_finite_through_all_steps(ragged: SkeletonSet, align: bool, scale: bool) -> None:
+@pytest.mark.parametrize("chosen", [(), ("centre", "align_view", "scale_torso"), tuple(STEPS)])
+def test_absent_stays_exactly_zero_and_finite_through_all_steps(ragged: SkeletonSet, chosen: tuple[str, ...]) -> None:
     x, mask = DeviceClips(ragged).batch(torch.arange(len(ragged)), 16)
-    steps = Preprocessing(LAYOUT, STREAMS, align, scale, rotation=0.3, scale_jitter=0.1, shear=0.1)
+    steps = Preprocessing(LAYOUT, STREAMS, chosen, rotation=0.3, scale_jitter=0.1, shear=0.1)
     out = steps(x, seeded(0))
     assert out.shape == (*x.shape[:4], 9) and out.isfinite().all() and out.abs().max() < 1e3
     assert (out[~seen(x)] == 0).all() and (out[~mask] == 0).all()
@@ -331,6 +367,32 @@ def test_preprocessing_does_and_names_what_the_config_says(
     expected = scale_torso(expected, LAYOUT) if config.scale_torso else expected
     streams = {"joint": expected, "bone": bones(expected, LAYOUT), "motion": motion(expected)}
     assert torch.equal(preprocessing(x), torch.cat([streams[name] for name in config.streams.split("+")], -1))
+
+
+@pytest.mark.parametrize(
+    ("value", "chosen"),
+    [
+        ("none", ()),
+        ("scale_torso", (scale_torso,)),
+        ("align_first_frame+centre_each_frame", (align_first_frame, centre_each_frame)),
+    ],
+)
+def test_coordinate_steps_replace_the_switches_in_the_order_given(
+    x: Tensor, value: str, chosen: tuple[Callable[..., Tensor], ...]
+) -> None:
+    expected = x
+    for step in chosen:
+        expected = step(expected, LAYOUT)
+    for switch in (True, False):
+        config = Config(coordinate_steps=value, align_view=switch, scale_torso=switch, streams="joint")
+        assert torch.equal(Preprocessing.from_config(config, LAYOUT)(x), expected)
+
+
+def test_an_unknown_step_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(
+        ValueError, match=r"unknown step 'center' in coordinate_steps='center'; steps: centre, centre_e"
+    ):
+        Preprocessing.from_config(Config(coordinate_steps="center"), LAYOUT)
 
 
 def test_an_unknown_stream_is_answered_with_the_known_ones() -> None:

@@ -10,8 +10,7 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing
 
 
-def raw_coordinates(clips: SkeletonSet, frames: int = 32) -> NDArray[np.float32]:
-    """(N, M·T·V·C): resampled, centred, view-aligned, torso-scaled coordinates, flattened."""
-    prepare = Preprocessing(clips.layout)
+def raw_coordinates(clips: SkeletonSet, frames: int = 32, prepare: Preprocessing | None = None) -> NDArray[np.float32]:
+    """(N, M·T·V·C): resampled, prepared coordinates, flattened. prepare: default centre, align_view, scale_torso."""
     x, _ = DeviceClips(clips).batch(torch.arange(len(clips)), frames)
-    return prepare.canonical(x).flatten(1).numpy()
+    return (prepare or Preprocessing(clips.layout))(x).flatten(1).numpy()

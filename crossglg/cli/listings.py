@@ -15,18 +15,23 @@ from crossglg.config import HELP, PRESETS, Config
 def list_(
     what: Annotated[
         str,
-        typer.Argument(help="settings, presets, datasets, formats, layouts, encoders, text-encoders, providers, …"),
+        typer.Argument(help="settings, presets, datasets, protocols, formats, layouts, encoders, text-encoders, …"),
     ],
 ) -> None:
     """List what can be chosen."""
     listings = {
         "settings": _settings, "presets": _presets,
-        "datasets": _datasets, "formats": _formats, "layouts": _layouts, "encoders": _encoders,
-        "text-encoders": _text_encoders, "providers": _providers, "classifiers": _classifiers,
+        "datasets": _datasets, "protocols": protocols, "formats": _formats, "layouts": _layouts, "steps": _steps,
+        "encoders": _encoders, "text-encoders": _text_encoders, "providers": _providers,
+        "classifiers": _classifiers,
     }  # fmt: skip
     if what not in listings:
         raise ValueError(f"cannot list {what!r}; choose one of {', '.join(listings)}")
-    rows = listings[what]()
+    echo_table(listings[what]())
+
+
+def echo_table(rows: dict[str, str]) -> None:
+    """Print names and what they are in two columns."""
     width = max(map(len, rows))
     for name, text in rows.items():
         typer.echo(f"{name:<{width}}  {text}")
@@ -61,6 +66,19 @@ def _datasets() -> dict[str, str]:
         **dict.fromkeys(DATASETS, "registered"),
         "FILE.npz or FOLDER": "the format described in crossglg.data.clips",
     }
+
+
+def protocols() -> dict[str, str]:
+    """The protocols that come with the package, with their titles."""
+    from crossglg.data.protocol_files import find_protocol, shipped_protocols
+
+    return {name: find_protocol(name).title for name in shipped_protocols()}
+
+
+def _steps() -> dict[str, str]:
+    from crossglg.data.transforms import STEPS
+
+    return {name: (step.__doc__ or "").splitlines()[0] for name, step in STEPS.items()}
 
 
 def _formats() -> dict[str, str]:

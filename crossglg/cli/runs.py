@@ -77,7 +77,8 @@ def evaluate(
     task = load_task(config)
     features = Features.of(task, trained.embed)
     results = {name: score(task, features, name).to_dict() for name in CLASSIFIERS}
-    content = {"task": task.name, "protocol_sha256": task.sha256, "one_shot": results}
+    hashes = {"protocol_sha256": task.sha256, "clips_sha256": task.clips_sha256}
+    content = {"task": task.name, **hashes, "one_shot": results}
     typer.echo(json.dumps(content, indent=1) if as_json else _summary(content))
 
 
@@ -109,7 +110,10 @@ def table(
 
 
 def _summary(content: dict[str, Any]) -> str:
-    lines = [f"{content['task']} (protocol {content['protocol_sha256'][:12]}), top-1 over exemplar draws:"]
+    hashes = f"protocol {content['protocol_sha256'][:12]}"
+    if "clips_sha256" in content:  # results of older versions have none
+        hashes += f", clips {content['clips_sha256'][:12]}"
+    lines = [f"{content['task']} ({hashes}), top-1 over exemplar draws:"]
     for name, result in content["one_shot"].items():
         lines.append(f"  {name:<25} {100 * result['mean']:5.1f} ± {100 * result['interval']:.1f} %")
     return "\n".join(lines)

@@ -1,11 +1,13 @@
-"""One-shot protocols as data: which classes teach, which are new, and which clip of each new class is the exemplar.
+"""One-shot tasks: a protocol (classes that teach, classes that are new, exemplars) together with its clips.
 
-A `Task` keeps base and novel clips in two separate sets; training is only ever handed the first.
+A `Task` keeps base and novel clips in two separate sets; training is only ever handed the first. Protocols without
+clips are those of `crossglg.data.protocol_files`.
 """
 
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,11 +18,10 @@ from numpy.typing import NDArray
 from crossglg.config import Config, nearest
 from crossglg.data import convert, synthetic
 from crossglg.data.clips import SkeletonSet, concatenate
+from crossglg.data.protocol_files import Protocol, find_protocol, protocol_sha256
 from crossglg.data.readers import READERS
-from crossglg.files import read_json, sha256
+from crossglg.files import sha256
 from crossglg.skeletons import Layout
-
-BENCHMARK_KEYS = ("base_sets", "novel_sets", "base_classes", "novel_classes", "exemplar_draws")
 
 # A dataset the package knows by name: one line here, one file beside this one.
 DATASETS: dict[str, Callable[[], tuple[SkeletonSet, Sequence[str]]]] = {
@@ -33,7 +34,9 @@ class Task:
     """A one-shot task. `base` holds base classes only, `novel` novel classes only.
 
     draws: (R, K) for each of R exemplar draws the index into `novel` of one exemplar per novel class, classes in the
-    order of `novel.class_names`. Raises ValueError if a class is on both sides or a draw does not fit.
+    order of `novel.class_names`. sha256: of name, classes and exemplars; clips_sha256: of these and of which clips are
+    there on either side, so that it also tells whether two runs had the same queries. Raises ValueError if a class is
+    on both sides or a draw does not fit.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Task:
     novel: SkeletonSet
     draws: NDArray[np.int64]
     sha256: str = field(init=False)
+    clips_sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
         shared = set(self.base.class_names) & set(self.novel.class_names)
@@ -55,26 +59,38 @@ class Task:
             raise ValueError(f"{self.name}: an exemplar lies outside the {len(self.novel)} novel clips")
         if (self.novel.label[self.draws] != np.arange(self.draws.shape[1])).any():
             raise ValueError(f"{self.name}: an exemplar is not of the class it stands for")
-        object.__setattr__(self, "sha256", sha256(json.dumps(self.to_dict())))
+        exemplars = [[_clip_id(self.novel, i) for i in draw] for draw in self.draws]
+        digest = protocol_sha256(self.name, self.base.class_names, self.novel.class_names, exemplars)
+        clips = [sorted("/".join(_clip_id(side, i)) for i in range(len(side))) for side in (self.base, self.novel)]
+        object.__setattr__(self, "sha256", digest)
+        object.__setattr__(self, "clips_sha256", sha256(json.dumps([digest, *clips])))
 
     def queries(self, draw: int) -> NDArray[np.int64]:
         """Indices into `novel` of every clip that is not an exemplar of this draw."""
         return np.setdiff1d(np.arange(len(self.novel)), self.draws[draw])
 
-    def to_dict(self) -> dict:
-        """The protocol without the data: classes and exemplar ids; its JSON is what `sha256` hashes."""
-        return {
-            "name": self.name,
-            "base_classes": list(self.base.class_names),
-            "novel_classes": list(self.novel.class_names),
-            "exemplar_draws": [
-                [f"{self.novel.source[i]}/{self.novel.sample_id[i]}" for i in draw] for draw in self.draws
-            ],
-        }
+    def protocol(self, dataset: str = "") -> Protocol:
+        """The protocol without the clips. dataset: their source, where exemplars are to be found by sample id alone."""
+        names = self.novel.class_names
+        return Protocol(
+            self.name,
+            self.base.class_names,
+            names,
+            tuple({c: _clip_id(self.novel, i) for c, i in zip(names, draw, strict=True)} for draw in self.draws),
+            dataset=dataset,
+            layout=self.base.layout.name,
+            counts={
+                "base_classes": len(self.base.class_names),
+                "novel_classes": len(names),
+                "base_clips": len(self.base),
+                "exemplars": len(names),
+                "queries": len(self.queries(0)),
+            },
+        )
 
 
 def load_task(config: Config) -> Task:
-    """The task a Config names: a benchmark file, a registered dataset, or a file or folder of the user's own.
+    """The task a Config names: a protocol (shipped, or of a file), a registered dataset, or clips of the user's own.
 
     Raises FileNotFoundError or ValueError for anything missing or inconsistent.
     """
@@ -96,8 +112,21 @@ def classes_of(dataset: str) -> tuple[tuple[str, ...], Layout]:
     return clips.class_names, clips.layout
 
 
-def split_task(clips: SkeletonSet, novel_classes: Sequence[str], draws: int, name: str) -> Task:
-    """Split a set by class and draw exemplars at random (always the same ones for the same set).
+def make_protocol(dataset: str, novel: int | Sequence[str], draws: int, seed: int, name: str) -> Protocol:
+    """A new protocol on a dataset: `novel` classes by name, or so many at random, and random exemplars from `seed`.
+
+    Where sample ids are unique, it does not depend on the name of the data's file. Raises ValueError as `split_task`.
+    """
+    clips = _load(dataset)
+    classes = draw_novel_classes(clips, seed, novel) if isinstance(novel, int) else novel
+    if len(set(clips.sample_id.tolist())) < len(clips):  # several sources use the same ids
+        return split_task(clips, classes, draws, name, seed).protocol()
+    clips = replace(clips, source=np.full(len(clips), clips.name))
+    return split_task(clips, classes, draws, name, seed).protocol(clips.name)
+
+
+def split_task(clips: SkeletonSet, novel_classes: Sequence[str], draws: int, name: str, seed: int = 0) -> Task:
+    """Split a set by class and draw exemplars at random (always the same ones for the same set and seed).
 
     Classes without clips are left out. Raises ValueError if a novel class is unknown or has fewer than two clips.
     """
@@ -107,18 +136,20 @@ def split_task(clips: SkeletonSet, novel_classes: Sequence[str], draws: int, nam
     if counts.min() < 2:
         short = novel.class_names[int(counts.argmin())]
         raise ValueError(f"{name}: novel class {short!r} has {counts.min()} clips; it needs an exemplar and a query")
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     members = [np.flatnonzero(novel.label == k) for k in range(len(novel.class_names))]
     return Task(name, base, novel, np.array([[rng.choice(m) for m in members] for _ in range(draws)]))
 
 
-def draw_novel_classes(clips: SkeletonSet, seed: int) -> tuple[str, ...]:
-    """A quarter of the classes (2 to 20) at random, for a set that brings no protocol of its own."""
+def draw_novel_classes(clips: SkeletonSet, seed: int, number: int | None = None) -> tuple[str, ...]:
+    """`number` classes at random, else a quarter of them (2 to 20), for a set that brings no protocol of its own."""
     counts = np.bincount(clips.label, minlength=len(clips.class_names))
     usable = [c for c, n in zip(clips.class_names, counts, strict=True) if n >= 2]
     if len(usable) < 4:
         raise ValueError(f"{clips.name} has {len(usable)} classes with two clips or more; one-shot needs at least 4")
-    number = min(20, max(2, len(usable) // 4))
+    number = min(20, max(2, len(usable) // 4)) if number is None else number
+    if not 2 <= number <= len(usable) - 2:
+        raise ValueError(f"{number} novel classes of {len(usable)} usable ones in {clips.name}: leave 2 on either side")
     return tuple(sorted(np.random.default_rng(seed).choice(usable, number, replace=False).tolist()))
 
 
@@ -140,31 +171,96 @@ def _load(dataset: str) -> SkeletonSet:
 
 
 def _benchmark_task(config: Config) -> Task:
-    path_text, separator, name = config.benchmark.rpartition(":")
-    if not separator:
-        raise ValueError(f"benchmark={config.benchmark!r} must be FILE:NAME, e.g. data/benchmarks.json:to-utd-mhad")
-    path = Path(path_text)
-    benchmarks = read_json(path)
-    if name not in benchmarks:
+    protocol = find_protocol(config.benchmark)
+    if not protocol.novel_classes:
+        raise ValueError(f"{protocol.name} cannot be run, its classes are not public: {' '.join(protocol.notes)}")
+    base, novel = _clips_of_sets(protocol) if protocol.base_sets else _clips_of_dataset(protocol, config.dataset)
+    protocol = protocol.with_classes(_classes_with_clips(novel))
+    _check_classes(protocol, base, protocol.base_classes, "base")
+    _check_classes(protocol, novel, protocol.novel_classes, "novel")
+    base, novel = _only(base, protocol.base_classes), _only(novel, protocol.novel_classes)
+    if protocol.left_out:
+        novel = novel.subset(np.flatnonzero(~np.isin(novel.sample_id, protocol.left_out)))
+    task = Task(protocol.name, base, novel, _exemplars(protocol, novel, config.draws))
+    _warn_of_other_data(protocol, task)
+    return task
+
+
+def _clips_of_sets(protocol: Protocol) -> tuple[SkeletonSet, SkeletonSet]:
+    """The sets beside the protocol's file. One novel set keeps its own class names; a union has canonical names."""
+    folder = protocol.path.parent if protocol.path else Path()
+    sets = {s: SkeletonSet.load(folder / f"{s}.npz") for s in {*protocol.base_sets, *protocol.novel_sets}}
+    base = concatenate([sets[s] for s in protocol.base_sets], protocol.name)
+    novel = [sets[s] for s in protocol.novel_sets]
+    return base, novel[0] if len(novel) == 1 else concatenate(novel, protocol.name)
+
+
+def _clips_of_dataset(protocol: Protocol, dataset: str) -> tuple[SkeletonSet, SkeletonSet]:
+    """The dataset for both sides, named as the protocol calls it: exemplars and hash do not depend on a file's name."""
+    clips = _load(dataset)
+    if protocol.dataset:
+        clips = replace(clips, source=np.full(len(clips), protocol.dataset))
+    return clips, clips
+
+
+def _classes_with_clips(clips: SkeletonSet) -> list[str]:
+    return [clips.class_names[k] for k in np.unique(clips.label)]
+
+
+def _check_classes(protocol: Protocol, clips: SkeletonSet, classes: Sequence[str], side: str) -> None:
+    present = set(_classes_with_clips(clips))
+    missing = [c for c in classes if c not in present]
+    if missing:
+        found = len(clips.where(classes=[c for c in classes if c in present]))
+        clips_of_side = "base_clips" if side == "base" else "novel_clips"
         raise ValueError(
-            f"{path} has no benchmark {name!r}{nearest(name, list(benchmarks))} It has {', '.join(benchmarks)}"
+            f"{protocol.name}: {clips.name} has no clip of {missing[0]!r} and lacks {len(missing)} of the "
+            f"{len(classes)} {side} classes; {_of_expected(protocol, found, clips_of_side)} expected clips are there. "
+            f"Give the protocol's data with --dataset, classes named as in 'crossglg protocol show'"
         )
-    spec = benchmarks[name]
-    lacking = [key for key in BENCHMARK_KEYS if key not in spec]
-    if lacking:
-        raise ValueError(f"{path}: benchmark {name!r} lacks {lacking[0]!r}; it needs {', '.join(BENCHMARK_KEYS)}")
-    sets = {s: SkeletonSet.load(path.parent / f"{s}.npz") for s in {*spec["base_sets"], *spec["novel_sets"]}}
-    base = _only(concatenate([sets[s] for s in spec["base_sets"]], name), spec["base_classes"])
-    # One novel set keeps its own class names; a union is labelled by canonical names.
-    novel_sets = [sets[s] for s in spec["novel_sets"]]
-    novel = novel_sets[0] if len(novel_sets) == 1 else concatenate(novel_sets, name)
-    novel = _only(novel, spec["novel_classes"])
-    at = {(str(s), str(i)): n for n, (s, i) in enumerate(zip(novel.source, novel.sample_id, strict=True))}
-    try:
-        draws = [[at[tuple(draw[c])] for c in novel.class_names] for draw in spec["exemplar_draws"][: config.draws]]
-    except KeyError as error:
-        raise ValueError(f"{config.benchmark}: exemplar {error.args[0]} is not among the novel clips") from None
-    return Task(name, base, novel, np.array(draws))
+
+
+def _of_expected(protocol: Protocol, found: int, key: str) -> str:
+    """Clips found, of how many where the protocol has a count; in words."""
+    counts = {"novel_clips": protocol.counts.get("exemplars", 0) + protocol.counts.get("queries", 0), **protocol.counts}
+    return f"{found:,} of {counts[key]:,}" if counts.get(key) else f"{found:,}"
+
+
+def _exemplars(protocol: Protocol, novel: SkeletonSet, draws: int) -> NDArray[np.int64]:
+    """(R, K) index into `novel` of the exemplars of the first `draws` draws."""
+    at: dict[tuple[str, str], list[int]] = {}
+    for i in range(len(novel)):
+        at.setdefault(_clip_id(novel, i), []).append(i)
+    wanted = [[draw[c] for c in novel.class_names] for draw in protocol.exemplar_draws[:draws]]
+    every = {exemplar for draw in wanted for exemplar in draw}
+    missing = sorted(every - set(at))
+    if missing:
+        raise ValueError(
+            f"{protocol.name}: exemplar {missing[0]} is not among the novel clips: {len(every) - len(missing)} of "
+            f"{len(every)} exemplars and {_of_expected(protocol, len(novel), 'novel_clips')} novel clips are there"
+        )
+    twice = sorted(exemplar for exemplar in every if len(at[exemplar]) > 1)
+    if twice:
+        raise ValueError(f"{protocol.name}: exemplar {twice[0]} is {len(at[twice[0]])} clips; make sample ids unique")
+    return np.array([[at[exemplar][0] for exemplar in draw] for draw in wanted])
+
+
+def _warn_of_other_data(protocol: Protocol, task: Task) -> None:
+    """Numbers compare with published ones only on the published clips, in the published layout."""
+    there = {"base_clips": len(task.base), "queries": len(task.queries(0))}
+    other = [
+        f"{there[key]:,} {key.replace('_', ' ')} of {protocol.counts[key]:,} in the protocol"
+        for key in there
+        if protocol.counts.get(key, there[key]) != there[key]
+    ]
+    if protocol.layout not in ("", task.novel.layout.name):
+        other.append(f"layout {task.novel.layout.name} instead of {protocol.layout}")
+    if other:
+        warnings.warn(f"{task.name}: {', '.join(other)}; results do not compare with published ones", stacklevel=4)
+
+
+def _clip_id(clips: SkeletonSet, i: int) -> tuple[str, str]:
+    return str(clips.source[i]), str(clips.sample_id[i])
 
 
 def _only(clips: SkeletonSet, classes: Sequence[str]) -> SkeletonSet:

@@ -6,6 +6,7 @@ from a `torch.Generator` on the CPU, so a seed gives the same batch on every dev
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,34 +84,41 @@ class DeviceClips:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """The named, ordered steps between a resampled batch and the encoder's input, built from a Config."""
+    """The named, ordered steps between a resampled batch and the encoder's input, built from a Config.
+
+    coordinate_steps: names in `STEPS`, done in this order;  the other fields are the Config's settings.
+    """
 
     layout: Layout
     streams: tuple[str, ...] = ("joint",)
-    align: bool = True
-    scale: bool = True
+    coordinate_steps: tuple[str, ...] = ("centre", "align_view", "scale_torso")
     rotation: float = 0.0
     scale_jitter: float = 0.0
     shear: float = 0.0
 
+    def __post_init__(self) -> None:
+        for setting, kind, known in (("streams", "stream", STREAMS), ("coordinate_steps", "step", STEPS)):
+            names = getattr(self, setting)
+            unknown = [name for name in names if name not in known]
+            if unknown:
+                raise ValueError(
+                    f"unknown {kind} {unknown[0]!r} in {setting}={'+'.join(names)!r}; {kind}s: {', '.join(known)}"
+                )
+
     @classmethod
     def from_config(cls, config: Config, layout: Layout) -> Preprocessing:
-        """Raises ValueError for an unknown stream."""
+        """Raises ValueError for an unknown stream or step."""
+        switches = (("centre", True), ("align_view", config.align_view), ("scale_torso", config.scale_torso))
+        steps = tuple(name for name, on in switches if on)
+        if config.coordinate_steps:
+            steps = () if config.coordinate_steps == "none" else tuple(config.coordinate_steps.split("+"))
         streams = tuple(config.streams.split("+"))
-        unknown = [stream for stream in streams if stream not in STREAMS]
-        if unknown:
-            raise ValueError(
-                f"unknown stream {unknown[0]!r} in streams={config.streams!r}; streams: {', '.join(STREAMS)}"
-            )
-        return cls(
-            layout, streams, config.align_view, config.scale_torso, config.rotation, config.scale_jitter, config.shear
-        )
+        return cls(layout, streams, steps, config.rotation, config.scale_jitter, config.shear)
 
     @property
     def steps(self) -> tuple[str, ...]:
         """What is done, in order, for logs and reports (augmentation runs only with a generator)."""
-        chosen = (("centre", True), ("align_view", self.align), ("scale_torso", self.scale))
-        return tuple(name for name, on in chosen if on) + tuple(f"stream:{name}" for name in self.streams)
+        return self.coordinate_steps + tuple(f"stream:{name}" for name in self.streams)
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """x: (N, M, T, V, C) raw. Returns (N, M, T, V, C · streams); a generator turns augmentation on."""
@@ -121,11 +129,10 @@ class Preprocessing:
         return torch.cat([parts[stream]() for stream in self.streams], dim=-1)
 
     def canonical(self, x: Tensor) -> Tensor:
-        """Centred and, as configured, aligned and scaled coordinates, without augmentation."""
-        x = centre(x, self.layout)
-        if self.align and x.shape[-1] == 3:
-            x = align_view(x, self.layout)
-        return scale_torso(x, self.layout) if self.scale else x
+        """The coordinates after the coordinate steps, without augmentation."""
+        for name in self.coordinate_steps:
+            x = STEPS[name](x, self.layout)
+        return x
 
 
 def centre(x: Tensor, layout: Layout) -> Tensor:
@@ -138,13 +145,23 @@ def centre(x: Tensor, layout: Layout) -> Tensor:
     return (x - origin[:, None, None, None]) * _seen(x)
 
 
+def centre_each_frame(x: Tensor, layout: Layout) -> Tensor:
+    """Move the first seen person's hip centre to the origin in every frame: travelling through the room is lost."""
+    origin = _middle(_lead(x), layout, "left hip", "right hip")  # (N, T, C); zero where that person is not seen
+    return (x - origin[:, None, :, None]) * _seen(x)
+
+
 def align_view(x: Tensor, layout: Layout) -> Tensor:
-    """Turn each clip about the vertical until the first seen person's mean left-to-right axis lies along +x."""
-    across = _across(_lead(x), layout)  # (N, C)
-    angle = torch.atan2(across[:, 2], across[:, 0])
-    cos, sin, zero, one = angle.cos(), angle.sin(), torch.zeros_like(angle), torch.ones_like(angle)
-    turn = torch.stack([cos, zero, sin, zero, one, zero, -sin, zero, cos], -1).view(-1, 1, 1, 3, 3)
-    return x @ turn.transpose(-1, -2)
+    """Turn each clip about the vertical until the first seen person's mean left-to-right axis lies along +x.
+
+    2-D clips have no vertical to turn about and stay as they are.
+    """
+    return _turn(x, _across(_lead(x), layout))
+
+
+def align_first_frame(x: Tensor, layout: Layout) -> Tensor:
+    """As align_view, by the left-to-right axis of the person's first seen frame instead of the mean over the clip."""
+    return _turn(x, _across(_first_seen_frame(_lead(x))[:, None], layout))
 
 
 def scale_torso(x: Tensor, layout: Layout) -> Tensor:
@@ -155,6 +172,12 @@ def scale_torso(x: Tensor, layout: Layout) -> Tensor:
     length = (shoulders - hips).norm(dim=-1)  # (N, T)
     seen = (length > 0).sum(1).clamp(min=1)
     return x / (length.sum(1) / seen).clamp(min=1e-3)[:, None, None, None, None]
+
+
+# Steps that make coordinates independent of place, direction and size: x (N, M, T, V, C), layout → the same shape.
+STEPS: dict[str, Callable[[Tensor, Layout], Tensor]] = {
+    step.__name__: step for step in (centre, centre_each_frame, align_view, align_first_frame, scale_torso)
+}
 
 
 def augment(x: Tensor, generator: torch.Generator, rotation: float, scale_jitter: float, shear: float) -> Tensor:
@@ -205,6 +228,16 @@ def _first_seen_frame(person: Tensor) -> Tensor:
 
 def _middle(x: Tensor, layout: Layout, a: str, b: str) -> Tensor:
     return (x[..., layout.index(a), :] + x[..., layout.index(b), :]) / 2.0
+
+
+def _turn(x: Tensor, across: Tensor) -> Tensor:
+    """Turn each clip about the vertical until `across` (N, C) lies along +x; 2-D clips are returned as they are."""
+    if x.shape[-1] != 3:
+        return x
+    angle = torch.atan2(across[:, 2], across[:, 0])
+    cos, sin, zero, one = angle.cos(), angle.sin(), torch.zeros_like(angle), torch.ones_like(angle)
+    turn = torch.stack([cos, zero, sin, zero, one, zero, -sin, zero, cos], -1).view(-1, 1, 1, 3, 3)
+    return x @ turn.transpose(-1, -2)
 
 
 def _across(person: Tensor, layout: Layout) -> Tensor:

@@ -1,0 +1,55 @@
+"""One-shot protocols: list the shipped ones, show one, make a new one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crossglg.cli import app
+from crossglg.cli.listings import echo_table, protocols
+from crossglg.config import HELP
+
+protocol_app = typer.Typer(help="One-shot protocols: list, show, make.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(protocol_app, name="protocol")
+
+
+@protocol_app.command("list")
+def list_() -> None:
+    """List the protocols that come with the package."""
+    echo_table(protocols())
+
+
+@protocol_app.command()
+def show(
+    benchmark: Annotated[str, typer.Argument(metavar="NAME|FILE:NAME", help=HELP["benchmark"])],
+) -> None:
+    """Show a protocol: classes, exemplars, counts, notes and hash."""
+    from crossglg.data.protocol_files import find_protocol
+
+    typer.echo(find_protocol(benchmark).describe())
+
+
+@protocol_app.command()
+def make(
+    dataset: Annotated[str, typer.Option(help=HELP["dataset"])],
+    novel: Annotated[list[str], typer.Option(help="how many novel classes, at random; or a class name, repeated")],
+    output: Annotated[Path, typer.Option(help="the JSON file to write; it must not be there yet")],
+    draws: Annotated[int, typer.Option(help="exemplar draws")] = 20,
+    seed: Annotated[int, typer.Option(help=HELP["seed"])] = 0,
+) -> None:
+    """Make a protocol on a data set: its novel classes, and random exemplars."""
+    from crossglg.data.protocol_files import write_protocol
+    from crossglg.data.protocols import make_protocol
+
+    if draws < 1:
+        raise ValueError(f"--draws {draws} must be at least 1")
+    classes = int(novel[0]) if len(novel) == 1 and novel[0].isdecimal() else novel
+    protocol = make_protocol(dataset, classes, draws, seed, output.stem)
+    write_protocol(output, protocol)
+    typer.echo(
+        f"{protocol.name} (protocol {protocol.sha256[:12]}): {len(protocol.base_classes)} base and "
+        f"{len(protocol.novel_classes)} novel classes, {draws} exemplar draws\n"
+        f"run it with --dataset {dataset} --benchmark {output}:{protocol.name}"
+    )
