@@ -222,13 +222,13 @@ def test_folder_without_tokenizer_is_refused_not_read_as_unknown_words(tmp_path:
 def test_folder_without_weights_or_without_anything_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is not on this machine, or not all of it"):
         transformer(linked(tmp_path / "no weights", "config.json", "tokenizer.json", "tokenizer_config.json"))
-    with pytest.raises(ValueError, match=r"the folder '.*empty' holds no model of transformers: it has no config\.json"):
+    with pytest.raises(ValueError, match=r"folder '.*empty' holds no model of transformers: it has no config\.json"):
         transformer(linked(tmp_path / "empty"))
 
 
 # --- any model folder or hub id
 
-WORDS = ("<s>", "</s>", "<pad>", "<unk>", *"the right left hand foot waves kicks slowly .".split())
+WORDS = ("<s>", "</s>", "<pad>", "<unk>", "the", "right", "left", "hand", "foot", "waves", "kicks", "slowly", ".")
 SENTENCES = ["The right hand waves.", "The left foot kicks slowly.", "The hand."]
 KINDS = {
     "bert": lambda: BertModel(BertConfig(**SIZES, pad_token_id=2)),
@@ -340,6 +340,6 @@ def test_known_models_that_are_not_downloaded_fail_at_once(
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     start = time.perf_counter()
-    with pytest.raises(ValueError, match="is not on this machine.*hf download (microsoft|openai)/"):
+    with pytest.raises(ValueError, match=r"is not on this machine.*hf download (microsoft|openai)/"):
         embed_texts(TEXTS, name)
     assert time.perf_counter() - start < 2

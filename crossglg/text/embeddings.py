@@ -159,7 +159,8 @@ def transformer(name: str, pooling: str = "mean", max_length: int = 128, batch: 
         for start in tqdm(range(0, len(order), batch), desc="embedding texts", unit="batch", leave=False):
             tokens = tokenizer(
                 [texts[i] for i in order[start : start + batch]],
-                padding=True, truncation=True, max_length=max_length, return_tensors="pt", return_special_tokens_mask=True,
+                padding=True, truncation=True, max_length=max_length, return_tensors="pt",
+                return_special_tokens_mask=True,
             )  # fmt: skip
             words = tokens["input_ids"][tokens.pop("special_tokens_mask") == 0]
             if (words == tokenizer.unk_token_id).sum() > 0.2 * len(words):
