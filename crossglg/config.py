@@ -37,7 +37,9 @@ class Config:
     shear: float = setting(0.1, "training: random shear with coefficients up to ± this")
     # text
     descriptions: str = setting("", "a description file to use before the shipped ones; empty: shipped only")
-    text_encoder: str = setting("minilm", "registered text encoder of the joint texts")
+    text_encoder: str = setting(
+        "minilm", "registered text encoder, model folder or hub id; ending in #cls: CLS, not mean pooling"
+    )
     # model
     encoder: str = setting("infogcn-small", "registered skeleton encoder")
     guidance: str = setting(

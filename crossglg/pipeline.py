@@ -17,7 +17,7 @@ from crossglg.report import RESULTS, write_csv
 
 NOTEBOOKS = ("00_tour", "01_describe_actions", "02_train", "03_one_shot_evaluation", "04_joint_attention")
 CONFIG = "config.json"
-PATHS = ("dataset", "benchmark", "descriptions")
+PATHS = {"dataset": "", "benchmark": ":", "descriptions": "", "text_encoder": "#"}  # and what ends the path
 
 
 class NotebookError(RuntimeError):
@@ -123,7 +123,7 @@ def _start(config: Config, output: Path, resume: bool) -> None:
     """Refuse what would mix two runs, check what can be checked, and write down the config."""
     from crossglg.data.protocols import load_task
     from crossglg.text.descriptions import find_descriptions
-    from crossglg.text.embeddings import TEXT_ENCODERS
+    from crossglg.text.embeddings import find_encoder
     from crossglg.trained import build_model, resolve_device
 
     path = output / CONFIG
@@ -139,8 +139,7 @@ def _start(config: Config, output: Path, resume: bool) -> None:
             )
     task = load_task(config)
     find_descriptions(task.base.class_names, task.base.layout, config.descriptions, task.base.name)
-    if config.text_encoder not in TEXT_ENCODERS:
-        raise ValueError(f"unknown text encoder {config.text_encoder!r}; text encoders: {', '.join(TEXT_ENCODERS)}")
+    find_encoder(config.text_encoder)
     resolve_device(config)
     build_model(config, task.base.layout, 1, task.base.num_channels, 2, text_width=0)
     write_json(path, config.to_dict())
@@ -148,12 +147,14 @@ def _start(config: Config, output: Path, resume: bool) -> None:
 
 def _absolute_paths(config: Config) -> Config:
     """Notebooks run in their own folder, so paths that exist from here are made absolute."""
+    from crossglg.text.embeddings import TEXT_ENCODERS
+
     values = config.to_dict()
-    for name in PATHS:
-        # A benchmark is FILE:NAME, or the name of a shipped protocol, which is no path.
-        path, colon, rest = values[name].rpartition(":") if name == "benchmark" else (values[name], "", "")
-        if path and Path(path).exists():
-            values[name] = f"{Path(path).resolve()}{colon}{rest}"
+    for name, mark in PATHS.items():
+        path, found, rest = values[name].partition(mark) if mark else (values[name], "", "")
+        shipped = path in TEXT_ENCODERS or (name == "benchmark" and not found)  # a name, even if a folder is called so
+        if path and Path(path).exists() and not shipped:
+            values[name] = f"{Path(path).resolve()}{found}{rest}"
     format_, colon, source = values["dataset"].partition(":")  # FORMAT:PATH
     if source and Path(source).exists():
         values["dataset"] = f"{format_}{colon}{Path(source).resolve()}"

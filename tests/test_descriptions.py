@@ -52,6 +52,19 @@ def test_canonical_classes_are_all_there() -> None:
     assert {"arm curl", "draw letter A", "make letter Y with the body", "write on paper"} < set(file.classes)
 
 
+def test_kinetics_skeleton_has_the_thirty_classes_of_kinetics_motion() -> None:
+    file = DescriptionFile.load(FILES["kinetics_skeleton"])
+    assert len(file.classes) == 30 and file.layout is get_layout("openpose18")
+    assert {"belly dancing", "hurling (sport)", "surfing crowd", "deadlifting", "pull ups"} < set(file.classes)
+
+
+@pytest.mark.parametrize("name", ["canonical", "ntu120", "utd_mhad"])
+def test_revised_classes_stand_in_the_provenance(name: str) -> None:
+    file = DescriptionFile.load(FILES[name])
+    revised = file.provenance["revised"]
+    assert revised["date"] == "2026-11-24" and set(revised["classes"]) <= set(file.classes)
+
+
 def test_every_class_of_the_real_benchmarks_is_described(shared_data: Path) -> None:
     described = {action for path in FILES.values() for action in DescriptionFile.load(path).classes}
     for benchmark in json.loads((shared_data / "benchmarks.json").read_text(encoding="utf-8")).values():

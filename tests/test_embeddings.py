@@ -5,11 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.normalizers import Lowercase
+from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.processors import TemplateProcessing
+from transformers import (
+    BertConfig,
+    BertModel,
+    CLIPConfig,
+    CLIPModel,
+    CLIPTextConfig,
+    CLIPTextModelWithProjection,
+    DebertaV2Config,
+    DebertaV2Model,
+    PreTrainedTokenizerFast,
+)
 
 from crossglg.files import write_atomically
 from crossglg.skeletons import get_layout
@@ -24,7 +41,7 @@ TEXTS = ["The right hand waves.", "The left foot kicks.", "The head nods."]
 @pytest.fixture(scope="session")
 def minilm() -> Embed:
     """The real encoder, loaded once for all tests; its hash is checked in passing."""
-    return TEXT_ENCODERS["minilm"]()
+    return TEXT_ENCODERS["minilm"]("mean")
 
 
 @pytest.fixture
@@ -42,7 +59,7 @@ def asked(cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         calls.append(list(texts))
         return np.array([[len(text), 1.0] for text in texts], dtype=np.float32)
 
-    monkeypatch.setitem(TEXT_ENCODERS, "minilm", lambda: embed)
+    monkeypatch.setitem(TEXT_ENCODERS, "minilm", lambda pooling: embed)
     return calls
 
 
@@ -70,7 +87,7 @@ def test_pooling_leaves_padding_out() -> None:
 def test_bank_has_one_unit_row_per_class_and_joint(
     minilm: Embed, cache: Path, monkeypatch: pytest.MonkeyPatch, layout: str
 ) -> None:
-    monkeypatch.setitem(TEXT_ENCODERS, "minilm", lambda: minilm)
+    monkeypatch.setitem(TEXT_ENCODERS, "minilm", lambda pooling: minilm)
     descriptions = find_descriptions(["hand waving", "squat down"], get_layout(layout))
     bank = build_text_bank(descriptions, get_layout(layout))
     joints = get_layout(layout).num_joints
@@ -86,7 +103,7 @@ def test_bank_has_one_unit_row_per_class_and_joint(
 
 def test_cache_hit_does_not_build_the_encoder(asked: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     first = embed_texts(TEXTS)
-    monkeypatch.setitem(TEXT_ENCODERS, "minilm", lambda: pytest.fail("the encoder was built"))
+    monkeypatch.setitem(TEXT_ENCODERS, "minilm", lambda pooling: pytest.fail("the encoder was built"))
     np.testing.assert_array_equal(embed_texts(TEXTS), first)
 
 
@@ -205,5 +222,124 @@ def test_folder_without_tokenizer_is_refused_not_read_as_unknown_words(tmp_path:
 def test_folder_without_weights_or_without_anything_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is not on this machine, or not all of it"):
         transformer(linked(tmp_path / "no weights", "config.json", "tokenizer.json", "tokenizer_config.json"))
-    with pytest.raises(ValueError, match=r"the tokenizer of .*empty' cannot be built; .*crossglg\[deberta\]"):
+    with pytest.raises(ValueError, match=r"folder '.*empty' holds no model of transformers: it has no config\.json"):
         transformer(linked(tmp_path / "empty"))
+
+
+# --- any model folder or hub id
+
+WORDS = ("<s>", "</s>", "<pad>", "<unk>", "the", "right", "left", "hand", "foot", "waves", "kicks", "slowly", ".")
+SENTENCES = ["The right hand waves.", "The left foot kicks slowly.", "The hand."]
+KINDS = {
+    "bert": lambda: BertModel(BertConfig(**SIZES, pad_token_id=2)),
+    "clip_text_model": lambda: CLIPTextModelWithProjection(CLIPTextConfig(**CLIP_SIZES)),
+    "clip": lambda: CLIPModel(CLIPConfig(text_config=CLIP_SIZES, vision_config=VISION_SIZES, projection_dim=6)),
+}
+SIZES = {
+    "vocab_size": len(WORDS), "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2,
+    "intermediate_size": 16, "max_position_embeddings": 10,
+}  # fmt: skip
+CLIP_SIZES = {**SIZES, "projection_dim": 6, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+VISION_SIZES = {**SIZES, "image_size": 4, "patch_size": 2, "projection_dim": 6}
+del VISION_SIZES["vocab_size"], VISION_SIZES["max_position_embeddings"]
+
+
+def tiny_model(folder: Path, kind: str = "bert", seed: int = 0) -> Path:
+    """A random model of a few hundred parameters with a tokenizer of whole words."""
+    torch.manual_seed(seed)
+    model = KINDS[kind]()
+    for weights in model.parameters():
+        torch.nn.init.normal_(weights)  # the usual initialisation is so small that all texts look the same
+    model.save_pretrained(folder)
+    plain = Tokenizer(WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
+    plain.normalizer, plain.pre_tokenizer = Lowercase(), Whitespace()
+    plain.post_processor = TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)])
+    # As in CLIP's own tokenizer the end of the text, padding and unknown words are one token.
+    pad, unknown = ("</s>", "</s>") if kind.startswith("clip") else ("<pad>", "<unk>")
+    PreTrainedTokenizerFast(tokenizer_object=plain, pad_token=pad, unk_token=unknown).save_pretrained(folder)
+    return folder
+
+
+def token_rows(text: str) -> list[int]:
+    return [0, *(WORDS.index(word) for word in text.lower().replace(".", " .").split()), 1]
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_a_folder_is_pooled_as_asked(tmp_path: Path, cache: Path, pooling: str) -> None:
+    folder = tiny_model(tmp_path / "tiny")
+    rows = embed_texts(SENTENCES, f"{folder}#cls" if pooling == "cls" else str(folder))
+    model = BertModel.from_pretrained(folder).eval()
+    for row, text in zip(rows, SENTENCES, strict=True):
+        with torch.no_grad():
+            tokens = model(torch.tensor([token_rows(text)])).last_hidden_state[0].numpy()
+        expected = tokens[0] if pooling == "cls" else sum(tokens) / len(tokens)
+        np.testing.assert_allclose(row, expected / np.sqrt((expected**2).sum()), atol=1e-5)
+    assert len(list(cache.glob(f"tiny-*-{pooling}-*.npy"))) == 1
+
+
+@pytest.mark.parametrize("kind", ["clip", "clip_text_model"])
+def test_clip_text_towers_give_their_projection(tmp_path: Path, cache: Path, kind: str) -> None:
+    folder = tiny_model(tmp_path / "tiny", kind)
+    rows = embed_texts(SENTENCES, str(folder))
+    model = CLIPTextModelWithProjection.from_pretrained(folder).eval()
+    assert rows.shape == (3, 6)
+    for row, text in zip(rows, SENTENCES, strict=True):
+        with torch.no_grad():
+            expected = model(torch.tensor([token_rows(text)])).text_embeds[0].numpy()
+        np.testing.assert_allclose(row, expected / np.sqrt((expected**2).sum()), atol=1e-5)
+    with pytest.raises(ValueError, match="is a CLIP, which has a pooling of its own; leave out #cls"):
+        embed_texts(SENTENCES, f"{folder}#cls")
+
+
+def test_long_texts_are_cut_to_what_the_model_has_places_for(tmp_path: Path) -> None:
+    long = "the right hand waves slowly . " * 20
+    assert transformer(str(tiny_model(tmp_path / "tiny", "clip")))([long]).shape == (1, 6)
+
+
+def test_a_folder_saved_over_is_embedded_anew_and_a_registered_name_wins(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tiny_model(tmp_path / "tiny")
+    first = embed_texts(SENTENCES, str(folder))
+    assert embed_texts(SENTENCES, str(folder)) is not first and len(list(cache.iterdir())) == 1
+    tiny_model(folder, seed=1)
+    assert np.abs(embed_texts(SENTENCES, str(folder)) - first).max() > 0.1
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(TEXT_ENCODERS, "tiny", lambda pooling: lambda texts: np.full((len(texts), 2), len(pooling)))
+    assert embed_texts(SENTENCES, "tiny").tolist() == [[4, 4]] * 3
+    assert embed_texts(SENTENCES, "tiny#cls").tolist() == [[3, 3]] * 3
+
+
+def test_a_hub_id_is_read_from_the_hubs_cache(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub.constants
+
+    hub = tmp_path / "hub" / "models--nobody--tiny"
+    tiny_model(hub / "snapshots" / "0123abc")
+    (hub / "refs").mkdir()
+    (hub / "refs" / "main").write_text("0123abc")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    rows = embed_texts(SENTENCES, "nobody/tiny")
+    np.testing.assert_array_equal(rows, embed_texts(SENTENCES, str(hub / "snapshots" / "0123abc")))
+
+
+@pytest.mark.skipif(bool(find_spec("sentencepiece")), reason="sentencepiece is installed: nothing is missing")
+def test_missing_sentencepiece_names_the_extra(tmp_path: Path) -> None:
+    folder = tmp_path / "deberta"
+    DebertaV2Model(DebertaV2Config(**SIZES)).save_pretrained(folder)
+    (folder / "spm.model").write_bytes(b"only sentencepiece reads this")
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "DebertaV2Tokenizer"}')
+    with pytest.raises(ValueError, match=r"the tokenizer of .* cannot be built; .*pip install 'crossglg\[deberta\]'"):
+        transformer(str(folder))
+
+
+@pytest.mark.parametrize("name", ["deberta-v2-xlarge", "clip-vit-base-patch32", "microsoft/deberta-v2-xlarge#cls"])
+def test_known_models_that_are_not_downloaded_fail_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match=r"is not on this machine.*hf download (microsoft|openai)/"):
+        embed_texts(TEXTS, name)
+    assert time.perf_counter() - start < 2

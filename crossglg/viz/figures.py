@@ -76,6 +76,7 @@ METADATA: dict[str, dict[str, None]] = {
     ".svg": {"Date": None, "Creator": None},
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
+BEFORE_AFTER = ((FLOOR, "before"), (SERIES[0], "after"))
 LOSSES = {
     "skeleton_loss": SERIES[0],
     "calibration_loss": SERIES[1],
@@ -89,6 +90,11 @@ class Chart(Figure):
 
     def _repr_png_(self) -> bytes:
         return _render(self, ".png")
+
+
+def png(figure: Figure) -> bytes:
+    """The picture as `save` writes it to a .png, for a widget."""
+    return _render(figure, ".png")
 
 
 def save(figure: Figure, path: str | Path) -> Path:
@@ -231,6 +237,45 @@ def similarity_map(similarity: ArrayLike, names: Sequence[str], title: str = "")
     _label_cells(axes, names, names)
     axes.set_title(title)
     _colour_bar(figure, axes, image, "similarity")
+    return figure
+
+
+@rc_context(STYLE)
+def what_if(
+    pose: ArrayLike,
+    layout: Layout,
+    key_joint_target: ArrayLike,
+    neighbours: ArrayLike,
+    class_names: Sequence[str],
+    title: str = "",
+    nearest: int = 5,
+) -> Figure:
+    """What an edited text changes: the new key joints on a pose, k_gt per joint and the nearest classes, old and new.
+
+    pose: (V, C) metres, y up;  key_joint_target: (2, V) before and after;  neighbours: (2, K) cosines to `class_names`,
+    of which those are shown that are among the `nearest` before or after. Joints without weight in both are left out.
+    """
+    weight = as_array(key_joint_target, (2, layout.num_joints), "(2, V)", f"k_gt of layout {layout.name!r}")
+    cosine = as_array(neighbours, (2, len(class_names)), "(2, K)", f"cosines to {len(class_names)} classes")
+    points = as_clip(np.asarray(pose)[None], layout, "pose")[0, 0, :, :2] * (-1, 1)
+    joints = [j for j in joint_order(layout) if weight[:, j].any()]
+    close = sorted({int(k) for row in cosine for k in np.argsort(-row, kind="stable")[:nearest]},
+                   key=lambda k: -cosine[1, k])  # fmt: skip
+    same = [bool(np.allclose(*rows)) for rows in (weight, cosine)]
+    figure = Chart(figsize=(12.0, max(3.2, 1.2 + 0.26 * max(len(joints), len(close)))), layout="constrained")
+    body, bars, classes = figure.subplots(1, 3, width_ratios=(1, 2, 2))
+    _draw_pose(body, points, layout, weight[1], faint=False)
+    body.set_aspect("equal", "datalim")
+    body.autoscale_view()
+    body.set_axis_off()
+    body.set_title(title)
+    _before_and_after(bars, [layout.joints[j] for j in joints], weight[:, joints], same[0])
+    bars.set_xlabel("k_gt" + (", unchanged" if same[0] else ""))
+    _before_and_after(classes, [class_names[k] for k in close], cosine[:, close], same[1])
+    classes.set_xlabel("cosine to the nearest classes" + (", unchanged" if same[1] else ""))
+    if not all(same):
+        handles = [Line2D([], [], color=colour, linewidth=5, label=label) for colour, label in BEFORE_AFTER]
+        figure.legend(handles=handles, loc="outside upper right", ncols=2)
     return figure
 
 
@@ -419,6 +464,21 @@ def _draw_pose(axes: Axes, points: Floats, layout: Layout, weight: Floats | None
     area = JOINT_AREA[0] + (JOINT_AREA[1] - JOINT_AREA[0]) * np.asarray(scale(weight[order]))
     axes.scatter(points[order, 0], points[order, 1], s=area, c=weight[order], cmap=IMPORTANCE_COLOURS, norm=scale,
                  edgecolors=INK, linewidths=0.4, zorder=2)  # fmt: skip
+
+
+def _before_and_after(axes: Axes, labels: Sequence[str], values: Floats, same: bool) -> None:
+    """Horizontal bars of values (2, n), old above new; the new alone where nothing changed."""
+    at = np.arange(len(labels))
+    if same:
+        axes.barh(at, values[1], height=0.6, color=BEFORE_AFTER[1][0])
+    else:
+        for row, shift, (colour, _) in zip(values, (-0.2, 0.2), BEFORE_AFTER, strict=True):
+            axes.barh(at + shift, row, height=0.36, color=colour)
+    axes.axvline(0, color=GREY, linewidth=0.8)
+    axes.set_yticks(at, labels)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.grid(axis="x")
 
 
 def _draw_losses(axes: Axes, history: Sequence[Mapping[str, float]], keys: Sequence[str]) -> None:
