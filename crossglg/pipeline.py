@@ -15,7 +15,9 @@ from crossglg.config import HELP, Config
 from crossglg.files import project_folder, read_json, write_json
 from crossglg.report import RESULTS, write_csv
 
-NOTEBOOKS = ("00_tour", "01_describe_actions", "02_train", "03_one_shot_evaluation", "04_joint_attention")
+NOTEBOOKS = (
+    "00_tour", "01_describe_actions", "02_train", "03_one_shot_evaluation", "04_joint_attention", "06_your_own_actions",
+)  # fmt: skip
 CONFIG = "config.json"
 PATHS = {"dataset": "", "benchmark": ":", "descriptions": "", "text_encoder": "#"}  # and what ends the path
 

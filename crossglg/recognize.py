@@ -188,7 +188,7 @@ def sample_files(task: Task, folder: Path, actions: int = 4) -> dict[str, str]:
     known = novel.class_names[:actions]
     examples, queries, parts = [], [], []
     for k, name in enumerate(novel.class_names[: actions + 1]):
-        exemplar, query, other = np.resize(np.flatnonzero(novel.label == k), 3)
+        exemplar, query, other = np.resize(np.flatnonzero(novel.label == k), 3).tolist()
         queries.append(str(novel.subset([query]).save(folder / f"query_{k}.npz")))
         if name in known:
             file = novel.subset([exemplar]).save(folder / f"example_{k}.npz")
