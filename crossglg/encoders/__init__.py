@@ -8,6 +8,8 @@ from functools import partial
 from crossglg.config import nearest
 from crossglg.encoders.base import SkeletonEncoder
 from crossglg.encoders.ctrgcn import CTRGCN
+from crossglg.encoders.dstformer import DSTformer
+from crossglg.encoders.hdgcn import HDGCN
 from crossglg.encoders.infogcn import InfoGCN
 from crossglg.encoders.stgcn import STGCNPlusPlus
 from crossglg.skeletons import Layout
@@ -30,6 +32,10 @@ ENCODERS: dict[str, Callable[[Layout, int, int], SkeletonEncoder]] = {
     "stgcn++-small": partial(
         STGCNPlusPlus, widths=(48, 48, 96, 96, 192, 192), strides=(2, 1, 2, 1, 2, 1), importance_after_block=3
     ),
+    "hdgcn": HDGCN,
+    "hdgcn-small": partial(HDGCN, widths=(48, 48, 96, 96, 192), strides=(2, 2, 2, 1, 1), importance_after_block=3),
+    "dstformer": DSTformer,
+    "dstformer-small": partial(DSTformer, width=64, depth=4, heads=4, patch=4, importance_after_block=2),
 }
 
 

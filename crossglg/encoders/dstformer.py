@@ -1,0 +1,138 @@
+"""DSTformer, the encoder of MotionBERT: A Unified Perspective on Learning Human Motion Representations.
+
+Zhu, Ma, Liu, Liu, Wu and Wang, ICCV 2023. Every block has two streams, one attending across joints and then over time,
+the other over time and then across joints; learned weights fuse them, token by token. Written from the paper; the
+number of parameters equals the published backbone's.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from crossglg.encoders.base import Bodies, SkeletonEncoder
+from crossglg.skeletons import Layout
+
+
+class DSTformer(SkeletonEncoder):
+    """DSTformer (module text). Defaults are the published model: 42.5 M parameters up to the motion representation.
+
+    The published action model adds a head (18.0 M parameters with 17 joints) and still carries the regressor of its
+    pre-training, which recognition never uses; here the pooled representation goes to crossglg's own classifier.
+    width, depth: features and number of blocks.  mlp_ratio: hidden features of an MLP per feature.  max_frames: longest
+    clip.  patch: frames that make one token; the published model takes each frame alone.  All persons are treated
+    alike, so `persons` changes nothing.  importance_after_block: about half of the blocks, inferred.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        in_channels: int,
+        persons: int,
+        width: int = 512,
+        depth: int = 5,
+        heads: int = 8,
+        mlp_ratio: int = 2,
+        max_frames: int = 243,
+        patch: int = 1,
+        importance_after_block: int = 3,
+    ) -> None:
+        super().__init__()
+        self.widths = (width,) * depth
+        self.importance_after_block = importance_after_block
+        self.out_features = width
+        self.max_frames, self.patch = max_frames, patch
+        self.joint_embedding = linear(in_channels * patch, width)
+        self.position = nn.Parameter(nn.init.trunc_normal_(torch.empty(layout.num_joints, width), std=0.02))
+        self.time = nn.Parameter(nn.init.trunc_normal_(torch.empty(-(-max_frames // patch), 1, width), std=0.02))
+        self.blocks = nn.ModuleList(DualStreamBlock(width, heads, mlp_ratio, last=i == depth - 1) for i in range(depth))
+        self.head = nn.Identity()
+
+    def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
+        frames = x.shape[1]
+        if frames > self.max_frames:
+            raise ValueError(
+                f"a clip has {frames} frames, this encoder takes at most {self.max_frames}; "
+                f"resample the clips or build it with max_frames={frames}"
+            )
+        if missing := -frames % self.patch:  # the last frame fills the last token
+            x = torch.cat([x, x[:, -1:].expand(-1, missing, -1, -1)], 1)
+        tokens = x.unflatten(1, (-1, self.patch)).transpose(2, 3).flatten(3)  # (B, T', V, patch·C)
+        rows = self.joint_embedding(tokens) + self.position + self.time[: tokens.shape[1]]
+        return rows.permute(0, 3, 1, 2)
+
+
+class DualStreamBlock(nn.Module):
+    """Two streams of the same features, fused by weights that sum to 1 for each token. Paper: §3.2.
+
+    last: the features leave as the motion representation, tanh of a linear layer.
+    """
+
+    def __init__(self, width: int, heads: int, mlp_ratio: int, last: bool = False) -> None:
+        super().__init__()
+        self.joints_first, self.time_first = (Stream(width, heads, mlp_ratio) for _ in range(2))
+        self.fuse = nn.Linear(2 * width, 2)
+        nn.init.zeros_(self.fuse.weight)
+        nn.init.constant_(self.fuse.bias, 0.5)
+        self.represent = nn.Sequential(norm(width), linear(width, width), nn.Tanh()) if last else nn.Identity()
+
+    def forward(self, feat: Tensor, joint_weight: Tensor | None = None) -> Tensor:
+        rows = feat.permute(0, 2, 3, 1)  # (B, T, V, D)
+        first, second = self.joints_first, self.time_first
+        one = first.over_time(first.across_joints(rows, joint_weight))
+        two = second.across_joints(second.over_time(rows), joint_weight)
+        share = self.fuse(torch.cat([one, two], -1)).softmax(-1)  # (B, T, V, 2)
+        return self.represent(one * share[..., :1] + two * share[..., 1:]).permute(0, 3, 1, 2)
+
+
+class Stream(nn.Module):
+    """The layers of one stream: attention and MLP across joints, attention and MLP over time; the block orders them."""
+
+    def __init__(self, width: int, heads: int, mlp_ratio: int) -> None:
+        super().__init__()
+        self.spatial, self.temporal = (SelfAttention(width, heads) for _ in range(2))
+        self.spatial_mlp, self.temporal_mlp = (
+            nn.Sequential(norm(width), linear(width, mlp_ratio * width), nn.GELU(), linear(mlp_ratio * width, width))
+            for _ in range(2)
+        )
+
+    def across_joints(self, rows: Tensor, joint_weight: Tensor | None) -> Tensor:
+        """(B, T, V, D) → the same shape; joint_weight (B, V) multiplies what each joint receives from the others."""
+        received = self.spatial(rows)
+        rows = rows + (received if joint_weight is None else received * joint_weight[:, None, :, None])
+        return rows + self.spatial_mlp(rows)
+
+    def over_time(self, rows: Tensor) -> Tensor:
+        """(B, T, V, D) → the same shape."""
+        rows = rows + self.temporal(rows.transpose(1, 2)).transpose(1, 2)
+        return rows + self.temporal_mlp(rows)
+
+
+class SelfAttention(nn.Module):
+    """Normalisation, then multi-head attention among the points of each set."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = norm(width)
+        self.to_qkv = linear(width, 3 * width)
+        self.out = linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, S, P, D), S sets of P points. Returns the same shape."""
+        qkv = self.to_qkv(self.norm(x)).flatten(0, 1).unflatten(-1, (3, self.heads, -1))  # (B·S, P, 3, heads, D/heads)
+        mixed = F.scaled_dot_product_attention(*qkv.permute(2, 0, 3, 1, 4))  # (B·S, heads, P, D/heads)
+        return self.out(mixed.transpose(1, 2).flatten(2)).view(x.shape)
+
+
+def linear(width: int, out: int) -> nn.Linear:
+    """Linear layer whose outputs start alike for every number of inputs; 512 start at the published deviation, 0.02."""
+    layer = nn.Linear(width, out)
+    nn.init.trunc_normal_(layer.weight, std=0.02 * (512 / width) ** 0.5)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def norm(width: int) -> nn.LayerNorm:
+    return nn.LayerNorm(width, eps=1e-6)
