@@ -88,18 +88,24 @@ def sheet(
 
 
 def _recordings(paths: list[Path], format_: str) -> Iterator[tuple[str, Recording]]:
-    """(format, recording) of every file, file by file."""
-    from crossglg.data.readers import READERS, get_reader
+    """(format, recording) of every file; in a folder, a file that no format accepts is named on stderr and skipped."""
+    from crossglg.data.own import identify, matching_formats, read_any
 
-    readers = {format_: get_reader(format_)} if format_ else READERS
     for path in paths:
         if not path.exists():
             raise FileNotFoundError(f"no file or folder {path}")
-        for name, reader in readers.items():
-            for pattern in reader.patterns:
-                given = path.is_file() and (format_ or path.match(pattern))
-                for file in [path] if given else sorted(path.rglob(pattern)):
-                    yield from ((name, recording) for recording in reader.read(file))
+        for file in [path] if path.is_file() else sorted(path.rglob("*")):
+            formats = matching_formats(file) if file.is_file() else []
+            if path.is_dir() and (format_ not in formats if format_ else not formats):
+                continue
+            try:
+                name, recordings = (format_, read_any(file, format=format_)) if format_ else identify(file)
+            except ValueError as error:
+                if path.is_file():
+                    raise
+                typer.echo(f"skipped: {error}", err=True)
+                continue
+            yield from ((name, recording) for recording in recordings)
 
 
 def _in_metres(clip: Recording) -> NDArray[np.floating]:

@@ -24,22 +24,23 @@ def read_any(path: str | Path, layout: Layout | None = None, format: str = "") -
         raise FileNotFoundError(f"no skeleton file {path}")
     if not path.is_file():
         raise ValueError(f"{path} is a folder; give one file of skeletons")
-    found = _read(path, format) if format else _read_by_trial(path)
+    found = _read(path, format) if format else identify(path)[1]
     if not found:
         raise ValueError(f"{path.name}: nobody is seen in it; give a file with at least one person")
     return found if layout is None else [_carried(recording, layout) for recording in found]
 
 
-def _read_by_trial(path: Path) -> list[Recording]:
+def identify(path: Path) -> tuple[str, list[Recording]]:
+    """The one format that accepts a file, and its clips; raises ValueError as `read_any` does."""
     accepted: dict[str, list[Recording]] = {}
     refused: dict[str, str] = {}
-    for name in _formats_of(path):
+    for name in matching_formats(path):
         try:
             accepted[name] = _read(path, name)
         except ValueError as error:
             refused[name] = str(error).removeprefix(f"{path.name}: ").removeprefix(f"{path} ")
     if len(accepted) == 1:
-        return next(iter(accepted.values()))
+        return next(iter(accepted.items()))
     if accepted:
         raise ValueError(f"{path.name} can be read as {' or as '.join(accepted)}; say which by format=")
     if refused:
@@ -49,7 +50,8 @@ def _read_by_trial(path: Path) -> list[Recording]:
     raise ValueError(f"{path.name}: no format has files named so; rename it, or give format= one of {known}")
 
 
-def _formats_of(path: Path) -> list[str]:
+def matching_formats(path: Path) -> list[str]:
+    """The formats whose files are named like this one."""
     readers = [name for name, reader in READERS.items() if any(map(path.match, reader.patterns))]
     return [DOCUMENTED, *readers] if path.suffix == ".npz" else readers
 
