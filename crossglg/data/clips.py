@@ -2,7 +2,8 @@
 
 The format ("bring your own skeletons"): one `.npz` with these arrays; those in brackets may be left out.
 
-    xyz          (R, V, C)  float   metres, y up; C is 3 (or 2). Clip i owns rows offsets[i]:offsets[i + 1]
+    xyz          (R, V, C)  float   metres, y up; C is 3 (or 2). Clip i owns rows offsets[i]:offsets[i + 1].
+                                    Who faces the sensor faces −z and has their left at −x.
     offsets      (N + 1,)   int     0, …, R
     label        (N,)       int     index into class_names
     class_names  (K,)       str

@@ -21,7 +21,8 @@ class Recording:
     """One clip as read. xyz: (M, T, V, C) float32, metres, y up; absent persons and frames without them are zero.
 
     class_name: "" where the source does not say;  subject, camera: −1 unknown;  notes: what reading it had to decide
-    or repair ("3 of 120 frames without a person dropped"), in words. 2-D sources have C = 2, in pixels, y up.
+    or repair ("3 of 120 frames without a person dropped"), in words. 2-D sources have C = 2, in pixels or shares of the
+    image, x as in the image, y up.
     """
 
     xyz: NDArray[np.float32]
