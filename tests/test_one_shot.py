@@ -251,3 +251,38 @@ def test_raw_coordinates_ignore_where_and_which_way_a_person_stands() -> None:
     assert raw.shape == (4, 8 * 25 * 3)
     np.testing.assert_allclose(raw_coordinates(moved, frames=8), raw, atol=1e-3)
     assert np.linalg.norm(raw[0] - raw[2]) > 1.0
+
+
+def test_whitened_cosine_equals_the_plain_sums(few: tuple[Array, Array, Features]) -> None:
+    """Mahalanobis products: covariance within classes by loops, inverse instead of eigenvectors."""
+    exemplar, query, features = few
+    width, means = exemplar.shape[1], []
+    within, count = np.zeros((width, width)), len(features.base)
+    for k in sorted(set(features.base_label.tolist())):
+        rows = features.base[features.base_label == k]
+        means.append(rows.mean(0))
+        for row in rows:
+            within += np.outer(row - rows.mean(0), row - rows.mean(0)) / (count - 1)
+    within = 0.5 * within + 0.5 * np.trace(within) / width * np.eye(width)
+    inverse, centre = np.linalg.inv(within), np.mean(means, axis=0)
+    expected = np.empty((len(query), len(exemplar)))
+    for i, q in enumerate(query - centre):
+        for j, e in enumerate(exemplar - centre):
+            expected[i, j] = q @ inverse @ e / np.sqrt((q @ inverse @ q) * (e @ inverse @ e))
+    np.testing.assert_allclose(CLASSIFIERS["whitened-cosine"](exemplar, query, features), expected, rtol=1e-6)
+
+
+def test_whitening_ignores_what_varies_within_classes() -> None:
+    """A direction in which clips of one class differ wildly must not decide."""
+    rng = np.random.default_rng(0)
+
+    def clouds(centres: Array, label: NDArray[np.int64]) -> Array:
+        noise = rng.standard_normal((len(label), 12)) * [8.0, *[0.3] * 11]
+        return np.asarray(centres[label] + noise)
+
+    task = make_task([20] * 5)
+    base, novel = rng.standard_normal((4, 12)), rng.standard_normal((5, 12))
+    features = Features(
+        clouds(base, task.base.label), task.base.label, clouds(novel, task.novel.label), task.novel.label
+    )  # fmt: skip
+    assert evaluate(task, features, "whitened-cosine").mean > evaluate(task, features, "cosine").mean + 0.2
