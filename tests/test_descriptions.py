@@ -58,7 +58,9 @@ def test_kinetics_skeleton_has_the_thirty_classes_of_kinetics_motion() -> None:
     assert {"belly dancing", "hurling (sport)", "surfing crowd", "deadlifting", "pull ups"} < set(file.classes)
 
 
-@pytest.mark.parametrize("name", ["canonical", "ntu120", "utd_mhad"])
+@pytest.mark.parametrize(
+    "name", ["canonical", "kinder_gator", "msr_daily_activity3d", "ntu120", "nw_ucla", "pku_mmd", "utd_mhad"]
+)
 def test_revised_classes_stand_in_the_provenance(name: str) -> None:
     file = DescriptionFile.load(FILES[name])
     revised = file.provenance["revised"]
