@@ -102,9 +102,7 @@ class TrainedModel:
 
         return self._over(clips, leave_out)
 
-    def _over(
-        self, clips: SkeletonSet, function: Callable[[CrossGLG, Tensor, Tensor], Tensor]
-    ) -> NDArray[np.float32]:
+    def _over(self, clips: SkeletonSet, function: Callable[[CrossGLG, Tensor, Tensor], Tensor]) -> NDArray[np.float32]:
         """function: (model, x, person_mask) → (N, …), run over all clips in batches."""
         self.check(clips)
         model = self.model.eval()

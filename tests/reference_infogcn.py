@@ -1,7 +1,7 @@
 """InfoGCN once more, plain and unfused: one operation per equation of the paper, loops over heads and branches.
 
-What our encoder is compared with, in value (tests) and in time (benchmarks/encoders.py). As in public implementations of
-this family, features are (N·M, D, T, V) and every clip has M bodies: an absent one is zeros, and is computed like any other.
+What our encoder is compared with, in value (tests) and in time (benchmarks/encoders.py). As in public implementations
+of this family, features are (N·M, D, T, V) and every clip has M bodies: absent ones are zeros, computed like any other.
 """
 
 from __future__ import annotations
@@ -107,7 +107,8 @@ class PlainTemporalConv(nn.Module):
             return [conv, copy_norm(nn.BatchNorm2d, [reduce_norm], rows), nn.ReLU()]
 
         convolved = [
-            nn.Sequential(*reduction(part), *copy_shortcut(conv_norm)) for part, conv_norm in enumerate(original.dilated)
+            nn.Sequential(*reduction(part), *copy_shortcut(conv_norm))
+            for part, conv_norm in enumerate(original.dilated)
         ]
         pool, pool_norm = original.pool
         pooled = nn.Sequential(

@@ -336,7 +336,7 @@ def test_infogcn_equals_a_plain_reference(name: str, frames: int, persons: int, 
 
 
 def test_infogcn_learns_as_a_plain_reference() -> None:
-    """The gradient agrees where it has come through the whole encoder; in float64, since rounding adds up on the way."""
+    """The gradient agrees where it has come through the whole encoder; in float64, since rounding adds up."""
     torch.manual_seed(0)
     encoder = InfoGCN(NTU, 3, 2, widths=(8, 8, 16), strides=(1, 2, 2), bottleneck=False).double().train()
     x, mask = clips(3, 2)
