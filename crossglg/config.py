@@ -70,6 +70,7 @@ class Config:
     seed: int = setting(0, "seed of initialisation, augmentation and splits")
     device: str = setting("auto", "auto, cpu, cuda, cuda:1, …")
     precision: str = setting("auto", "auto: bfloat16 on a GPU, float32 elsewhere", ("auto", "float32", "bfloat16"))
+    compile: bool = setting(False, "torch.compile: minutes before the first step, faster steps; needs a C++ compiler")
 
     def __post_init__(self) -> None:
         for spec in fields(self):

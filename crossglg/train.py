@@ -56,6 +56,8 @@ def fit(
     persons = int(base.persons.max())
     width = bank.local.shape[-1]
     model = build_model(config, base.layout, persons, base.num_channels, len(base.class_names), width).to(device)
+    if config.compile:
+        model.compile()
     optimizer = build_optimizer(model, config)
     training, held_out = hold_out(base, config.held_out, config.seed)
     clips = DeviceClips(base, device)

@@ -19,6 +19,7 @@ from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing
 from crossglg.encoders import build_encoder
+from crossglg.encoders.base import folded
 from crossglg.files import read_json, write_atomically, write_json
 from crossglg.model import CrossGLG, CrossModalInteraction, JointImportance
 from crossglg.skeletons import Layout
@@ -79,13 +80,13 @@ class TrainedModel:
 
     def embed(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """One-shot representations z of all clips, (N, D)."""
-        return self._over(clips, self.model.embed)
+        return self._over(clips, CrossGLG.embed)
 
     def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""
         if self.model.joint_importance is None:
             raise ValueError(f"a model with guidance={self.config.guidance!r} has no joint importance; use both or g2l")
-        return self._over(clips, lambda x, mask: cast(Tensor, self.model.joint_features(x, mask)[1]))
+        return self._over(clips, lambda model, x, mask: cast(Tensor, model.joint_features(x, mask)[1]))
 
     def embed_leaving_out(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """(N, 1 + V, D): the representation z, then what is left of it without each joint.
@@ -93,21 +94,24 @@ class TrainedModel:
         A joint's final features are left out of the pooling; what other joints took from it in the encoder stays.
         """
 
-        def leave_out(x: Tensor, mask: Tensor) -> Tensor:
-            joints, _ = self.model.joint_features(x, mask)  # (N, V, D)
+        def leave_out(model: CrossGLG, x: Tensor, mask: Tensor) -> Tensor:
+            joints, _ = model.joint_features(x, mask)  # (N, V, D)
             rest = (joints.sum(1, keepdim=True) - joints) / (joints.shape[1] - 1)
             pooled = torch.cat([joints.mean(1, keepdim=True), rest], 1)  # (N, 1 + V, D)
-            return self.model.represent(pooled.flatten(0, 1)[:, None]).unflatten(0, pooled.shape[:2])
+            return model.represent(pooled.flatten(0, 1)[:, None]).unflatten(0, pooled.shape[:2])
 
         return self._over(clips, leave_out)
 
-    def _over(
-        self, clips: SkeletonSet, function: Callable[[Tensor, Tensor], Tensor], batch: int = 256
-    ) -> NDArray[np.float32]:
-        """function: (x, person_mask) → (N, …), run over all clips in batches."""
+    def _over(self, clips: SkeletonSet, function: Callable[[CrossGLG, Tensor, Tensor], Tensor]) -> NDArray[np.float32]:
+        """function: (model, x, person_mask) → (N, …), run over all clips in batches."""
         self.check(clips)
-        self.model.eval()
-        device = next(self.model.parameters()).device
+        model = self.model.eval()
+        device = next(model.parameters()).device
+        batch = 16 if device.type == "cpu" else 256  # on a CPU, a small batch stays in the caches
+        if self.config.compile:
+            function = torch.compile(function)
+        elif len(clips) > batch:  # for a few clips, folding takes longer than it saves
+            model = folded(model)
         resident = DeviceClips(clips, device)
         prepare = Preprocessing.from_config(self.config, self.layout)
         rows = []
@@ -116,7 +120,7 @@ class TrainedModel:
                 x, mask = resident.batch(index, self.config.frames)
                 x = prepare(x)  # coordinates stay float32 whatever the precision
                 with autocast(self.config, device):
-                    rows.append(function(x, mask).float().cpu().numpy())
+                    rows.append(function(model, x, mask).float().cpu().numpy())
         return np.concatenate(rows)
 
     def check(self, clips: SkeletonSet) -> None:

@@ -6,12 +6,13 @@ import pytest
 import torch
 from golden.regenerate import GOLDEN, LAYOUTS, forward_statistics
 from numerics import unsettle
+from reference_infogcn import PlainInfoGCN
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from crossglg.encoders import ENCODERS, build_encoder
-from crossglg.encoders.base import Bodies, PlaceNorm, SkeletonEncoder
-from crossglg.encoders.infogcn import SelfAttentionGraphConv
+from crossglg.encoders.base import Bodies, PlaceNorm, SkeletonEncoder, folded
+from crossglg.encoders.infogcn import InfoGCN, SelfAttentionGraphConv
 from crossglg.encoders.temporal import MultiScaleTemporalConv
 from crossglg.files import read_json
 from crossglg.model import CrossGLG, JointImportance
@@ -227,6 +228,30 @@ def test_joint_weights_act_after_the_spatial_interaction(name: str) -> None:
 
 
 @each_encoder
+def test_folded_normalisation_changes_nothing_but_the_speed(name: str) -> None:
+    encoder = build(name)
+    unsettle(encoder)
+    before = {key: value.clone() for key, value in encoder.state_dict().items()}
+    x, mask = clips(3, 2)
+    mask[1, 1] = False
+    fast = folded(encoder)
+    torch.testing.assert_close(fast(x, mask), encoder.eval()(x, mask), atol=1e-4, rtol=1e-4)
+
+    def norms(module: nn.Module) -> int:
+        return sum(isinstance(part, nn.BatchNorm2d) for part in module.modules())
+
+    assert norms(fast) < norms(encoder) / 2, "hardly anything was folded"
+    assert all(torch.equal(value, before[key]) for key, value in encoder.state_dict().items())
+
+
+@each_encoder
+def test_joint_importance_adds_hardly_any_parameters_to_inference(name: str) -> None:
+    encoder = build(name)
+    extra = sum(p.numel() for p in JointImportance(encoder.widths[encoder.importance_after_block - 1]).parameters())
+    assert extra <= (500_000 if name == "dstformer" else 100_000)
+
+
+@each_encoder
 @each_layout
 def test_forward_gives_the_pinned_numbers(name: str, layout: str) -> None:
     assert GOLDEN.is_file(), "tests/golden/encoders.json is missing; run python -m tests.golden.regenerate"
@@ -291,6 +316,37 @@ def test_encoder_has_the_published_number_of_parameters(name: str, classes: int,
     encoder = build(name)
     classifier = nn.Linear(encoder.out_features, classes)
     assert sum(p.numel() for m in (encoder, classifier) for p in m.parameters()) == count
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(
+    ("name", "frames", "persons", "absent"),
+    [("infogcn", 64, 2, [1]), ("infogcn", 8, 1, []), ("infogcn-small", 8, 2, [0, 1]), ("infogcn-small", 9, 2, [])],
+)
+def test_infogcn_equals_a_plain_reference(name: str, frames: int, persons: int, absent: list[int]) -> None:
+    """absent: clips without their second body; the reference computes zeros for it."""
+    encoder = build(name)
+    unsettle(encoder)
+    assert isinstance(encoder, InfoGCN)
+    x, mask = clips(2, persons, frames=frames)
+    mask[absent, 1:] = False
+    z, expected = encoder.eval()(x, mask), PlainInfoGCN(encoder).eval()(x, mask)
+    assert expected.std() > 0.05  # 1e-4 is small beside it
+    torch.testing.assert_close(z, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_infogcn_learns_as_a_plain_reference() -> None:
+    """The gradient agrees where it has come through the whole encoder; in float64, since rounding adds up."""
+    torch.manual_seed(0)
+    encoder = InfoGCN(NTU, 3, 2, widths=(8, 8, 16), strides=(1, 2, 2), bottleneck=False).double().train()
+    x, mask = clips(3, 2)
+    gradients = []
+    for model in (encoder, PlainInfoGCN(encoder).double().train()):
+        z = model(x.double(), mask)
+        (z * torch.linspace(-1, 1, z.numel(), dtype=z.dtype).view_as(z)).sum().backward()
+        gradients.append(model.get_parameter("joint_embedding.weight").grad)
+    assert gradients[0].abs().min() > 1e-6
+    torch.testing.assert_close(*gradients)
 
 
 @pytest.mark.parametrize("out", [8, 16])

@@ -146,6 +146,28 @@ def test_bfloat16_trains_and_never_rounds_coordinates(base, bank, tmp_path: Path
     assert cosine.min() > 0.99
 
 
+@pytest.mark.slow
+def test_compiled_training_and_inference_equal_eager_ones(base, bank, tmp_path: Path, monkeypatch) -> None:
+    """Half of the clips get a second person, so that the number of bodies varies; one step, then the same weights."""
+    config = replace(CONFIG, epochs=1, warmup_epochs=0, batch_size=1000, learning_rate=1e-3, dropout=0.0)
+    monkeypatch.setitem(ENCODERS, "tiny", partial(TINY, bottleneck=False))  # its noise is drawn differently
+    persons = [1 + i % 2 for i in range(len(base))]
+    rows = [np.tile(base[i][0], (count, 1, 1)) for i, count in enumerate(persons)]
+    offsets = np.cumsum([0, *map(len, rows)])
+    mixed = SkeletonSet.build(np.concatenate(rows), offsets, base.label, base.class_names, base.layout, persons=persons)
+    eager = fit(config, mixed, bank, tmp_path / "eager")
+    compiled = fit(replace(config, compile=True), mixed, bank, tmp_path / "compiled")
+    assert eager.details["history"][0]["total_loss"] == pytest.approx(
+        compiled.details["history"][0]["total_loss"], abs=1e-4
+    )
+    compiled.model.load_state_dict(eager.model.state_dict())
+    assert compiled.config.compile
+    for count in (5, len(mixed)):
+        some = mixed.subset(np.arange(count))
+        np.testing.assert_allclose(compiled.embed(some), eager.embed(some), atol=1e-4)
+        np.testing.assert_allclose(compiled.joint_importance(some), eager.joint_importance(some), atol=1e-4)
+
+
 def test_a_batch_larger_than_the_set_is_one_step(base: SkeletonSet, bank: TextBank, tmp_path: Path) -> None:
     config = replace(CONFIG, batch_size=500, epochs=1, held_out=0.0)
     trained = fit(config, base, bank, tmp_path)

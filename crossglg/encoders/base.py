@@ -1,17 +1,24 @@
 """What every skeleton encoder is: a stack of blocks, each with a spatial interaction that joint weights may follow.
 
 Inside an encoder a batch is the list of the B persons that are really there, `(B, D, T, V)`; absent persons are
-skipped, not multiplied by zero. `Bodies` remembers which clip each belongs to.
+skipped, not multiplied by zero. `Bodies` remembers which clip each belongs to. In memory D comes last (PyTorch's
+channels_last), so that `feat.permute(0, 2, 3, 1)` are contiguous rows of features for products over joints.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from copy import deepcopy
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+Part = TypeVar("Part", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,7 @@ class EncodingBlock(nn.Module):
 
     def forward(self, feat: Tensor, joint_weight: Tensor | None = None) -> Tensor:
         out = self.temporal(weight_joints(self.spatial(feat), joint_weight))
-        return F.relu(out if self.residual is None else out + self.residual(feat))
+        return F.relu(out) if self.residual is None else F.relu_(out + self.residual(feat))
 
 
 class PlaceNorm(nn.ModuleList):
@@ -137,9 +144,25 @@ class PlaceNorm(nn.ModuleList):
 
 def norm_joints(norm: nn.Module, x: Tensor) -> Tensor:
     """Normalise (B, T, V, D) with a BatchNorm1d of V·D features."""
-    return norm(x.flatten(2).mT).mT.unflatten(2, x.shape[2:])
+    return norm(x.flatten(2).flatten(0, 1)).view_as(x)
 
 
 def weight_joints(feat: Tensor, joint_weight: Tensor | None) -> Tensor:
     """Multiply (B, D, T, V) by (B, V) per joint; None leaves the features as they are."""
     return feat if joint_weight is None else feat * joint_weight[:, None, None, :]
+
+
+def folded(module: Part) -> Part:
+    """A copy for inference, every batch normalisation merged into the convolution before it; outputs equal to rounding.
+
+    A part whose normalisation follows something else has a method `fold` for it. The copy cannot be trained.
+    """
+    copy = deepcopy(module).eval()
+    for part in list(copy.modules()):
+        if hasattr(part, "fold"):
+            part.fold()
+        if isinstance(part, nn.Sequential):
+            for i, (conv, norm) in enumerate(pairwise(part)):
+                if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    part[i], part[i + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
+    return copy

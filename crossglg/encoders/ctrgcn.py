@@ -48,7 +48,7 @@ class CTRGCN(SkeletonEncoder):
         self.head = nn.Identity()
 
     def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
-        return self.input_norm(x, bodies).permute(0, 3, 1, 2).contiguous()
+        return self.input_norm(x, bodies).permute(0, 3, 1, 2)
 
 
 class ChannelTopologyGraphConv(nn.Module):
@@ -82,4 +82,5 @@ class ChannelTopologyGraphConv(nn.Module):
     def forward(self, feat: Tensor) -> Tensor:
         projected = self.project(feat).unflatten(1, (self.subsets, -1))  # (B, subsets, D_out, T, V)
         mixed = torch.einsum("bkcji,bkctj->bcti", self.topologies(feat), projected)
-        return F.relu(self.out_norm(mixed) + self.residual(feat))
+        mixed = mixed.contiguous(memory_format=torch.channels_last)
+        return F.relu_(self.out_norm(mixed).add_(self.residual(feat)))

@@ -57,7 +57,7 @@ class InfoGCN(SkeletonEncoder):
 
     def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
         y = self.joint_embedding(x) + self.position
-        return self.input_norm(y, bodies).permute(0, 3, 1, 2).contiguous()
+        return self.input_norm(y, bodies).permute(0, 3, 1, 2)
 
 
 class Bottleneck(nn.Module):
@@ -96,14 +96,23 @@ class SelfAttentionGraphConv(nn.Module):
         """(B, T, V, D) → (B, T, heads, V, V), rows sum to 1."""
         qk = self.to_qk(self.norm(rows))  # (B, T, V, 2·heads·rank)
         q, k = qk.unflatten(-1, (2, self.heads, self.rank)).permute(3, 0, 1, 4, 2, 5)  # each (B, T, heads, V, rank)
-        return (q @ k.transpose(-1, -2) * self.rank**-0.5).softmax(-1)
+        return (q * self.rank**-0.5 @ k.transpose(-1, -2)).softmax(-1)
 
     def forward(self, feat: Tensor) -> Tensor:
-        rows = feat.permute(0, 2, 3, 1).contiguous()  # (B, T, V, D)
+        rows = feat.permute(0, 2, 3, 1)  # (B, T, V, D)
         mix = self.attention(rows) * self.topology  # (B, T, heads, V, V)
-        # All heads in one product: stacked rows times the shared features, then joints before heads again.
-        mixed = (
-            (mix.flatten(2, 3) @ rows).unflatten(2, (self.heads, -1)).transpose(2, 3).flatten(3)
-        )  # (B, T, V, heads·D)
-        out = F.linear(mixed, self.weight.transpose(0, 1).flatten(1), self.bias.sum(0))
-        return F.relu(self.out_norm(out.permute(0, 3, 1, 2)) + self.residual(feat))
+        # All heads in one product, with the heads of a joint side by side: (B, T, V·heads, V) times (B, T, V, D).
+        mixed = (mix.transpose(2, 3).flatten(2, 3) @ rows).view(*rows.shape[:3], -1).permute(0, 3, 1, 2)
+        weight = self.weight.transpose(0, 1).flatten(1)[:, :, None, None]  # (D_out, heads·D, 1, 1)
+        out = F.conv2d(mixed, weight, self.bias.sum(0))
+        return F.relu_(self.out_norm(out).add_(self.residual(feat)))
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Merge the normalisation into the heads' projections; afterwards for inference only."""
+        norm = self.out_norm
+        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+        shift = (self.bias.sum(0) - norm.running_mean) * scale + norm.bias
+        self.weight *= scale[:, None]
+        self.bias.copy_(shift / self.heads)
+        self.out_norm = nn.Identity()

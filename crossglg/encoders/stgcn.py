@@ -49,7 +49,7 @@ class STGCNPlusPlus(SkeletonEncoder):
         self.head = nn.Identity()
 
     def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
-        return norm_joints(self.input_norm, x).permute(0, 3, 1, 2).contiguous()
+        return norm_joints(self.input_norm, x).permute(0, 3, 1, 2)
 
 
 class AdaptiveGraphConv(nn.Module):
@@ -64,9 +64,11 @@ class AdaptiveGraphConv(nn.Module):
         self.residual = shortcut(width, out)
 
     def forward(self, feat: Tensor) -> Tensor:
-        projected = self.project(feat).unflatten(1, (self.subsets, -1))  # (B, subsets, D_out, T, V)
-        mixed = (projected.flatten(2, 3) @ self.topology).sum(1).view_as(projected[:, 0])
-        return F.relu(self.out_norm(mixed) + self.residual(feat))
+        projected = self.project(feat).permute(0, 2, 3, 1).unflatten(3, (self.subsets, -1)).flatten(2, 3)
+        # One product mixes joints and adds up subsets: (V, V·subsets) times (B, T, V·subsets, D_out).
+        topology = self.topology.permute(2, 1, 0).flatten(1).expand(*projected.shape[:2], -1, -1)
+        mixed = (topology @ projected).permute(0, 3, 1, 2)
+        return F.relu_(self.out_norm(mixed).add_(self.residual(feat)))
 
 
 class SixBranchTemporalConv(nn.Module):
@@ -88,6 +90,6 @@ class SixBranchTemporalConv(nn.Module):
         self.mix = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(), *conv_norm(width, width))
 
     def forward(self, feat: Tensor) -> Tensor:
-        *convolved, pooled = F.relu(self.reduce(feat)).split(self.parts, dim=1)
+        *convolved, pooled = F.relu_(self.reduce(feat)).split(self.parts, dim=1)
         branches = [conv(part) for conv, part in zip(self.dilated, convolved, strict=True)]
         return self.mix(torch.cat([*branches, self.pool(pooled), self.pointwise(feat)], dim=1))

@@ -21,7 +21,7 @@ class MultiScaleTemporalConv(nn.Module):
         self.pointwise = conv_norm(width, branch, stride=stride)
 
     def forward(self, feat: Tensor) -> Tensor:
-        *convolved, pooled = F.relu(self.reduce(feat)).chunk(len(self.dilated) + 1, dim=1)
+        *convolved, pooled = F.relu_(self.reduce(feat)).chunk(len(self.dilated) + 1, dim=1)
         branches = [conv(part) for conv, part in zip(self.dilated, convolved, strict=True)]
         return torch.cat([*branches, self.pool(pooled), self.pointwise(feat)], dim=1)
 

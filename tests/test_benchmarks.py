@@ -1,0 +1,61 @@
+"""The benchmark runs, and what it writes down is what it says."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from crossglg.encoders import ENCODERS
+from crossglg.encoders.infogcn import InfoGCN
+
+SCRIPT = Path(__file__).parents[1] / "benchmarks" / "encoders.py"
+
+
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    tiny = partial(InfoGCN, widths=(8, 16), strides=(2, 1), bottleneck=False, importance_after_block=1)
+    monkeypatch.setitem(ENCODERS, "infogcn", tiny)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    spec = importlib.util.spec_from_file_location("encoder_benchmark", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "encoder_benchmark", module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_case_is_measured_and_written(benchmark: ModuleType, tmp_path: Path) -> None:
+    benchmark.main(["--quick", "--encoders", "infogcn", "--repeats", "2", "--output", str(tmp_path)])
+    result = json.loads((tmp_path / "encoders-cpu.json").read_text())
+    rows = {(r["variant"], r["work"], r["batch"], r["single"], r["option"]): r for r in result["rows"]}
+    assert len(rows) == len(result["rows"]) == 6 * 3 + 1
+    for (variant, work, *_, option), row in rows.items():
+        assert row["runs"] == 2
+        assert row["ms_per_clip"] > 0
+        assert row["x_base"] == pytest.approx(1.0) if (variant, option) == ("base", "") else row["x_base"] > 0
+        assert row["x_reference"] > 0
+        if variant == "reference" and work == "forward":
+            assert row["max_difference_to_base"] < 1e-4
+        if option == "bf16":
+            assert 0 < row["max_difference_to_base"] < 0.1
+    base, guided, plain = (rows[v, "forward", 2, 0.0, ""] for v in ("base", "+CrossGLG", "reference"))
+    assert guided["parameters"] > base["parameters"]
+    assert guided["gflop_per_clip"] > base["gflop_per_clip"] == pytest.approx(plain["gflop_per_clip"], rel=1e-3)
+    alone = rows["base", "forward", 2, 0.8, ""]  # both clips of two
+    assert alone["gflop_per_clip"] == pytest.approx(base["gflop_per_clip"] / 2, rel=1e-2)
+    step = rows["base", "training step", 2, 0.0, ""]
+    assert step["gflop_per_clip"] == pytest.approx(3 * base["gflop_per_clip"], rel=0.1)
+    table = (tmp_path / "encoders-cpu.md").read_text().splitlines()
+    assert sum(line.startswith("| infogcn |") for line in table) == len(rows)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory of a process is read from /proc")
+def test_peak_memory_is_that_of_the_features(benchmark: ModuleType) -> None:
+    case = benchmark.Case("infogcn-small", "base", "training step", 8, 0.0, 64, "cpu")
+    one_activation = 8 * 2 * 32 * 25 * 48 * 4 / 2**20  # (B, T', V, D) of the first blocks
+    assert 10 * one_activation < benchmark.peak_memory(case) < 300 * one_activation
