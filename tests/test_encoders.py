@@ -240,7 +240,7 @@ def test_folded_normalisation_changes_nothing_but_the_speed(name: str) -> None:
     def norms(module: nn.Module) -> int:
         return sum(isinstance(part, nn.BatchNorm2d) for part in module.modules())
 
-    assert norms(fast) < norms(encoder) / 2, "hardly anything was folded"
+    assert norms(fast) <= norms(encoder) / 2, "hardly anything was folded"
     assert all(torch.equal(value, before[key]) for key, value in encoder.state_dict().items())
 
 
