@@ -225,7 +225,7 @@ def measure(cases: list[Case], args: argparse.Namespace, ceiling: dict[str, floa
             "of_byte_ceiling": None if case.option else moved / seconds[case] / ceiling["bytes"],
             "max_difference_to_base": float((run[case]() - run[base]()).abs().max()) if comparable else None,
         }
-        print(" ".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()), flush=True)
+        print(*map(text, row.values()), sep=" | ", flush=True)
         rows.append(row)
     return rows
 
@@ -234,10 +234,12 @@ def markdown(result: dict[str, Any]) -> str:
     names = [name for name in result["rows"][0] if name not in ("frames", "device")]
     about = [f"`{result['command']}`", "", json.dumps(result["environment"]), ""]
     lines = [*about, f"| {' | '.join(names)} |", "|" + "---|" * len(names)]
-    for row in result["rows"]:
-        cells = [f"{v:.4g}" if isinstance(v, float) else "" if v is None else str(v) for v in map(row.get, names)]
-        lines.append(f"| {' | '.join(cells)} |")
+    lines += [f"| {' | '.join(text(row[name]) for name in names)} |" for row in result["rows"]]
     return "\n".join(lines) + "\n"
+
+
+def text(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
 
 
 def main(arguments: list[str] | None = None) -> None:

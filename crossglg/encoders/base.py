@@ -159,8 +159,8 @@ def folded(module: Part) -> Part:
     """
     copy = deepcopy(module).eval()
     for part in list(copy.modules()):
-        if hasattr(part, "fold"):
-            part.fold()
+        if callable(fold := getattr(part, "fold", None)):
+            fold()
         if isinstance(part, nn.Sequential):
             for i, (conv, norm) in enumerate(pairwise(part)):
                 if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):

@@ -87,7 +87,7 @@ class SelfAttentionGraphConv(nn.Module):
         self.topology = nn.Parameter(torch.eye(joints).repeat(heads, 1, 1))
         self.weight = nn.Parameter(torch.empty(heads, out, width))
         self.bias = nn.Parameter(torch.zeros(heads, out))
-        self.out_norm = nn.BatchNorm2d(out)
+        self.out_norm: nn.Module = nn.BatchNorm2d(out)
         self.residual = shortcut(width, out)
         nn.init.normal_(self.weight, std=(2.0 / (out * heads)) ** 0.5)
         nn.init.normal_(self.to_qk.weight, std=width**-0.5)
@@ -111,8 +111,9 @@ class SelfAttentionGraphConv(nn.Module):
     def fold(self) -> None:
         """Merge the normalisation into the heads' projections; afterwards for inference only."""
         norm = self.out_norm
+        assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None
         scale = norm.weight / (norm.running_var + norm.eps).sqrt()
         shift = (self.bias.sum(0) - norm.running_mean) * scale + norm.bias
-        self.weight *= scale[:, None]
+        self.weight.mul_(scale[:, None])
         self.bias.copy_(shift / self.heads)
         self.out_norm = nn.Identity()
