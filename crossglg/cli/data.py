@@ -1,4 +1,4 @@
-"""Skeleton files in their source formats: convert them into the documented `.npz`, look at them."""
+"""Skeleton files in their source formats: get them, convert them into the documented `.npz`, look at them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,36 @@ if TYPE_CHECKING:
     from crossglg.data.clips import SkeletonSet
     from crossglg.data.readers import Recording
 
-data = typer.Typer(help="Skeleton files in their source formats: convert them, look at them.", no_args_is_help=True)
+data = typer.Typer(help="Skeleton files in their source formats: get, convert, look at them.", no_args_is_help=True)
 app.add_typer(data, name="data")
 
 HEIGHT = 1.6  # metres, how tall a person in pixels is drawn
+
+
+@data.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="one of 'list sources'")],
+    url: Annotated[str, typer.Option(help="address of the file, e.g. on a mirror of your institute")] = "",
+    sha256: Annotated[str, typer.Option(help="with --url: SHA-256 that the file must have")] = "",
+    accept_terms: Annotated[bool, typer.Option("--accept-terms", help="you accept the terms of the data set")] = False,
+    output: Annotated[Path | None, typer.Option(help="folder for the file; default: one called as the set")] = None,
+) -> None:
+    """Show how to get a data set and on what terms; download it from an address, going on where that broke off."""
+    from crossglg.data.fetch import fetch as download
+    from crossglg.data.sources import convert_command, description, get_source
+
+    source = get_source(name)
+    typer.echo(description(name))
+    if not (url or source.url):
+        raise ValueError(
+            f"no plain download of {name} is known: get it by hand as described, or give --url and --sha256 of a copy"
+        )
+    if url and not sha256:
+        raise ValueError("--url needs --sha256, the hash that the file must have; 'sha256sum FILE' prints it")
+    if not accept_terms:
+        raise ValueError(f"these are the terms of {name}; if you accept them, give --accept-terms")
+    file = download(url or source.url, sha256 or source.sha256, output or Path(name))
+    typer.echo(f"{file} has the right hash; unpack it unless it is a .zip, then: {convert_command(name)}")
 
 
 @data.command()

@@ -15,13 +15,14 @@ from crossglg.config import HELP, PRESETS, Config
 def list_(
     what: Annotated[
         str,
-        typer.Argument(help="settings, presets, datasets, protocols, formats, layouts, encoders, text-encoders, …"),
+        typer.Argument(help="settings, presets, datasets, sources, protocols, formats, layouts, encoders, …"),
     ],
 ) -> None:
     """List what can be chosen."""
     listings = {
         "settings": _settings, "presets": _presets,
-        "datasets": _datasets, "protocols": protocols, "formats": _formats, "layouts": _layouts, "steps": _steps,
+        "datasets": _datasets, "sources": _sources, "protocols": protocols, "formats": _formats,
+        "layouts": _layouts, "steps": _steps,
         "encoders": _encoders, "text-encoders": _text_encoders, "providers": _providers,
         "classifiers": _classifiers,
     }  # fmt: skip
@@ -66,6 +67,12 @@ def _datasets() -> dict[str, str]:
         **dict.fromkeys(DATASETS, "registered"),
         "FILE.npz or FOLDER": "the format described in crossglg.data.clips",
     }
+
+
+def _sources() -> dict[str, str]:
+    from crossglg.data.sources import SOURCES
+
+    return {name: source.about for name, source in SOURCES.items()}
 
 
 def protocols() -> dict[str, str]:
