@@ -135,7 +135,10 @@ class TrainedModel:
                 f"{clips.name} has {clips.num_channels} coordinates, the model was trained on {self.channels}"
             )
         if clips.persons.max() > self.persons:
-            raise ValueError(f"{clips.name} has clips of {clips.persons.max()} persons, the model knows {self.persons}")
+            raise ValueError(
+                f"{clips.name} has clips of {clips.persons.max()} persons, the model knows {self.persons}; choose one "
+                f"person with --person"
+            )
 
     def save(self, folder: str | Path) -> Path:
         """Write the skeleton branch as safetensors and everything else as JSON; texts are not needed any more."""

@@ -19,7 +19,7 @@ def main() -> None:
     """Entry point: errors of input become one line and exit code 2, a failed run exit code 1."""
     try:
         app()
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:  # also a folder that cannot be written, a full disk
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
     except RuntimeError as error:

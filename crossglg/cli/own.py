@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,9 @@ Clips = Annotated[list[Path], typer.Argument(help="skeleton files in any format 
 Model = Annotated[Path, typer.Option(help="a trained model's folder, e.g. runs/…/model")]
 Actions = Annotated[Path, typer.Option(help="the .npz file that keeps your actions")]
 Format = Annotated[str, typer.Option("--format", help="the files' format; default: found by name and content")]
+Joints = Annotated[
+    str, typer.Option("--layout", help="the files' joints where they do not say: one of 'list layouts', or a .yaml")
+]
 Person = Annotated[int, typer.Option(help="which person of a clip to keep, 1 the first; 0 all of them")]
 
 
@@ -27,13 +31,15 @@ def enroll(
     clips: Clips,
     actions: Actions = Path("my_actions.npz"),
     format_: Format = "",
+    layout: Joints = "",
     person: Person = 0,
 ) -> None:
     """Add an action from one clip (or several) to your own actions."""
+    from crossglg.data.clips import concatenate
     from crossglg.recognize import enroll as add
 
-    for clip in _read(clips, format_, person):
-        enrolled = add(action, clip, actions)
+    read = _read(clips, format_, layout, person)
+    enrolled = add(action, concatenate(read, action), actions)  # all clips or, if one is refused, none
     for number, name in enumerate(enrolled.class_names):
         typer.echo(f"{name}: {(enrolled.label == number).sum()} clip(s)")
     typer.echo(f"kept in {actions}")
@@ -48,6 +54,7 @@ def recognize(
         float | None, typer.Option(help="similarity below which a clip is unknown; default: calibrated on base clips")
     ] = None,
     format_: Format = "",
+    layout: Joints = "",
     person: Person = 0,
     stream: Annotated[bool, typer.Option("--stream", help="follow long recordings with a sliding window")] = False,
     window: Annotated[float, typer.Option(help="seconds of the window; 0: as your enrolled clips")] = 0.0,
@@ -61,12 +68,22 @@ def recognize(
     from crossglg.recognize import Recognizer
     from crossglg.trained import TrainedModel
 
+    if output is not None and not stream:
+        raise ValueError("--output is for the timelines of --stream; give both")
+    if as_json and stream:
+        raise ValueError("--json is for clips; with --stream, the .csv in --output holds every window")
     trained = TrainedModel.load(model)
+    if not actions.exists():
+        raise FileNotFoundError(
+            f"no actions are kept in {actions}; enrol some first: crossglg enroll ACTION CLIP --actions {actions}"
+        )
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)  # a place that cannot be written is told before the work
     recognizer = Recognizer.of(trained, SkeletonSet.load(actions), threshold)
-    read = _read(clips, format_, person)
+    read = _read(clips, format_, layout, person)
     if stream:
-        for recording in read:
-            _report_timeline(recognizer.follow(recording, window), str(recording.sample_id[0]), output)
+        for name, recording in zip(_file_names(read), read, strict=True):
+            _report_timeline(recognizer.follow(recording, window), name, output)
         return
     results = [recognizer.recognize(clip)[0] for clip in read]
     if as_json:
@@ -76,17 +93,23 @@ def recognize(
         typer.echo(_sentence(result, trained.layout.joints))
 
 
-def _read(paths: list[Path], format_: str, person: int) -> list[SkeletonSet]:
+def _read(paths: list[Path], format_: str, layout: str, person: int) -> list[SkeletonSet]:
     """Every clip of the files as a set of its own; what reading had to decide is told on stderr."""
     from crossglg.data.own import read_any
 
     sets = []
     for path in paths:
-        for recording in read_any(path, format=format_):
+        for recording in read_any(path, format=format_, file_layout=layout):
             for note in recording.notes:
                 typer.echo(f"{recording.sample_id}: {note}", err=True)
             sets.append((recording.only(person) if person else recording).to_set())
     return sets
+
+
+def _file_names(recordings: list[SkeletonSet]) -> list[str]:
+    """A name for the files of each recording: without characters that mean something in a path, none twice."""
+    names = [re.sub(r"[^\w.+-]+", "_", str(recording.sample_id[0])).lstrip(".") for recording in recordings]
+    return [f"{name}-{i + 1}" if names.count(name) > 1 or not name else name for i, name in enumerate(names)]
 
 
 def _as_dict(result: Recognition, joints: tuple[str, ...]) -> dict:
@@ -98,7 +121,8 @@ def _as_dict(result: Recognition, joints: tuple[str, ...]) -> dict:
 def _sentence(result: Recognition, joints: tuple[str, ...], top: int = 3) -> str:
     ranking = ", ".join(f"{action} {score:.2f}" for action, score in result.ranking[:top])
     decisive = ", ".join(joints[j] for j in result.decided_by.argsort()[::-1][:top] if result.decided_by[j] > 0)
-    return f"{result.clip}: {result.action}  ({ranking}; unknown below {result.threshold:.2f}; decided by {decisive})"
+    why = f"unknown below {result.threshold:.2f}; decided by {decisive or 'no single joint'}"
+    return f"{result.clip}: {result.action}  ({ranking}; {why})"
 
 
 def _report_timeline(timeline: Timeline, name: str, output: Path | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +13,14 @@ from crossglg.skeletons import Layout, retarget
 DOCUMENTED = "npz"  # the format of crossglg.data.clips
 
 
-def read_any(path: str | Path, layout: Layout | None = None, format: str = "") -> list[Recording]:
+def read_any(
+    path: str | Path, layout: Layout | None = None, format: str = "", file_layout: str = ""
+) -> list[Recording]:
     """The clips of one file: the documented `.npz`, or whatever a registered reader makes of it.
 
     format: a name in `READERS` or "npz"; "": every format whose file pattern matches is tried, and exactly one must
-    accept.  layout: carry the clips to it by joint name (None: as read).
+    accept.  layout: carry the clips to it by joint name (None: as read).  file_layout: the joints of the file where it
+    does not say them, a layout's name or a YAML file; only for formats whose reader has the option `layout`.
     Raises FileNotFoundError, or one ValueError that lists what was tried and why each refused.
     """
     path = Path(path)
@@ -24,19 +28,19 @@ def read_any(path: str | Path, layout: Layout | None = None, format: str = "") -
         raise FileNotFoundError(f"no skeleton file {path}")
     if not path.is_file():
         raise ValueError(f"{path} is a folder; give one file of skeletons")
-    found = _read(path, format) if format else identify(path)[1]
+    found = _read(path, format, file_layout) if format else identify(path, file_layout)[1]
     if not found:
         raise ValueError(f"{path.name}: nobody is seen in it; give a file with at least one person")
     return found if layout is None else [_carried(recording, layout) for recording in found]
 
 
-def identify(path: Path) -> tuple[str, list[Recording]]:
+def identify(path: Path, file_layout: str = "") -> tuple[str, list[Recording]]:
     """The one format that accepts a file, and its clips; raises ValueError as `read_any` does."""
     accepted: dict[str, list[Recording]] = {}
     refused: dict[str, str] = {}
     for name in matching_formats(path):
         try:
-            accepted[name] = _read(path, name)
+            accepted[name] = _read(path, name, file_layout)
         except ValueError as error:
             refused[name] = str(error).removeprefix(f"{path.name}: ").removeprefix(f"{path} ")
     if len(accepted) == 1:
@@ -56,8 +60,13 @@ def matching_formats(path: Path) -> list[str]:
     return [DOCUMENTED, *readers] if path.suffix == ".npz" else readers
 
 
-def _read(path: Path, format: str) -> list[Recording]:
-    return _documented(path) if format == DOCUMENTED else get_reader(format).read(path)
+def _read(path: Path, format: str, file_layout: str) -> list[Recording]:
+    read = _documented if format == DOCUMENTED else get_reader(format).read
+    if not file_layout:
+        return read(path)
+    if "layout" not in inspect.signature(read).parameters:
+        raise ValueError(f"{path.name}: files of the format {format!r} say what their joints are; leave out the layout")
+    return read(path, layout=file_layout)  # type: ignore[call-arg]
 
 
 def _documented(path: Path) -> list[Recording]:
