@@ -55,7 +55,7 @@ def sha256(content: bytes | str | Path) -> str:
 
 
 def project_folder(name: str) -> Path:
-    """The folder `prompts` or `notebooks`: inside an installed wheel, else beside the package in a checkout."""
+    """The folder `prompts`, `notebooks` or `studies`: in an installed wheel, else beside the package in a checkout."""
     package = Path(__file__).parent
     for folder in (package / name, package.parent / name):
         if folder.is_dir():

@@ -13,13 +13,12 @@ import nbformat
 
 from crossglg.config import HELP, Config
 from crossglg.files import project_folder, read_json, write_json
-from crossglg.report import RESULTS, write_csv
+from crossglg.report import RESULTS, absolute_paths, task_name, write_csv
 
 NOTEBOOKS = (
     "00_tour", "01_describe_actions", "02_train", "03_one_shot_evaluation", "04_joint_attention", "06_your_own_actions",
 )  # fmt: skip
 CONFIG = "config.json"
-PATHS = {"dataset": "", "benchmark": ":", "descriptions": "", "text_encoder": "#"}  # and what ends the path
 
 
 class NotebookError(RuntimeError):
@@ -39,7 +38,7 @@ def run(
     figures: where the run's pictures and results are collected (None: nowhere).
     Raises ValueError for settings that cannot work, NotebookError when a cell fails.
     """
-    config = _absolute_paths(config)
+    config = absolute_paths(config)
     output = Path(output or Path("runs") / run_name(config)).resolve()
     _start(config, output, resume)
     for name in notebooks:
@@ -56,8 +55,7 @@ def saved_config(output: str | Path) -> Config:
 
 def run_name(config: Config) -> str:
     """A folder name that says what was run."""
-    task = config.benchmark.rpartition(":")[2] if config.benchmark else Path(config.dataset).stem
-    return f"{task}-{config.encoder}-{config.guidance}-seed{config.seed}"
+    return f"{task_name(config)}-{config.encoder}-{config.guidance}-seed{config.seed}"
 
 
 def parameters_of(name: str) -> dict[str, Any]:
@@ -145,22 +143,6 @@ def _start(config: Config, output: Path, resume: bool) -> None:
     resolve_device(config)
     build_model(config, task.base.layout, 1, task.base.num_channels, 2, text_width=0)
     write_json(path, config.to_dict())
-
-
-def _absolute_paths(config: Config) -> Config:
-    """Notebooks run in their own folder, so paths that exist from here are made absolute."""
-    from crossglg.text.embeddings import TEXT_ENCODERS
-
-    values = config.to_dict()
-    for name, mark in PATHS.items():
-        path, found, rest = values[name].partition(mark) if mark else (values[name], "", "")
-        shipped = path in TEXT_ENCODERS or (name == "benchmark" and not found)  # a name, even if a folder is called so
-        if path and Path(path).exists() and not shipped:
-            values[name] = f"{Path(path).resolve()}{found}{rest}"
-    format_, colon, source = values["dataset"].partition(":")  # FORMAT:PATH
-    if source and Path(source).exists():
-        values["dataset"] = f"{format_}{colon}{Path(source).resolve()}"
-    return Config(**values)
 
 
 def _finished(target: Path, parameters: dict[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import crossglg
+from crossglg.comparison import bootstrap_means
 from crossglg.config import Config
 from crossglg.data.protocols import Task
 from crossglg.files import read_json, write_atomically, write_json
@@ -28,6 +29,17 @@ TABLE_START, TABLE_END = "<!-- results -->", "<!-- /results -->"
 def write_results(output: str | Path, task: Task, trained: TrainedModel, results: Sequence[OneShotResult]) -> Path:
     """Write `results.json`: accuracies per draw and class, protocol, its hashes, config, versions, git sha."""
     content = {
+        **about_task(task),
+        **about_model(trained),
+        "one_shot": {result.classifier: result.to_dict() for result in results},
+        **versions(),
+    }
+    return write_json(Path(output) / RESULTS, content)
+
+
+def about_task(task: Task) -> dict[str, Any]:
+    """Which protocol a number is of, with hashes of it and of its clips."""
+    return {
         "task": task.name,
         "protocol_sha256": task.sha256,
         "clips_sha256": task.clips_sha256,
@@ -35,14 +47,17 @@ def write_results(output: str | Path, task: Task, trained: TrainedModel, results
         "novel_classes": list(task.novel.class_names),
         "base_clips": len(task.base),
         "novel_clips": len(task.novel),
+    }
+
+
+def about_model(trained: TrainedModel) -> dict[str, Any]:
+    """Which model a number is of: settings, size, the epoch chosen on base classes."""
+    return {
         "config": portable(trained.config.to_dict()),
         "parameters": trained.num_parameters,
         "chosen_epoch": trained.details["chosen_epoch"],
         "held_out_accuracy": trained.details["held_out_accuracy"],
-        "one_shot": {result.classifier: result.to_dict() for result in results},
-        **versions(),
     }
-    return write_json(Path(output) / RESULTS, content)
 
 
 def add_results(output: str | Path, **more: Any) -> Path:
@@ -72,6 +87,30 @@ def portable(config: dict[str, Any]) -> dict[str, Any]:
     """A config whose files go by name alone: results are shared, folders of one machine are not."""
     files = {name: Path(config[name]).name for name in ("dataset", "benchmark", "descriptions") if config[name]}
     return {**config, **files}
+
+
+def absolute_paths(config: Config) -> Config:
+    """The same with every path that exists from here made absolute: notebooks and workers run in another folder."""
+    from crossglg.text.embeddings import TEXT_ENCODERS
+
+    values = config.to_dict()
+    for name, mark in _PATHS.items():
+        path, found, rest = values[name].partition(mark) if mark else (values[name], "", "")
+        shipped = path in TEXT_ENCODERS or (name == "benchmark" and not found)  # a name, even if a folder is called so
+        if path and Path(path).exists() and not shipped:
+            values[name] = f"{Path(path).resolve()}{found}{rest}"
+    format_, colon, source = values["dataset"].partition(":")  # FORMAT:PATH
+    if source and Path(source).exists():
+        values["dataset"] = f"{format_}{colon}{Path(source).resolve()}"
+    return Config(**values)
+
+
+_PATHS = {"dataset": "", "benchmark": ":", "descriptions": "", "text_encoder": "#"}  # settings, what ends the path
+
+
+def task_name(config: Config) -> str:
+    """What a Config's one-shot task is called before its clips are loaded."""
+    return config.benchmark.rpartition(":")[2] if config.benchmark else Path(config.dataset).stem
 
 
 def command(config: dict[str, Any]) -> str:
@@ -131,12 +170,7 @@ def accuracy_interval(runs: Sequence[Sequence[float]], samples: int = 2000) -> t
     accuracy = np.asarray(runs, dtype=float)
     if len(accuracy) == 1:
         return float(accuracy.mean()), half_width(accuracy[0])
-    rng = np.random.default_rng(0)
-    seeds, draws = accuracy.shape
-    means = [
-        accuracy[rng.integers(seeds, size=seeds)][:, rng.integers(draws, size=draws)].mean() for _ in range(samples)
-    ]
-    low, high = np.quantile(means, [0.025, 0.975])
+    low, high = np.quantile(bootstrap_means([accuracy], samples), [0.025, 0.975])
     return float(accuracy.mean()), float(high - low) / 2.0
 
 

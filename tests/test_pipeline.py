@@ -11,7 +11,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from crossglg import pipeline
+from crossglg import pipeline, report
 from crossglg.config import Config
 from crossglg.data import synthetic
 from crossglg.one_shot import CLASSIFIERS
@@ -204,7 +204,7 @@ def test_a_text_encoder_that_is_a_folder_is_found_from_the_notebooks_folder(tmp_
         (tmp_path / name).mkdir()
 
     def made_absolute(encoder):
-        return pipeline._absolute_paths(Config.create(text_encoder=encoder)).text_encoder
+        return report.absolute_paths(Config.create(text_encoder=encoder)).text_encoder
 
     assert made_absolute("own#cls") == f"{tmp_path / 'own'}#cls"
     assert made_absolute("minilm") == "minilm", "a registered name wins"

@@ -350,9 +350,9 @@ def test_protocols_are_listed() -> None:
 
 
 def test_a_shipped_name_is_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from crossglg.pipeline import _absolute_paths
+    from crossglg.report import absolute_paths
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "ntu120-one-shot").mkdir()  # a folder that happens to be called so
     config = Config(benchmark="ntu120-one-shot")
-    assert _absolute_paths(config) == config and run_name(config).startswith("ntu120-one-shot-infogcn")
+    assert absolute_paths(config) == config and run_name(config).startswith("ntu120-one-shot-infogcn")

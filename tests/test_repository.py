@@ -62,6 +62,7 @@ def test_wheel_carries_prompts_notebooks_protocols_and_player(tmp_path):
         "prompts/global.md.j2",
         "prompts/descriptions/ntu120.json",
         "notebooks/02_train.ipynb",
+        "studies/ablation.yaml",
         "viz/player.js",
         "data/benchmarks/ntu120-one-shot.json",
     ):
@@ -97,11 +98,12 @@ OWN_PARAMETERS = {
         "action": "", "other_descriptions": "", "generate": False, "provider": "openai", "model": "", "base_url": "",
         "global_prompt": "global", "joints_prompt": "joints",
     },
+    "05_ablations": {"study": "tiny", "data": "", "classifier": "cosine"},
     "06_your_own_actions": {"examples": "", "queries": "", "recording": ""},
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.mark.parametrize("name", [*NOTEBOOKS, "05_ablations"])  # the last is not part of a run
 class TestNotebookFile:
     def test_parameters_are_settings_with_their_defaults(self, name):
         declared = parameters_of(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,3 +40,30 @@ def preprocessing_study(
     typer.echo(study_table(results))
     protocols = (f"{n} {h['protocol_sha256'][:12]} (clips {h['clips_sha256'][:12]})" for n, h in hashes.items())
     typer.echo(f"\nProtocols: {', '.join(protocols)}")
+
+
+@app.command()
+def study(
+    file: Annotated[
+        str, typer.Argument(help="a study's .yaml, or one that comes with the project: ablation, embedded")
+    ],
+    data: Annotated[Path | None, typer.Option(help="the folder that DATA stands for in the study")] = None,
+    output: Annotated[Path, typer.Option(help="folder of the runs' JSONs; studies may share it")] = Path("runs/study"),
+    jobs: Annotated[int | None, typer.Option(help="runs at once; default one per core or Dask worker")] = None,
+    backend: Annotated[str, typer.Option(help="loky: processes on this machine; dask: a cluster's workers")] = "loky",
+    address: Annotated[str, typer.Option(help="the Dask scheduler, tcp://HOST:PORT")] = "",
+    table: Annotated[bool, typer.Option("--table", help="run nothing; only print the table")] = False,
+    classifier: Annotated[str, typer.Option(help="how clips are compared; see 'list classifiers'")] = "cosine",
+    reference: Annotated[str, typer.Option(help="whom the other methods are compared with; default the study's")] = "",
+    figure: Annotated[Path | None, typer.Option(help="also draw the table: .png, .svg or .pdf")] = None,
+) -> None:
+    """Make all runs of a study that are not finished yet, and print the table: accuracies, paired differences."""
+    from crossglg.study import Study, run_study, study_figure, study_table
+    from crossglg.viz import figures
+
+    parsed = Study.load(file)
+    if not table:
+        run_study(parsed, output, data or "", jobs, backend, address, report=lambda line: typer.echo(line, err=True))
+    typer.echo(study_table(parsed, output, classifier, reference))
+    if figure:
+        typer.echo(f"\nwritten to {figures.save(study_figure(parsed, output, classifier), figure)}", err=True)

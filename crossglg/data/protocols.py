@@ -26,6 +26,7 @@ from crossglg.skeletons import Layout
 # A dataset the package knows by name: one line here, one file beside this one.
 DATASETS: dict[str, Callable[[], tuple[SkeletonSet, Sequence[str]]]] = {
     "synthetic": lambda: (synthetic.load(clips_per_action=36), synthetic.NOVEL_ACTIONS),
+    "synthetic-small": lambda: (synthetic.load(clips_per_action=6), synthetic.NOVEL_ACTIONS),
 }
 
 

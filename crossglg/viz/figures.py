@@ -344,6 +344,35 @@ def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float) -
 
 
 @rc_context(STYLE)
+def method_intervals(accuracies: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Figure:
+    """{benchmark: {method: (mean, low, high) in 0…1}}: a panel per benchmark, a dot with its interval per method.
+
+    A method may be missing on a benchmark. Methods come in the order in which they are first named.
+    """
+    methods = list(dict.fromkeys(method for row in accuracies.values() for method in row))
+    if not methods:
+        raise ValueError("method_intervals needs at least one benchmark with a method")
+    size = (1.5 + 2.2 * len(accuracies), 1.1 + 0.3 * len(methods))
+    figure = Chart(figsize=size, layout="constrained")
+    panels = figure.subplots(1, len(accuracies), sharey=True, squeeze=False)[0]
+    for axes, (benchmark, row) in zip(panels, accuracies.items(), strict=True):
+        for method, values in row.items():
+            mean, low, high = as_array(values, (3,), "(mean, low, high)", f"{method!r} on {benchmark!r}")
+            if not low <= mean <= high:
+                raise ValueError(f"{method!r} on {benchmark!r}: the mean {mean} is not within {low} to {high}")
+            i, error = methods.index(method), [[mean - low], [high - mean]]
+            axes.errorbar(mean, i, xerr=error, fmt="o", color=SERIES[0], markersize=5, capsize=3, linewidth=1.4)
+        axes.set_title(benchmark)
+        axes.set_yticks(range(len(methods)), methods)
+        axes.set_ylim(len(methods) - 0.5, -0.5)
+        axes.tick_params(axis="y", length=0)
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.grid(axis="x")
+    return figure
+
+
+@rc_context(STYLE)
 def timeline(edges: ArrayLike, scores: ArrayLike, actions: Sequence[str], threshold: float | None = None) -> Figure:
     """A long recording window by window: similarity to every action, and a bar where an action was recognised.
 

@@ -1,0 +1,455 @@
+"""Studies: benchmarks × encoders × methods × seeds, one JSON per run; what is finished is never made again.
+
+A study is a YAML file; all but `methods` may be left out:
+
+    preset: embedded                # the settings it starts from
+    settings: {epochs: 15}          # of every run, on top of the preset
+    benchmarks: [DATA/benchmarks.json:to-utd-mhad, ntu120-one-shot]  # DATA: the folder given with --data
+    encoders: [infogcn-small]
+    seeds: [0, 1, 2, 3, 4]
+    methods:                        # name → settings in which it differs
+      base: {guidance: none}
+      crossglg: {}
+    reference: base                 # whom the others are compared with; else the first method
+
+Raw coordinates, which learn nothing, are a row of every study by themselves. A run's JSON is named by its settings, so
+studies that share a folder share their runs, and renaming a method makes nothing again. Two studies at work in one
+folder at the same time may make the same run twice; nothing else happens.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from joblib import Parallel, cpu_count, delayed, parallel_config
+from matplotlib.figure import Figure
+from threadpoolctl import threadpool_limits
+
+from crossglg.baselines.raw import raw_coordinates
+from crossglg.comparison import accuracies, accuracy_table, difference_table, intervals
+from crossglg.config import Config, nearest
+from crossglg.data.clips import SkeletonSet
+from crossglg.data.protocol_files import find_protocol
+from crossglg.data.protocols import DATASETS, Task, load_task
+from crossglg.encoders import ENCODERS
+from crossglg.files import project_folder, read_json, sha256, write_json
+from crossglg.one_shot import CLASSIFIERS, Array, Features, evaluate
+from crossglg.report import about_model, about_task, absolute_paths, portable, task_name, versions
+from crossglg.text.descriptions import find_descriptions
+from crossglg.text.embeddings import build_text_bank
+from crossglg.train import CHECKPOINT, fit
+from crossglg.trained import TrainedModel, resolve_device
+from crossglg.viz import figures
+
+RAW = "raw"
+# The other classifiers need the covariance of thousands of coordinates.
+RAW_CLASSIFIERS = ("cosine", "euclidean", "centred-cosine")
+COMMON = ("dataset", "draws", "device")  # settings that must be the same for all methods
+BACKENDS = ("loky", "dask")
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a study. method: its name there, "raw" for raw coordinates.  config: paths as the study has them."""
+
+    method: str
+    config: Config
+
+    @property
+    def seed(self) -> int | None:
+        """None for raw coordinates, which have none."""
+        return None if self.method == RAW else self.config.seed
+
+    @property
+    def name(self) -> str:
+        """Stable on every machine: from the settings that are not the defaults, without folders and device."""
+        hash_ = sha256(json.dumps([self.method == RAW, *sorted(self._settings().items())]))[:10]
+        what = RAW if self.method == RAW else f"{self.config.encoder}-{self.config.guidance}-seed{self.config.seed}"
+        return re.sub(r"[^\w.+-]+", "_", f"{task_name(self.config)}-{what}-{hash_}")
+
+    def read(self, folder: Path) -> Record | None:
+        """What the run's JSON holds, or None; its `name`, `method` and `seed` are those of this study.
+
+        Raises ValueError if it was made with other settings.
+        """
+        path = folder / f"{self.name}.json"
+        if not path.is_file():
+            return None
+        record = read_json(path)
+        if "error" in record:
+            return record
+        before, now = record["config"], portable(self.config.to_dict())
+        changed = [name for name in before if name != "device" and before[name] != now.get(name)]
+        if changed:  # a default of the package is another one since
+            raise ValueError(
+                f"{path} was made with {changed[0]}={before[changed[0]]!r}, not {now.get(changed[0])!r}; "
+                f"set {changed[0]} in the study, or move the file away"
+            )
+        return {**record, "name": self.name, "method": self.method, "seed": self.seed}
+
+    def _settings(self) -> dict[str, Any]:
+        defaults = Config().to_dict()
+        values = portable(self.config.to_dict()).items()
+        return {name: value for name, value in values if value != defaults[name] and name != "device"}
+
+
+@dataclass(frozen=True)
+class Study:
+    """A parsed study. methods: name → Config; seed, benchmark and encoder come from the lists (encoder "": its own)."""
+
+    name: str
+    methods: Mapping[str, Config]
+    benchmarks: tuple[str, ...]
+    encoders: tuple[str, ...]
+    seeds: tuple[int, ...]
+    reference: str
+
+    @classmethod
+    def load(cls, file: str | Path) -> Study:
+        """Read a study: a file, or one that comes with the project by its name.
+
+        Raises FileNotFoundError, or ValueError naming what is unknown (with the nearest name), twice there or wrong.
+        """
+        path = _study_path(str(file))
+        try:
+            content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
+            return cls._parse(path.stem, content)
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} is not readable YAML: {error}") from None
+        except ValueError as error:
+            raise ValueError(f"study {path}: {error}") from None
+
+    @classmethod
+    def _parse(cls, name: str, content: Any) -> Study:
+        kinds = {"preset": str, "settings": dict, "methods": dict, "reference": str}
+        kinds |= {"benchmarks": list, "encoders": list, "seeds": list}
+        if not isinstance(content, dict) or not content.get("methods"):
+            raise ValueError("it needs 'methods', each a name with the settings in which it differs")
+        for key, value in content.items():
+            if key not in kinds:
+                raise ValueError(f"unknown entry {key!r}{nearest(str(key), list(kinds))} Entries: {', '.join(kinds)}")
+            if not isinstance(value, kinds[key]) or not value:
+                raise ValueError(f"{key}: {value!r} must be a {kinds[key].__name__} that is not empty")
+        preset, settings = content.get("preset", "embedded"), content.get("settings", {})
+        _refuse(settings, ("seed", "benchmark"), "settings", "list them under seeds and benchmarks")
+        common = Config.create(preset, **settings)
+        methods = {
+            _method_name(key): _method_config(key, values or {}, preset, settings, "encoders" in content)
+            for key, values in content["methods"].items()
+        }
+        for i, (one, config) in enumerate(methods.items()):
+            for other in list(methods)[:i]:
+                if methods[other] == config:
+                    raise ValueError(f"methods {other!r} and {one!r} have the same settings; leave one out")
+        benchmarks = _distinct("benchmarks", content.get("benchmarks", [common.benchmark]), str)
+        if "" in benchmarks and common.dataset not in DATASETS:
+            raise ValueError(
+                f"dataset={common.dataset!r} has no protocol of its own, so every seed would draw other novel classes; "
+                f"make one with 'crossglg protocol make' and name it under benchmarks"
+            )
+        seeds = _distinct("seeds", content.get("seeds", [common.seed]), int)
+        reference = content.get("reference", next(iter(methods)))
+        if reference not in (*methods, RAW):
+            raise ValueError(f"the reference {reference!r} is no method{nearest(reference, list(methods))}")
+        encoders = _distinct("encoders", content.get("encoders", [""]), str)
+        study = cls(name, methods, benchmarks, encoders, seeds, reference)
+        names: set[str] = set()
+        for run in study.runs():
+            if run.config.encoder not in ENCODERS:
+                raise ValueError(f"unknown encoder {run.config.encoder!r}{nearest(run.config.encoder, list(ENCODERS))}")
+            if run.name in names:
+                raise ValueError(f"benchmarks: two files have the same name and both have {task_name(run.config)!r}")
+            names.add(run.name)
+        return study
+
+    def runs(self) -> list[Run]:
+        """Every run, seed by seed, so that an unfinished study has about as many seeds of every method."""
+        common = next(iter(self.methods.values()))
+        plain: dict[str, Any] = {"dataset": common.dataset, "draws": common.draws, "device": common.device}
+        found = [Run(RAW, Config(**plain, benchmark=benchmark)) for benchmark in self.benchmarks]
+        for seed in self.seeds:
+            for benchmark in self.benchmarks:
+                for encoder in self.encoders:
+                    for method, config in self.methods.items():
+                        axes: dict[str, Any] = {
+                            "seed": seed,
+                            "benchmark": benchmark,
+                            "encoder": encoder or config.encoder,
+                        }
+                        found.append(Run(method, replace(config, **axes)))
+        return found
+
+    def finished(self, folder: str | Path) -> list[Record]:
+        """The JSONs of the study's finished runs, in its order, each with `name`, `method` and `seed` (raw: None)."""
+        read = [run.read(Path(folder)) for run in self.runs()]
+        return [record for record in read if record and "error" not in record]
+
+
+def run_study(
+    study: Study,
+    folder: str | Path,
+    data: str | Path = "",
+    jobs: int | None = None,
+    backend: str = "loky",
+    address: str = "",
+    report: Callable[[str], object] = print,
+) -> None:
+    """Make all runs that have no JSON in `folder` yet, and those that failed; `report` gets a line for each.
+
+    data: the folder that DATA stands for.  jobs: runs at once; default one per core, each with its share of the
+    cores' threads (two threads on a busy core are many times slower than one).  backend: "loky", processes here, or
+    "dask", the workers of the cluster whose scheduler is at `address`: each a process of one thread that sees the same
+    files at the same paths.  Raises ValueError before anything runs for what cannot work, RuntimeError at the end if
+    runs failed; what they raised stands in their JSON, all they printed in models/<run>/log.txt.
+    """
+    folder = Path(folder).resolve()
+    runs = study.runs()
+    configs = {run: absolute_paths(_with_data(run.config, data)) for run in runs}
+    protocols = {config.benchmark: _protocol_hash(config.benchmark) for config in configs.values()}
+    pending = []
+    for run in runs:
+        record = run.read(folder)
+        if record is None or "error" in record:
+            pending.append(run)
+        elif record["protocol_file_sha256"] != protocols[configs[run].benchmark]:
+            raise ValueError(
+                f"{folder / run.name}.json was made with another protocol of the same name; choose another --output"
+            )
+    report(f"{study.name}: {len(runs) - len(pending)} of {len(runs)} runs are finished in {folder}")
+    if not pending:
+        return
+    failed = 0
+    with _workers(backend, jobs, address) as (parallel, threads):
+        tasks = (delayed(execute)(r, configs[r], folder, threads, protocols[configs[r].benchmark]) for r in pending)
+        for number, record in enumerate(parallel(tasks), start=1):
+            failed += "error" in record
+            report(f"[{number}/{len(pending)}] {_line(record)}")
+    if failed:
+        raise RuntimeError(f"{failed} of {len(pending)} runs failed; run the study again to repeat them")
+
+
+def execute(run: Run, config: Config, folder: Path, threads: int, protocol: str) -> Record:
+    """Make one run and write its JSON, with the error if it failed. Returns what was written, with the run's name.
+
+    config: that of the run with the paths of this machine.  threads: how many it may use.  protocol: hash of the
+    benchmark's protocol. A training that was cut off is continued.
+    """
+    models = folder / "models" / run.name
+    models.mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
+    with open(models / "log.txt", "a", encoding="utf-8") as log, redirect_stderr(log), _limited_to(threads):
+        try:
+            record = _measured(run, config, models)
+        except Exception as error:  # whatever it is, the other runs go on
+            traceback.print_exc()
+            record = {"error": f"{type(error).__name__}: {error}"}
+    about = {
+        "config": portable(run.config.to_dict()),
+        "protocol_file_sha256": protocol,
+        "seconds": round(time.perf_counter() - start, 1),
+        "threads": threads,
+        **versions(),
+    }
+    write_json(folder / f"{run.name}.json", {**record, **about})
+    return {**record, **about, "name": run.name}
+
+
+def study_table(study: Study, folder: str | Path, classifier: str = "cosine", reference: str = "") -> str:
+    """Markdown of a study's finished runs: accuracies, paired differences to `reference`, and what they are made of.
+
+    One pair of tables per encoder. Raises ValueError as `crossglg.comparison` does.
+    """
+    records = study.finished(folder)
+    if not records:
+        return f"{study.name}: no run is finished in {folder}."
+    lines = [
+        f"{study.name}: {len(records)} of {len(study.runs())} runs. Top-1 accuracy, %, by {classifier}, and "
+        "differences in points, with 95 % intervals over seeds and exemplar draws; p of a sign-flip test."
+    ]
+    for encoder in study.encoders:
+        ours = [r for r in records if not encoder or r["method"] == RAW or r["config"]["encoder"] == encoder]
+        found = accuracies(ours, classifier)
+        lines += ["", f"### {encoder}"] if encoder else []
+        lines += ["", accuracy_table(found)]
+        if len(study.methods) > 1 or reference:
+            lines += ["", difference_table(found, reference or study.reference)]
+    made = {f"{r['git_sha'][:12]} with torch {r['torch']} on {r['device']}": None for r in records}
+    return "\n".join([*lines, "", f"Made at {'; '.join(made)}."])
+
+
+def study_figure(study: Study, folder: str | Path, classifier: str = "cosine") -> Figure:
+    """The accuracies of a study's finished runs as dots with their intervals, a panel per benchmark."""
+    records = study.finished(folder)
+    if any(study.encoders):
+        named = {
+            r["name"]: r["method"] if r["method"] == RAW else f"{r['method']}, {r['config']['encoder']}"
+            for r in records
+        }
+        records = [{**r, "method": named[r["name"]]} for r in records]
+    cells = intervals(accuracies(records, classifier))
+    return figures.method_intervals(
+        {t: {m: (c.mean, c.low, c.high) for m, c in row.items()} for t, row in cells.items()}
+    )
+
+
+def _measured(run: Run, config: Config, models: Path) -> Record:
+    """Train if the run trains, and evaluate with every classifier."""
+    task = load_task(config)
+    about: Record = {}
+    embed: Callable[[SkeletonSet], Array] = raw_coordinates
+    if run.method != RAW:
+        trained, about = _trained(task, config, models)
+        embed = trained.embed
+    features = Features.of(task, embed)
+    names = RAW_CLASSIFIERS if run.method == RAW else CLASSIFIERS
+    results = {name: evaluate(task, features, name).to_dict() for name in names}
+    for result in results.values():
+        del result["confusion"]  # K² numbers per classifier
+    return {**about_task(task), **about, "device": _device_name(config), "one_shot": results}
+
+
+def _trained(task: Task, config: Config, models: Path) -> tuple[TrainedModel, Record]:
+    resumed = (models / CHECKPOINT).is_file()
+    described = find_descriptions(task.base.class_names, task.base.layout, config.descriptions, task.base.name)
+    bank = build_text_bank(described, task.base.layout, config.text_encoder)
+    texts = tuple(sorted({d.source for d in described}))
+    trained = fit(config, task.base, bank, models, data=task_name(config), texts=texts)
+    (models / CHECKPOINT).unlink()  # three times the size of the model, which stays
+    return trained, {**about_model(trained), "texts": list(texts), "resumed": resumed}
+
+
+@contextmanager
+def _workers(backend: str, jobs: int | None, address: str) -> Iterator[tuple[Any, int]]:
+    """A joblib.Parallel whose results come as they are ready, and the threads each of its workers may use."""
+    if backend not in BACKENDS:
+        raise ValueError(f"unknown backend {backend!r}{nearest(backend, list(BACKENDS))} {', '.join(BACKENDS)}")
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"jobs={jobs} must be at least 1")
+    if (backend == "dask") != bool(address):
+        raise ValueError("the backend dask and the address of its scheduler, tcp://HOST:PORT, go together")
+    options: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1}
+    if backend == "loky":
+        jobs = jobs or cpu_count()
+        with parallel_config("loky", n_jobs=jobs), warnings.catch_warnings():
+            # A worker that has come to hold much memory is replaced between two runs; no run is lost.
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs")
+            yield Parallel(**options), max(1, cpu_count() // jobs)
+        return
+    if not find_spec("distributed"):
+        raise ValueError("the backend dask is not installed: pip install 'crossglg[cluster]'")
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout="20s")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"no Dask scheduler answers at {address!r}: {error}") from None
+    with client:
+        threads = client.nthreads()
+        if not threads or max(threads.values()) > 1:  # trainings in one process would share torch's random numbers
+            raise ValueError(
+                f"the scheduler at {address} has {len(threads)} workers with up to {max(threads.values(), default=0)} "
+                f"threads; start workers of one thread each: 'dask worker {address} --nworkers N --nthreads 1'"
+            )
+        with parallel_config("dask", n_jobs=jobs or len(threads), client=client):
+            yield Parallel(**options), 1
+
+
+@contextmanager
+def _limited_to(threads: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    try:
+        with threadpool_limits(threads):
+            torch.set_num_threads(threads)
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _device_name(config: Config) -> str:
+    device = resolve_device(config)
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def _line(record: Record) -> str:
+    if "error" in record:
+        return f"{record['name']} failed: {record['error']}"
+    return f"{record['name']}: {100 * record['one_shot']['cosine']['mean']:.1f} % by cosine, {record['seconds']:.0f} s"
+
+
+def _protocol_hash(benchmark: str) -> str:
+    return find_protocol(benchmark).sha256 if benchmark else ""
+
+
+def _with_data(config: Config, data: str | Path) -> Config:
+    """DATA/… below the folder `data`; raises ValueError if there is none to fill in."""
+    values: dict[str, Any] = {name: value for name, value in config.to_dict().items() if isinstance(value, str)}
+    filled: dict[str, Any] = {
+        name: re.sub(r"(^|:)DATA/", lambda m: f"{m[1]}{data}/", value) for name, value in values.items()
+    }
+    if filled != values and not data:
+        raise ValueError("the study names files below DATA/; say where they lie with --data FOLDER")
+    return replace(config, **filled)
+
+
+def _study_path(file: str) -> Path:
+    shipped = {path.stem: path for path in sorted(project_folder("studies").glob("*.yaml"))}
+    path = shipped.get(file, Path(file))
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no study {file!r}{nearest(file, list(shipped))} Give a .yaml, or {', '.join(shipped)}"
+        )
+    return path
+
+
+def _method_name(name: Any) -> str:
+    if not isinstance(name, str) or name == RAW or "|" in name:
+        raise ValueError(f"a method cannot be called {name!r}: give it a name, without |, that is not {RAW!r}")
+    return name
+
+
+def _method_config(name: str, values: Any, preset: str, settings: Mapping[str, Any], encoders: bool) -> Config:
+    """The settings of one method; raises ValueError naming it."""
+    if not isinstance(values, dict):
+        raise ValueError(f"method {name!r}: {values!r} must be settings, NAME: VALUE")
+    _refuse(values, ("seed", "benchmark", *COMMON), f"method {name!r}", "methods are compared on the same ones")
+    _refuse(values, ("encoder",) if encoders else (), f"method {name!r}", "they are listed under encoders")
+    try:
+        return Config.create(preset, **{**settings, **values})
+    except ValueError as error:
+        raise ValueError(f"method {name!r}: {error}") from None
+
+
+def _refuse(values: Mapping[str, Any], names: tuple[str, ...], where: str, why: str) -> None:
+    for name in names:
+        if name in values:
+            raise ValueError(f"{where} must not set {name!r}: {why}")
+
+
+def _distinct(key: str, values: list[Any], kind: type) -> tuple[Any, ...]:
+    if any(type(value) is not kind for value in values) or len(set(values)) < len(values):
+        raise ValueError(f"{key}: {values!r} must be different values, each a {kind.__name__}")
+    return tuple(values)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML that refuses a key that is there twice, of which PyYAML silently takes the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        twice = [key for key in keys if keys.count(key) > 1]
+        if twice:
+            raise ValueError(f"{twice[0]!r} is there twice")
+        return super().construct_mapping(node, deep)
