@@ -284,7 +284,7 @@ def study_table(study: Study, folder: str | Path, classifier: str = "cosine", re
         found = accuracies(ours, classifier)
         lines += ["", f"### {encoder}"] if encoder else []
         lines += ["", accuracy_table(found)]
-        if len(study.methods) > 1 or reference:
+        if reference or any(study.reference in row for row in found.values()):  # it may not have run yet
             lines += ["", difference_table(found, reference or study.reference)]
     made = {f"{r['git_sha'][:12]} with torch {r['torch']} on {r['device']}": None for r in records}
     return "\n".join([*lines, "", f"Made at {'; '.join(made)}."])

@@ -225,7 +225,9 @@ def test_a_failing_method_is_recorded_repeated_and_stops_nothing(data: Path, tmp
     assert read_json(tmp_path / "runs" / f"{broken.name}.json")["error"] == f"FileNotFoundError: no file {texts}"
     assert any(f"{broken.name} failed: FileNotFoundError" in line for line in lines)
     assert "Traceback" in (tmp_path / "runs" / "models" / broken.name / "log.txt").read_text()
-    assert "broken" not in study_table(parsed, tmp_path / "runs", reference="base")
+    unpaired = study_table(parsed, tmp_path / "runs")  # the reference is the one that failed
+    assert "| base |" in unpaired and "less" not in unpaired and "broken" not in unpaired
+    assert "| method less base |" in study_table(parsed, tmp_path / "runs", reference="base")
     texts.write_text(json.dumps({"layout": "ntu25", "provenance": {}, "classes": {}}))
     assert len(run(parsed, tmp_path / "runs", data)) == 2, "the failed run alone"
     assert [r["method"] for r in parsed.finished(tmp_path / "runs")] == ["raw", "broken", "base"]

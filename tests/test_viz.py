@@ -219,6 +219,8 @@ def test_accuracy_shows_draws_mean_and_interval():
         (lambda: figures.training_curves([{"epoch": 1, "total_loss": 1}], chosen=3), "epoch 3 is not"),
         (lambda: figures.accuracy_by_classifier({"a": []}, 0.1), "at least one draw"),
         (lambda: figures.accuracy_by_classifier({}, 0.1), "at least one classifier"),
+        (lambda: figures.method_intervals({}), "at least one benchmark with a method"),
+        (lambda: figures.method_intervals({"a": {"m": (0.5, 0.6, 0.7)}}), "'m' on 'a': the mean 0.5 is not within"),
     ],
 )
 def test_wrong_input_is_named(draw, message):
