@@ -20,6 +20,7 @@ from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.protocols import Task
 from crossglg.files import write_atomically
 from crossglg.one_shot import unit_rows
+from crossglg.skeletons import Layout
 from crossglg.trained import TrainedModel
 
 SHORTEST = 8  # frames; fewer show a pose, not a motion
@@ -194,10 +195,10 @@ def sample_files(task: Task, folder: Path, actions: int = 4) -> dict[str, str]:
             file = novel.subset([exemplar]).save(folder / f"example_{k}.npz")
             examples.append(f"{name}={file}")
             parts.append(novel[other][:1])
-    long = np.concatenate(parts, axis=1)  # (1, T, V, C), the first person of each
+    long = _one_after_another([part[0] for part in parts], novel.layout)
     recording = SkeletonSet.build(
-        long[0], [0, long.shape[1]], [0], ["recording"], novel.layout, name="recording", fps=novel.fps
-    )  # fmt: skip
+        long, [0, len(long)], [0], ["recording"], novel.layout, name="recording", fps=novel.fps
+    )
     return {
         "examples": ";".join(examples),
         "queries": ";".join(queries),
@@ -257,6 +258,16 @@ def _check_duration(clips: SkeletonSet, trained: TrainedModel) -> None:
             f"{clips.sample_id[i]} lasts {seconds[i]:.0f} s, the longest clip the model learnt from {longest:.0f} s; "
             f"follow it with a sliding window instead (--stream)"
         )
+
+
+def _one_after_another(clips: Sequence[NDArray[np.floating]], layout: Layout) -> NDArray[np.floating]:
+    """Join clips (T, V, C) in time; each is moved to where the one before it ends, as nobody jumps through a room."""
+    hips = [layout.index("left hip"), layout.index("right hip")]
+    joined = [clips[0]]
+    for clip in clips[1:]:
+        shift = joined[-1][-1, hips].mean(0) - clip[0, hips].mean(0)
+        joined.append(np.where(clip.any((1, 2), keepdims=True), clip + shift, 0.0))
+    return np.concatenate(joined)
 
 
 def _without_empty_classes(clips: SkeletonSet) -> SkeletonSet:

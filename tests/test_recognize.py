@@ -16,7 +16,15 @@ from crossglg.data.protocols import Task, split_task
 from crossglg.data.synthetic import synthesise
 from crossglg.data.transforms import DeviceClips, Preprocessing
 from crossglg.one_shot import Features, evaluate
-from crossglg.recognize import UNKNOWN, Recognizer, Timeline, enroll, equal_error_threshold, rival_similarity
+from crossglg.recognize import (
+    UNKNOWN,
+    Recognizer,
+    Timeline,
+    enroll,
+    equal_error_threshold,
+    rival_similarity,
+    sample_files,
+)
 from crossglg.skeletons import get_layout
 from crossglg.trained import TrainedModel, build_model, similarity_quantiles
 
@@ -230,3 +238,18 @@ def test_recordings_that_cannot_be_one_action_are_refused(
 def test_a_ten_minute_recording_is_followed(recognizer: Recognizer, task: Task) -> None:
     timeline = recognizer.follow(cut(task.novel, 18000), window=2.0, step=2.0)
     assert timeline.scores.shape == (300, 4) and timeline.end[-1] == pytest.approx(600.0)
+
+
+def test_sample_files_are_read_like_the_readers_own(trained: TrainedModel, task: Task, tmp_path: Path) -> None:
+    files = sample_files(task, tmp_path, actions=3)
+    examples = dict(word.split("=") for word in files["examples"].split(";"))
+    assert list(examples) == list(task.novel.class_names[:3])
+    queries = files["queries"].split(";")
+    assert len(queries) == 4  # one more than was enrolled
+    for file in (*examples.values(), *queries):
+        assert len(SkeletonSet.load(file)) == 1
+    long = SkeletonSet.load(files["recording"])[0][0]
+    hips = long[:, [NTU.index("left hip"), NTU.index("right hip")]].mean(1)
+    step = np.linalg.norm(np.diff(hips, axis=0), axis=1)
+    usual = max(np.linalg.norm(np.diff(task.novel[i][0][:, 0], axis=0), axis=1).max() for i in range(len(task.novel)))
+    assert len(long) > 60 and step.max() < usual + 0.1  # nobody jumps from one clip to the next
