@@ -22,7 +22,7 @@ class Config:
     """All settings of one run. Raises ValueError naming the setting when a value cannot be right."""
 
     # data
-    dataset: str = setting("synthetic", "a registered dataset, a .npz file, or a folder of .npz files")
+    dataset: str = setting("synthetic", "a registered dataset, .npz file or folder, or FORMAT:PATH of source files")
     benchmark: str = setting("", "a shipped one-shot protocol, or FILE:NAME of another; empty: the dataset's own")
     frames: int = setting(32, "T, frames every clip is resampled to")
     streams: str = setting("joint+bone+motion", "input channels: joint, bone, motion, joined by +")

@@ -66,6 +66,7 @@ def _datasets() -> dict[str, str]:
     return {
         **dict.fromkeys(DATASETS, "registered"),
         "FILE.npz or FOLDER": "the format described in crossglg.data.clips",
+        "FORMAT:PATH": "source files of a known format (list formats), converted once",
     }
 
 
