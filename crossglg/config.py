@@ -24,6 +24,10 @@ class Config:
     # data
     dataset: str = setting("synthetic", "a registered dataset, .npz file or folder, or FORMAT:PATH of source files")
     benchmark: str = setting("", "a shipped one-shot protocol, or FILE:NAME of another; empty: the dataset's own")
+    pseudo_novel: float = setting(
+        0.0, "above 0: that fraction of the base classes play novel, the novel ones are gone; to choose settings on"
+    )
+    pseudo_split: int = setting(0, "which of the base classes play novel: another number, another random choice")
     frames: int = setting(32, "T, frames every clip is resampled to")
     streams: str = setting("joint+bone+motion", "input channels: joint, bone, motion, joined by +")
     align_view: bool = setting(True, "turn each clip about the vertical until shoulders and hips face the camera")
@@ -85,6 +89,7 @@ class Config:
         for name, low, high in (
             ("crop", 0.05, 1.0),
             ("held_out", 0.0, 0.9),
+            ("pseudo_novel", 0.0, 0.9),
             ("dropout", 0.0, 0.95),
             ("label_smoothing", 0.0, 1.0),
         ):
@@ -92,7 +97,7 @@ class Config:
                 raise ValueError(f"{name}={getattr(self, name)} must lie between {low} and {high}")
         for name in (
             "learning_rate", "weight_decay", "rotation", "scale_jitter", "shear", "warmup_epochs",
-            "calibration_weight", "cross_modal_weight", "importance_after_block", "seed",
+            "calibration_weight", "cross_modal_weight", "importance_after_block", "seed", "pseudo_split",
         ):  # fmt: skip
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}={getattr(self, name)} must not be negative")

@@ -56,7 +56,7 @@ from crossglg.viz import figures
 RAW = "raw"
 # The other classifiers need the covariance of thousands of coordinates.
 RAW_CLASSIFIERS = ("cosine", "euclidean", "centred-cosine")
-COMMON = ("dataset", "draws", "device")  # settings that must be the same for all methods
+COMMON = ("dataset", "draws", "device", "pseudo_novel", "pseudo_split")  # settings that all methods share
 BACKENDS = ("loky", "dask")
 Record = dict[str, Any]
 
@@ -178,7 +178,7 @@ class Study:
     def runs(self) -> list[Run]:
         """Every run, seed by seed, so that an unfinished study has about as many seeds of every method."""
         common = next(iter(self.methods.values()))
-        plain: dict[str, Any] = {"dataset": common.dataset, "draws": common.draws, "device": common.device}
+        plain: dict[str, Any] = {name: getattr(common, name) for name in COMMON}
         found = [Run(RAW, Config(**plain, benchmark=benchmark)) for benchmark in self.benchmarks]
         for seed in self.seeds:
             for benchmark in self.benchmarks:

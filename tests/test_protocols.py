@@ -13,8 +13,9 @@ import pytest
 
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.protocols import Task, draw_novel_classes, load_task, split_task
+from crossglg.data.protocols import Task, draw_novel_classes, load_task, pseudo_task, split_task
 from crossglg.data.synthetic import ACTIONS, NOVEL_ACTIONS
+from crossglg.report import task_name
 from crossglg.skeletons import get_layout
 
 # The README beside the real data: base classes, base clips (to within 150 where it says ≈), novel ways, queries.
@@ -160,6 +161,39 @@ def test_unknown_dataset_is_answered_with_the_registered_and_the_nearest() -> No
         FileNotFoundError, match=r"'syntetic' is neither registered \(synthetic.*did you mean 'synthetic'"
     ):
         load_task(Config(dataset="syntetic"))
+
+
+# ---- pseudo-novel classes
+
+
+def test_a_pseudo_novel_task_is_cut_out_of_the_base_clips() -> None:
+    real = load_task(Config(dataset="synthetic-small", draws=3))
+    task = pseudo_task(real, 0.3, split=1)
+    assert sorted(task.base.class_names + task.novel.class_names) == sorted(real.base.class_names)
+    assert len(task.novel.class_names) == round(0.3 * len(real.base.class_names)) and task.draws.shape[0] == 3
+    assert not set(task.novel.sample_id) & set(real.novel.sample_id)
+    ids = [str(name) for side in (task.base, task.novel) for name in side.sample_id]
+    assert sorted(ids) == sorted(real.base.sample_id.tolist())
+    assert not set(task.base.class_names + task.novel.class_names) & set(real.novel.class_names)
+    assert task.name == "synthetic-small-pseudo1" and task.sha256 == pseudo_task(real, 0.3, 1).sha256
+
+
+def test_a_config_asks_for_a_pseudo_novel_task_that_no_training_seed_changes() -> None:
+    real = load_task(Config(dataset="synthetic-small", draws=2))
+    task = load_task(Config(dataset="synthetic-small", draws=2, pseudo_novel=0.25, pseudo_split=3))
+    assert task.sha256 == pseudo_task(real, 0.25, 3).sha256
+    other_seed = Config(dataset="synthetic-small", draws=2, pseudo_novel=0.25, pseudo_split=3, seed=5)
+    assert load_task(other_seed).sha256 == task.sha256 and task_name(other_seed) == task.name
+    other = load_task(Config(dataset="synthetic-small", draws=2, pseudo_novel=0.25, pseudo_split=4))
+    assert set(other.novel.class_names) != set(task.novel.class_names)
+
+
+def test_a_pseudo_novel_task_needs_two_classes_on_either_side() -> None:
+    real = load_task(Config(dataset="synthetic-small", draws=1))
+    with pytest.raises(ValueError, match=r"1 novel classes of 67 usable ones in .*: leave 2 on either side"):
+        pseudo_task(real, 0.02)
+    with pytest.raises(ValueError, match="67 novel classes of 67 usable ones"):
+        pseudo_task(real, 1.0)
 
 
 # ---- benchmark files

@@ -122,6 +122,13 @@ def test_a_run_is_named_by_its_settings_alone(tmp_path: Path) -> None:
     assert [a == b.name for a, b in zip(names, longer.runs(), strict=True)] == [True] + 4 * [False]
 
 
+def test_on_pseudo_novel_classes_all_runs_have_the_same(tmp_path: Path) -> None:
+    runs = load(tmp_path, settings={**SETTINGS, "pseudo_novel": 0.5, "pseudo_split": 2}).runs()
+    assert {(r.config.pseudo_novel, r.config.pseudo_split) for r in runs} == {(0.5, 2)}  # raw coordinates too
+    assert all(r.name.startswith("toy-pseudo2-") for r in runs)
+    assert not {r.name for r in runs} & {r.name for r in load(tmp_path).runs()}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -137,6 +144,7 @@ def test_a_run_is_named_by_its_settings_alone(tmp_path: Path) -> None:
         ({"methods": {"a": {}, "b": {"guidance": "both"}}}, "'a' and 'b' have the same settings"),
         ({"methods": {"a": {"seed": 3}}}, "method 'a' must not set 'seed'"),
         ({"methods": {"a": {"draws": 3}}}, "method 'a' must not set 'draws'"),
+        ({"methods": {"a": {"pseudo_novel": 0.3}}}, "method 'a' must not set 'pseudo_novel'"),
         ({"methods": {"raw": {}}}, "cannot be called 'raw'"),
         ({"methods": {"a": {"encoder": "tiny"}}, "encoders": ["tiny"]}, "must not set 'encoder'"),
         ({"settings": {"benchmark": "x"}}, "settings must not set 'benchmark'"),

@@ -93,8 +93,31 @@ class Task:
 def load_task(config: Config) -> Task:
     """The task a Config names: a protocol (shipped, or of a file), a registered dataset, or clips of the user's own.
 
-    Raises FileNotFoundError or ValueError for anything missing or inconsistent.
+    With `pseudo_novel`, the pseudo-novel task cut out of it. Raises FileNotFoundError or ValueError for anything
+    missing or inconsistent.
     """
+    task = _real_task(config)
+    return pseudo_task(task, config.pseudo_novel, config.pseudo_split) if config.pseudo_novel else task
+
+
+def pseudo_task(task: Task, fraction: float, split: int = 0) -> Task:
+    """A task made of the base classes of another: `fraction` of them play novel, the others stay base.
+
+    Its novel classes are gone, so that what is chosen on it has not seen them. split: another number, another random
+    choice of classes and exemplars, whatever the seed of a run. As many draws as the task has. Raises ValueError if
+    fewer than two classes are left on either side.
+    """
+    novel = round(fraction * len(task.base.class_names))
+    classes = draw_novel_classes(task.base, split, novel)
+    return split_task(task.base, classes, len(task.draws), pseudo_name(task.name, split), split)
+
+
+def pseudo_name(task: str, split: int) -> str:
+    """What the pseudo-novel task of a task is called."""
+    return f"{task}-pseudo{split}"
+
+
+def _real_task(config: Config) -> Task:
     if config.benchmark:
         return _benchmark_task(config)
     if config.dataset in DATASETS:
