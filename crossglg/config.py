@@ -44,6 +44,12 @@ class Config:
     text_encoder: str = setting(
         "minilm", "registered text encoder, model folder or hub id; ending in #cls: CLS, not mean pooling"
     )
+    text_source: str = setting(
+        "descriptions",
+        "descriptions, or a control: shuffled (those of another class), class-name (nothing but the name), constant "
+        "(the mean over the classes); the last two know no key joints",
+        ("descriptions", "shuffled", "class-name", "constant"),
+    )
     # model
     encoder: str = setting("infogcn-small", "registered skeleton encoder")
     guidance: str = setting(
@@ -57,8 +63,11 @@ class Config:
     interaction_width: int = setting(128, "common width of texts and joints in the cross-modal branch")
     dropout: float = setting(0.1, "dropout before the classifier")
     # losses
+    objective: str = setting("classification", "what training asks of the representation; see 'list objectives'")
+    batch_classes: int = setting(16, "P, classes of a batch of objectives that compare clips: batch_size / P of each")
     calibration_weight: float = setting(0.5, "weight of L_calibrate")
     cross_modal_weight: float = setting(0.2, "weight of L_c")
+    alignment_weight: float = setting(0.8, "weight of the part-text alignment of objective gap")
     label_smoothing: float = setting(0.1, "label smoothing of both cross-entropies")
     # training
     epochs: int = setting(12, "passes over the base clips")
@@ -83,7 +92,9 @@ class Config:
                 raise ValueError(f"{spec.name}={value!r} is not one of {', '.join(choices)}")
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"{spec.name}={value!r} is not a finite number")
-        for name in ("frames", "epochs", "batch_size", "draws", "interaction_blocks", "interaction_width"):
+        for name in (
+            "frames", "epochs", "batch_size", "batch_classes", "draws", "interaction_blocks", "interaction_width",
+        ):  # fmt: skip
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
         for name, low, high in (
@@ -97,7 +108,8 @@ class Config:
                 raise ValueError(f"{name}={getattr(self, name)} must lie between {low} and {high}")
         for name in (
             "learning_rate", "weight_decay", "rotation", "scale_jitter", "shear", "warmup_epochs",
-            "calibration_weight", "cross_modal_weight", "importance_after_block", "seed", "pseudo_split",
+            "calibration_weight", "cross_modal_weight", "alignment_weight", "importance_after_block", "seed",
+            "pseudo_split",
         ):  # fmt: skip
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}={getattr(self, name)} must not be negative")

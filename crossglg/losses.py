@@ -1,4 +1,7 @@
-"""The three losses of CrossGLG, as functions (prediction, target) → scalar, and their weighted sum."""
+"""The three losses of CrossGLG, as functions (prediction, target) → scalar, and their weighted sum.
+
+Losses of other objectives are in `crossglg.objectives`.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ def skeleton_loss(logits: Tensor, label: Tensor, label_smoothing: float = 0.0) -
 
     Paper: CrossGLG, dual branch, skeleton side. Differs from the paper: label smoothing is an option.
     """
-    return F.cross_entropy(logits, label, label_smoothing=label_smoothing)
+    return F.cross_entropy(logits.float(), label, label_smoothing=label_smoothing)
 
 
 def cross_modal_loss(logits: Tensor, label: Tensor, label_smoothing: float = 0.0) -> Tensor:
     """L_c: the cross-entropy of the cross-modal branch through the same classifier. Shapes as `skeleton_loss`."""
-    return F.cross_entropy(logits, label, label_smoothing=label_smoothing)
+    return F.cross_entropy(logits.float(), label, label_smoothing=label_smoothing)
 
 
 def calibration_loss(joint_importance: Tensor, key_joint_target: Tensor, scaled: bool = True) -> Tensor:
@@ -31,5 +34,8 @@ def calibration_loss(joint_importance: Tensor, key_joint_target: Tensor, scaled:
 
 
 def total_loss(parts: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
-    """L = L_s + 0.5 · L_calibrate + 0.2 · L_c with the paper's weights; parts that are not there are left out."""
-    return sum((weights[name] * value for name, value in parts.items()), start=next(iter(parts.values())).new_zeros(()))
+    """L = L_s + 0.5 · L_calibrate + 0.2 · L_c with the paper's weights. A part without a weight has 1."""
+    return sum(
+        (weights.get(name, 1.0) * value for name, value in parts.items()),
+        start=next(iter(parts.values())).new_zeros(()),
+    )

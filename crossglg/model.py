@@ -16,13 +16,15 @@ from crossglg.encoders.base import Bodies, SkeletonEncoder
 
 @dataclass(frozen=True)
 class CrossGLGOutput:
-    """logits, z: skeleton branch (N, K), (N, D);  joint_importance: k_out (N, V) or None;
-    cross_modal_logits: cross-modal branch (N, K), None without text."""
+    """logits, z: skeleton branch (N, K), (N, D), logits None without a classifier;  joint_importance: k_out (N, V) or
+    None;  cross_modal_logits: cross-modal branch (N, K), None without text;  alignment: what an objective's own module
+    made of joint features and texts, if it has one."""
 
-    logits: Tensor
+    logits: Tensor | None
     z: Tensor
     joint_importance: Tensor | None
     cross_modal_logits: Tensor | None
+    alignment: tuple[Tensor, Tensor] | None = None
 
 
 class JointImportance(nn.Module):
@@ -92,6 +94,8 @@ class CrossGLG(nn.Module):
 
     joint_importance None: no global-to-local guidance;  cross_modal None: no local-to-global guidance (or removed, as
     at inference). scale_importance: weight joints by V·k_out, so that uniform importance changes nothing.
+    num_classes 0: no classifier, for objectives that compare representations.  alignment: (joint features (N, V, D),
+    local texts (N, V, E)) → what an objective compares, training only.
     """
 
     def __init__(
@@ -103,11 +107,13 @@ class CrossGLG(nn.Module):
         importance_after_block: int = 0,
         scale_importance: bool = True,
         dropout: float = 0.0,
+        alignment: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.joint_importance = joint_importance
         self.cross_modal = cross_modal
+        self.alignment = alignment
         self.importance_after_block = importance_after_block or encoder.importance_after_block
         if not 1 <= self.importance_after_block < len(encoder.blocks):
             raise ValueError(
@@ -115,16 +121,21 @@ class CrossGLG(nn.Module):
                 f"{len(encoder.blocks) - 1}, so that at least one block runs before and after joint importance"
             )
         self.scale_importance = scale_importance
-        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(encoder.out_features, num_classes))
+        self.classifier = (
+            nn.Sequential(nn.Dropout(dropout), nn.Linear(encoder.out_features, num_classes)) if num_classes else None
+        )
 
     def forward(self, x: Tensor, person_mask: Tensor, local_text: Tensor | None = None) -> CrossGLGOutput:
         """x: (N, M, T, V, C);  person_mask: (N, M);  local_text: (N, V, E) of each clip's class, training only."""
         joints, importance = self.joint_features(x, person_mask)
         z = self.represent(joints)
-        cross_modal_logits = None
-        if self.cross_modal is not None and local_text is not None:
+        logits = None if self.classifier is None else self.classifier(z)
+        cross_modal_logits = alignment = None
+        if self.classifier is not None and self.cross_modal is not None and local_text is not None:
             cross_modal_logits = self.classifier(self.cross_modal(joints, local_text))
-        return CrossGLGOutput(self.classifier(z), z, importance, cross_modal_logits)
+        if self.alignment is not None and local_text is not None:
+            alignment = self.alignment(joints, local_text)
+        return CrossGLGOutput(logits, z, importance, cross_modal_logits, alignment)
 
     def joint_features(self, x: Tensor, person_mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Final joint features (N, V, D), pooled over time and persons, and k_out (N, V) or None."""

@@ -324,7 +324,7 @@ def _measured(run: Run, config: Config, models: Path) -> Record:
 def _trained(task: Task, config: Config, models: Path) -> tuple[TrainedModel, Record]:
     resumed = (models / CHECKPOINT).is_file()
     described = find_descriptions(task.base.class_names, task.base.layout, config.descriptions, task.base.name)
-    bank = build_text_bank(described, task.base.layout, config.text_encoder)
+    bank = build_text_bank(described, task.base.layout, config.text_encoder, config.text_source, config.seed)
     texts = tuple(sorted({d.source for d in described}))
     trained = fit(config, task.base, bank, models, data=task_name(config), texts=texts)
     (models / CHECKPOINT).unlink()  # three times the size of the model, which stays

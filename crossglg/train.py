@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
+from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 import crossglg
@@ -28,6 +29,7 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing
 from crossglg.files import write_atomically
 from crossglg.model import CrossGLG
+from crossglg.objectives import find_objective
 from crossglg.text.embeddings import TextBank
 from crossglg.trained import TrainedModel, autocast, build_model, model_card, resolve_device, similarity_quantiles
 
@@ -46,13 +48,15 @@ def fit(
 ) -> TrainedModel:
     """Train on the base clips; the epoch is chosen on held-out base clips; the model is saved in `folder`.
 
+    It is chosen by the classifier's accuracy, or without a classifier by that of the nearest of one training clip per
+    class (cosine), over five choices of these.
     bank: texts of exactly `base.class_names`.  data, texts: names for the model card.  after_epoch: called with each
     epoch's record. A checkpoint of the same settings in `folder` is continued; one of other settings is an error.
     Raises ValueError when the texts are not those of the base classes, or when the loss is not finite.
     """
     if bank.classes != base.class_names:
         raise ValueError("the text bank's classes are not the base classes, in order; build it from base.class_names")
-    device = resolve_device(config)
+    device, objective = resolve_device(config), find_objective(config)
     persons = int(base.persons.max())
     width = bank.local.shape[-1]
     model = build_model(config, base.layout, persons, base.num_channels, len(base.class_names), width).to(device)
@@ -63,39 +67,51 @@ def fit(
     clips = DeviceClips(base, device)
     prepare = Preprocessing.from_config(config, base.layout)
     label = torch.as_tensor(base.label)
-    local, target = bank.local.to(device), bank.key_joint_target.to(device)
-    steps = max(1, len(training) // config.batch_size)
+    local = bank.local.to(device)
+    target = None if bank.key_joint_target is None else bank.key_joint_target.to(device)
+    exemplars = torch.as_tensor(training_exemplars(base.label, training, config.seed))
 
     def epoch_of_training(epoch: int) -> dict[str, float]:
         generator = torch.Generator().manual_seed(epoch_seed(config.seed, epoch))
         torch.manual_seed(epoch_seed(config.seed, epoch))  # dropout and bottleneck noise
         model.train()
-        order = torch.as_tensor(training)[torch.randperm(len(training), generator=generator)]
+        batches = objective.batches(label[training], config, generator)
         sums: dict[str, Tensor] = {}
-        for step, index in enumerate(order[: steps * config.batch_size].chunk(steps)):
-            set_learning_rate(optimizer, config, epoch + step / steps)
+        for step, rows in enumerate(batches):
+            index = torch.as_tensor(training)[rows]
+            set_learning_rate(optimizer, config, epoch + step / len(batches))
             x, mask = clips.batch(index, config.frames, config.crop, generator)
             classes = label[index].to(device)
-            batch = (prepare(x, generator), mask, classes, local[classes], target[classes])
+            key_joints = None if target is None else target[classes]
+            batch = (prepare(x, generator), mask, classes, local[classes], key_joints)
             for name, value in train_step(model, optimizer, batch, config).items():
                 sums[name] = sums.get(name, torch.zeros((), device=device)) + value
-        record = {name: float(value) / steps for name, value in sums.items()}
+        record = {name: float(value) / len(batches) for name, value in sums.items()}
         if not math.isfinite(record["total_loss"]):
             raise ValueError(f"the loss of epoch {epoch} is not finite; lower learning_rate={config.learning_rate}")
         return {"epoch": epoch, **record}
+
+    def output_of(clips_at: Tensor) -> Tensor:
+        """Logits of clips as they are, without augmentation; z if there is no classifier."""
+        rows = []
+        for index in clips_at.split(256):
+            with torch.inference_mode():
+                x, mask = clips.batch(index, config.frames)
+                x = prepare(x)  # coordinates stay float32 whatever the precision
+                with autocast(config, device):
+                    out = model(x, mask)
+                rows.append((out.z if out.logits is None else out.logits).float().cpu())
+        return torch.cat(rows)
 
     def held_out_accuracy() -> float:
         if not len(held_out):
             return float("nan")
         model.eval()
-        right = 0
-        for index in torch.as_tensor(held_out).split(256):
-            with torch.inference_mode():
-                x, mask = clips.batch(index, config.frames)
-                x = prepare(x)  # coordinates stay float32 whatever the precision
-                with autocast(config, device):
-                    right += int((model(x, mask).logits.argmax(-1).cpu() == label[index]).sum())
-        return right / len(held_out)
+        scores = output_of(torch.as_tensor(held_out))
+        if not objective.classifies:
+            exemplar = output_of(exemplars.flatten()).unflatten(0, exemplars.shape)
+            scores = F.normalize(scores, dim=-1) @ F.normalize(exemplar, dim=-1).mT  # (draws, N, K)
+        return float((scores.argmax(-1) == label[held_out]).double().mean())
 
     fingerprint = _fingerprint(config, base, bank)
     folder = Path(folder)
@@ -140,29 +156,30 @@ def fit(
 def train_step(
     model: CrossGLG,
     optimizer: torch.optim.Optimizer,
-    batch: tuple[Tensor, Tensor, Tensor, Tensor, Tensor],
+    batch: tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None],
     config: Config,
 ) -> dict[str, Tensor]:
-    """One step of L = L_s + 0.5 · L_calibrate + 0.2 · L_c. Returns the detached losses.
+    """One step of L = L_s + 0.5 · L_calibrate + 0.2 · L_c, another objective in the place of L_s. Returns the losses.
 
-    batch: x (N, M, T, V, C), person_mask (N, M), label (N,), local texts (N, V, E), key-joint targets (N, V).
+    batch: x (N, M, T, V, C), person_mask (N, M), label (N,), local texts (N, V, E), key-joint targets (N, V) or None,
+    by which there is no L_calibrate.
     """
     x, person_mask, label, local_text, key_joint_target = batch
     weights = {
-        "skeleton_loss": 1.0,
         "calibration_loss": config.calibration_weight,
         "cross_modal_loss": config.cross_modal_weight,
+        "alignment_loss": config.alignment_weight,
     }
     with autocast(config, x.device):
         out = model(x, person_mask, local_text)
-        parts = {"skeleton_loss": losses.skeleton_loss(out.logits, label, config.label_smoothing)}
-        if out.joint_importance is not None:
-            parts["calibration_loss"] = losses.calibration_loss(
-                out.joint_importance, key_joint_target, config.scale_importance
-            )
-        if out.cross_modal_logits is not None:
-            parts["cross_modal_loss"] = losses.cross_modal_loss(out.cross_modal_logits, label, config.label_smoothing)
-        total = losses.total_loss(parts, weights)
+    parts = find_objective(config).losses(out, label, config)
+    if out.joint_importance is not None and key_joint_target is not None:
+        parts["calibration_loss"] = losses.calibration_loss(
+            out.joint_importance, key_joint_target, config.scale_importance
+        )
+    if out.cross_modal_logits is not None:
+        parts["cross_modal_loss"] = losses.cross_modal_loss(out.cross_modal_logits, label, config.label_smoothing)
+    total = losses.total_loss(parts, weights)
     optimizer.zero_grad(set_to_none=True)
     total.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -179,6 +196,15 @@ def hold_out(base: SkeletonSet, fraction: float, seed: int) -> tuple[NDArray[np.
         held.extend(members[: min(round(fraction * len(members)), len(members) - 1)].tolist())
     held_out = np.array(sorted(held), dtype=np.int64)
     return np.setdiff1d(np.arange(len(base)), held_out), held_out
+
+
+def training_exemplars(
+    label: NDArray[np.int64], training: NDArray[np.int64], seed: int, draws: int = 5
+) -> NDArray[np.int64]:
+    """(draws, K) indices of training clips, a random one of each class: with whom held-out clips are compared."""
+    rng = np.random.default_rng(seed)
+    members = [training[label[training] == k] for k in np.unique(label)]
+    return np.stack([rng.choice(rows, draws) for rows in members], axis=1)
 
 
 def chosen_epoch(history: History) -> int:
@@ -220,7 +246,8 @@ def _fingerprint(config: Config, base: SkeletonSet, bank: TextBank) -> str:
     """What a checkpoint must share with a run to be continued by it: settings, clips, texts."""
     digest = hashlib.sha256(json.dumps([config.to_dict(), base.class_names, base.layout.joints]).encode())
     for array in (base.xyz, base.offsets, base.persons, base.label, bank.local, bank.key_joint_target):
-        digest.update(np.ascontiguousarray(array).data)
+        if array is not None:
+            digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

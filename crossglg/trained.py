@@ -22,16 +22,20 @@ from crossglg.encoders import build_encoder
 from crossglg.encoders.base import folded
 from crossglg.files import read_json, write_atomically, write_json
 from crossglg.model import CrossGLG, CrossModalInteraction, JointImportance
+from crossglg.objectives import find_objective
 from crossglg.skeletons import Layout
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
+TRAINING_ONLY = ("cross_modal.", "alignment.")  # parameters that meet texts
 
 
 def build_model(config: Config, layout: Layout, persons: int, channels: int, classes: int, text_width: int) -> CrossGLG:
     """The model a Config asks for, initialised from its seed. channels: C of the raw coordinates (2 or 3).
 
-    text_width 0: without the cross-modal branch, as saved models are. Raises ValueError for an unknown encoder.
+    text_width 0: without what meets texts, as saved models are. Raises ValueError for an unknown encoder or objective,
+    or an objective that cannot have this guidance.
     """
+    objective = find_objective(config)
     torch.manual_seed(config.seed)
     encoder = build_encoder(config.encoder, layout, channels * len(config.streams.split("+")), persons)
     split = config.importance_after_block or encoder.importance_after_block
@@ -43,7 +47,11 @@ def build_model(config: Config, layout: Layout, persons: int, channels: int, cla
             encoder.widths[-1], encoder.out_features, text_width, layout.num_joints,
             config.interaction_blocks, config.interaction_width,
         )  # fmt: skip
-    return CrossGLG(encoder, classes, importance, cross_modal, split, config.scale_importance, config.dropout)
+    alignment = objective.alignment(encoder, layout, text_width) if text_width else None
+    return CrossGLG(
+        encoder, classes if objective.classifies else 0, importance, cross_modal, split, config.scale_importance,
+        config.dropout, alignment,
+    )  # fmt: skip
 
 
 def resolve_device(config: Config) -> torch.device:
@@ -144,7 +152,7 @@ class TrainedModel:
         """Write the skeleton branch as safetensors and everything else as JSON; texts are not needed any more."""
         folder = Path(folder)
         weights = {
-            name: t.contiguous() for name, t in self.model.state_dict().items() if not name.startswith("cross_modal.")
+            name: t.contiguous() for name, t in self.model.state_dict().items() if not name.startswith(TRAINING_ONLY)
         }
         write_atomically(folder / WEIGHTS, lambda file: file.write(save(weights)))
         description = {
@@ -182,7 +190,7 @@ class TrainedModel:
     @property
     def num_parameters(self) -> int:
         """Parameters that inference uses."""
-        return sum(p.numel() for name, p in self.model.named_parameters() if not name.startswith("cross_modal."))
+        return sum(p.numel() for name, p in self.model.named_parameters() if not name.startswith(TRAINING_ONLY))
 
 
 def similarity_quantiles(z: NDArray[np.floating], label: NDArray[np.int64], most: int = 1000) -> dict[str, list[float]]:

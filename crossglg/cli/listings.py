@@ -24,7 +24,7 @@ def list_(
         "datasets": _datasets, "sources": _sources, "protocols": protocols, "formats": _formats,
         "layouts": _layouts, "steps": _steps,
         "encoders": _encoders, "text-encoders": _text_encoders, "providers": _providers,
-        "classifiers": _classifiers,
+        "objectives": _objectives, "classifiers": _classifiers,
     }  # fmt: skip
     if what not in listings:
         raise ValueError(f"cannot list {what!r}; choose one of {', '.join(listings)}")
@@ -132,3 +132,9 @@ def _classifiers() -> dict[str, str]:
     from crossglg.one_shot import CLASSIFIERS
 
     return {name: (function.__doc__ or "").split(". ")[0].splitlines()[0] for name, function in CLASSIFIERS.items()}
+
+
+def _objectives() -> dict[str, str]:
+    from crossglg.objectives import OBJECTIVES
+
+    return {name: (type(objective).__doc__ or "").splitlines()[0] for name, objective in OBJECTIVES.items()}

@@ -31,23 +31,53 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]  # texts → (number, E),
 
 @dataclass(frozen=True)
 class TextBank:
-    """Texts of K classes as training sees them. local: (K, V, E) unit rows;  key_joint_target: (K, V), sum 1."""
+    """Texts of K classes as training sees them. local: (K, V, E) unit rows;  key_joint_target: (K, V), sum 1, or None
+    where nothing says which joints are key."""
 
     classes: tuple[str, ...]
     local: torch.Tensor
-    key_joint_target: torch.Tensor
+    key_joint_target: torch.Tensor | None
 
 
-def build_text_bank(descriptions: Sequence[Description], layout: Layout, encoder: str = "minilm") -> TextBank:
+def build_text_bank(
+    descriptions: Sequence[Description],
+    layout: Layout,
+    encoder: str = "minilm",
+    source: str = "descriptions",
+    seed: int = 0,
+) -> TextBank:
     """Embed every joint text once; texts already embedded by the same encoder come from the cache.
 
     A class of several samples has the mean of their embeddings, made of unit length again.
+    source: "descriptions", or a control that leaves the model as it is and takes something from its texts: "shuffled",
+    every class has texts and key joints of another one, which by `seed`; "class-name", every joint's text is the name
+    of the action; "constant", every class has the mean of all. The last two have no key joints: a uniform target would
+    teach that no joint matters more than another.
     """
     import torch
 
-    local = local_embeddings(descriptions, layout, encoder)
+    classes = tuple(d.action for d in descriptions)
+    if source == "class-name":
+        names = torch.from_numpy(embed_texts(classes, encoder))
+        return TextBank(classes, names[:, None].repeat(1, layout.num_joints, 1), None)
+    if source == "shuffled":
+        descriptions = [descriptions[k] for k in other_classes(len(descriptions), seed)]
+    local = torch.from_numpy(local_embeddings(descriptions, layout, encoder))
+    if source == "constant":
+        mean = torch.nn.functional.normalize(local.mean(0), dim=-1)
+        return TextBank(classes, mean.repeat(len(classes), 1, 1), None)
     target = np.stack([key_joint_target(description.key_joints, layout) for description in descriptions])
-    return TextBank(tuple(d.action for d in descriptions), torch.from_numpy(local), torch.from_numpy(target))
+    return TextBank(classes, local, torch.from_numpy(target))
+
+
+def other_classes(count: int, seed: int) -> NDArray[np.int64]:
+    """For each of `count` classes another one, every class once: a random cycle. Raises ValueError for a single one."""
+    if count < 2:
+        raise ValueError("text_source=shuffled gives every class the texts of another, but there is only one class")
+    order = np.random.default_rng(seed).permutation(count)
+    other = np.empty(count, dtype=np.int64)
+    other[order] = np.roll(order, 1)
+    return other
 
 
 def local_embeddings(descriptions: Sequence[Description], layout: Layout, encoder: str) -> NDArray[np.float32]:

@@ -81,6 +81,8 @@ LOSSES = {
     "skeleton_loss": SERIES[0],
     "calibration_loss": SERIES[1],
     "cross_modal_loss": SERIES[2],
+    "alignment_loss": SERIES[3],
+    **dict.fromkeys(("prototype_loss", "triplet_loss", "multi_similarity_loss"), SERIES[0]),  # in place of the first
     "total_loss": INK,
 }
 
@@ -283,8 +285,8 @@ def what_if(
 def training_curves(history: Sequence[Mapping[str, float]], chosen: int | None = None) -> Figure:
     """Losses above, validation accuracy below, over epochs.
 
-    history: one record per epoch with "epoch" and any of "skeleton_loss", "calibration_loss", "cross_modal_loss",
-    "total_loss", "validation_accuracy" (0…1); what a record lacks is skipped. chosen: the epoch to mark.
+    history: one record per epoch with "epoch" and any of `LOSSES` and "validation_accuracy" (0…1); what a record lacks
+    is skipped. chosen: the epoch to mark.
     """
     if not history or any("epoch" not in record for record in history):
         raise ValueError('training_curves needs at least one record, and "epoch" in every record')

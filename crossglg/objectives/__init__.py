@@ -1,0 +1,29 @@
+"""What training asks of the representation. A new objective is a file here and a line in `OBJECTIVES`."""
+
+from __future__ import annotations
+
+from crossglg.config import Config, nearest
+from crossglg.objectives.base import Objective
+from crossglg.objectives.classification import Classification
+from crossglg.objectives.gap import PartTextAlignment
+from crossglg.objectives.metric import MultiSimilarity, Triplet
+from crossglg.objectives.protonet import Prototypes
+
+OBJECTIVES: dict[str, Objective] = {
+    "classification": Classification(),
+    "protonet": Prototypes(),
+    "triplet": Triplet(),
+    "multi-similarity": MultiSimilarity(),
+    "gap": PartTextAlignment(),
+}
+
+
+def find_objective(config: Config) -> Objective:
+    """The objective that a Config names. Raises ValueError if there is none, or if other settings do not go with it."""
+    name = config.objective
+    if name not in OBJECTIVES:
+        raise ValueError(
+            f"unknown objective {name!r}{nearest(name, list(OBJECTIVES))} Objectives: {', '.join(OBJECTIVES)}"
+        )
+    OBJECTIVES[name].check(config)
+    return OBJECTIVES[name]
