@@ -38,6 +38,9 @@ class Config:
     crop: float = setting(0.7, "training: keep a random segment of at least this fraction of the clip")
     rotation: float = setting(0.3, "training: random rotation about each axis, at most this many radians")
     scale_jitter: float = setting(0.1, "training: random scaling of each axis by up to ± this fraction")
+    mirror: float = setting(
+        0.0, "training: fraction of the clips whose left and right are swapped, texts with them"
+    )
     shear: float = setting(0.1, "training: random shear with coefficients up to ± this")
     # text
     descriptions: str = setting("", "a description file to use before the shipped ones; empty: shipped only")
@@ -68,6 +71,8 @@ class Config:
     calibration_weight: float = setting(0.5, "weight of L_calibrate")
     cross_modal_weight: float = setting(0.2, "weight of L_c")
     alignment_weight: float = setting(0.8, "weight of the part-text alignment of objective gap")
+    clip_text_weight: float = setting(1.0, "objective texts: weight of finding the text of the clip's class")
+    joint_text_weight: float = setting(1.0, "objective texts: weight of each key joint's finding its own text")
     label_smoothing: float = setting(0.1, "label smoothing of both cross-entropies")
     # training
     epochs: int = setting(12, "passes over the base clips")
@@ -103,12 +108,14 @@ class Config:
             ("pseudo_novel", 0.0, 0.9),
             ("dropout", 0.0, 0.95),
             ("label_smoothing", 0.0, 1.0),
+            ("mirror", 0.0, 1.0),
         ):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name}={getattr(self, name)} must lie between {low} and {high}")
         for name in (
             "learning_rate", "weight_decay", "rotation", "scale_jitter", "shear", "warmup_epochs",
-            "calibration_weight", "cross_modal_weight", "alignment_weight", "importance_after_block", "seed",
+            "calibration_weight", "cross_modal_weight", "alignment_weight", "clip_text_weight", "joint_text_weight",
+            "importance_after_block", "seed",
             "pseudo_split",
         ):  # fmt: skip
             if getattr(self, name) < 0:

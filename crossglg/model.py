@@ -95,7 +95,7 @@ class CrossGLG(nn.Module):
     joint_importance None: no global-to-local guidance;  cross_modal None: no local-to-global guidance (or removed, as
     at inference). scale_importance: weight joints by V·k_out, so that uniform importance changes nothing.
     num_classes 0: no classifier, for objectives that compare representations.  alignment: (joint features (N, V, D),
-    local texts (N, V, E)) → what an objective compares, training only.
+    z (N, D_out), local texts (N, V, E)) → what an objective compares, training only.
     """
 
     def __init__(
@@ -125,16 +125,25 @@ class CrossGLG(nn.Module):
             nn.Sequential(nn.Dropout(dropout), nn.Linear(encoder.out_features, num_classes)) if num_classes else None
         )
 
-    def forward(self, x: Tensor, person_mask: Tensor, local_text: Tensor | None = None) -> CrossGLGOutput:
-        """x: (N, M, T, V, C);  person_mask: (N, M);  local_text: (N, V, E) of each clip's class, training only."""
+    def forward(
+        self, x: Tensor, person_mask: Tensor, local_text: Tensor | None = None, joint_of: Tensor | None = None
+    ) -> CrossGLGOutput:
+        """x: (N, M, T, V, C);  person_mask: (N, M);  local_text: (N, V, E) of each clip's class, training only.
+
+        joint_of: (N, V), which joint of the clip is the one that the texts call v, other than v in a mirrored clip;
+        then joint importance too is in the order of the texts.
+        """
         joints, importance = self.joint_features(x, person_mask)
         z = self.represent(joints)
+        if joint_of is not None:
+            joints = joints.take_along_dim(joint_of[..., None], 1)
+            importance = None if importance is None else importance.take_along_dim(joint_of, 1)
         logits = None if self.classifier is None else self.classifier(z)
         cross_modal_logits = alignment = None
         if self.classifier is not None and self.cross_modal is not None and local_text is not None:
             cross_modal_logits = self.classifier(self.cross_modal(joints, local_text))
         if self.alignment is not None and local_text is not None:
-            alignment = self.alignment(joints, local_text)
+            alignment = self.alignment(joints, z, local_text)
         return CrossGLGOutput(logits, z, importance, cross_modal_logits, alignment)
 
     def joint_features(self, x: Tensor, person_mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:

@@ -26,7 +26,7 @@ import crossglg
 from crossglg import losses
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.transforms import DeviceClips, Preprocessing
+from crossglg.data.transforms import DeviceClips, Preprocessing, mirror
 from crossglg.files import write_atomically
 from crossglg.model import CrossGLG
 from crossglg.objectives import find_objective
@@ -67,8 +67,8 @@ def fit(
     clips = DeviceClips(base, device)
     prepare = Preprocessing.from_config(config, base.layout)
     label = torch.as_tensor(base.label)
-    local = bank.local.to(device)
-    target = None if bank.key_joint_target is None else bank.key_joint_target.to(device)
+    texts_there = bank.to(device)
+    own, partner = torch.arange(base.layout.num_joints), torch.as_tensor(base.layout.mirrored)
     exemplars = torch.as_tensor(training_exemplars(base.label, training, config.seed))
 
     def epoch_of_training(epoch: int) -> dict[str, float]:
@@ -81,10 +81,13 @@ def fit(
             index = torch.as_tensor(training)[rows]
             set_learning_rate(optimizer, config, epoch + step / len(batches))
             x, mask = clips.batch(index, config.frames, config.crop, generator)
-            classes = label[index].to(device)
-            key_joints = None if target is None else target[classes]
-            batch = (prepare(x, generator), mask, classes, local[classes], key_joints)
-            for name, value in train_step(model, optimizer, batch, config).items():
+            joint_of = None
+            if config.mirror:
+                mirrored = torch.rand(len(x), generator=generator) < config.mirror
+                x = mirror(x, mirrored, base.layout)
+                joint_of = torch.where(mirrored[:, None], partner, own).to(device)
+            batch = (prepare(x, generator), mask, label[index].to(device), joint_of)
+            for name, value in train_step(model, optimizer, batch, texts_there, config).items():
                 sums[name] = sums.get(name, torch.zeros((), device=device)) + value
         record = {name: float(value) / len(batches) for name, value in sums.items()}
         if not math.isfinite(record["total_loss"]):
@@ -156,26 +159,29 @@ def fit(
 def train_step(
     model: CrossGLG,
     optimizer: torch.optim.Optimizer,
-    batch: tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None],
+    batch: tuple[Tensor, Tensor, Tensor, Tensor | None],
+    texts: TextBank,
     config: Config,
 ) -> dict[str, Tensor]:
     """One step of L = L_s + 0.5 · L_calibrate + 0.2 · L_c, another objective in the place of L_s. Returns the losses.
 
-    batch: x (N, M, T, V, C), person_mask (N, M), label (N,), local texts (N, V, E), key-joint targets (N, V) or None,
-    by which there is no L_calibrate.
+    batch: x (N, M, T, V, C), person_mask (N, M), label (N,), joint_of (N, V) or None as of `CrossGLG.forward`.
+    texts: of the base classes; without key-joint targets there is no L_calibrate.
     """
-    x, person_mask, label, local_text, key_joint_target = batch
+    x, person_mask, label, joint_of = batch
     weights = {
         "calibration_loss": config.calibration_weight,
         "cross_modal_loss": config.cross_modal_weight,
         "alignment_loss": config.alignment_weight,
+        "clip_text_loss": config.clip_text_weight,
+        "joint_text_loss": config.joint_text_weight,
     }
     with autocast(config, x.device):
-        out = model(x, person_mask, local_text)
-    parts = find_objective(config).losses(out, label, config)
-    if out.joint_importance is not None and key_joint_target is not None:
+        out = model(x, person_mask, texts.local[label], joint_of)
+    parts = find_objective(config).losses(out, label, texts, config)
+    if out.joint_importance is not None and texts.key_joint_target is not None:
         parts["calibration_loss"] = losses.calibration_loss(
-            out.joint_importance, key_joint_target, config.scale_importance
+            out.joint_importance, texts.key_joint_target[label], config.scale_importance
         )
     if out.cross_modal_logits is not None:
         parts["cross_modal_loss"] = losses.cross_modal_loss(out.cross_modal_logits, label, config.label_smoothing)
@@ -245,7 +251,8 @@ def epoch_seed(seed: int, epoch: int) -> int:
 def _fingerprint(config: Config, base: SkeletonSet, bank: TextBank) -> str:
     """What a checkpoint must share with a run to be continued by it: settings, clips, texts."""
     digest = hashlib.sha256(json.dumps([config.to_dict(), base.class_names, base.layout.joints]).encode())
-    for array in (base.xyz, base.offsets, base.persons, base.label, bank.local, bank.key_joint_target):
+    texts = (bank.local, bank.key_joint_target, bank.global_)
+    for array in (base.xyz, base.offsets, base.persons, base.label, *texts):
         if array is not None:
             digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

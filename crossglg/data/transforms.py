@@ -180,6 +180,16 @@ STEPS: dict[str, Callable[[Tensor, Layout], Tensor]] = {
 }
 
 
+def mirror(x: Tensor, mirrored: Tensor, layout: Layout) -> Tensor:
+    """Swap left and right of the clips where mirrored (N,) is true: joints change sides, x changes its sign."""
+    mirrored = mirrored.to(x.device)
+    flipped = x[mirrored][..., torch.as_tensor(layout.mirrored, device=x.device), :]
+    flipped[..., 0].neg_()
+    x = x.clone()
+    x[mirrored] = flipped
+    return x
+
+
 def augment(x: Tensor, generator: torch.Generator, rotation: float, scale_jitter: float, shear: float) -> Tensor:
     """One random linear map per clip: rotation about every axis, scaling per axis, shear. Absent stays zero."""
     channels, count = x.shape[-1], len(x)

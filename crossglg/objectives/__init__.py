@@ -8,6 +8,7 @@ from crossglg.objectives.classification import Classification
 from crossglg.objectives.gap import PartTextAlignment
 from crossglg.objectives.metric import MultiSimilarity, Triplet
 from crossglg.objectives.protonet import Prototypes
+from crossglg.objectives.texts import TextRetrieval
 
 OBJECTIVES: dict[str, Objective] = {
     "classification": Classification(),
@@ -15,6 +16,7 @@ OBJECTIVES: dict[str, Objective] = {
     "triplet": Triplet(),
     "multi-similarity": MultiSimilarity(),
     "gap": PartTextAlignment(),
+    "texts": TextRetrieval(),
 }
 
 

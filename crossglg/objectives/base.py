@@ -12,6 +12,7 @@ from crossglg.config import Config
 from crossglg.encoders.base import SkeletonEncoder
 from crossglg.model import CrossGLGOutput
 from crossglg.skeletons import Layout
+from crossglg.text.embeddings import TextBank
 
 
 class Objective(ABC):
@@ -23,8 +24,8 @@ class Objective(ABC):
     classifies = True
 
     @abstractmethod
-    def losses(self, out: CrossGLGOutput, label: Tensor, config: Config) -> dict[str, Tensor]:
-        """Name → scalar. label: (N,)."""
+    def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank, config: Config) -> dict[str, Tensor]:
+        """Name → scalar. label: (N,);  texts: of the base classes."""
 
     def batches(self, label: Tensor, config: Config, generator: torch.Generator) -> Sequence[Tensor]:
         """Which clips each step of an epoch takes: positions in `label`, the classes (N,) of all training clips."""
@@ -32,7 +33,8 @@ class Objective(ABC):
         return torch.randperm(len(label), generator=generator)[: steps * config.batch_size].chunk(steps)
 
     def alignment(self, encoder: SkeletonEncoder, layout: Layout, text_width: int) -> nn.Module | None:
-        """A module for training only: joint features (N, V, D), local texts (N, V, E) → `CrossGLGOutput.alignment`."""
+        """A module for training only: joint features (N, V, D), representation (N, D_out), local texts (N, V, E) →
+        `CrossGLGOutput.alignment`."""
         return None
 
     def check(self, config: Config) -> None:  # noqa: B027 (most objectives have nothing to check)

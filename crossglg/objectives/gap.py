@@ -16,6 +16,7 @@ from crossglg.encoders.base import SkeletonEncoder
 from crossglg.model import CrossGLGOutput
 from crossglg.objectives.classification import Classification
 from crossglg.skeletons import Layout
+from crossglg.text.embeddings import TextBank
 
 
 class PartTextAlignment(Classification):
@@ -24,9 +25,9 @@ class PartTextAlignment(Classification):
     def alignment(self, encoder: SkeletonEncoder, layout: Layout, text_width: int) -> nn.Module | None:
         return PartProjection(encoder.widths[-1], text_width, layout)
 
-    def losses(self, out: CrossGLGOutput, label: Tensor, config: Config) -> dict[str, Tensor]:
+    def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank, config: Config) -> dict[str, Tensor]:
         skeleton, text = cast(tuple[Tensor, Tensor], out.alignment)
-        return {**super().losses(out, label, config), "alignment_loss": alignment_loss(skeleton, text, label)}
+        return {**super().losses(out, label, texts, config), "alignment_loss": alignment_loss(skeleton, text, label)}
 
 
 class PartProjection(nn.Module):
@@ -47,8 +48,8 @@ class PartProjection(nn.Module):
         self.project = nn.ModuleList(nn.Linear(width, text_width) for _ in groups)
         self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
 
-    def forward(self, joint_features: Tensor, local_text: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, V, D), (N, V, E) → skeleton, rows of length 1 / temperature, and text, of unit rows: (N, S, E) each."""
+    def forward(self, joint_features: Tensor, z: Tensor, local_text: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, V, D), (N, V, E) → skeleton, rows of length 1 / temperature, and text, unit rows: (N, S, E) each."""
         parts = self.pool @ joint_features  # (N, S, D)
         projected = torch.stack([project(parts[:, s]) for s, project in enumerate(self.project)], 1)
         scale = self.log_scale.clamp(max=math.log(100.0)).exp()

@@ -14,6 +14,7 @@ from torch import Tensor
 from crossglg.config import Config
 from crossglg.model import CrossGLGOutput
 from crossglg.objectives.base import Comparison
+from crossglg.text.embeddings import TextBank
 
 if TYPE_CHECKING:
     from pytorch_metric_learning.losses import BaseMetricLossFunction
@@ -26,7 +27,7 @@ class Triplet(Comparison):
     Source: Hermans, Beyer and Leibe, "In Defense of the Triplet Loss for Person Re-Identification", 2017 (batch hard).
     """
 
-    def losses(self, out: CrossGLGOutput, label: Tensor, config: Config) -> dict[str, Tensor]:
+    def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank, config: Config) -> dict[str, Tensor]:
         loss, miner = _triplet()
         z = out.z.float()
         return {"triplet_loss": loss(z, label, miner(z, label))}
@@ -38,7 +39,7 @@ class MultiSimilarity(Comparison):
     Source: Wang et al., "Multi-Similarity Loss with General Pair Weighting for Deep Metric Learning", CVPR 2019.
     """
 
-    def losses(self, out: CrossGLGOutput, label: Tensor, config: Config) -> dict[str, Tensor]:
+    def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank, config: Config) -> dict[str, Tensor]:
         loss, miner = _multi_similarity()
         z = out.z.float()
         return {"multi_similarity_loss": loss(z, label, miner(z, label))}

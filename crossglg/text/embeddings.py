@@ -32,11 +32,17 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]  # texts → (number, E),
 @dataclass(frozen=True)
 class TextBank:
     """Texts of K classes as training sees them. local: (K, V, E) unit rows;  key_joint_target: (K, V), sum 1, or None
-    where nothing says which joints are key."""
+    where nothing says which joints are key;  global_: (K, E) unit rows, name and global text of each class."""
 
     classes: tuple[str, ...]
     local: torch.Tensor
     key_joint_target: torch.Tensor | None
+    global_: torch.Tensor
+
+    def to(self, device: torch.device) -> TextBank:
+        """The same on another device."""
+        target = None if self.key_joint_target is None else self.key_joint_target.to(device)
+        return TextBank(self.classes, self.local.to(device), target, self.global_.to(device))
 
 
 def build_text_bank(
@@ -59,15 +65,17 @@ def build_text_bank(
     classes = tuple(d.action for d in descriptions)
     if source == "class-name":
         names = torch.from_numpy(embed_texts(classes, encoder))
-        return TextBank(classes, names[:, None].repeat(1, layout.num_joints, 1), None)
+        return TextBank(classes, names[:, None].repeat(1, layout.num_joints, 1), None, names)
     if source == "shuffled":
         descriptions = [descriptions[k] for k in other_classes(len(descriptions), seed)]
     local = torch.from_numpy(local_embeddings(descriptions, layout, encoder))
+    global_ = torch.from_numpy(global_embeddings(descriptions, encoder))
     if source == "constant":
         mean = torch.nn.functional.normalize(local.mean(0), dim=-1)
-        return TextBank(classes, mean.repeat(len(classes), 1, 1), None)
+        mean_global = torch.nn.functional.normalize(global_.mean(0), dim=-1)
+        return TextBank(classes, mean.repeat(len(classes), 1, 1), None, mean_global.repeat(len(classes), 1))
     target = np.stack([key_joint_target(description.key_joints, layout) for description in descriptions])
-    return TextBank(classes, local, torch.from_numpy(target))
+    return TextBank(classes, local, torch.from_numpy(target), global_)
 
 
 def other_classes(count: int, seed: int) -> NDArray[np.int64]:
@@ -78,6 +86,13 @@ def other_classes(count: int, seed: int) -> NDArray[np.int64]:
     other = np.empty(count, dtype=np.int64)
     other[order] = np.roll(order, 1)
     return other
+
+
+def global_embeddings(descriptions: Sequence[Description], encoder: str) -> NDArray[np.float32]:
+    """(K, E) unit rows: of each class the mean of its name's embedding and that of its global text."""
+    names = embed_texts([description.action for description in descriptions], encoder)
+    rows = names + embed_texts([description.global_ for description in descriptions], encoder)
+    return rows / np.linalg.norm(rows, axis=-1, keepdims=True).clip(1e-12)
 
 
 def local_embeddings(descriptions: Sequence[Description], layout: Layout, encoder: str) -> NDArray[np.float32]:
