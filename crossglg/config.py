@@ -38,9 +38,7 @@ class Config:
     crop: float = setting(0.7, "training: keep a random segment of at least this fraction of the clip")
     rotation: float = setting(0.3, "training: random rotation about each axis, at most this many radians")
     scale_jitter: float = setting(0.1, "training: random scaling of each axis by up to ± this fraction")
-    mirror: float = setting(
-        0.0, "training: fraction of the clips whose left and right are swapped, texts with them"
-    )
+    mirror: float = setting(0.0, "training: fraction of the clips whose left and right are swapped, texts with them")
     shear: float = setting(0.1, "training: random shear with coefficients up to ± this")
     # text
     descriptions: str = setting("", "a description file to use before the shipped ones; empty: shipped only")

@@ -57,7 +57,8 @@ def make_bank(class_names: tuple[str, ...], joints: int = 25) -> TextBank:
     generators = [torch.Generator().manual_seed(epoch_seed(0, len(name))) for name in class_names]
     local = torch.stack([torch.randn(joints, 10, generator=g) for g in generators])
     target = torch.stack([torch.rand(joints, generator=g) for g in generators])
-    return TextBank(class_names, torch.nn.functional.normalize(local, dim=-1), target / target.sum(1, keepdim=True))
+    local = torch.nn.functional.normalize(local, dim=-1)
+    return TextBank(class_names, local, target / target.sum(1, keepdim=True), local.mean(1))
 
 
 def make_base() -> SkeletonSet:
@@ -309,7 +310,9 @@ def test_nothing_of_the_novel_classes_reaches_the_weights(finished: Path, tmp_pa
     assert not np.array_equal(task.novel.xyz, split_task(clips, NOVEL, 2, "tiny").novel.xyz)
     texts = make_bank(rubbish)
     base_rows = [rubbish.index(name) for name in task.base.class_names]
-    bank = TextBank(task.base.class_names, texts.local[base_rows], texts.key_joint_target[base_rows])
+    bank = TextBank(
+        task.base.class_names, texts.local[base_rows], texts.key_joint_target[base_rows], texts.global_[base_rows]
+    )
     trained = fit(CONFIG, task.base, bank, tmp_path)
     assert same(weights(tmp_path), weights(finished))
     assert trained.class_names == ACTIONS[:6]

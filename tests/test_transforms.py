@@ -28,6 +28,7 @@ from crossglg.data.transforms import (
     bones,
     centre,
     centre_each_frame,
+    mirror,
     motion,
     scale_torso,
 )
@@ -300,6 +301,17 @@ def test_streams_are_joined_in_the_order_given(x: Tensor) -> None:
 
 
 # ---- augmentation
+
+
+def test_mirror_swaps_left_and_right_of_the_chosen_clips(x: Tensor) -> None:
+    layout, chosen = LAYOUT, torch.arange(len(x)) % 2 == 0
+    seen = mirror(x, chosen, layout)
+    for i in range(len(x)):
+        for v, joint in enumerate(layout.joints):
+            other = layout.index(joint.replace("left", "L").replace("right", "left").replace("L", "right"))
+            expected = x[i, :, :, other] * torch.tensor([-1.0, 1.0, 1.0]) if chosen[i] else x[i, :, :, v]
+            assert torch.equal(seen[i, :, :, v], expected)
+    assert torch.equal(mirror(seen, chosen, layout), x)
 
 
 def test_augment_is_one_linear_map_per_clip(x: Tensor) -> None:
