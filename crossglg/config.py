@@ -39,6 +39,12 @@ class Config:
     rotation: float = setting(0.3, "training: random rotation about each axis, at most this many radians")
     scale_jitter: float = setting(0.1, "training: random scaling of each axis by up to ± this fraction")
     mirror: float = setting(0.0, "training: fraction of the clips whose left and right are swapped, texts with them")
+    mirror_class: str = setting(
+        "same",
+        "class of a mirrored clip: same; other, one of its own, as left and right are to be told apart; text, one of "
+        "its own where the key joints of the text are not the same left and right",
+        ("same", "other", "text"),
+    )
     shear: float = setting(0.1, "training: random shear with coefficients up to ± this")
     # text
     descriptions: str = setting("", "a description file to use before the shipped ones; empty: shipped only")

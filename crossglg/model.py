@@ -7,6 +7,7 @@ The model sees texts only as tensors; at inference it sees none.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -164,6 +165,13 @@ class CrossGLG(nn.Module):
         person_mask None: everybody is there, and all shapes follow from that of x, as `torch.export` needs.
         """
         return self.represent(self.joint_features(x, person_mask)[0])
+
+    def keep_classes(self, count: int) -> None:
+        """Drop all classes of the classifier but the first `count`."""
+        dropout, linear = cast(nn.Sequential, self.classifier)
+        kept = nn.Linear(linear.in_features, count).to(linear.weight)
+        kept.load_state_dict({"weight": linear.weight[:count], "bias": linear.bias[:count]})
+        self.classifier = nn.Sequential(dropout, kept)
 
     def represent(self, joint_features: Tensor) -> Tensor:
         """joint_features: (N, V, D), any number of joints. Returns the representation z (N, D_out)."""

@@ -156,13 +156,21 @@ def evaluate(task: Task, features: Features, classifier: str = "cosine") -> OneS
             f"unknown classifier {classifier!r}{nearest(classifier, list(CLASSIFIERS))} "
             f"Classifiers: {', '.join(CLASSIFIERS)}"
         )
+    scores = CLASSIFIERS[classifier]
+    return evaluate_scores(task, lambda e, q: scores(features.novel[e], features.novel[q], features), classifier)
+
+
+def evaluate_scores(task: Task, scores: Callable[[Any, Any], Array], classifier: str) -> OneShotResult:
+    """`evaluate` for methods that compare the clips themselves, without features.
+
+    scores: (exemplars (K,), queries (Q,)), both indices of novel clips → (Q, K), higher is better.
+    """
     count = len(task.novel.class_names)
     confusion = np.zeros((count, count), dtype=np.int64)
     accuracy = []
     for number, draw in enumerate(task.draws):
         query = task.queries(number)
-        scores = CLASSIFIERS[classifier](features.novel[draw], features.novel[query], features)
-        predicted, true = scores.argmax(1), task.novel.label[query]
+        predicted, true = scores(draw, query).argmax(1), task.novel.label[query]
         np.add.at(confusion, (true, predicted), 1)
         accuracy.append(float((predicted == true).mean()))
     return OneShotResult(classifier, np.array(accuracy), confusion)

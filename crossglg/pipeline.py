@@ -13,7 +13,7 @@ import nbformat
 
 from crossglg.config import HELP, Config
 from crossglg.files import project_folder, read_json, write_json
-from crossglg.report import RESULTS, absolute_paths, task_name, write_csv
+from crossglg.report import RESULTS, absolute_paths, method_name, task_name, write_csv
 
 NOTEBOOKS = (
     "00_tour", "01_describe_actions", "02_train", "03_one_shot_evaluation", "04_joint_attention", "06_your_own_actions",
@@ -55,7 +55,7 @@ def saved_config(output: str | Path) -> Config:
 
 def run_name(config: Config) -> str:
     """A folder name that says what was run."""
-    return f"{task_name(config)}-{config.encoder}-{config.guidance}-seed{config.seed}"
+    return f"{task_name(config)}-{config.encoder}-{method_name(config)}-seed{config.seed}"
 
 
 def parameters_of(name: str) -> dict[str, Any]:

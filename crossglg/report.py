@@ -7,7 +7,7 @@ import io
 import json
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,17 @@ def task_name(config: Config) -> str:
     return pseudo_name(name, config.pseudo_split) if config.pseudo_novel else name
 
 
+def method_name(config: Config) -> str:
+    """What was run beside the encoder: objective and source of the texts, if not the usual ones, and guidance."""
+    return "-".join([*_unusual(config.to_dict()), config.guidance])
+
+
+def _unusual(config: Mapping[str, Any]) -> list[str]:
+    usual = Config().to_dict()
+    values = [(name, config.get(name, usual[name])) for name in ("objective", "text_source")]  # old results lack them
+    return [value for name, value in values if value != usual[name]]
+
+
 def command(config: dict[str, Any]) -> str:
     """The command that makes a run with this config again: only what differs from the defaults."""
     defaults = Config().to_dict()
@@ -187,7 +198,7 @@ def markdown_table(folder: str | Path, classifier: str = "cosine") -> str:
     for run in load_results(folder):
         config = run["config"]
         if classifier in run["one_shot"]:
-            method = f"{config['encoder']}, {_METHOD[config['guidance']]}"
+            method = ", ".join([config["encoder"], *_unusual(config), _METHOD[config["guidance"]]])
             same = {name: value for name, value in config.items() if name not in _NOT_IN_A_ROW}
             key = (run["task"], 1, method, json.dumps([run["protocol_sha256"], same], sort_keys=True))
             accuracy.setdefault(key, {})[config["seed"]] = run["one_shot"][classifier]["draws"]

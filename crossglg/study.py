@@ -10,9 +10,10 @@ A study is a YAML file; all but `methods` may be left out:
     methods:                        # name → settings in which it differs
       base: {guidance: none}
       crossglg: {}
+    untrained: [raw, dtw]           # rows that learn nothing: raw coordinates and time warping; else raw alone
     reference: base                 # whom the others are compared with; else the first method
 
-Raw coordinates, which learn nothing, are a row of every study by themselves. A run's JSON is named by its settings, so
+A run's JSON is named by its settings, so
 studies that share a folder share their runs, and renaming a method makes nothing again. Two studies at work in one
 folder at the same time may make the same run twice; nothing else happens.
 """
@@ -31,29 +32,31 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 from joblib import Parallel, cpu_count, delayed, parallel_config
 from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
+from crossglg.baselines.dtw import FRAME_COSTS, dtw_distances
 from crossglg.baselines.raw import raw_coordinates
 from crossglg.comparison import accuracies, accuracy_table, difference_table, intervals
 from crossglg.config import Config, nearest
-from crossglg.data.clips import SkeletonSet
 from crossglg.data.protocol_files import find_protocol
 from crossglg.data.protocols import DATASETS, Task, load_task
 from crossglg.encoders import ENCODERS
 from crossglg.files import project_folder, read_json, sha256, write_json
-from crossglg.one_shot import CLASSIFIERS, Array, Features, evaluate
-from crossglg.report import about_model, about_task, absolute_paths, portable, task_name, versions
+from crossglg.objectives import find_objective
+from crossglg.one_shot import CLASSIFIERS, Features, OneShotResult, evaluate, evaluate_scores
+from crossglg.report import about_model, about_task, absolute_paths, method_name, portable, task_name, versions
 from crossglg.text.descriptions import find_descriptions
 from crossglg.text.embeddings import build_text_bank
 from crossglg.train import CHECKPOINT, fit
 from crossglg.trained import TrainedModel, resolve_device
 from crossglg.viz import figures
 
-RAW = "raw"
+RAW, DTW = UNTRAINED = ("raw", "dtw")  # methods that learn nothing: once per benchmark, whatever the seeds
 # The other classifiers need the covariance of thousands of coordinates.
 RAW_CLASSIFIERS = ("cosine", "euclidean", "centred-cosine")
 COMMON = ("dataset", "draws", "device", "pseudo_novel", "pseudo_split")  # settings that all methods share
@@ -63,21 +66,23 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a study. method: its name there, "raw" for raw coordinates.  config: paths as the study has them."""
+    """One run of a study. method: its name there, or one of `UNTRAINED`.  config: paths as the study has them."""
 
     method: str
     config: Config
 
     @property
     def seed(self) -> int | None:
-        """None for raw coordinates, which have none."""
-        return None if self.method == RAW else self.config.seed
+        """None for what learns nothing."""
+        return None if self.method in UNTRAINED else self.config.seed
 
     @property
     def name(self) -> str:
         """Stable on every machine: from the settings that are not the defaults, without folders and device."""
-        hash_ = sha256(json.dumps([self.method == RAW, *sorted(self._settings().items())]))[:10]
-        what = RAW if self.method == RAW else f"{self.config.encoder}-{self.config.guidance}-seed{self.config.seed}"
+        kind = {RAW: True, DTW: DTW}.get(self.method, False)
+        hash_ = sha256(json.dumps([kind, *sorted(self._settings().items())]))[:10]
+        c = self.config
+        what = self.method if kind else f"{c.encoder}-{method_name(c)}-seed{c.seed}"
         return re.sub(r"[^\w.+-]+", "_", f"{task_name(self.config)}-{what}-{hash_}")
 
     def read(self, folder: Path) -> Record | None:
@@ -116,6 +121,7 @@ class Study:
     encoders: tuple[str, ...]
     seeds: tuple[int, ...]
     reference: str
+    untrained: tuple[str, ...] = (RAW,)
 
     @classmethod
     def load(cls, file: str | Path) -> Study:
@@ -135,7 +141,7 @@ class Study:
     @classmethod
     def _parse(cls, name: str, content: Any) -> Study:
         kinds = {"preset": str, "settings": dict, "methods": dict, "reference": str}
-        kinds |= {"benchmarks": list, "encoders": list, "seeds": list}
+        kinds |= {"benchmarks": list, "encoders": list, "seeds": list, "untrained": list}
         if not isinstance(content, dict) or not content.get("methods"):
             raise ValueError("it needs 'methods', each a name with the settings in which it differs")
         for key, value in content.items():
@@ -161,15 +167,20 @@ class Study:
                 f"make one with 'crossglg protocol make' and name it under benchmarks"
             )
         seeds = _distinct("seeds", content.get("seeds", [common.seed]), int)
+        untrained = _distinct("untrained", content.get("untrained", [RAW]), str)
+        for one in untrained:
+            if one not in UNTRAINED:
+                raise ValueError(f"untrained: unknown {one!r}{nearest(one, list(UNTRAINED))} {', '.join(UNTRAINED)}")
         reference = content.get("reference", next(iter(methods)))
-        if reference not in (*methods, RAW):
+        if reference not in (*methods, *untrained):
             raise ValueError(f"the reference {reference!r} is no method{nearest(reference, list(methods))}")
         encoders = _distinct("encoders", content.get("encoders", [""]), str)
-        study = cls(name, methods, benchmarks, encoders, seeds, reference)
+        study = cls(name, methods, benchmarks, encoders, seeds, reference, untrained)
         names: set[str] = set()
         for run in study.runs():
             if run.config.encoder not in ENCODERS:
                 raise ValueError(f"unknown encoder {run.config.encoder!r}{nearest(run.config.encoder, list(ENCODERS))}")
+            find_objective(run.config)
             if run.name in names:
                 raise ValueError(f"benchmarks: two files have the same name and both have {task_name(run.config)!r}")
             names.add(run.name)
@@ -179,7 +190,7 @@ class Study:
         """Every run, seed by seed, so that an unfinished study has about as many seeds of every method."""
         common = next(iter(self.methods.values()))
         plain: dict[str, Any] = {name: getattr(common, name) for name in COMMON}
-        found = [Run(RAW, Config(**plain, benchmark=benchmark)) for benchmark in self.benchmarks]
+        found = [Run(one, Config(**plain, benchmark=name)) for name in self.benchmarks for one in self.untrained]
         for seed in self.seeds:
             for benchmark in self.benchmarks:
                 for encoder in self.encoders:
@@ -193,7 +204,7 @@ class Study:
         return found
 
     def finished(self, folder: str | Path) -> list[Record]:
-        """The JSONs of the study's finished runs, in its order, each with `name`, `method` and `seed` (raw: None)."""
+        """The JSONs of the study's finished runs, in its order, each with `name`, `method` and `seed` (or None)."""
         read = [run.read(Path(folder)) for run in self.runs()]
         return [record for record in read if record and "error" not in record]
 
@@ -280,7 +291,7 @@ def study_table(study: Study, folder: str | Path, classifier: str = "cosine", re
         "differences in points, with 95 % intervals over seeds and exemplar draws; p of a sign-flip test."
     ]
     for encoder in study.encoders:
-        ours = [r for r in records if not encoder or r["method"] == RAW or r["config"]["encoder"] == encoder]
+        ours = [r for r in records if not encoder or r["method"] in UNTRAINED or r["config"]["encoder"] == encoder]
         found = accuracies(ours, classifier)
         lines += ["", f"### {encoder}"] if encoder else []
         lines += ["", accuracy_table(found)]
@@ -295,7 +306,7 @@ def study_figure(study: Study, folder: str | Path, classifier: str = "cosine") -
     records = study.finished(folder)
     if any(study.encoders):
         named = {
-            r["name"]: r["method"] if r["method"] == RAW else f"{r['method']}, {r['config']['encoder']}"
+            r["name"]: r["method"] if r["method"] in UNTRAINED else f"{r['method']}, {r['config']['encoder']}"
             for r in records
         }
         records = [{**r, "method": named[r["name"]]} for r in records]
@@ -309,16 +320,25 @@ def _measured(run: Run, config: Config, models: Path) -> Record:
     """Train if the run trains, and evaluate with every classifier."""
     task = load_task(config)
     about: Record = {}
-    embed: Callable[[SkeletonSet], Array] = raw_coordinates
-    if run.method != RAW:
+    if run.method == DTW:
+        found = [_warped(task, cost) for cost in FRAME_COSTS]
+    elif run.method == RAW:
+        features = Features.of(task, raw_coordinates)
+        found = [evaluate(task, features, name) for name in RAW_CLASSIFIERS]
+    else:
         trained, about = _trained(task, config, models)
-        embed = trained.embed
-    features = Features.of(task, embed)
-    names = RAW_CLASSIFIERS if run.method == RAW else CLASSIFIERS
-    results = {name: evaluate(task, features, name).to_dict() for name in names}
+        features = Features.of(task, trained.embed)
+        found = [evaluate(task, features, name) for name in CLASSIFIERS]
+    results = {result.classifier: result.to_dict() for result in found}
     for result in results.values():
         del result["confusion"]  # K² numbers per classifier
     return {**about_task(task), **about, "device": _device_name(config), "one_shot": results}
+
+
+def _warped(task: Task, cost: str) -> OneShotResult:
+    """Nearest exemplar by dynamic time warping, under the name of the classifier that compares single poses so."""
+    distance = dtw_distances(task.novel, cost)
+    return evaluate_scores(task, lambda exemplar, query: -distance[np.ix_(query, exemplar)], cost)
 
 
 def _trained(task: Task, config: Config, models: Path) -> tuple[TrainedModel, Record]:
@@ -415,8 +435,8 @@ def _study_path(file: str) -> Path:
 
 
 def _method_name(name: Any) -> str:
-    if not isinstance(name, str) or name == RAW or "|" in name:
-        raise ValueError(f"a method cannot be called {name!r}: give it a name, without |, that is not {RAW!r}")
+    if not isinstance(name, str) or name in UNTRAINED or "|" in name:
+        raise ValueError(f"a method cannot be called {name!r}: give it a name, without |, that is not raw or dtw")
     return name
 
 

@@ -30,6 +30,7 @@ from crossglg.data.transforms import DeviceClips, Preprocessing, mirror
 from crossglg.files import write_atomically
 from crossglg.model import CrossGLG
 from crossglg.objectives import find_objective
+from crossglg.skeletons import Layout
 from crossglg.text.embeddings import TextBank
 from crossglg.trained import TrainedModel, autocast, build_model, model_card, resolve_device, similarity_quantiles
 
@@ -59,7 +60,10 @@ def fit(
     device, objective = resolve_device(config), find_objective(config)
     persons = int(base.persons.max())
     width = bank.local.shape[-1]
-    model = build_model(config, base.layout, persons, base.num_channels, len(base.class_names), width).to(device)
+    num_classes = len(base.class_names)
+    one_sided = one_sided_classes(config, bank, base.layout)
+    outputs = 2 * num_classes if one_sided.any() else num_classes  # the mirror image of class k is class num_classes + k
+    model = build_model(config, base.layout, persons, base.num_channels, outputs, width).to(device)
     if config.compile:
         model.compile()
     optimizer = build_optimizer(model, config)
@@ -81,12 +85,13 @@ def fit(
             index = torch.as_tensor(training)[rows]
             set_learning_rate(optimizer, config, epoch + step / len(batches))
             x, mask = clips.batch(index, config.frames, config.crop, generator)
-            joint_of = None
+            classes, joint_of = label[index], None
             if config.mirror:
                 mirrored = torch.rand(len(x), generator=generator) < config.mirror
                 x = mirror(x, mirrored, base.layout)
+                classes = classes + num_classes * (mirrored & one_sided[classes])
                 joint_of = torch.where(mirrored[:, None], partner, own).to(device)
-            batch = (prepare(x, generator), mask, label[index].to(device), joint_of)
+            batch = (prepare(x, generator), mask, classes.to(device), joint_of)
             for name, value in train_step(model, optimizer, batch, texts_there, config).items():
                 sums[name] = sums.get(name, torch.zeros((), device=device)) + value
         record = {name: float(value) / len(batches) for name, value in sums.items()}
@@ -103,7 +108,7 @@ def fit(
                 x = prepare(x)  # coordinates stay float32 whatever the precision
                 with autocast(config, device):
                     out = model(x, mask)
-                rows.append((out.z if out.logits is None else out.logits).float().cpu())
+                rows.append((out.z if out.logits is None else out.logits[:, :num_classes]).float().cpu())
         return torch.cat(rows)
 
     def held_out_accuracy() -> float:
@@ -134,6 +139,8 @@ def fit(
             after_epoch(record)
 
     model.load_state_dict(best)
+    if model.classifier is not None and outputs > num_classes:
+        model.keep_classes(num_classes)
     chosen = chosen_epoch(history)
     details: dict[str, Any] = {
         "data": data or base.name,
@@ -165,10 +172,12 @@ def train_step(
 ) -> dict[str, Tensor]:
     """One step of L = L_s + 0.5 · L_calibrate + 0.2 · L_c, another objective in the place of L_s. Returns the losses.
 
-    batch: x (N, M, T, V, C), person_mask (N, M), label (N,), joint_of (N, V) or None as of `CrossGLG.forward`.
+    batch: x (N, M, T, V, C), person_mask (N, M), label (N,), joint_of (N, V) or None as of `CrossGLG.forward`. A label
+    beyond the K classes of `texts` is the mirror image of class label − K and has its texts.
     texts: of the base classes; without key-joint targets there is no L_calibrate.
     """
     x, person_mask, label, joint_of = batch
+    described = label % len(texts.classes)
     weights = {
         "calibration_loss": config.calibration_weight,
         "cross_modal_loss": config.cross_modal_weight,
@@ -177,11 +186,11 @@ def train_step(
         "joint_text_loss": config.joint_text_weight,
     }
     with autocast(config, x.device):
-        out = model(x, person_mask, texts.local[label], joint_of)
+        out = model(x, person_mask, texts.local[described], joint_of)
     parts = find_objective(config).losses(out, label, texts, config)
     if out.joint_importance is not None and texts.key_joint_target is not None:
         parts["calibration_loss"] = losses.calibration_loss(
-            out.joint_importance, texts.key_joint_target[label], config.scale_importance
+            out.joint_importance, texts.key_joint_target[described], config.scale_importance
         )
     if out.cross_modal_logits is not None:
         parts["cross_modal_loss"] = losses.cross_modal_loss(out.cross_modal_logits, label, config.label_smoothing)
@@ -191,6 +200,25 @@ def train_step(
     torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
     optimizer.step()
     return {name: value.detach() for name, value in (parts | {"total_loss": total}).items()}
+
+
+def one_sided_classes(config: Config, bank: TextBank, layout: Layout) -> Tensor:
+    """(K,) bool: of which classes a mirrored clip is of another class, as `config.mirror_class` has it.
+
+    Raises ValueError if that is for the text to say and there are no key joints.
+    """
+    count = len(bank.classes)
+    if not config.mirror or config.mirror_class == "same":
+        return torch.zeros(count, dtype=torch.bool)
+    if config.mirror_class == "other":
+        return torch.ones(count, dtype=torch.bool)
+    if bank.key_joint_target is None:
+        raise ValueError(
+            f"mirror_class=text reads left and right off the key joints, which text_source={config.text_source!r} "
+            f"does not have; use mirror_class=same or mirror_class=other"
+        )
+    other_side = bank.key_joint_target[:, torch.as_tensor(layout.mirrored)]
+    return (bank.key_joint_target - other_side).abs().sum(1) > 0.5  # at least a quarter of the weight changes sides
 
 
 def hold_out(base: SkeletonSet, fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing
@@ -12,5 +13,10 @@ from crossglg.data.transforms import DeviceClips, Preprocessing
 
 def raw_coordinates(clips: SkeletonSet, frames: int = 32, prepare: Preprocessing | None = None) -> NDArray[np.float32]:
     """(N, M·T·V·C): resampled, prepared coordinates, flattened. prepare: default centre, align_view, scale_torso."""
+    return prepared_clips(clips, frames, prepare).flatten(1).numpy()
+
+
+def prepared_clips(clips: SkeletonSet, frames: int = 32, prepare: Preprocessing | None = None) -> Tensor:
+    """(N, M, T, V, C) of `raw_coordinates`."""
     x, _ = DeviceClips(clips).batch(torch.arange(len(clips)), frames)
-    return (prepare or Preprocessing(clips.layout))(x).flatten(1).numpy()
+    return (prepare or Preprocessing(clips.layout))(x)

@@ -30,10 +30,11 @@ class TextRetrieval(Classification):
 
     def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank, config: Config) -> dict[str, Tensor]:
         clip, joints = cast(tuple[Tensor, Tensor], out.alignment)
+        described = label % len(texts.classes)  # a mirror image has the texts of what it mirrors
         return {
             **super().losses(out, label, texts, config),
-            "clip_text_loss": clip_text_loss(clip, label, class_texts(texts), config.label_smoothing),
-            "joint_text_loss": joint_text_loss(joints, label, texts.local, texts.key_joint_target),
+            "clip_text_loss": clip_text_loss(clip, described, class_texts(texts), config.label_smoothing),
+            "joint_text_loss": joint_text_loss(joints, described, texts.local, texts.key_joint_target),
         }
 
 
