@@ -62,7 +62,9 @@ def fit(
     width = bank.local.shape[-1]
     num_classes = len(base.class_names)
     one_sided = one_sided_classes(config, bank, base.layout)
-    outputs = 2 * num_classes if one_sided.any() else num_classes  # the mirror image of class k is class num_classes + k
+    outputs = (
+        2 * num_classes if one_sided.any() else num_classes
+    )  # the mirror image of class k is class num_classes + k
     model = build_model(config, base.layout, persons, base.num_channels, outputs, width).to(device)
     if config.compile:
         model.compile()
