@@ -66,3 +66,8 @@ def project_folder(name: str) -> Path:
 def cache_folder() -> Path:
     """Where derived files are kept: $CROSSGLG_CACHE, else ~/.cache/crossglg."""
     return Path(os.environ.get("CROSSGLG_CACHE") or Path.home() / ".cache" / "crossglg")
+
+
+def data_folder() -> Path:
+    """Where known data sets lie once they are converted: $CROSSGLG_DATA, else `data` in the cache folder."""
+    return Path(os.environ.get("CROSSGLG_DATA") or cache_folder() / "data").absolute()

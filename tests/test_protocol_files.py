@@ -143,6 +143,32 @@ class TestNTU:
         assert task.sha256 == find_protocol(name).sha256
 
 
+@pytest.mark.filterwarnings("ignore:ntu120-one-shot")
+def test_a_data_set_in_the_data_folder_goes_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSGLG_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=rf"ntu120 .* {tmp_path}/ntu120.npz: .*crossglg data convert"):
+        load_task(Config(dataset="ntu120"))
+    mini_ntu().save(tmp_path / "ntu120.npz")
+    task = load_task(Config.create("paper", dataset="ntu120"))
+    assert task.name == "ntu120-one-shot" and task.sha256 == find_protocol("ntu120-one-shot").sha256
+
+
+def test_published_accuracies_are_the_paper_s() -> None:
+    """InfoGCN without and with CrossGLG by number of base classes: the paper's two main tables."""
+    ntu120, ntu60 = (20, 40, 60, 80, 100), (10, 20, 30, 40, 50)
+    for data, classes, plain, guided in (
+        ("ntu120", ntu120, (37.0, 53.9, 58.8, 55.7, 56.1), (45.3, 56.8, 62.1, 61.6, 62.6)),
+        ("ntu60", ntu60, (51.1, 62.1, 65.7, 72.1, 72.3), (57.9, 67.1, 70.9, 73.4, 75.6)),
+    ):
+        for number, *accuracies in zip(classes, plain, guided, strict=True):
+            name = f"{data}-one-shot" + (f"-{number}" if number < classes[-1] else "")
+            protocol = find_protocol(name)
+            assert len(protocol.base_classes) == number
+            assert [protocol.published[m] for m in ("InfoGCN", "InfoGCN + CrossGLG")] == accuracies
+            shown = protocol.describe()
+            assert all(f"{value:.1f}" in shown for key, value in protocol.published.items() if key != "source")
+
+
 def test_counts_of_variants_agree_with_each_other() -> None:
     counts = {name: find_protocol(name).counts for name in NTU}
     assert counts["ntu120-one-shot"]["base_clips"] + 20 + 18_924 == 113_945  # all usable samples

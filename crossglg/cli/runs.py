@@ -112,10 +112,15 @@ def table(
 
 
 def _summary(content: dict[str, Any]) -> str:
+    """Accuracies of a `results.json`, with the published ones of the same protocol beside them."""
+    from crossglg.data.protocol_files import find_protocol, shipped_protocols
+
     hashes = f"protocol {content['protocol_sha256'][:12]}"
     if "clips_sha256" in content:  # results of older versions have none
         hashes += f", clips {content['clips_sha256'][:12]}"
     lines = [f"{content['task']} ({hashes}), top-1 over exemplar draws:"]
     for name, result in content["one_shot"].items():
         lines.append(f"  {name:<25} {100 * result['mean']:5.1f} ± {100 * result['interval']:.1f} %")
+    if content["task"] in shipped_protocols():
+        lines += find_protocol(content["task"]).published_lines()
     return "\n".join(lines)

@@ -12,6 +12,7 @@ protocol has these entries; those in brackets may be left out:
     [layout]         the registered layout that published numbers are for
     [left_out]       sample ids of novel clips that are neither exemplar nor query
     [counts]         of the complete data: base_classes, novel_classes, base_clips, exemplars, queries
+    [published]      {"source": where, method: top-1 accuracy in %, …}, shown beside the results of a run
     [title], [source], [notes]  what it is, where it was published, what was decided where sources disagree
 
 A protocol whose classes were never published has empty lists: it can be shown, not run.
@@ -53,6 +54,7 @@ class Protocol:
     layout: str = ""
     left_out: tuple[str, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    published: Mapping[str, Any] = field(default_factory=dict)
     title: str = ""
     source: str = ""
     notes: tuple[str, ...] = ()
@@ -111,6 +113,7 @@ class Protocol:
             layout=str(content.get("layout", "")),
             left_out=texts("left_out"),
             counts=counts,
+            published=dict(content.get("published", {})),
             title=str(content.get("title", "")),
             source=str(content.get("source", "")),
             notes=texts("notes"),
@@ -121,7 +124,7 @@ class Protocol:
         """One entry of a file, as `from_dict` reads it."""
         content: dict[str, Any] = {
             "title": self.title, "source": self.source, "dataset": self.dataset, "layout": self.layout,
-            "counts": dict(self.counts), "notes": list(self.notes),
+            "counts": dict(self.counts), "published": dict(self.published), "notes": list(self.notes),
             "base_sets": list(self.base_sets), "novel_sets": list(self.novel_sets),
             "base_classes": OTHERS if self.novel_classes and not self.base_classes else list(self.base_classes),
             "novel_classes": [int(c) for c in self.novel_classes] if self.by_place else list(self.novel_classes),
@@ -186,7 +189,15 @@ class Protocol:
             lines += [f"  {c}" for c in self.base_classes]
         if self.left_out:
             lines += [f"clips left out ({len(self.left_out)})", *(f"  {sample}" for sample in self.left_out)]
+        lines += self.published_lines()
         return "\n".join([*lines, *(["notes"] if self.notes else []), *(f"  - {note}" for note in self.notes)])
+
+    def published_lines(self) -> list[str]:
+        """The published accuracies as lines of text; none where none are known."""
+        accuracies = {method: value for method, value in self.published.items() if method != "source"}
+        width = max(map(len, accuracies), default=0)
+        lines = [f"  {method:<{width}}  {value:5.1f}" for method, value in accuracies.items()]
+        return [f"published ({self.published['source']})", *lines] if lines else []
 
 
 def protocol_sha256(

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from crossglg.config import Config, nearest
 from crossglg.data import convert, synthetic
 from crossglg.data.clips import SkeletonSet, concatenate
-from crossglg.data.protocol_files import Protocol, find_protocol, protocol_sha256
+from crossglg.data.protocol_files import Protocol, find_protocol, protocol_sha256, shipped_protocols
 from crossglg.data.readers import READERS
-from crossglg.files import sha256
+from crossglg.files import data_folder, sha256
 from crossglg.skeletons import Layout
 
 # A dataset the package knows by name: one line here, one file beside this one.
@@ -93,8 +93,9 @@ class Task:
 def load_task(config: Config) -> Task:
     """The task a Config names: a protocol (shipped, or of a file), a registered dataset, or clips of the user's own.
 
-    With `pseudo_novel`, the pseudo-novel task cut out of it. Raises FileNotFoundError or ValueError for anything
-    missing or inconsistent.
+    A dataset whose one-shot protocol is shipped, such as ntu120, has that one unless another is named. With
+    `pseudo_novel`, the pseudo-novel task cut out of it. Raises FileNotFoundError or ValueError for anything missing or
+    inconsistent.
     """
     task = _real_task(config)
     return pseudo_task(task, config.pseudo_novel, config.pseudo_split) if config.pseudo_novel else task
@@ -120,6 +121,8 @@ def pseudo_name(task: str, split: int) -> str:
 def _real_task(config: Config) -> Task:
     if config.benchmark:
         return _benchmark_task(config)
+    if (official := f"{config.dataset}-one-shot") in shipped_protocols():
+        return _benchmark_task(replace(config, benchmark=official))
     if config.dataset in DATASETS:
         clips, novel_classes = DATASETS[config.dataset]()
         return split_task(clips, novel_classes, config.draws, config.dataset)
@@ -178,12 +181,14 @@ def draw_novel_classes(clips: SkeletonSet, seed: int, number: int | None = None)
 
 
 def _load(dataset: str) -> SkeletonSet:
-    """A registered set, FORMAT:PATH of a source (converted once), or the user's own `.npz`.
+    """A registered set, one in the data folder, FORMAT:PATH of a source (converted once), or the user's own `.npz`.
 
     The last by canonical name: two names of one action cannot fall on both sides.
     """
     if dataset in DATASETS:
         return DATASETS[dataset]()[0]
+    if f"{dataset}-one-shot" in shipped_protocols():
+        return _converted(dataset)
     if not Path(dataset).exists():
         if ":" in dataset:
             return replace(SkeletonSet.load(convert.stored(dataset)), name=Path(dataset.partition(":")[2]).stem)
@@ -192,6 +197,17 @@ def _load(dataset: str) -> SkeletonSet:
             f"nor FORMAT:PATH (formats: {', '.join(READERS)}){nearest(dataset, list(DATASETS))}"
         )
     return SkeletonSet.load(dataset).with_canonical_classes()
+
+
+def _converted(dataset: str) -> SkeletonSet:
+    """A known data set that the user has converted into the data folder."""
+    path = data_folder() / f"{dataset}.npz"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{dataset} cannot be shipped and is looked for in {path}: 'crossglg list sources' and 'crossglg data "
+            f"fetch NAME' say how to get it, 'crossglg data convert FOLDER --format FORMAT --output {path}' puts it there"
+        )
+    return SkeletonSet.load(path)
 
 
 def _benchmark_task(config: Config) -> Task:
