@@ -48,6 +48,30 @@ def run(
     return output
 
 
+def train(config: Config, output: str | Path | None = None) -> Path:
+    """Only the training, without notebooks; processes that are `distributed.joined` share it. Returns model's folder.
+
+    A training in `output` is continued, and `run` with the same settings and resume=True does the rest of the pipeline.
+    Raises ValueError for settings that cannot work.
+    """
+    from crossglg import distributed
+    from crossglg.data.protocols import load_task
+    from crossglg.text.descriptions import find_descriptions
+    from crossglg.text.embeddings import build_text_bank
+    from crossglg.train import fit
+
+    config = absolute_paths(config)
+    output = Path(output or Path("runs") / run_name(config)).resolve()
+    if distributed.rank() == 0:
+        _start(config, output, resume=True)
+    base = load_task(config).base
+    described = find_descriptions(base.class_names, base.layout, config.descriptions, base.name)
+    bank = build_text_bank(described, base.layout, config.text_encoder)
+    sources = tuple(sorted({d.source for d in described}))
+    fit(config, base, bank, output / "model", data=config.benchmark or config.dataset, texts=sources)
+    return output / "model"
+
+
 def saved_config(output: str | Path) -> Config:
     """The settings of the run in a folder; raises FileNotFoundError or ValueError if they cannot be read."""
     return Config.create(**read_json(Path(output) / CONFIG))

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 import crossglg
-from crossglg import losses
+from crossglg import distributed, losses
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing, mirror
@@ -53,6 +53,7 @@ def fit(
     class (cosine), over five choices of these.
     bank: texts of exactly `base.class_names`.  data, texts: names for the model card.  after_epoch: called with each
     epoch's record. A checkpoint of the same settings in `folder` is continued; one of other settings is an error.
+    Processes that are `distributed.joined` all call this, with the same arguments; the first one writes.
     Raises ValueError when the texts are not those of the base classes, or when the loss is not finite.
     """
     if bank.classes != base.class_names:
@@ -62,12 +63,12 @@ def fit(
     width = bank.local.shape[-1]
     num_classes = len(base.class_names)
     one_sided = one_sided_classes(config, bank, base.layout)
-    outputs = (
-        2 * num_classes if one_sided.any() else num_classes
-    )  # the mirror image of class k is class num_classes + k
+    # The mirror image of class k is class num_classes + k.
+    outputs = 2 * num_classes if one_sided.any() else num_classes
     model = build_model(config, base.layout, persons, base.num_channels, outputs, width).to(device)
     if config.compile:
         model.compile()
+    distributed.synchronise(model)
     optimizer = build_optimizer(model, config)
     training, held_out = hold_out(base, config.held_out, config.seed)
     clips = DeviceClips(base, device)
@@ -79,7 +80,7 @@ def fit(
 
     def epoch_of_training(epoch: int) -> dict[str, float]:
         generator = torch.Generator().manual_seed(epoch_seed(config.seed, epoch))
-        torch.manual_seed(epoch_seed(config.seed, epoch))  # dropout and bottleneck noise
+        torch.manual_seed(epoch_seed(config.seed, epoch) + distributed.rank())  # dropout and bottleneck noise
         model.train()
         batches = objective.batches(label[training], config, generator)
         sums: dict[str, Tensor] = {}
@@ -126,16 +127,19 @@ def fit(
     fingerprint = _fingerprint(config, base, bank)
     folder = Path(folder)
     history, best = _resume(folder / CHECKPOINT, model, optimizer, fingerprint, device)
+    distributed.check_alike(f"{fingerprint} {len(history)}", device)
     bar = tqdm(
-        range(len(history), config.epochs), initial=len(history), total=config.epochs, desc="training", unit="epoch"
-    )
+        range(len(history), config.epochs), initial=len(history), total=config.epochs, desc="training", unit="epoch",
+        disable=distributed.rank() > 0,
+    )  # fmt: skip
     for epoch in bar:
         record = epoch_of_training(epoch)
         record["validation_accuracy"] = held_out_accuracy()
         history.append(record)
         if chosen_epoch(history) == epoch:
             best = {name: value.clone() for name, value in model.state_dict().items()}
-        _save_checkpoint(folder / CHECKPOINT, model, optimizer, best, history, fingerprint)
+        if distributed.rank() == 0:
+            _save_checkpoint(folder / CHECKPOINT, model, optimizer, best, history, fingerprint)
         bar.set_postfix(loss=f"{record['total_loss']:.3f}", held_out=f"{record['validation_accuracy']:.3f}")
         if after_epoch:
             after_epoch(record)
@@ -160,8 +164,9 @@ def fit(
     unseen = base.subset(held_out) if len(held_out) else base
     details["similarity"] = similarity_quantiles(trained.embed(unseen), unseen.label)
     details["seconds"] = np.quantile(base.frames / base.fps, [0.0, 0.5, 1.0]).round(3).tolist()
-    trained.save(folder)
-    write_atomically(folder / "README.md", lambda file: file.write(model_card(trained).encode()))
+    if distributed.rank() == 0:
+        trained.save(folder)
+        write_atomically(folder / "README.md", lambda file: file.write(model_card(trained).encode()))
     return trained
 
 
@@ -188,7 +193,10 @@ def train_step(
         "joint_text_loss": config.joint_text_weight,
     }
     with autocast(config, x.device):
-        out = model(x, person_mask, texts.local[described], joint_of)
+        mine = distributed.own_rows(len(label))
+        order = None if joint_of is None else joint_of[mine]
+        own = model(x[mine], person_mask[mine], texts.local[described[mine]], order)
+    out = distributed.whole(own, len(label))
     parts = find_objective(config).losses(out, label, texts, config)
     if out.joint_importance is not None and texts.key_joint_target is not None:
         parts["calibration_loss"] = losses.calibration_loss(
@@ -199,6 +207,7 @@ def train_step(
     total = losses.total_loss(parts, weights)
     optimizer.zero_grad(set_to_none=True)
     total.backward()
+    distributed.sum_gradients(model)
     torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
     optimizer.step()
     return {name: value.detach() for name, value in (parts | {"total_loss": total}).items()}

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from crossglg import distributed
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing
@@ -55,15 +56,16 @@ def build_model(config: Config, layout: Layout, persons: int, channels: int, cla
 
 
 def resolve_device(config: Config) -> torch.device:
-    """The device a Config asks for; "auto" is the first GPU if there is one. Raises ValueError if it is not there."""
+    """The device a Config asks for; "auto" is a GPU if there is one. Raises ValueError if it is not there."""
     name = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
     try:
         device = torch.device(name)
     except RuntimeError as error:
         raise ValueError(f"device={name!r} is no device: use auto, cpu, cuda or cuda:1") from error
+    device = distributed.own_device(device)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ValueError(
-            f"device={name!r} but this machine has {torch.cuda.device_count()} CUDA devices; use device=cpu"
+            f"device={str(device)!r} but this machine has {torch.cuda.device_count()} CUDA devices; use device=cpu"
         )
     return device
 

@@ -16,6 +16,9 @@ Setting = Annotated[
 ]
 Dataset = Annotated[str | None, typer.Option(help=HELP["dataset"])]
 Benchmark = Annotated[str | None, typer.Option(help=HELP["benchmark"])]
+Encoder = Annotated[str | None, typer.Option(help=HELP["encoder"])]
+Preset = Annotated[str, typer.Option(help=f"one of {', '.join(PRESETS)}")]
+Output = Annotated[Path | None, typer.Option(help="the run's folder; default runs/<what was run>")]
 
 
 def build_config(preset: str, settings: list[str] | None, **named: Any) -> Config:
@@ -34,10 +37,10 @@ def build_config(preset: str, settings: list[str] | None, **named: Any) -> Confi
 def run(
     dataset: Dataset = None,
     benchmark: Benchmark = None,
-    encoder: Annotated[str | None, typer.Option(help=HELP["encoder"])] = None,
-    preset: Annotated[str, typer.Option(help=f"one of {', '.join(PRESETS)}")] = "embedded",
+    encoder: Encoder = None,
+    preset: Preset = "embedded",
     settings: Setting = None,
-    output: Annotated[Path | None, typer.Option(help="the run's folder; default runs/<what was run>")] = None,
+    output: Output = None,
     resume: Annotated[bool, typer.Option("--resume", help="continue the run in --output, with its settings")] = False,
 ) -> None:
     """Run the whole pipeline: descriptions, training, one-shot evaluation, joint attention."""
@@ -50,6 +53,26 @@ def run(
         config = build_config(preset, settings, dataset=dataset, benchmark=benchmark, encoder=encoder)
     folder = pipeline.run(config, output, resume)
     typer.echo(f"{_summary(json.loads((folder / 'results.json').read_text()))}\nwritten to {folder}")
+
+
+@app.command()
+def train(
+    dataset: Dataset = None,
+    benchmark: Benchmark = None,
+    encoder: Encoder = None,
+    preset: Preset = "embedded",
+    settings: Setting = None,
+    output: Output = None,
+) -> None:
+    """Only train; again, to continue. On several GPUs: torchrun --nproc-per-node 2 -m crossglg train …"""
+    from crossglg import distributed, pipeline
+    from crossglg.trained import resolve_device
+
+    config = build_config(preset, settings, dataset=dataset, benchmark=benchmark, encoder=encoder)
+    with distributed.joined(resolve_device(config)):
+        folder = pipeline.train(config, output)
+        if distributed.rank() == 0:
+            typer.echo(f"written to {folder}")
 
 
 @app.command()

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from crossglg import distributed
+
 Part = TypeVar("Part", bound=nn.Module)
 
 
@@ -132,14 +134,21 @@ class PlaceNorm(nn.ModuleList):
             raise ValueError(
                 f"a clip has {places} persons, this encoder was built for {len(self)}; build it for {places}"
             )
-        if places == 1:
-            return norm_joints(self[0], x)
+        together = self.training and distributed.world_size() > 1
+        taken = self.taken_in_any_process(bodies) if together else list(range(places))
+        if len(taken) == 1:
+            return norm_joints(self[taken[0]], x)
         normed = torch.empty_like(x)
-        for place in range(places):
+        for place in taken:
             rows = bodies.at(place)
-            if len(x[rows]):
+            if together or len(x[rows]):
                 normed[rows] = norm_joints(self[place], x[rows])
         return normed
+
+    def taken_in_any_process(self, bodies: Bodies) -> list[int]:
+        """The places that processes which train together must all normalise, since they wait for each other there."""
+        count = torch.bincount(bodies.slot, minlength=len(self))
+        return distributed.total(count).nonzero().flatten().tolist()
 
 
 def norm_joints(norm: nn.Module, x: Tensor) -> Tensor:

@@ -1,0 +1,5 @@
+"""`python -m crossglg`, which `torchrun -m crossglg` needs."""
+
+from crossglg.cli import main
+
+main()
