@@ -54,7 +54,7 @@ def exercise_notebook(solution: NotebookNode) -> NotebookNode:
 def write_exercises(folder: str | Path, overwrite: bool = False) -> list[Path]:
     """Write the exercise notebooks of all sessions to `folder`; returns their paths.
 
-    Raises ValueError, before anything is written, where one is there already and `overwrite` is off: it may hold answers.
+    Raises ValueError, before anything is written, where one is there already, unless `overwrite`: it may hold answers.
     """
     targets = [Path(folder) / path.name for path in solution_notebooks()]
     there = [path for path in targets if path.exists()]

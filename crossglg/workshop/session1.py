@@ -20,7 +20,7 @@ def check_centre(centre: Callable[[Array, Layout], Any]) -> None:
     """centre(clip, layout): (T, V, 3) → the same, the middle of the hips of the first frame at the origin."""
     exercise, rng = Exercise("1.1", "centre"), np.random.default_rng(1)
     for layout in (get_layout("ntu25"), get_layout("smpl24")):
-        clip = rng.normal(size=(7, layout.num_joints, 3)) + (0.4, -1.0, 3.0)
+        clip = rng.normal((0.4, -1.0, 3.0), size=(7, layout.num_joints, 3))
         hips = [layout.index("left hip"), layout.index("right hip")]
         found = exercise.array(exercise.call(centre, clip, layout), clip.shape, "(T, V, 3)")
         middle = np.array([(clip[0, hips[0], c] + clip[0, hips[1], c]) / 2 for c in range(3)])
@@ -169,7 +169,7 @@ def _clusters(
 
 
 def _loop_accuracy(z: Array, label: NDArray[np.int64], draw: Sequence[int], queries: str) -> float:
-    """Accuracy by plain loops. queries: "right", "all" (exemplars too), or "strangers" (classes without exemplar too)."""
+    """Accuracy by plain loops. queries: "right", "all" (exemplars too) or "strangers" (unknown classes too)."""
     hits = []
     for i in range(len(z)):
         is_exemplar, is_known = i in list(draw), label[i] in label[list(draw)]

@@ -73,7 +73,8 @@ def check_key_joint_target(key_joint_target: Callable[[Sequence[str], Layout], A
         ("kinect20", ["left thumb", "right thumb"]),
     ):
         layout = get_layout(name)
-        there = {layout.index(joint) for joint in names if layout.has(joint)} or set(range(layout.num_joints))
+        named = [layout.index(joint) for joint in names if layout.has(joint)]
+        there = set(named) or set(range(layout.num_joints))
         right = np.array([1 / len(there) if j in there else 0.0 for j in range(layout.num_joints)])
         result = exercise.call(key_joint_target, list(names), layout)
         case = f"With {names} on {name}: "
@@ -90,7 +91,7 @@ def check_key_joint_target(key_joint_target: Callable[[Sequence[str], Layout], A
         )
         exercise.same(found, right, {
             f"{case}a joint that is named twice counts twice; set it, do not add.":
-                np.bincount([layout.index(j) for j in names if layout.has(j)], minlength=layout.num_joints) / len(names),
+                np.bincount(named, minlength=layout.num_joints) / max(len(named), 1),
         })  # fmt: skip
     exercise.passed("This is k_gt, what joint importance will be calibrated against.")
 
