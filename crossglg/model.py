@@ -41,6 +41,10 @@ class JointImportance(nn.Module):
     def forward(self, stem_features: Tensor, bodies: Bodies) -> Tensor:
         """stem_features: (B, D_pre, T', V). Returns k_out (N, V); rows sum to 1."""
         pooled = bodies.mean(stem_features.mean(2)).transpose(1, 2)  # (N, V, D_pre)
+        return self.of_pooled(pooled)
+
+    def of_pooled(self, pooled: Tensor) -> Tensor:
+        """pooled: (N, V, D_pre), all that is looked at. Returns k_out (N, V)."""
         return self.score(pooled).squeeze(-1).softmax(-1)
 
 
@@ -176,3 +180,26 @@ class CrossGLG(nn.Module):
     def represent(self, joint_features: Tensor) -> Tensor:
         """joint_features: (N, V, D), any number of joints. Returns the representation z (N, D_out)."""
         return self.encoder.head(joint_features.mean(1))
+
+    def represent_by_joint(self, joint_features: Tensor) -> Tensor:
+        """(N, V, D) → (N, V + 1, D_out): what each joint adds to z, and last what no joint adds; together they are z.
+
+        The pooling is a mean over joints, so with a linear head each joint has its exact share. The other heads are
+        taken as the linear map they are for this clip: a layer normalisation divides by this clip's own deviation, a
+        ReLU passes what it passes (`linear_part` of such a head). The sum is exact then too, and the last row is the
+        biases; but without a joint the head would be another map, so a share is not what would be lost.
+        """
+        head, share = self.encoder.head, joint_features / joint_features.shape[1]
+        pooled = share.sum(1, keepdim=True)
+        if isinstance(head, nn.LayerNorm):
+            deviation = (pooled.var(-1, keepdim=True, correction=0) + head.eps).sqrt()
+            parts = (share - share.mean(-1, keepdim=True)) / deviation * head.weight
+        else:
+            parts = share if isinstance(head, nn.Identity) else head.linear_part(pooled, share)  # type: ignore[operator]
+        return torch.cat([parts, head(pooled) - parts.sum(1, keepdim=True)], 1)
+
+    def stem_features(self, x: Tensor, person_mask: Tensor) -> Tensor:
+        """What joint importance is predicted from: the first blocks' features (N, V, D_pre), pooled as it does."""
+        bodies = Bodies.of(person_mask)
+        feat = self.encoder.run_blocks(self.encoder.input(x, bodies), 0, self.importance_after_block)
+        return bodies.mean(feat.mean(2)).transpose(1, 2)

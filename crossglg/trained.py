@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +18,7 @@ from torch import Tensor
 from crossglg import distributed
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.transforms import DeviceClips, Preprocessing
+from crossglg.data.transforms import DeviceClips, Preprocessing, freeze_joints
 from crossglg.encoders import build_encoder
 from crossglg.encoders.base import folded
 from crossglg.files import read_json, write_atomically, write_json
@@ -88,15 +88,23 @@ class TrainedModel:
     class_names: tuple[str, ...]
     details: dict[str, Any]
 
-    def embed(self, clips: SkeletonSet) -> NDArray[np.float32]:
-        """One-shot representations z of all clips, (N, D)."""
-        return self._over(clips, CrossGLG.embed)
+    def embed(self, clips: SkeletonSet, moving: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+        """One-shot representations z of all clips, (N, D). moving: (N, V), False for joints to freeze first."""
+        return self.over(clips, CrossGLG.embed, moving)
 
     def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""
         if self.model.joint_importance is None:
             raise ValueError(f"a model with guidance={self.config.guidance!r} has no joint importance; use both or g2l")
-        return self._over(clips, lambda model, x, mask: cast(Tensor, model.joint_features(x, mask)[1]))
+        return self.over(clips, lambda model, x, mask: cast(Tensor, model.joint_features(x, mask)[1]))
+
+    def stem_features(self, clips: SkeletonSet) -> NDArray[np.float32]:
+        """What joint importance is predicted from, (N, V, D_pre)."""
+        return self.over(clips, CrossGLG.stem_features)
+
+    def embed_by_joint(self, clips: SkeletonSet) -> NDArray[np.float32]:
+        """(N, V + 1, D): what each joint adds to z, and last what none adds, as of `CrossGLG.represent_by_joint`."""
+        return self.over(clips, lambda model, x, mask: model.represent_by_joint(model.joint_features(x, mask)[0]))
 
     def embed_leaving_out(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """(N, 1 + V, D): the representation z, then what is left of it without each joint.
@@ -110,28 +118,51 @@ class TrainedModel:
             pooled = torch.cat([joints.mean(1, keepdim=True), rest], 1)  # (N, 1 + V, D)
             return model.represent(pooled.flatten(0, 1)[:, None]).unflatten(0, pooled.shape[:2])
 
-        return self._over(clips, leave_out)
+        return self.over(clips, leave_out)
 
-    def _over(self, clips: SkeletonSet, function: Callable[[CrossGLG, Tensor, Tensor], Tensor]) -> NDArray[np.float32]:
-        """function: (model, x, person_mask) → (N, …), run over all clips in batches."""
-        self.check(clips)
+    def over(
+        self,
+        clips: SkeletonSet,
+        function: Callable[[CrossGLG, Tensor, Tensor], Tensor],
+        moving: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.float32]:
+        """function: (model, x, person_mask) → (N, …), run over all clips in batches. moving: as of `embed`."""
         model = self.model.eval()
-        device = next(model.parameters()).device
-        batch = 16 if device.type == "cpu" else 256  # on a CPU, a small batch stays in the caches
         if self.config.compile:
             function = torch.compile(function)
-        elif len(clips) > batch:  # for a few clips, folding takes longer than it saves
+        elif len(clips) > self.batch:  # for a few clips, folding takes longer than it saves
             model = folded(model)
-        resident = DeviceClips(clips, device)
-        prepare = Preprocessing.from_config(self.config, self.layout)
+        prepare = self.preprocessing
         rows = []
-        for index in torch.arange(len(clips)).split(batch):
+        for index, x, mask in self.batches(clips):
             with torch.inference_mode():
-                x, mask = resident.batch(index, self.config.frames)
-                x = prepare(x)  # coordinates stay float32 whatever the precision
-                with autocast(self.config, device):
+                if moving is not None:
+                    x = freeze_joints(x, torch.as_tensor(moving[index.numpy()]).to(x.device), self.layout)
+                x = prepare.channels(x)  # coordinates stay float32 whatever the precision
+                with autocast(self.config, x.device):
                     rows.append(function(model, x, mask).float().cpu().numpy())
         return np.concatenate(rows)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    @property
+    def batch(self) -> int:
+        """Clips at once: on a CPU, a small batch stays in the caches."""
+        return 16 if self.device.type == "cpu" else 256
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        return Preprocessing.from_config(self.config, self.layout)
+
+    def batches(self, clips: SkeletonSet) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """All clips in batches: index (n,), canonical coordinates x (n, M, T, V, C) before the streams, person_mask."""
+        self.check(clips)
+        resident, prepare = DeviceClips(clips, self.device), self.preprocessing
+        for index in torch.arange(len(clips)).split(self.batch):
+            x, mask = resident.batch(index, self.config.frames)
+            yield index, prepare.canonical(x), mask
 
     def check(self, clips: SkeletonSet) -> None:
         """Raise ValueError unless the clips are of the layout, channels and persons this model was trained on."""

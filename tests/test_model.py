@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from crossglg.config import Config
 from crossglg.encoders import build_encoder
 from crossglg.encoders.base import Bodies
+from crossglg.encoders.infogcn import Bottleneck
 from crossglg.model import CrossGLG, CrossModalInteraction, InteractionBlock, JointImportance
 from crossglg.skeletons import get_layout
 from crossglg.trained import build_model
@@ -253,3 +254,39 @@ def test_importance_after_block_out_of_range_is_named(after_block: int, guidance
 def test_importance_after_block_zero_is_the_encoders_recommendation() -> None:
     assert build().importance_after_block == 3
     assert build(encoder="infogcn").importance_after_block == 5
+
+
+def shares_by_hand(head: nn.Module, joints: Tensor) -> list[Tensor]:
+    """What each joint (V, D) adds to the representation of one clip, and last the biases."""
+    count = len(joints)
+    pooled = sum(joints) / count
+    if isinstance(head, nn.LayerNorm):
+        deviation = math.sqrt(float(((pooled - pooled.mean()) ** 2).mean()) + head.eps)
+        return [head.weight * (row - row.mean()) / deviation / count for row in joints] + [head.bias]
+    if isinstance(head, Bottleneck):
+        open_ = (affine(head.fc, pooled) > 0).float()  # which ReLUs pass
+        shares = [head.mean.weight @ (open_ * (head.fc.weight @ row)) / count for row in joints]
+        return [*shares, affine(head.mean, open_ * head.fc.bias)]
+    return [row / count for row in joints] + [torch.zeros_like(pooled)]
+
+
+@pytest.mark.parametrize("encoder", ["infogcn-small", "infogcn", "ctrgcn-small"])  # one of each head
+def test_each_joints_share_of_the_representation_equals_a_loop(encoder: str) -> None:
+    model = build(encoder=encoder).eval()
+    scatter_parameters(model)
+    width = model.encoder.widths[-1]
+    joints = torch.randn(3, 25, width, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        found = model.represent_by_joint(joints)
+    expected = torch.stack([torch.stack(shares_by_hand(model.encoder.head, clip)) for clip in joints])
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(found.sum(1), model.represent(joints), atol=1e-5, rtol=1e-4)
+
+
+def test_joint_importance_follows_from_the_stem_features(batch: tuple[Tensor, Tensor, Tensor]) -> None:
+    model = build().eval()
+    scatter_parameters(model)
+    x, mask, _ = batch
+    pooled = model.stem_features(x, mask)
+    assert pooled.shape == (3, 25, model.encoder.widths[model.importance_after_block - 1])
+    torch.testing.assert_close(model.joint_importance.of_pooled(pooled), model.joint_features(x, mask)[1])

@@ -28,6 +28,7 @@ from crossglg.data.transforms import (
     bones,
     centre,
     centre_each_frame,
+    freeze_joints,
     mirror,
     motion,
     scale_torso,
@@ -429,3 +430,73 @@ def test_a_memory_mapped_set_is_copied_without_a_warning(tmp_path: Path) -> None
         resident = DeviceClips(clips)
     resident.xyz[:] = 0  # writing to the batch source must not reach the file
     assert (np.asarray(clips.xyz) != 0).any()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Freezing joints
+
+
+def frozen_by_hand(clip: NDArray[Any], moving: NDArray[np.bool_]) -> NDArray[Any]:
+    """One clip (M, T, V, C), joint by joint."""
+    out = np.zeros_like(clip)
+    torso = sorted(LAYOUT.parts["torso"], key=lambda j: LAYOUT.depth[j])
+    for person in range(len(clip)):
+        frames = [t for t in range(clip.shape[1]) if clip[person, t].any()]
+        if not frames:
+            continue
+        x = clip[person, frames].astype(np.float64)
+
+        def offset(joint: int, to: int, x: NDArray[Any] = x) -> NDArray[Any]:
+            bones = [frame[joint] - frame[to] for frame in x]
+            mean = sum(bones) / len(bones)
+            return mean / np.linalg.norm(mean) * (sum(np.linalg.norm(bone) for bone in bones) / len(bones))
+
+        def place(joint: int, t: int, x: NDArray[Any] = x) -> NDArray[Any]:
+            if moving[joint]:
+                return x[t, joint]
+            if joint != LAYOUT.root_index:
+                parent = int(LAYOUT.parents[joint])
+                return place(parent, t) + offset(joint, parent)
+            by = [j for j in torso if moving[j]]
+            return x[t, by[0]] + offset(joint, by[0]) if by else x[:, joint].mean(0)
+
+        for t, frame in enumerate(frames):
+            out[person, frame] = [place(joint, t) for joint in range(V)]
+    return out
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.8, 1.0])
+def test_frozen_joints_equal_a_loop(ragged: SkeletonSet, share: float) -> None:
+    rng = np.random.default_rng(1)
+    for i in range(len(ragged)):
+        moving = rng.random(V) < share
+        x = torch.from_numpy(ragged[i])[None]
+        found = freeze_joints(x, torch.from_numpy(moving)[None], LAYOUT)[0].numpy()
+        np.testing.assert_allclose(found, frozen_by_hand(ragged[i], moving), atol=2e-5)
+        np.testing.assert_array_equal(found[..., moving, :], ragged[i][..., moving, :])
+
+
+def test_a_frozen_joint_moves_with_its_parent_only() -> None:
+    clip = torch.as_tensor(synthesise(0, 1, ["hand waving"])[0])[None]
+    wrist, hand = LAYOUT.index("right wrist"), LAYOUT.index("right hand")
+    moving = torch.ones(1, V, dtype=torch.bool)
+    moving[0, hand] = False
+    bone = (lambda x: x[..., hand, :] - x[..., wrist, :])(freeze_joints(clip, moving, LAYOUT))
+    before = clip[..., hand, :] - clip[..., wrist, :]
+    assert bone.std(2).max() < 1e-5 < before.std(2).max()
+    assert float(bone.norm(dim=-1).mean()) == pytest.approx(float(before.norm(dim=-1).mean()), rel=1e-4)
+
+
+def test_nothing_moving_is_a_pose_and_a_walk_goes_on_with_any_joint_of_the_torso() -> None:
+    clip = torch.as_tensor(synthesise(0, 1, ["hand waving"])[0])[None]
+    clip = clip + torch.linspace(0, 2, clip.shape[2])[None, None, :, None, None]  # walking while waving
+    nothing = torch.zeros(1, V, dtype=torch.bool)
+    assert motion(freeze_joints(clip, nothing, LAYOUT)).abs().max() < 1e-5
+    one = nothing.clone()
+    one[0, LAYOUT.index("middle of spine")] = True
+    walked = freeze_joints(clip, one, LAYOUT)
+    assert (walked[:, :, -1] - walked[:, :, 0]).min() > 1.5
+    hand = nothing.clone()
+    hand[0, LAYOUT.index("right hand")] = True
+    stays = motion(freeze_joints(clip, hand, LAYOUT)).abs().amax((0, 1, 2, 4))
+    assert (stays > 1e-3).sum() > 1 and stays[LAYOUT.index("right wrist")] < 1e-5, "what hangs on the hand goes with it"

@@ -205,7 +205,8 @@ def _converted(dataset: str) -> SkeletonSet:
     if not path.exists():
         raise FileNotFoundError(
             f"{dataset} cannot be shipped and is looked for in {path}: 'crossglg list sources' and 'crossglg data "
-            f"fetch NAME' say how to get it, 'crossglg data convert FOLDER --format FORMAT --output {path}' puts it there"
+            f"fetch NAME' say how to get it, 'crossglg data convert FOLDER --format FORMAT --output {path}' puts it "
+            f"there"
         )
     return SkeletonSet.load(path)
 

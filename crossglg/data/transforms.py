@@ -125,14 +125,18 @@ class Preprocessing:
         x = self.canonical(x)
         if generator is not None:
             x = augment(x, generator, self.rotation, self.scale_jitter, self.shear)
-        parts = {"joint": lambda: x, "bone": lambda: bones(x, self.layout), "motion": lambda: motion(x)}
-        return torch.cat([parts[stream]() for stream in self.streams], dim=-1)
+        return self.channels(x)
 
     def canonical(self, x: Tensor) -> Tensor:
         """The coordinates after the coordinate steps, without augmentation."""
         for name in self.coordinate_steps:
             x = STEPS[name](x, self.layout)
         return x
+
+    def channels(self, x: Tensor) -> Tensor:
+        """The streams of coordinates: (N, M, T, V, C) → (N, M, T, V, C · streams)."""
+        parts = {"joint": lambda: x, "bone": lambda: bones(x, self.layout), "motion": lambda: motion(x)}
+        return torch.cat([parts[stream]() for stream in self.streams], dim=-1)
 
 
 def centre(x: Tensor, layout: Layout) -> Tensor:
@@ -219,6 +223,42 @@ def motion(x: Tensor) -> Tensor:
     step = x[:, :, 1:] - x[:, :, :-1]
     step = step * (_seen(x[:, :, 1:]) & _seen(x[:, :, :-1]))
     return torch.cat([step, torch.zeros_like(x[:, :, :1])], dim=2)
+
+
+def freeze_joints(x: Tensor, moving: Tensor, layout: Layout) -> Tensor:
+    """Take the motion of some joints away. x: (N, M, T, V, C);  moving: (N, V) bool, False for the joints to freeze.
+
+    A frozen joint is carried along by its parent, its bone at its mean direction and length; nothing else changes. So
+    the clip stays a person: a joint left at a fixed place would tear its bone, and in the bone stream show the motion
+    of its parent. The frozen root goes with the nearest moving joint of the torso, or stands still at its mean place;
+    if nothing moves, a mean pose is left. Frames in which a person is not seen stay zero and count for no mean.
+    """
+    seen = _seen(x)[..., 0]  # (N, M, T, 1)
+    out = x.clone()
+    root, depth = layout.root_index, layout.depth
+    rest = _mean_seen(x[..., root, :], seen) * seen
+    for j in sorted(layout.parts["torso"], key=lambda j: -depth[j]):  # the nearest comes last, and counts
+        rest = torch.where(
+            moving[:, j, None, None, None], _carried(x[..., root, :], x[..., j, :], x[..., j, :], seen), rest
+        )
+    out[..., root, :] = torch.where(moving[:, root, None, None, None], x[..., root, :], rest)
+    for j in np.argsort(depth, kind="stable").tolist()[1:]:  # parents before their children
+        parent = int(layout.parents[j])
+        rest = _carried(x[..., j, :], x[..., parent, :], out[..., parent, :], seen)
+        out[..., j, :] = torch.where(moving[:, j, None, None, None], x[..., j, :], rest)
+    return out
+
+
+def _carried(joint: Tensor, by: Tensor, now: Tensor, seen: Tensor) -> Tensor:
+    """`now` plus the mean offset of a joint to the one that carries it, of mean length. All (N, M, T, C)."""
+    offset = joint - by
+    mean, length = _mean_seen(offset, seen), _mean_seen(offset.norm(dim=-1, keepdim=True), seen)
+    return (now + mean * (length / mean.norm(dim=-1, keepdim=True).clamp(min=1e-9))) * seen
+
+
+def _mean_seen(values: Tensor, seen: Tensor) -> Tensor:
+    """(N, M, T, C) → (N, M, 1, C): mean over the frames that are `seen` (N, M, T, 1)."""
+    return (values * seen).sum(2, keepdim=True) / seen.sum(2, keepdim=True).clamp(min=1)
 
 
 def _seen(x: Tensor) -> Tensor:

@@ -75,7 +75,8 @@ class SkeletonEncoder(nn.Module, ABC):
     """Base class of the encoders: subclasses set the attributes and implement `embed_input`; the rest is shared.
 
     blocks: modules called as `block(feat, joint_weight)`, feat (B, D, T, V), joint_weight (B, V) or None, multiplied in
-    after the block's spatial interaction.  widths: D after each block.  head: pooled (N, D) → z (N, D_out).
+    after the block's spatial interaction.  widths: D after each block.  head: pooled (N, D) → z (N, D_out), an Identity
+    or LayerNorm or a module that has `linear_part`, as InfoGCN's (what explanations split z by).
     importance_after_block: the recommended N_pre.
     """
 

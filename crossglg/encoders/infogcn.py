@@ -75,6 +75,11 @@ class Bottleneck(nn.Module):
             return mean
         return mean + torch.randn_like(mean) * (self.noise * self.log_variance(hidden)).exp().clamp(max=100.0)
 
+    def linear_part(self, pooled: Tensor, rows: Tensor) -> Tensor:
+        """The mean as the linear map it is at `pooled` (…, 1, D), without biases, of rows (…, V, D)."""
+        passes = self.fc(pooled) > 0
+        return F.linear(F.linear(rows, self.fc.weight) * passes, self.mean.weight)
+
 
 class SelfAttentionGraphConv(nn.Module):
     """SA-GC: for each head, joints are mixed by attention ∘ shared topology and projected; heads add up."""

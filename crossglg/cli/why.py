@@ -1,0 +1,53 @@
+"""Explanations, and whether they can be believed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crossglg.cli import app
+from crossglg.config import HELP
+
+
+@app.command()
+def faithfulness(
+    models: Annotated[
+        list[Path], typer.Argument(metavar="MODEL…", help="trained models' folders: one, or several seeds of a task")
+    ],
+    dataset: Annotated[str | None, typer.Option(help=HELP["dataset"])] = None,
+    benchmark: Annotated[str | None, typer.Option(help=HELP["benchmark"])] = None,
+    clips: Annotated[int, typer.Option(help="novel queries to measure on, drawn at random; 0: all")] = 120,
+    points: Annotated[int, typer.Option(help="numbers of joints to try between none and all; 0: every one")] = 11,
+    draw: Annotated[int, typer.Option(help="which draw of exemplars, 0 the first")] = 0,
+    output: Annotated[Path, typer.Option(help="folder for faithfulness.json and .png")] = Path("runs/faithfulness"),
+) -> None:
+    """Check joint importance: freeze the joints it ranks first, see how soon recognition fails; and its rivals."""
+    from dataclasses import replace
+
+    from crossglg.config import parse_values
+    from crossglg.data.protocols import load_task
+    from crossglg.data.synthetic import true_importance
+    from crossglg.faithfulness import METRICS, study, table
+    from crossglg.files import write_json
+    from crossglg.report import about_model, about_task, versions
+    from crossglg.trained import TrainedModel
+    from crossglg.viz import figures
+    from crossglg.viz.why import faithfulness_curves
+
+    loaded = [TrainedModel.load(folder) for folder in models]
+    named = {"dataset": dataset, "benchmark": "" if dataset is not None and benchmark is None else benchmark}
+    config = replace(loaded[0].config, **parse_values({k: v for k, v in named.items() if v is not None}))
+    task = load_task(config)
+    embedded = config.dataset.startswith("synthetic") and not config.benchmark
+    found = study(loaded, task, clips, points, draw, truth=true_importance if embedded else None)
+    about = {"models": [about_model(trained) for trained in loaded], "draw": draw, **versions()}
+    write_json(output / "faithfulness.json", {**about_task(task), **about, "faithfulness": found.to_dict()})
+    picture = faithfulness_curves(found.bands(), found.counts, found.mean_areas())
+    figures.save(picture, output / "faithfulness.png")
+    seeds = f"{len(loaded)} models, " if len(loaded) > 1 else ""
+    typer.echo(f"{task.name} (protocol {task.sha256[:12]}): {seeds}{found.clips} clips, exemplar draw {draw}.")
+    for metric in METRICS:
+        typer.echo(f"\nArea under the curve of {metric}, with 95 % intervals:\n\n{table(found, metric)}")
+    typer.echo(f"\nwritten to {output}")
