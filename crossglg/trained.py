@@ -80,13 +80,13 @@ class TrainedModel:
 
     def embed(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """One-shot representations z of all clips, (N, D)."""
-        return self._over(clips, CrossGLG.embed)
+        return self.over(clips, CrossGLG.embed)
 
     def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""
         if self.model.joint_importance is None:
             raise ValueError(f"a model with guidance={self.config.guidance!r} has no joint importance; use both or g2l")
-        return self._over(clips, lambda model, x, mask: cast(Tensor, model.joint_features(x, mask)[1]))
+        return self.over(clips, lambda model, x, mask: cast(Tensor, model.joint_features(x, mask)[1]))
 
     def embed_leaving_out(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """(N, 1 + V, D): the representation z, then what is left of it without each joint.
@@ -100,9 +100,9 @@ class TrainedModel:
             pooled = torch.cat([joints.mean(1, keepdim=True), rest], 1)  # (N, 1 + V, D)
             return model.represent(pooled.flatten(0, 1)[:, None]).unflatten(0, pooled.shape[:2])
 
-        return self._over(clips, leave_out)
+        return self.over(clips, leave_out)
 
-    def _over(self, clips: SkeletonSet, function: Callable[[CrossGLG, Tensor, Tensor], Tensor]) -> NDArray[np.float32]:
+    def over(self, clips: SkeletonSet, function: Callable[[CrossGLG, Tensor, Tensor], Tensor]) -> NDArray[np.float32]:
         """function: (model, x, person_mask) → (N, …), run over all clips in batches."""
         self.check(clips)
         model = self.model.eval()
