@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
@@ -105,7 +106,8 @@ class Choice(widgets.HBox):
         follows = {self.model: self._fill_model, self.data: self._fill_data, self.action: self._fill_action}
         for box in boxes:
             box.observe(lambda change: self._follow(follows.get(change["owner"])), "value")
-        self.model.options, self.data.options = list(models), list(sets)
+        _offer(self.model, list(models))
+        _offer(self.data, list(sets))
         self.model.value = model
         self._fill_model()
         self._fill_data()
@@ -132,13 +134,14 @@ class Choice(widgets.HBox):
         """
         clip, block, stream = self.clips.subset([self.clip.value]), self.block.value, self.stream.value
         over_time = activation(self.trained, clip, block, stream)[0]  # (T', V)
-        several = len(self.models) > 1
-        what = f"activation of block {block}{stream and f', {stream} stream alone'}{several * f', {self.model.value}'}"
+        one_stream, whose = stream and f"{stream} stream alone", self.model.value if len(self.models) > 1 else ""
+        remarks = ", ".join(filter(None, (one_stream, whose)))
+        what = f"activation of block {block}" + (f" ({remarks})" if remarks else "")
         if self.trained.model.joint_importance is not None:
             importance, of = self.trained.joint_importance(clip)[0], "joint importance"
         else:
             importance, of = over_time.mean(0) / max(over_time.mean(0).sum(), 1e-12), f"share of {what}"
-        title = f"{clip.class_of(0)} · {clip.sample_id[0]}{several * f' · {self.model.value}'}"
+        title = " · ".join(filter(None, (clip.class_of(0), str(clip.sample_id[0]), whose)))
         span = attended_frames(clip, 0)
         return Panel(clip[0], importance, over_time, title, clip.fps, span, of, what, self._texts(clip.class_of(0)))
 
@@ -164,15 +167,20 @@ class Choice(widgets.HBox):
 
     def _fill_model(self) -> None:
         blocks, streams = len(self.trained.model.encoder.blocks), self.trained.config.streams.split("+")
-        self.block.options = [(f"{block} of {blocks}", block) for block in range(1, blocks + 1)]
-        self.block.value = blocks
-        self.stream.options = [("all", ""), *((f"{name} alone", name) for name in streams if len(streams) > 1)]
+        _offer(self.block, [(f"{block} of {blocks}", block) for block in range(1, blocks + 1)])
+        self.block.value = self.trained.model.importance_after_block  # whose features joint importance is read from
+        _offer(self.stream, [("all", ""), *((f"{name} alone", name) for name in streams if len(streams) > 1)])
 
     def _fill_data(self) -> None:
         present = np.unique(self.clips.label).tolist()
-        self.action.options = [(self.clips.class_names[k], k) for k in present]
+        _offer(self.action, [(self.clips.class_names[k], k) for k in present])
         self._fill_action()
 
     def _fill_action(self) -> None:
-        ids = self.clips.sample_id
-        self.clip.options = [(f"{ids[i]}", i) for i in np.flatnonzero(self.clips.label == self.action.value).tolist()]
+        chosen = np.flatnonzero(self.clips.label == self.action.value).tolist()
+        _offer(self.clip, [(str(self.clips.sample_id[i]), i) for i in chosen])
+
+
+def _offer(box: widgets.Dropdown, options: list[Any]) -> None:
+    """New options, the first one chosen; a box that was empty would choose none."""
+    box.options, box.index = options, 0

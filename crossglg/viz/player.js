@@ -122,7 +122,7 @@ function build(model, el, state) {
   const root = make("div", el, { class: "skeleton-player", role: "group", "data-lm-suppress-shortcuts": "true" });
   root.setAttribute("aria-label", `Skeleton player${name ? `: ${name}` : ""}`);
   const stage = make("div", root, { class: "stage" });
-  const left = make("div", stage, { class: "left", style: `flex-basis: ${340 * panels.length}px` });
+  const left = make("div", stage, { class: "left", style: `flex-basis: ${panels.length > 1 ? 290 * panels.length : 340}px` });
   const views = make("div", left, { class: "views" });
   const canvases = panels.map((panel, i) => {
     const view = make("div", views, { class: "view" });
@@ -137,18 +137,18 @@ function build(model, el, state) {
   for (const factor of SPEEDS) make("option", speed, { value: factor }, `${factor}×`);
   speed.value = state.speed;
   const time = make("span", controls, { class: "time" });
-  const note = make("output", left, { class: "note", "aria-live": "polite" });
   const table = make("div", stage, { class: "table" });
   const columns = panels.map((panel, i) => i).filter((i) => panels[i].over_time);
-  table.style.gridTemplateColumns = `minmax(${210 + 80 * (kinds.length && panels.length)}px, 1fr)`
-    + ` repeat(${columns.length}, minmax(150px, 1.2fr))`;
+  const bars = kinds.length && panels.length, listWidth = 150 + 85 * bars;
+  table.style.gridTemplateColumns = `minmax(${listWidth}px, 1fr) repeat(${columns.length}, minmax(150px, 1.2fr))`;
+  table.style.flexBasis = `${listWidth + 162 * columns.length}px`;
   const head = make("div", table), shows = kinds.length > 1 ? make("select", head) : null;
   shows?.setAttribute("aria-label", "Joints and bars show");
   for (const kind of shows ? kinds : []) {
     const { of } = panels.find((panel) => panel[kind])[kind];
     make("option", shows, { value: kind }, `Joints show: ${of}${kind === "over_time" ? " now" : ""}`);
   }
-  const legends = make("div", head);
+  const legends = make("div", head), rowColumns = `9em repeat(${bars}, minmax(30px, 1fr) 3.4em)`;
   function legend(parent, text, { low, high, show }) {
     const box = make("div", parent, { class: "legend" });
     make("b", box, {}, text);
@@ -156,13 +156,17 @@ function build(model, el, state) {
     make("i", box).style.background = `linear-gradient(to right, ${ramp})`;
     make("span", box, { title: "most" }, show(high));
   }
+  if (bars > 1) {
+    const letters = make("div", head, { class: "letters", style: `grid-template-columns: ${rowColumns}` });
+    panels.forEach((panel, i) => make("b", letters, { style: `grid-column: ${2 + 2 * i}` }, "ABCD"[i]));
+  }
   for (const i of columns) legend(make("div", table), letter(i) + panels[i].over_time.of, scale(panels[i], "over_time"));
   const list = make("ol", table, { "aria-label": "Joints", role: "listbox" });
   const rows = order.map((j, place) => {
     const row = make("li", list, { "data-joint": joints[j], role: "option", tabindex: place ? -1 : 0 });
     make("span", row, {}, joints[j]);
-    row.style.gridTemplateColumns = `9em repeat(${kinds.length && panels.length}, minmax(30px, 1fr) 3.4em)`;
-    const cells = (kinds.length ? panels : []).map(() => (
+    row.style.gridTemplateColumns = rowColumns;
+    const cells = panels.slice(0, bars).map(() => (
       { bar: make("i", make("div", row, { style: "display: grid" })), value: make("span", row) }));
     row.addEventListener("pointerenter", () => hover(j));
     row.addEventListener("focus", () => hover(j));
@@ -193,6 +197,8 @@ function build(model, el, state) {
     make("span", axis, {}, "0 s");
     make("span", axis, {}, `${(frames / fps).toFixed(2)} s`);
   }
+
+  const note = make("output", root, { class: "note", "aria-live": "polite" }); // last, so that its length moves nothing
 
   // ---- drawing
   function draw() {
@@ -226,7 +232,7 @@ function build(model, el, state) {
       }
       body.drawn.push(...points);
     }
-    body.drawn.sort((a, b) => a.near - b.near);
+    body.drawn.sort((a, b) => (a.j === lit()) - (b.j === lit()) || a.near - b.near); // the lit joint on top
     for (const { x, y, j } of body.drawn) {
       pen.beginPath();
       pen.arc(x, y, 3.5 + 8 * levelOf(panel, j), 0, 2 * Math.PI);
@@ -300,9 +306,9 @@ function build(model, el, state) {
     make("b", note, {}, joints[j]);
     panels.forEach((panel, i) => {
       const values = KINDS.filter((kind) => panel[kind]).map((kind) => (
-        `${panel[kind].of} ${show(panel, kind, valueOf(panel, kind, j, at))}`
+        `${panel[kind].of}: ${show(panel, kind, valueOf(panel, kind, j, at))}`
         + (kind === "over_time" ? ` at ${(at / fps).toFixed(2)} s` : "")));
-      const words = [values.join(", "), panel.texts[joints[j]]].filter(Boolean).join(". ");
+      const words = [values.join("; "), panel.texts[joints[j]]].filter(Boolean).join(". ");
       if (words) make("div", note, {}, letter(i) + words);
     });
   }

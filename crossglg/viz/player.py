@@ -31,7 +31,7 @@ PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,">
 <title>{title}</title>
-<style>body {{ margin: 1rem auto; max-width: 1240px; padding: 0 1rem }}
+<style>body {{ margin: 1rem auto; max-width: 1400px; padding: 0 1rem }}
 {css}</style>
 </head>
 <body>
