@@ -1,14 +1,19 @@
-"""How good is joint importance? Agreement of importance per joint with a ground truth, and simple baselines for it."""
+"""What a model looks at: its activation per joint and time; how well joint importance agrees with a ground truth."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
+from torch import Tensor
 
+from crossglg.config import nearest
 from crossglg.data.clips import SkeletonSet
+from crossglg.model import CrossGLG
+from crossglg.trained import TrainedModel
 
 Array = NDArray[np.floating]
 
@@ -60,6 +65,36 @@ def motion_energy(clips: SkeletonSet) -> Array:
         energy[i] = speed.mean((0, 1)) if speed.size else 0.0
     total = energy.sum(1, keepdims=True)
     return np.where(total > 0, energy / np.maximum(total, 1e-12), 1.0 / clips.layout.num_joints)
+
+
+def activation(trained: TrainedModel, clips: SkeletonSet, block: int = 0, stream: str = "") -> Array:
+    """(N, T', V), how strongly a block answers: root mean square of its D features at each joint and time step, mean
+    over the present persons.
+
+    block: 1 is the first, 0 the last one; the T' steps share out the clip's frames in which somebody is seen (see
+    `attended_frames`). Blocks behind joint importance are weighted by it.  stream: one of the model's streams ("joint",
+    "bone", "motion"), the others being set to zero; "" gives it all of them. Raises ValueError for any other.
+    """
+    streams, last = trained.config.streams.split("+"), len(trained.model.encoder.blocks)
+    if not 0 <= block <= last:
+        raise ValueError(f"block={block}: {trained.config.encoder} has the blocks 1 to {last} (0: the last one)")
+    if stream and stream not in streams:
+        raise ValueError(
+            f"stream={stream!r} is none of the model's{nearest(stream, streams)} Streams: {', '.join(streams)}"
+        )
+    kept = torch.tensor([not stream or name == stream for name in streams]).repeat_interleave(trained.channels)
+
+    def strength(model: CrossGLG, x: Tensor, mask: Tensor) -> Tensor:
+        feat, _, bodies = model.block_features(x * kept.to(x), mask, block or last)
+        return bodies.mean(feat.float().square().mean(1).sqrt())  # (B, D, T', V) → (N, T', V)
+
+    return trained.over(clips, strength)
+
+
+def attended_frames(clips: SkeletonSet, i: int) -> tuple[int, int]:
+    """First frame, and the one after the last, of what a model gets of clip i: the frames in which somebody is seen."""
+    seen = np.flatnonzero(np.any(clips[i] != 0, axis=(0, 2, 3)))
+    return (int(seen[0]), int(seen[-1]) + 1) if len(seen) else (0, int(clips.frames[i]))
 
 
 def mean_by_class(importance: Array, clips: SkeletonSet) -> Array:

@@ -153,15 +153,25 @@ class CrossGLG(nn.Module):
 
     def joint_features(self, x: Tensor, person_mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Final joint features (N, V, D), pooled over time and persons, and k_out (N, V) or None."""
+        feat, importance, bodies = self.block_features(x, person_mask)
+        return bodies.mean(feat.mean(2)).transpose(1, 2), importance
+
+    def block_features(
+        self, x: Tensor, person_mask: Tensor | None = None, blocks: int | None = None
+    ) -> tuple[Tensor, Tensor | None, Bodies]:
+        """What the first `blocks` blocks (None: all) give, (B, D, T', V), k_out (N, V) if it is known by then, and whom
+        the B rows belong to."""
         bodies = Bodies.all(x.shape[0], x.shape[1], x.device) if person_mask is None else Bodies.of(person_mask)
         split = self.importance_after_block
-        feat = self.encoder.run_blocks(self.encoder.input(x, bodies), 0, split)
+        feat = self.encoder.input(x, bodies)
+        if blocks is not None and blocks <= split:
+            return self.encoder.run_blocks(feat, 0, blocks), None, bodies
+        feat = self.encoder.run_blocks(feat, 0, split)
         importance, weight = None, None
         if self.joint_importance is not None:
             importance = self.joint_importance(feat, bodies)
             weight = importance[bodies.clip] * (importance.shape[-1] if self.scale_importance else 1.0)
-        feat = self.encoder.run_blocks(feat, split, None, weight)
-        return bodies.mean(feat.mean(2)).transpose(1, 2), importance
+        return self.encoder.run_blocks(feat, split, blocks, weight), importance, bodies
 
     def embed(self, x: Tensor, person_mask: Tensor | None = None) -> Tensor:
         """The one-shot representation z (N, D): skeleton alone, no text, no cross-modal branch.

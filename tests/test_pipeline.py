@@ -77,7 +77,7 @@ def test_run_leaves_notebooks_model_pictures_and_results(finished_run):
         "training_curves.png",
         "confusion_matrix.png",
         "joint_importance.png",
-        "player.html",
+        "explorer.html",
     } <= names
     results = json.loads((finished_run / "results.json").read_text())
     assert results["config"]["epochs"] == 2

@@ -1,13 +1,12 @@
-"""Figures say what the arrays say; the player is one safe file, and it plays."""
+"""Figures say what the arrays say; the player is one safe file (test_browser.py: it plays)."""
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +16,7 @@ from matplotlib.figure import Figure
 
 from crossglg.skeletons import get_layout
 from crossglg.viz import figures
-from crossglg.viz.player import player, player_file, player_html
+from crossglg.viz.player import Panel, player, player_html
 
 LAYOUT = get_layout("ntu25")
 V = LAYOUT.num_joints
@@ -254,60 +253,89 @@ def page_data(page: str) -> dict:
     return json.loads(re.search(r'<script type="application/json" id="clip">(.*?)</script>', page, re.S)[1])
 
 
+def metres(panel: dict) -> np.ndarray:
+    """The clip of a panel as the player reads it."""
+    return np.frombuffer(base64.b64decode(panel["xyz"]), "<i2").reshape(panel["shape"]) / 1000 * panel["unit"]
+
+
 def test_page_holds_the_clip_and_loads_nothing(clip, importance):
-    page = player_html(clip, LAYOUT, importance, title="wave", fps=25)
+    over_time = np.random.default_rng(4).random((5, V))
+    page = player_html(Panel(clip, importance, over_time, title="wave", fps=25, span=(1, 11)), LAYOUT)
     assert not re.search(r"https?://|@import|src=|url\(", page)
     data = page_data(page)
-    assert data["shape"] == [2, 12, V, 3]
-    assert data["fps"] == 25
-    assert np.allclose(np.reshape(data["xyz"], data["shape"]) / 1000, clip, atol=0.0005001)
-    assert np.allclose(data["importance"], importance, rtol=1e-3)
+    (panel,) = data["panels"]
+    assert panel["shape"] == [2, 12, V, 3]
+    assert (panel["fps"], data["frames"], panel["unit"]) == (25, 12, 1)
+    assert np.allclose(metres(panel), clip, atol=0.0005001)
+    assert np.allclose(panel["importance"]["values"], importance, rtol=1e-3)
+    assert np.allclose(np.reshape(panel["over_time"]["values"], (5, V)), over_time, rtol=1e-3)
+    assert (panel["over_time"]["steps"], panel["over_time"]["span"]) == (5, [1, 11])
     assert data["bones"] == [list(bone) for bone in LAYOUT.bones]
 
 
-def test_page_is_small(importance):
-    clip = np.random.default_rng(4).uniform(-2, 2, (100, V, 3)) + np.array([0, 0, 3])
-    assert len(player_html(clip, LAYOUT, importance).encode()) < 100_000
+def test_clips_side_by_side_share_the_time_of_the_first(clip):
+    panels = [Panel(clip, fps=30), Panel(clip[0, :10], fps=15), Panel(clip[0, :3], fps=30)]
+    assert page_data(player_html(panels, LAYOUT))["frames"] == 20, "10 frames at 15 a second last as 20 at 30"
+
+
+def test_a_planar_clip_is_seen_as_in_the_image_and_a_vast_one_fits(clip):
+    (planar,) = page_data(player_html(Panel(clip[0, ..., :2]), LAYOUT))["panels"]
+    assert np.allclose(metres(planar)[0], clip[0] * (-1, 1, 0), atol=0.0005001)
+    far = clip[0] + np.array([100, 0, 0])
+    (vast,) = page_data(player_html(Panel(far), LAYOUT))["panels"]
+    assert np.allclose(metres(vast)[0], far, rtol=0, atol=0.002001)
+
+
+def test_two_long_clips_stay_below_300_kB(importance):
+    rng = np.random.default_rng(4)
+    clips = rng.uniform(-2, 2, (2, 300, V, 3)) + np.array([0, 0, 3])
+    panels = [Panel(clip, importance, rng.random((64, V)), title="wave") for clip in clips]
+    assert len(player_html(panels, LAYOUT).encode()) < 300_000
 
 
 def test_page_cannot_be_made_to_run_a_text(clip):
     evil = "</script><script>alert(1)</script><!--"
-    page = player_html(clip, LAYOUT, title=evil, joint_texts={"head": evil})
+    page = player_html(Panel(clip, title=evil, joint_texts={"head": evil}), LAYOUT)
     assert "<script>alert" not in page
     assert "<!--" not in page
     assert page.count("</script>") == 2
-    assert page_data(page)["title"] == evil
-    assert page_data(page)["texts"] == {"head": evil}
+    (panel,) = page_data(page)["panels"]
+    assert panel["title"] == evil
+    assert panel["texts"] == {"head": evil}
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"importance": np.ones(3)}, r"\(V,\) = \(25,\)"),
-        ({"importance": np.ones((3, V))}, r"\(T, V\) = \(12, 25\)"),
+        ({"over_time": np.ones((3, 20))}, r"\(S, V\) = \(3, 25\); got shape \(3, 20\)"),
+        ({"over_time": np.ones(V)}, r"\(S, V\)"),
+        ({"over_time": np.ones((3, V)), "span": (4, 13)}, r"span \(4, 13\) must lie within the 12 frames"),
         ({"fps": 0}, "fps must be"),
         ({"joint_texts": {"tail": "wags"}}, "no joint 'tail'"),
     ],
 )
 def test_player_names_wrong_input(clip, arguments, message):
     with pytest.raises(ValueError, match=message):
-        player_html(clip, LAYOUT, **arguments)
+        player_html(Panel(clip, **arguments), LAYOUT)
+
+
+@pytest.mark.parametrize("count", [0, 5])
+def test_player_shows_one_to_four_clips(clip, count):
+    with pytest.raises(ValueError, match=f"1 to 4 clips side by side, got {count}"):
+        player_html([Panel(clip)] * count, LAYOUT)
 
 
 def test_widget_traits(clip):
-    pytest.importorskip("anywidget")
-    per_frame = np.random.default_rng(5).random((12, V))
-    widget = player(clip, LAYOUT, per_frame, title="wave", joint_texts={"left hand": "waves"})
-    assert np.array_equal(np.reshape(widget.xyz, widget.shape), np.rint(1000 * clip))
-    assert np.allclose(np.reshape(widget.importance, (12, V)), per_frame, rtol=1e-3)
-    assert widget.joints == list(LAYOUT.joints)
-    assert widget.texts == {"left hand": "waves"}
+    widget = player(Panel(clip, title="wave", joint_texts={"left hand": "waves"}), LAYOUT)
+    assert np.allclose(metres(widget.data["panels"][0]), clip, atol=0.0005001)
+    assert widget.data["joints"] == list(LAYOUT.joints)
     widget.frame = 11
-    widget.hovered_joint = "head"
+    widget.hovered_joint = widget.selected_joint = "head"
     with pytest.raises(Exception, match="frame must be 0 … 11"):
         widget.frame = 12
     with pytest.raises(Exception, match="no joint 'tail'"):
-        widget.hovered_joint = "tail"
+        widget.selected_joint = "tail"
 
 
 def test_importing_viz_is_light():
@@ -317,100 +345,3 @@ def test_importing_viz_is_light():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-# --- player in a browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no chromium on the PATH")
-    with playwright.sync_playwright() as api:
-        running = api.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def page(browser) -> Iterator:
-    """A page that must neither log an error nor ask for anything but itself."""
-    opened, errors, requests = browser.new_page(), [], []
-    opened.on("console", lambda message: errors.append(message.text) if message.type in ("error", "warning") else None)
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("request", lambda request: requests.append(request.url))
-    yield opened
-    opened.close()
-    assert not errors
-    assert len(requests) <= 1
-
-
-def frame_of(page) -> int:
-    return int(page.get_attribute("canvas", "data-frame"))
-
-
-@pytest.mark.browser
-def test_page_plays_scrubs_and_names_joints(page, tmp_path, clip, importance):
-    path = tmp_path / "player.html"
-    evil = "</script><script>console.error('injected')</script>"
-    path.write_text(player_html(clip, LAYOUT, importance, title=evil, joint_texts={"head": "nods"}), encoding="utf-8")
-    page.goto(path.as_uri())
-    assert frame_of(page) == 0
-    assert evil in page.inner_text(".title")
-    page.click("button")
-    page.wait_for_selector('canvas:not([data-frame="0"]):not([data-frame="1"])')
-    page.keyboard.press("Space")  # the button has the focus: space pauses
-    assert page.inner_text("button") == "Play"
-    page.fill("input[type=range]", "7")
-    assert frame_of(page) == 7
-    page.focus("canvas")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowLeft")
-    assert frame_of(page) == 8
-    page.hover('li[data-joint="head"]')
-    assert re.match(r"head, importance 0\.\d+: nods", page.inner_text("output"))
-    assert page.get_attribute('li[data-joint="head"]', "class") == "lit"
-
-
-@pytest.mark.browser
-def test_pointing_at_a_joint_lights_its_bar(page, importance):
-    pose = np.stack([np.zeros(V), np.linspace(0, 2, V), np.full(V, 3.0)], axis=1)
-    pose[LAYOUT.index("left hand")] = (-1, 1, 3)  # as far out as the figure is half high: at the edge of the view,
-    pose[LAYOUT.index("right hand")] = (1, 1, 3)  # the left on the right side, for the person faces us
-    page.set_content(player_html(pose[None], LAYOUT, importance))
-    box = page.locator("canvas").bounding_box()
-    page.mouse.move(box["x"] + 0.92 * box["width"], box["y"] + 0.5 * box["height"])
-    assert page.locator("li.lit").get_attribute("data-joint") == "left hand"
-    assert page.inner_text("output").startswith("left hand, importance")
-
-
-@pytest.mark.browser
-def test_script_keeps_in_step_with_a_widget_model(page, clip):
-    """`render` with a model as a notebook gives it: traits that can be set from either side."""
-    data = json.dumps(page_data(player_html(clip, LAYOUT)))
-    script = player_file("player.js").replace("export default", "window.player =", 1)
-    page.set_content("<div id=here></div>")
-    page.evaluate(f"""() => {{
-        {script}
-        const traits = {data}, listeners = {{}};
-        window.model = {{
-            get: (key) => traits[key],
-            set: (key, value) => {{ traits[key] = value; (listeners["change:" + key] || []).forEach((f) => f()); }},
-            save_changes: () => {{ window.saved = {{ ...traits }}; }},
-            on: (event, f) => {{ (listeners[event] ??= []).push(f); }},
-            off: (event, f) => {{ listeners[event] = listeners[event].filter((g) => g !== f); }},
-        }};
-        window.cleanUp = window.player.render({{ model, el: document.getElementById("here") }});
-    }}""")
-    page.evaluate("model.set('frame', 5)")
-    assert frame_of(page) == 5
-    page.evaluate("model.set('hovered_joint', 'head')")
-    assert page.inner_text("output") == "head"
-    page.fill("input[type=range]", "9")
-    page.hover('li[data-joint="left foot"]')
-    assert page.evaluate("[saved.frame, saved.hovered_joint]") == [9, "left foot"]
-    page.evaluate("cleanUp(); model.set('frame', 2)")
-    assert frame_of(page) == 9

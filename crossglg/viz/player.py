@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from crossglg.skeletons import Layout
-from crossglg.viz.common import RAMP, SIDES, as_array, as_clip, joint_order, player_file
+from crossglg.viz.common import RAMP, SIDES, Floats, as_array, as_clip, joint_order, player_file
 
 if TYPE_CHECKING:
     from crossglg.viz.widget import SkeletonPlayer
+
+MOST = 4  # panels side by side
 
 # The policy makes the browser itself refuse every request; the empty icon keeps it from asking for one.
 PAGE = """<!DOCTYPE html>
@@ -26,7 +31,7 @@ PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,">
 <title>{title}</title>
-<style>body {{ margin: 1rem auto; max-width: 940px; padding: 0 1rem }}
+<style>body {{ margin: 1rem auto; max-width: 1400px; padding: 0 1rem }}
 {css}</style>
 </head>
 <body>
@@ -34,92 +39,110 @@ PAGE = """<!DOCTYPE html>
 <script type="application/json" id="clip">{data}</script>
 <script type="module">
 {script}
-const data = JSON.parse(document.getElementById("clip").textContent);
-const set = (key, value) => {{ data[key] = value; }};
-const model = {{ get: (key) => data[key], set, save_changes() {{}}, on() {{}}, off() {{}} }};
+const traits = {{ data: JSON.parse(document.getElementById("clip").textContent), {state} }};
+const set = (key, value) => {{ traits[key] = value; }};
+const model = {{ get: (key) => traits[key], set, save_changes() {{}}, on() {{}}, off() {{}} }};
 player.render({{ model, el: document.getElementById("player") }});
 </script>
 </body>
 </html>
 """
+START = {"frame": 0, "hovered_joint": "", "selected_joint": ""}
 
 
-def player_html(
-    clip: ArrayLike,
-    layout: Layout,
-    importance: ArrayLike | None = None,
-    title: str = "",
-    fps: float = 30.0,
-    joint_texts: Mapping[str, str] | None = None,
-) -> str:
-    """One self-contained HTML page that plays a clip; it loads nothing.
+@dataclass(frozen=True)
+class Panel:
+    """One clip of the player and what is known of its joints.
 
-    clip: (M, T, V, C) or (T, V, C) metres, y up, kept to the millimetre; importance: (V,) or, one row per frame,
-    (T, V); joint_texts: joint name → text shown while the joint is pointed at.
+    clip: (M, T, V, C) or (T, V, C) metres, y up, kept to the millimetre.  importance: (V,), size and colour of the
+    joints and their bars.  over_time: (S, V), the heat map; its S steps share out the frames `span` (first, one after
+    the last; all if None).  importance_name, over_time_name: what the two are; panels in which a name is the same share
+    a scale.  joint_texts: joint name → text shown while the joint is lit.
     """
+
+    clip: ArrayLike
+    importance: ArrayLike | None = None
+    over_time: ArrayLike | None = None
+    title: str = ""
+    fps: float = 30.0
+    span: tuple[int, int] | None = None
+    importance_name: str = "joint importance"
+    over_time_name: str = "importance over time"
+    joint_texts: Mapping[str, str] = field(default_factory=dict)
+
+
+def player_html(panels: Panel | Sequence[Panel], layout: Layout) -> str:
+    """One self-contained HTML page that plays one clip, or up to four side by side and in step; it loads nothing."""
     # Inside <script> only "<" could end the element; as an escape it is the same JSON.
-    data = json.dumps(
-        player_data(clip, layout, importance, title, fps, joint_texts), separators=(",", ":"), ensure_ascii=False
-    ).replace("<", "\\u003c")
+    data = player_data(panels, layout)
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
     script = player_file("player.js").replace("export default", "const player =", 1)
-    heading = html.escape(title or "Skeleton player")
-    return PAGE.format(title=heading, css=player_file("player.css"), data=data, script=script)
+    heading = html.escape(" – ".join(panel["title"] for panel in data["panels"] if panel["title"]) or "Skeleton player")
+    state = json.dumps(START)[1:-1]
+    return PAGE.format(title=heading, css=player_file("player.css"), data=text, script=script, state=state)
 
 
-def player(
-    clip: ArrayLike,
-    layout: Layout,
-    importance: ArrayLike | None = None,
-    title: str = "",
-    fps: float = 30.0,
-    joint_texts: Mapping[str, str] | None = None,
-) -> SkeletonPlayer:
-    """The same player as a notebook widget, with `frame` and `hovered_joint` in step with the kernel.
-
-    Arguments as of `player_html`.
-    """
+def player(panels: Panel | Sequence[Panel], layout: Layout) -> SkeletonPlayer:
+    """The same player as a notebook widget; the kernel can read and set its frame, hovered and selected joint."""
     from crossglg.viz.widget import SkeletonPlayer  # anywidget loads when a widget is wanted
 
-    return SkeletonPlayer(**player_data(clip, layout, importance, title, fps, joint_texts))
+    return SkeletonPlayer(data=player_data(panels, layout), **START)
 
 
-def player_data(
-    clip: ArrayLike,
-    layout: Layout,
-    importance: ArrayLike | None,
-    title: str,
-    fps: float,
-    joint_texts: Mapping[str, str] | None,
-) -> dict[str, Any]:
-    """What `player.js` reads, as plain JSON values; also the widget's traits.
+def player_data(panels: Panel | Sequence[Panel], layout: Layout) -> dict[str, Any]:
+    """What `player.js` reads, as plain JSON values; also the widget's trait `data`.
 
-    xyz: M·T·V·3 millimetres, flat; importance: V or T·V numbers, flat, or empty; order: joints by body part.
-    Raises ValueError on wrong shapes, a frame rate that is not positive, or a text for a joint the layout lacks.
+    frames: of the longest clip, counted at the frame rate of the first;  order: joints by body part.
+    Raises ValueError on wrong shapes, a frame rate that is not positive, a text for a joint the layout lacks, or if
+    there are no panels or too many.
     """
-    xyz = as_clip(clip, layout)
-    _, frames, joints, axes = xyz.shape
-    if not 0 < fps < np.inf:
-        raise ValueError(f"fps must be a positive number of frames per second, got {fps}")
-    if axes == 2:  # an image shows the person as the viewer sees them; the player looks from the front at metres
-        xyz = np.pad(xyz * (-1, 1), ((0, 0), (0, 0), (0, 0), (0, 1)))
-    weight: list[float] = []
-    if importance is not None:
-        per_frame = np.ndim(importance) == 2
-        shape, names = ((frames, joints), "(T, V)") if per_frame else ((joints,), "(V,)")
-        values = as_array(importance, shape, names, f"importance of layout {layout.name!r}")
-        weight = [float(f"{value:.4g}") for value in values.ravel()]
+    panels = [panels] if isinstance(panels, Panel) else list(panels)
+    if not 1 <= len(panels) <= MOST:
+        raise ValueError(f"the player shows 1 to {MOST} clips side by side, got {len(panels)}")
+    shown = [_panel_data(panel, layout) for panel in panels]
+    first = shown[0]["fps"]
     return {
-        "title": title,
-        "fps": float(fps),
-        "shape": list(xyz.shape),
-        "xyz": np.rint(1000 * xyz).astype(int).ravel().tolist(),
+        "panels": shown,
+        "frames": max(math.ceil(panel["shape"][1] * first / panel["fps"] - 1e-6) for panel in shown),
         "joints": list(layout.joints),
         "bones": [list(bone) for bone in layout.bones],
         "order": joint_order(layout),
-        "importance": weight,
-        "texts": {layout.joints[layout.index(joint)]: text for joint, text in (joint_texts or {}).items()},
         "ramp": list(RAMP),
         "sides": {side: colour for side, colour in SIDES.items() if side},
-        "frame": 0,
-        "hovered_joint": "",
     }
+
+
+def _panel_data(panel: Panel, layout: Layout) -> dict[str, Any]:
+    """xyz: M·T·V·3 little-endian int16 in `unit` millimetres, base64;  importance, over_time: what they are, values."""
+    xyz = as_clip(panel.clip, layout)
+    if not 0 < panel.fps < np.inf:
+        raise ValueError(f"fps must be a positive number of frames per second, got {panel.fps}")
+    if xyz.shape[-1] == 2:  # an image shows the person as the viewer sees them; the player looks from the front
+        xyz = np.pad(xyz * (-1, 1), ((0, 0), (0, 0), (0, 0), (0, 1)))
+    unit = max(1, math.ceil(1000 * np.abs(xyz).max() / 32767))  # a millimetre, unless the space is wider than 65 m
+    importance = over_time = None
+    if panel.importance is not None:
+        values = as_array(panel.importance, (layout.num_joints,), "(V,)", f"importance of layout {layout.name!r}")
+        importance = {"of": panel.importance_name, "values": _rounded(values)}
+    if panel.over_time is not None:
+        shape = (max(1, len(np.atleast_1d(panel.over_time))), layout.num_joints)
+        values = as_array(panel.over_time, shape, "(S, V)", f"values over time of layout {layout.name!r}")
+        first, end = panel.span or (0, xyz.shape[1])
+        if not 0 <= first < end <= xyz.shape[1]:
+            raise ValueError(f"span {panel.span} must lie within the {xyz.shape[1]} frames of the clip")
+        name, steps = panel.over_time_name, len(values)
+        over_time = {"of": name, "values": _rounded(values), "steps": steps, "span": [first, end]}
+    return {
+        "title": panel.title,
+        "fps": float(panel.fps),
+        "shape": list(xyz.shape),
+        "unit": unit,
+        "xyz": base64.b64encode(np.rint(1000 * xyz / unit).astype("<i2").tobytes()).decode(),
+        "importance": importance,
+        "over_time": over_time,
+        "texts": {layout.joints[layout.index(joint)]: text for joint, text in panel.joint_texts.items()},
+    }
+
+
+def _rounded(values: Floats) -> list[float]:
+    return [float(f"{value:.4g}") for value in values.ravel()]
