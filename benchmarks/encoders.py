@@ -201,6 +201,12 @@ def workloads(args: argparse.Namespace) -> list[list[Case]]:
     return [*forward, cases("forward", large), cases("training step", middle), cases("training step", middle, 0.8)]
 
 
+def expected_seconds(case: Case, rows: list[dict[str, Any]]) -> float:
+    """How long a case runs at least, from the encoder's time for one clip; a training step is three forwards."""
+    one = (r for r in rows if (r["encoder"], r["variant"], r["batch"]) == (case.encoder, case.variant, 1))
+    return case.batch * next((r["ms_per_clip"] for r in one), 0.0) / 1e3 * (3 if case.work == "training step" else 1)
+
+
 def measure(cases: list[Case], args: argparse.Namespace, ceiling: dict[str, float]) -> list[dict[str, Any]]:
     """One row per case; ratios are to the encoder's base and, for InfoGCN, to the reference, of the same workload."""
     run = {case: prepare(case) for case in cases}
@@ -249,6 +255,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--clock", default="wall", choices=list(CLOCKS), help="process: CPU time, for busy machines")
     parser.add_argument("--repeats", type=int, default=5, help="timed runs of each case")
     parser.add_argument("--slowest", type=float, default=30.0, help="a case that takes more seconds is timed once")
+    parser.add_argument("--longest", type=float, default=60.0, help="leave out a case that would run for more seconds")
     parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile, minutes on a CPU")
     parser.add_argument("--quick", action="store_true", help="tiny shapes, nothing compiled, no memory: does it run?")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results")
@@ -260,7 +267,9 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     torch.backends.cudnn.allow_tf32 = False  # float32 means float32
     ceiling = ceilings(args)
-    rows = [row for cases in workloads(args) for row in measure(cases, args, ceiling)]
+    rows: list[dict[str, Any]] = []
+    for cases in workloads(args):
+        rows += measure([case for case in cases if expected_seconds(case, rows) <= args.longest], args, ceiling)
     machine = torch.cuda.get_device_name() if args.device == "cuda" else platform.machine()
     environment = {"machine": machine, "torch": torch.__version__, "threads": 1, "clock": args.clock, "per_s": ceiling}
     command = " ".join(["python benchmarks/encoders.py", *(sys.argv[1:] if arguments is None else arguments)])

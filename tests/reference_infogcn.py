@@ -94,29 +94,28 @@ class PlainGraphConv(nn.Module):
 
 
 class PlainTemporalConv(nn.Module):
-    """The four branches one after the other, each with its own point-wise reduction, then side by side."""
+    """The four branches one after the other, each with its own point-wise reduction and norm, then side by side."""
 
     def __init__(self, original: MultiScaleTemporalConv) -> None:
         super().__init__()
         reduce, reduce_norm = original.reduce
-        branch = len(reduce.weight) // (len(original.dilated) + 1)
+        branch = len(original.pointwise.weight)
+        rows = [slice(part * branch, (part + 1) * branch) for part in range(len(original.dilated) + 2)]
 
         def reduction(part: int) -> list[nn.Module]:
-            rows = slice(part * branch, (part + 1) * branch)
-            conv = copy_conv(reduce.weight[rows], reduce.bias[rows])
-            return [conv, copy_norm(nn.BatchNorm2d, [reduce_norm], rows), nn.ReLU()]
+            conv = copy_conv(reduce.weight[rows[part]], reduce.bias[rows[part]])
+            return [conv, copy_norm(nn.BatchNorm2d, [reduce_norm], rows[part]), nn.ReLU()]
 
-        convolved = [
-            nn.Sequential(*reduction(part), *copy_shortcut(conv_norm))
-            for part, conv_norm in enumerate(original.dilated)
+        *dilated, pooled, pointwise = (copy_norm(nn.BatchNorm2d, [original.norm], row) for row in rows)
+        branches = [
+            nn.Sequential(*reduction(part), copy_conv(conv.weight, conv.bias, conv), norm)
+            for part, (conv, norm) in enumerate(zip(original.dilated, dilated, strict=True))
         ]
-        pool, pool_norm = original.pool
-        pooled = nn.Sequential(
-            *reduction(len(convolved)),
-            nn.MaxPool2d(pool.kernel_size, pool.stride, pool.padding),
-            copy_norm(nn.BatchNorm2d, [pool_norm], slice(None)),
-        )
-        self.branches = nn.ModuleList([*convolved, pooled, copy_shortcut(original.pointwise)])
+        pool = nn.MaxPool2d(original.pool.kernel_size, original.pool.stride, original.pool.padding)
+        branches.append(nn.Sequential(*reduction(len(branches)), pool, pooled))
+        conv = original.pointwise
+        branches.append(nn.Sequential(copy_conv(conv.weight, conv.bias, conv), pointwise))
+        self.branches = nn.ModuleList(branches)
 
     def forward(self, feat: Tensor) -> Tensor:
         return torch.cat([branch(feat) for branch in self.branches], dim=1)
