@@ -77,6 +77,12 @@ def test_strings_become_the_settings_type(name: str, text: Any, value: Any) -> N
         ({"label_smoothing": 2}, "label_smoothing=2.0 must lie between"),
         ({"learning_rate": -1}, "learning_rate=-1.0 must not be negative"),
         ({"cross_modal_weight": -1}, "cross_modal_weight=-1.0 must not be negative"),
+        (
+            {"text_source": "shufled"},
+            "text_source='shufled' is not one of descriptions, shuffled, class-name, constant",
+        ),
+        ({"batch_classes": 0}, "batch_classes=0 must be at least 1"),
+        ({"alignment_weight": -1}, "alignment_weight=-1.0 must not be negative"),
         ({"seed": -1}, "seed=-1 must not be negative"),
         ({"learning_rate": "nan"}, "learning_rate=nan is not a finite number"),
     ],

@@ -224,7 +224,16 @@ def test_a_failing_cell_is_reported_with_its_notebook(tmp_path):
 
 
 def test_list_prints_every_kind():
-    for what in ("settings", "presets", "datasets", "layouts", "encoders", "text-encoders", "classifiers"):
+    for what in (
+        "settings",
+        "presets",
+        "datasets",
+        "layouts",
+        "encoders",
+        "text-encoders",
+        "objectives",
+        "classifiers",
+    ):
         done = crossglg("list", what)
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.splitlines()) >= 1

@@ -17,6 +17,7 @@ import yaml
 from typer.testing import CliRunner
 
 from crossglg import cli, study
+from crossglg.baselines.dtw import dtw_distances
 from crossglg.baselines.raw import raw_coordinates
 from crossglg.comparison import accuracies, accuracy_table, difference_table, intervals
 from crossglg.data.protocol_files import find_protocol, write_protocol
@@ -25,6 +26,7 @@ from crossglg.data.synthetic import synthesise
 from crossglg.encoders import ENCODERS
 from crossglg.encoders.infogcn import InfoGCN
 from crossglg.files import read_json
+from crossglg.objectives import OBJECTIVES
 from crossglg.one_shot import CLASSIFIERS, Features, evaluate
 from crossglg.report import versions
 from crossglg.study import Study, run_study, study_figure, study_table
@@ -148,6 +150,11 @@ def test_on_pseudo_novel_classes_all_runs_have_the_same(tmp_path: Path) -> None:
         ({"methods": {"raw": {}}}, "cannot be called 'raw'"),
         ({"methods": {"a": {"encoder": "tiny"}}, "encoders": ["tiny"]}, "must not set 'encoder'"),
         ({"settings": {"benchmark": "x"}}, "settings must not set 'benchmark'"),
+        ({"methods": {"dtw": {}}}, "cannot be called 'dtw'"),
+        ({"methods": {"a": {"objective": "protnet"}}}, "unknown objective 'protnet'; did you mean 'protonet'"),
+        ({"methods": {"a": {"objective": "triplet"}}}, "trains no classifier, .*use guidance=none or guidance=g2l"),
+        ({"untrained": ["dwt"]}, "untrained: unknown 'dwt'; did you mean 'dtw'"),
+        ({"untrained": ["dtw"], "reference": "raw"}, "reference 'raw' is no method"),
         ({"reference": "bass"}, "reference 'bass' is no method; did you mean 'base'"),
         ({"encoders": ["infogcm"]}, "unknown encoder 'infogcm'; did you mean 'infogcn'"),
         ({"preset": "papr"}, "unknown preset 'papr'"),
@@ -176,6 +183,12 @@ def test_the_studies_that_come_with_the_project() -> None:
     ablation = Study.load("ablation")
     assert len(ablation.runs()) == 5 + 5 * 4 * 5
     assert {c.guidance for c in ablation.methods.values()} == {"none", "g2l", "l2g", "both"}
+    baselines, controls = Study.load("baselines"), Study.load("controls")
+    assert [run.method for run in baselines.runs()[:2]] == ["raw", "dtw"]
+    assert {c.objective for c in baselines.methods.values()} == OBJECTIVES.keys()
+    assert {c.text_source for c in controls.methods.values()} == {"descriptions", "shuffled", "class-name", "constant"}
+    shared = {run.name for run in baselines.runs()} & {run.name for run in controls.runs()}
+    assert len(shared) == 5 + 5 * 2 * 5, "raw, base and crossglg are made once for both"
     for name in ("embedded", "tiny"):
         assert all(r.config.dataset.startswith("synthetic") for r in Study.load(name).runs())
 
@@ -207,6 +220,27 @@ def test_every_run_has_one_json_of_what_was_measured(finished: tuple[Study, Path
             expected = evaluate(task, Features.of(task, embed), name)
             np.testing.assert_allclose(record["one_shot"][name]["draws"], expected.accuracy)
             assert record["one_shot"][name]["mean"] == pytest.approx(expected.mean)
+
+
+def test_time_warping_is_a_row_of_its_own_once_per_benchmark(
+    finished: tuple[Study, Path], data: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(finished[1], tmp_path / "runs")
+    parsed = load(tmp_path, untrained=["raw", "dtw"])
+    assert [(r.method, r.seed) for r in parsed.runs()[:3]] == [("raw", None), ("dtw", None), ("base", 0)]
+    assert len(run(parsed, tmp_path / "runs", data)) == 2, "the others are finished"
+    record = parsed.finished(tmp_path / "runs")[1]
+    task = load_task(study._with_data(parsed.runs()[1].config, data))
+    assert list(record["one_shot"]) == ["cosine", "euclidean"]
+    for cost, result in record["one_shot"].items():
+        distance, expected = dtw_distances(task.novel, cost), []
+        for number, exemplars in enumerate(task.draws):
+            nearest = [task.novel.label[min(exemplars, key=lambda e: distance[q, e])] for q in task.queries(number)]
+            expected.append(np.mean(nearest == task.novel.label[task.queries(number)]))
+        np.testing.assert_allclose(result["draws"], expected)
+    assert "| dtw |" in study_table(parsed, tmp_path / "runs")
+    labels = study_figure(parsed, tmp_path / "runs").axes[0].get_yticklabels()
+    assert [label.get_text() for label in labels] == ["raw", "dtw", "base", "crossglg"]
 
 
 def test_a_finished_run_is_never_made_again(finished: tuple[Study, Path], data: Path) -> None:
