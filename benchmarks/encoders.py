@@ -40,6 +40,7 @@ from crossglg.encoders.base import folded  # noqa: E402
 from crossglg.files import write_atomically, write_json  # noqa: E402
 from crossglg.model import CrossGLG, CrossGLGOutput  # noqa: E402
 from crossglg.skeletons import get_layout  # noqa: E402
+from crossglg.text.embeddings import TextBank  # noqa: E402
 from crossglg.train import build_optimizer, train_step  # noqa: E402
 from crossglg.trained import build_model  # noqa: E402
 
@@ -69,7 +70,7 @@ class Reference(nn.Module):
         super().__init__()
         self.embed, self.classifier = PlainInfoGCN(model.encoder), model.classifier
 
-    def forward(self, x: Tensor, person_mask: Tensor, local_text: Tensor) -> CrossGLGOutput:
+    def forward(self, x: Tensor, person_mask: Tensor, *texts: object) -> CrossGLGOutput:
         z = self.embed(x, person_mask)
         return CrossGLGOutput(self.classifier(z), z, None, None)
 
@@ -93,11 +94,12 @@ def prepare(case: Case) -> Callable[[], Tensor]:
     mask[: round(case.single * case.batch), 1] = False
     if case.work == "training step":
         label = torch.arange(case.batch, device=case.device) % CLASSES
-        text = torch.randn(case.batch, LAYOUT.num_joints, TEXT_WIDTH, generator=generator).to(case.device)
-        target = torch.full((case.batch, LAYOUT.num_joints), 1 / LAYOUT.num_joints, device=case.device)
+        local = torch.randn(CLASSES, LAYOUT.num_joints, TEXT_WIDTH, generator=generator)
+        target = torch.full((CLASSES, LAYOUT.num_joints), 1 / LAYOUT.num_joints)
+        texts = TextBank(tuple(map(str, range(CLASSES))), local, target, local.mean(1)).to(torch.device(case.device))
         config = Config(optimizer="sgd", learning_rate=1e-6, precision="float32")
         optimizer = build_optimizer(model, config)
-        return lambda: train_step(model, optimizer, (x, mask, label, text, target), config)["total_loss"]
+        return lambda: train_step(model, optimizer, (x, mask, label, None), texts, config)["total_loss"]
     mode = "reduce-overhead" if case.device == "cuda" else "default"
     embed = torch.compile(model.embed, mode=mode) if case.option == "compile" else model.embed
 
