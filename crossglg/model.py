@@ -128,6 +128,11 @@ class CrossGLG(nn.Module):
 
     def joint_features(self, x: Tensor, person_mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Final joint features (N, V, D), pooled over time and persons, and k_out (N, V) or None."""
+        feat, bodies, importance = self.final_features(x, person_mask)
+        return bodies.mean(feat.mean(2)).transpose(1, 2), importance
+
+    def final_features(self, x: Tensor, person_mask: Tensor | None = None) -> tuple[Tensor, Bodies, Tensor | None]:
+        """Final features (B, D, T', V) of the persons present, who they are, and k_out (N, V) or None."""
         bodies = Bodies.all(x.shape[0], x.shape[1], x.device) if person_mask is None else Bodies.of(person_mask)
         split = self.importance_after_block
         feat = self.encoder.run_blocks(self.encoder.input(x, bodies), 0, split)
@@ -135,8 +140,7 @@ class CrossGLG(nn.Module):
         if self.joint_importance is not None:
             importance = self.joint_importance(feat, bodies)
             weight = importance[bodies.clip] * (importance.shape[-1] if self.scale_importance else 1.0)
-        feat = self.encoder.run_blocks(feat, split, None, weight)
-        return bodies.mean(feat.mean(2)).transpose(1, 2), importance
+        return self.encoder.run_blocks(feat, split, None, weight), bodies, importance
 
     def embed(self, x: Tensor, person_mask: Tensor | None = None) -> Tensor:
         """The one-shot representation z (N, D): skeleton alone, no text, no cross-modal branch.

@@ -43,9 +43,10 @@ from crossglg.config import Config, nearest
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.protocol_files import find_protocol
 from crossglg.data.protocols import DATASETS, Task, load_task
+from crossglg.data.representations import Representation
 from crossglg.encoders import ENCODERS
 from crossglg.files import project_folder, read_json, sha256, write_json
-from crossglg.one_shot import CLASSIFIERS, Array, Features, evaluate
+from crossglg.one_shot import Array, Features, evaluate, usable
 from crossglg.report import about_model, about_task, absolute_paths, portable, task_name, versions
 from crossglg.text.descriptions import find_descriptions
 from crossglg.text.embeddings import build_text_bank
@@ -306,15 +307,15 @@ def study_figure(study: Study, folder: str | Path, classifier: str = "cosine") -
 
 
 def _measured(run: Run, config: Config, models: Path) -> Record:
-    """Train if the run trains, and evaluate with every classifier."""
+    """Train if the run trains, and evaluate with every classifier that sees skeletons alone."""
     task = load_task(config)
     about: Record = {}
-    embed: Callable[[SkeletonSet], Array] = raw_coordinates
+    embed: Callable[[SkeletonSet], Array | Representation] = raw_coordinates
     if run.method != RAW:
         trained, about = _trained(task, config, models)
-        embed = trained.embed
+        embed = trained.represent
     features = Features.of(task, embed)
-    names = RAW_CLASSIFIERS if run.method == RAW else CLASSIFIERS
+    names = RAW_CLASSIFIERS if run.method == RAW else usable(features)
     results = {name: evaluate(task, features, name).to_dict() for name in names}
     for result in results.values():
         del result["confusion"]  # K² numbers per classifier

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
+from crossglg.data.representations import Representation
 from crossglg.data.transforms import DeviceClips, Preprocessing
 from crossglg.encoders import build_encoder
 from crossglg.encoders.base import folded
@@ -82,6 +83,19 @@ class TrainedModel:
         """One-shot representations z of all clips, (N, D)."""
         return self._over(clips, CrossGLG.embed)
 
+    def represent(self, clips: SkeletonSet) -> Representation:
+        """All that one-shot classifiers compare: z, features of joints and over time, importance where there is one."""
+
+        def everything(model: CrossGLG, x: Tensor, mask: Tensor) -> list[Tensor]:
+            feat, bodies, importance = model.final_features(x, mask)
+            joints = bodies.mean(feat.mean(2)).transpose(1, 2)  # (N, V, D)
+            sequence = bodies.mean(feat.mean(3)).transpose(1, 2)  # (N, T', D)
+            found = [model.represent(joints).float(), joints.half(), sequence.half()]
+            return found if importance is None else [*found, importance.float()]
+
+        columns = zip(*self._batches(clips, everything), strict=True)
+        return Representation(*(torch.cat(column).numpy() for column in columns))
+
     def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""
         if self.model.joint_importance is None:
@@ -104,6 +118,13 @@ class TrainedModel:
 
     def _over(self, clips: SkeletonSet, function: Callable[[CrossGLG, Tensor, Tensor], Tensor]) -> NDArray[np.float32]:
         """function: (model, x, person_mask) → (N, …), run over all clips in batches."""
+        batches = self._batches(clips, lambda model, x, mask: [function(model, x, mask).float()])
+        return np.concatenate([rows.numpy() for (rows,) in batches])
+
+    def _batches(
+        self, clips: SkeletonSet, function: Callable[[CrossGLG, Tensor, Tensor], list[Tensor]]
+    ) -> Iterator[list[Tensor]]:
+        """What the function makes of each batch of the clips, on the CPU."""
         self.check(clips)
         model = self.model.eval()
         device = next(model.parameters()).device
@@ -114,14 +135,13 @@ class TrainedModel:
             model = folded(model)
         resident = DeviceClips(clips, device)
         prepare = Preprocessing.from_config(self.config, self.layout)
-        rows = []
         for index in torch.arange(len(clips)).split(batch):
             with torch.inference_mode():
                 x, mask = resident.batch(index, self.config.frames)
                 x = prepare(x)  # coordinates stay float32 whatever the precision
                 with autocast(self.config, device):
-                    rows.append(function(model, x, mask).float().cpu().numpy())
-        return np.concatenate(rows)
+                    results = [tensor.cpu() for tensor in function(model, x, mask)]
+            yield results
 
     def check(self, clips: SkeletonSet) -> None:
         """Raise ValueError unless the clips are of the layout, channels and persons this model was trained on."""
