@@ -38,28 +38,40 @@ def cosine_loop(a: Array, b: Array) -> float:
     return dot / math.sqrt(sum(float(x) ** 2 for x in a)) / math.sqrt(sum(float(y) ** 2 for y in b))
 
 
-def pairs(few: Few, part: str) -> Iterator[tuple[int, int, Array, Array]]:
-    """Number of the query, of the exemplar, and their centred parts."""
+def pairs(few: Few, part: str, whitened: bool = False) -> Iterator[tuple[int, int, Array, Array]]:
+    """Number of the query, of the exemplar, and their parts: less the base mean, or as if whitened joint by joint."""
     exemplar, query, base = few
     rows = getattr(base.clips, part)
     mean = sum(rows) / len(rows)
     for i, q in enumerate(getattr(query, part)):
         for k, e in enumerate(getattr(exemplar, part)):
-            yield i, k, q - mean, e - mean
+            if whitened:
+                yield i, k, *(np.array([w(x[v]) for v, w in enumerate(base.joint_whitening)]) for x in (q, e))
+            else:
+                yield i, k, q - mean, e - mean
 
 
 # ---- joints
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-def test_joint_matching_equals_the_loop(few: Few, weighted: bool) -> None:
+@pytest.mark.parametrize("name", ["joint-centred", "joint-whitened", "joint-importance"])
+def test_joint_matching_equals_the_loop(few: Few, name: str) -> None:
     exemplar, query, _ = few
-    found = CLASSIFIERS["joint-importance" if weighted else "joint-uniform"].score(*few)
-    for i, k, q, e in pairs(few, "joints"):
-        weight = [query.importance[i, v] * exemplar.importance[k, v] if weighted else 1.0 for v in range(JOINTS)]
+    found = CLASSIFIERS[name].score(*few)
+    for i, k, q, e in pairs(few, "joints", whitened=name != "joint-centred"):
+        weight = [1.0] * JOINTS
+        if name == "joint-importance":
+            weight = [math.sqrt(query.importance[i, v] * exemplar.importance[k, v]) for v in range(JOINTS)]
         cosines = [cosine_loop(q[v], e[v]) for v in range(JOINTS)]
         expected = sum(w * c for w, c in zip(weight, cosines, strict=True)) / sum(weight)
         assert found[i, k] == pytest.approx(expected, abs=1e-5)
+
+
+def test_each_joint_is_whitened_by_its_own_covariance(few: Few) -> None:
+    base = few[2]
+    for v, whiten in enumerate(base.joint_whitening):
+        own = Base(Representation(base.clips.joints[:, v].astype(np.float32)), base.label).whitening
+        np.testing.assert_allclose(whiten(base.clips.joints[:, v]), own(base.clips.joints[:, v]), rtol=1e-5, atol=1e-6)
 
 
 def test_equal_importance_is_no_importance(few: Few) -> None:
@@ -67,7 +79,7 @@ def test_equal_importance_is_no_importance(few: Few) -> None:
     base = few[2]
     np.testing.assert_allclose(
         CLASSIFIERS["joint-importance"].score(exemplar, query, base),
-        CLASSIFIERS["joint-uniform"].score(*few),
+        CLASSIFIERS["joint-whitened"].score(*few),
         atol=1e-6,
     )
 
@@ -84,7 +96,7 @@ def test_importance_lets_the_joint_that_matters_decide(task: Task) -> None:
         return replace(clips, joints=joints, importance=importance)
 
     features = replace(features, base=Base(noisy(features.base.clips), task.base.label), novel=noisy(features.novel))
-    assert evaluate(task, features, "joint-importance").mean > evaluate(task, features, "joint-uniform").mean + 0.15
+    assert evaluate(task, features, "joint-importance").mean > evaluate(task, features, "joint-whitened").mean + 0.15
 
 
 # ---- sequences
@@ -145,9 +157,12 @@ def test_a_part_of_the_queries_at_a_time_is_the_same(few: Few, name: str, monkey
     np.testing.assert_allclose(CLASSIFIERS[name].score(*few), at_once, atol=1e-6)
 
 
-def test_multi_scale_is_the_mean_of_its_levels(few: Few) -> None:
-    levels = [CLASSIFIERS[name].score(*few) for name in ("whitened-cosine", "joint-uniform", "temporal-set")]
-    np.testing.assert_allclose(CLASSIFIERS["multi-scale"].score(*few), sum(levels) / 3.0)
+@pytest.mark.parametrize(
+    ("name", "joints"), [("multi-scale", "joint-whitened"), ("multi-scale-importance", "joint-importance")]
+)
+def test_multi_scale_is_the_mean_of_its_levels(few: Few, name: str, joints: str) -> None:
+    levels = [CLASSIFIERS[level].score(*few) for level in ("whitened-cosine", joints)]
+    np.testing.assert_allclose(CLASSIFIERS[name].score(*few), sum(levels) / 2.0)
 
 
 # ---- all queries at once
@@ -262,7 +277,7 @@ def key_joints_of(task: Task) -> KeyJoints:
 def test_text_voting_equals_the_loop(few: Few, task: Task) -> None:
     told = key_joints_of(task)
     found = text_voting(*few, told) - CLASSIFIERS["multi-scale"].score(*few)
-    for i, k, q, e in pairs(few, "joints"):
+    for i, k, q, e in pairs(few, "joints", whitened=True):
         joints = [v for v in range(JOINTS) if told.mask[k, v]]
         parts = [part for part in told.parts if any(told.mask[k, v] for v in part)]
         votes = sum(cosine_loop(q[v], e[v]) for v in joints) / len(joints)

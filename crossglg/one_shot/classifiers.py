@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from crossglg.one_shot.calibration import distribution_calibration
-from crossglg.one_shot.combined import multi_scale
+from crossglg.one_shot.combined import multi_scale, multi_scale_importance
 from crossglg.one_shot.features import Array, Features
-from crossglg.one_shot.joints import joint_importance, joint_uniform
+from crossglg.one_shot.joints import joint_centred, joint_importance, joint_whitened
 from crossglg.one_shot.pooled import centred_cosine, cosine, euclidean, whitened_cosine
 from crossglg.one_shot.temporal import temporal_order, temporal_set
 from crossglg.one_shot.text_at_inference import text_voting
@@ -42,17 +42,19 @@ CLASSIFIERS: dict[str, Classifier] = {
     "centred-cosine": Classifier(centred_cosine),
     "whitened-cosine": Classifier(whitened_cosine),
     "distribution-calibration": Classifier(distribution_calibration, alone=False),
-    "joint-uniform": Classifier(joint_uniform, ("joints",)),
+    "joint-centred": Classifier(joint_centred, ("joints",)),
+    "joint-whitened": Classifier(joint_whitened, ("joints",)),
     "joint-importance": Classifier(joint_importance, ("joints", "importance")),
     "temporal-set": Classifier(temporal_set, ("sequence",)),
     "temporal-order": Classifier(temporal_order, ("sequence",)),
-    "multi-scale": Classifier(multi_scale, ("joints", "sequence")),
+    "multi-scale": Classifier(multi_scale, ("joints",)),
+    "multi-scale-importance": Classifier(multi_scale_importance, ("joints", "importance")),
     "transductive-centring": Classifier(transductive_centring, alone=False),
     "transductive-neighbours": Classifier(transductive_neighbours, alone=False),
     "transductive-transport": Classifier(transductive_transport, alone=False),
 }
 
-TEXT_CLASSIFIERS: dict[str, Classifier] = {"text-voting": Classifier(text_voting, ("joints", "sequence"))}
+TEXT_CLASSIFIERS: dict[str, Classifier] = {"text-voting": Classifier(text_voting, ("joints",))}
 
 
 def usable(features: Features) -> list[str]:

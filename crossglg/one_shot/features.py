@@ -34,6 +34,12 @@ class Base:
         return np.mean(part(self.clips, "joints"), axis=0, dtype=np.float32)
 
     @cached_property
+    def joint_whitening(self) -> tuple[Whitening, ...]:
+        """Of the features of each joint."""
+        joints = part(self.clips, "joints")
+        return tuple(Whitening.of(joints[:, v].astype(np.float32), self.label) for v in range(joints.shape[1]))
+
+    @cached_property
     def sequence_mean(self) -> Array:
         """(T', D) mean features at each time step."""
         return np.mean(part(self.clips, "sequence"), axis=0, dtype=np.float32)

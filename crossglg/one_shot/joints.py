@@ -14,28 +14,41 @@ from crossglg.data.representations import Representation
 from crossglg.one_shot.features import Array, Base, part, unit_rows
 
 
-def joint_uniform(exemplar: Representation, query: Representation, base: Base) -> Array:
+def joint_centred(exemplar: Representation, query: Representation, base: Base) -> Array:
     """Mean over the joints of the cosines of their centred features."""
-    own, theirs = unit_joints(query, base), unit_joints(exemplar, base)
-    return _flat(own) @ _flat(theirs).T / own.shape[1]
+    return _mean_cosine(unit_rows(centred_joints(query, base)), unit_rows(centred_joints(exemplar, base)))
+
+
+def joint_whitened(exemplar: Representation, query: Representation, base: Base) -> Array:
+    """Mean over the joints of the cosines of their features, whitened within base classes, each joint by itself."""
+    return _mean_cosine(unit_rows(whitened_joints(query, base)), unit_rows(whitened_joints(exemplar, base)))
 
 
 def joint_importance(exemplar: Representation, query: Representation, base: Base) -> Array:
-    """Mean of the cosines of joints weighted by their predicted importance, that of query times exemplar."""
-    own, theirs = unit_joints(query, base), unit_joints(exemplar, base)
-    k_own, k_theirs = part(query, "importance"), part(exemplar, "importance")
+    """Mean over the joints of the same cosines, weighted by the predicted importance of the joints.
+
+    A joint's weight is the geometric mean of its importance in the query and in the exemplar; weights sum to 1.
+    """
+    own, theirs = unit_rows(whitened_joints(query, base)), unit_rows(whitened_joints(exemplar, base))
+    k_own, k_theirs = (np.sqrt(part(clips, "importance")) for clips in (query, exemplar))
     total = _flat(own * k_own[..., None]) @ _flat(theirs * k_theirs[..., None]).T
     return total / (k_own @ k_theirs.T)
-
-
-def unit_joints(clips: Representation, base: Base) -> Array:
-    """(N, V, D) centred joint features, each joint of unit length."""
-    return unit_rows(centred_joints(clips, base))
 
 
 def centred_joints(clips: Representation, base: Base) -> Array:
     """(N, V, D) joint features less the mean of the base clips."""
     return part(clips, "joints").astype(np.float32) - base.joint_mean
+
+
+def whitened_joints(clips: Representation, base: Base) -> Array:
+    """(N, V, D) joint features, each joint whitened within the base classes."""
+    joints = part(clips, "joints").astype(np.float32)
+    return np.stack([whiten(joints[:, v]) for v, whiten in enumerate(base.joint_whitening)], axis=1)
+
+
+def _mean_cosine(own: Array, theirs: Array) -> Array:
+    """(Q, V, D), (K, V, D) of unit length → (Q, K)."""
+    return _flat(own) @ _flat(theirs).T / own.shape[1]
 
 
 def _flat(joints: Array) -> Array:

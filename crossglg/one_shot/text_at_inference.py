@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from crossglg.data.representations import Representation
 from crossglg.one_shot.combined import multi_scale
 from crossglg.one_shot.features import Array, Base, unit_rows
-from crossglg.one_shot.joints import centred_joints
+from crossglg.one_shot.joints import whitened_joints
 from crossglg.skeletons import Layout
 from crossglg.text.descriptions import Description
 from crossglg.text.key_joints import key_joint_target
@@ -50,7 +50,7 @@ def text_voting(exemplar: Representation, query: Representation, base: Base, key
     Differs: no similarity of skeleton and text, since our representations were not trained to resemble texts; joints
     and parts are averaged over those that a mask keeps, so that a class with a long list is not preferred.
     """
-    own, theirs = centred_joints(query, base), centred_joints(exemplar, base)
+    own, theirs = whitened_joints(query, base), whitened_joints(exemplar, base)
     votes = masked_cosine(own, theirs, key_joints.mask)
     own, theirs = (np.stack([j[:, list(p)].mean(1) for p in key_joints.parts], 1) for j in (own, theirs))  # (…, P, D)
     part_votes = masked_cosine(own, theirs, key_joints.part_mask)
