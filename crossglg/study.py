@@ -48,7 +48,7 @@ from crossglg.data.protocols import DATASETS, Task, load_task
 from crossglg.encoders import ENCODERS
 from crossglg.files import project_folder, read_json, sha256, write_json
 from crossglg.objectives import find_objective
-from crossglg.one_shot import CLASSIFIERS, Features, OneShotResult, evaluate, evaluate_scores
+from crossglg.one_shot import Features, OneShotResult, evaluate, evaluate_scores, usable
 from crossglg.report import about_model, about_task, absolute_paths, method_name, portable, task_name, versions
 from crossglg.text.descriptions import find_descriptions
 from crossglg.text.embeddings import build_text_bank
@@ -317,7 +317,7 @@ def study_figure(study: Study, folder: str | Path, classifier: str = "cosine") -
 
 
 def _measured(run: Run, config: Config, models: Path) -> Record:
-    """Train if the run trains, and evaluate with every classifier."""
+    """Train if the run trains, and evaluate with every classifier that sees skeletons alone."""
     task = load_task(config)
     about: Record = {}
     if run.method == DTW:
@@ -327,8 +327,8 @@ def _measured(run: Run, config: Config, models: Path) -> Record:
         found = [evaluate(task, features, name) for name in RAW_CLASSIFIERS]
     else:
         trained, about = _trained(task, config, models)
-        features = Features.of(task, trained.embed)
-        found = [evaluate(task, features, name) for name in CLASSIFIERS]
+        features = Features.of(task, trained.represent)
+        found = [evaluate(task, features, name) for name in usable(features)]
     results = {result.classifier: result.to_dict() for result in found}
     for result in results.values():
         del result["confusion"]  # K² numbers per classifier
@@ -338,7 +338,7 @@ def _measured(run: Run, config: Config, models: Path) -> Record:
 def _warped(task: Task, cost: str) -> OneShotResult:
     """Nearest exemplar by dynamic time warping, under the name of the classifier that compares single poses so."""
     distance = dtw_distances(task.novel, cost)
-    return evaluate_scores(task, lambda exemplar, query: -distance[np.ix_(query, exemplar)], cost)
+    return evaluate_scores(task, lambda number, query: -distance[np.ix_(query, task.draws[number])], cost)
 
 
 def _trained(task: Task, config: Config, models: Path) -> tuple[TrainedModel, Record]:

@@ -18,6 +18,7 @@ from torch import Tensor
 from crossglg import distributed
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
+from crossglg.data.representations import Representation
 from crossglg.data.transforms import DeviceClips, Preprocessing, freeze_joints
 from crossglg.encoders import build_encoder
 from crossglg.encoders.base import folded
@@ -92,6 +93,19 @@ class TrainedModel:
         """One-shot representations z of all clips, (N, D). moving: (N, V), False for joints to freeze first."""
         return self.over(clips, CrossGLG.embed, moving)
 
+    def represent(self, clips: SkeletonSet) -> Representation:
+        """All that one-shot classifiers compare: z, features of joints and over time, importance where there is one."""
+
+        def everything(model: CrossGLG, x: Tensor, mask: Tensor) -> list[Tensor]:
+            feat, importance, bodies = model.block_features(x, mask)
+            joints = bodies.mean(feat.mean(2)).transpose(1, 2)  # (N, V, D)
+            sequence = bodies.mean(feat.mean(3)).transpose(1, 2)  # (N, T', D)
+            found = [model.represent(joints).float(), joints.half(), sequence.half()]
+            return found if importance is None else [*found, importance.float()]
+
+        columns = zip(*self._run(clips, everything), strict=True)
+        return Representation(*(torch.cat(column).numpy() for column in columns))
+
     def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""
         if self.model.joint_importance is None:
@@ -127,21 +141,30 @@ class TrainedModel:
         moving: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.float32]:
         """function: (model, x, person_mask) → (N, …), run over all clips in batches. moving: as of `embed`."""
+        rows = self._run(clips, lambda model, x, mask: [function(model, x, mask).float()], moving)
+        return np.concatenate([row.numpy() for (row,) in rows])
+
+    def _run(
+        self,
+        clips: SkeletonSet,
+        function: Callable[[CrossGLG, Tensor, Tensor], list[Tensor]],
+        moving: NDArray[np.bool_] | None = None,
+    ) -> Iterator[list[Tensor]]:
+        """What the function makes of each batch of the clips, on the CPU. moving: as of `embed`."""
         model = self.model.eval()
         if self.config.compile:
             function = torch.compile(function)
         elif len(clips) > self.batch:  # for a few clips, folding takes longer than it saves
             model = folded(model)
         prepare = self.preprocessing
-        rows = []
         for index, x, mask in self.batches(clips):
             with torch.inference_mode():
                 if moving is not None:
                     x = freeze_joints(x, torch.as_tensor(moving[index.numpy()]).to(x.device), self.layout)
                 x = prepare.channels(x)  # coordinates stay float32 whatever the precision
                 with autocast(self.config, x.device):
-                    rows.append(function(model, x, mask).float().cpu().numpy())
-        return np.concatenate(rows)
+                    results = [tensor.cpu() for tensor in function(model, x, mask)]
+            yield results
 
     @property
     def device(self) -> torch.device:

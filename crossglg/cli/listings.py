@@ -129,9 +129,11 @@ def _providers() -> dict[str, str]:
 
 
 def _classifiers() -> dict[str, str]:
-    from crossglg.one_shot import CLASSIFIERS
+    from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS
 
-    return {name: (function.__doc__ or "").split(". ")[0].splitlines()[0] for name, function in CLASSIFIERS.items()}
+    every = {**CLASSIFIERS, **TEXT_CLASSIFIERS}
+    about = {name: (c.score.__doc__ or "").split(". ")[0].splitlines()[0] for name, c in every.items()}
+    return {name: f"{'text at inference: ' * (name in TEXT_CLASSIFIERS)}{text}" for name, text in about.items()}
 
 
 def _objectives() -> dict[str, str]:

@@ -82,14 +82,19 @@ def evaluate(
     benchmark: Benchmark = None,
     draws: Annotated[int | None, typer.Option(help=HELP["draws"])] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of text")] = False,
+    text_at_inference: Annotated[
+        bool, typer.Option("--text-at-inference", help="also classify with key joints from texts of the novel classes")
+    ] = False,
+    descriptions: Annotated[str, typer.Option(help="with --text-at-inference: a file to use before the shipped")] = "",
 ) -> None:
     """Evaluate a trained model on its own task, or on another one."""
     from dataclasses import replace
 
     from crossglg.config import parse_values
     from crossglg.data.protocols import load_task
-    from crossglg.one_shot import CLASSIFIERS, Features
+    from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, Features, KeyJoints, usable
     from crossglg.one_shot import evaluate as score
+    from crossglg.text.descriptions import find_descriptions
     from crossglg.trained import TrainedModel
 
     trained = TrainedModel.load(model)
@@ -100,10 +105,19 @@ def evaluate(
         named["pseudo_novel"] = 0.0  # the real task of what is named
     config = replace(trained.config, **parse_values({k: v for k, v in named.items() if v is not None}))
     task = load_task(config)
-    features = Features.of(task, trained.embed)
-    results = {name: score(task, features, name).to_dict() for name in CLASSIFIERS}
+    features = Features.of(task, trained.represent)
+    names = usable(features)
+    for name in CLASSIFIERS:
+        if name not in names:
+            typer.echo(f"without {name}: this model has no {CLASSIFIERS[name].missing(features)}", err=True)
+    results = {name: score(task, features, name).to_dict() for name in names}
     hashes = {"protocol_sha256": task.sha256, "clips_sha256": task.clips_sha256}
     content = {"task": task.name, **hashes, "one_shot": results}
+    if text_at_inference:
+        novel = task.novel
+        described = find_descriptions(novel.class_names, novel.layout, descriptions, novel.name)
+        told = KeyJoints.of(described, novel.layout)
+        content["text_at_inference"] = {n: score(task, features, n, told).to_dict() for n in TEXT_CLASSIFIERS}
     typer.echo(json.dumps(content, indent=1) if as_json else _summary(content))
 
 
@@ -142,8 +156,14 @@ def _summary(content: dict[str, Any]) -> str:
     if "clips_sha256" in content:  # results of older versions have none
         hashes += f", clips {content['clips_sha256'][:12]}"
     lines = [f"{content['task']} ({hashes}), top-1 over exemplar draws:"]
-    for name, result in content["one_shot"].items():
-        lines.append(f"  {name:<25} {100 * result['mean']:5.1f} ± {100 * result['interval']:.1f} %")
+    lines += [_line(name, result) for name, result in content["one_shot"].items()]
+    if "text_at_inference" in content:
+        lines.append("with texts of the novel classes at inference:")
+        lines += [_line(name, result) for name, result in content["text_at_inference"].items()]
     if content["task"] in shipped_protocols():
         lines += find_protocol(content["task"]).published_lines()
     return "\n".join(lines)
+
+
+def _line(name: str, result: dict[str, Any]) -> str:
+    return f"  {name:<25} {100 * result['mean']:5.1f} ± {100 * result['interval']:.1f} %"

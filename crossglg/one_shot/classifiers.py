@@ -1,0 +1,62 @@
+"""Registry of one-shot classifiers: a new classifier is one function and one line here, and inherits the tests.
+
+`CLASSIFIERS` recognise from skeletons alone. Those that need texts of the novel classes are in `TEXT_CLASSIFIERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from crossglg.one_shot.calibration import distribution_calibration
+from crossglg.one_shot.combined import multi_scale, multi_scale_importance
+from crossglg.one_shot.features import Array, Features
+from crossglg.one_shot.joints import joint_centred, joint_importance, joint_whitened
+from crossglg.one_shot.pooled import centred_cosine, cosine, euclidean, whitened_cosine
+from crossglg.one_shot.temporal import temporal_order, temporal_set
+from crossglg.one_shot.text_at_inference import text_voting
+from crossglg.one_shot.transductive import transductive_centring, transductive_neighbours, transductive_transport
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """score: (K exemplars, Q queries, base) → (Q, K), higher is better; one of text also takes KeyJoints of K classes.
+
+    needs: parts of a representation that it compares, besides z.  alone: a score depends on its own exemplar and query,
+    not on the others; then those of all draws are computed at once.
+    """
+
+    score: Callable[..., Array]
+    needs: tuple[str, ...] = ()
+    alone: bool = True
+
+    def missing(self, features: Features) -> str:
+        """The first of its needs that the features lack, or nothing."""
+        there = features.novel.parts().keys() & features.base.clips.parts().keys()
+        return next((name for name in self.needs if name not in there), "")
+
+
+CLASSIFIERS: dict[str, Classifier] = {
+    "cosine": Classifier(cosine),
+    "euclidean": Classifier(euclidean),
+    "centred-cosine": Classifier(centred_cosine),
+    "whitened-cosine": Classifier(whitened_cosine),
+    "distribution-calibration": Classifier(distribution_calibration, alone=False),
+    "joint-centred": Classifier(joint_centred, ("joints",)),
+    "joint-whitened": Classifier(joint_whitened, ("joints",)),
+    "joint-importance": Classifier(joint_importance, ("joints", "importance")),
+    "temporal-set": Classifier(temporal_set, ("sequence",)),
+    "temporal-order": Classifier(temporal_order, ("sequence",)),
+    "multi-scale": Classifier(multi_scale, ("joints",)),
+    "multi-scale-importance": Classifier(multi_scale_importance, ("joints", "importance")),
+    "transductive-centring": Classifier(transductive_centring, alone=False),
+    "transductive-neighbours": Classifier(transductive_neighbours, alone=False),
+    "transductive-transport": Classifier(transductive_transport, alone=False),
+}
+
+TEXT_CLASSIFIERS: dict[str, Classifier] = {"text-voting": Classifier(text_voting, ("joints",))}
+
+
+def usable(features: Features) -> list[str]:
+    """The names of `CLASSIFIERS` whose needs the features have."""
+    return [name for name, classifier in CLASSIFIERS.items() if not classifier.missing(features)]

@@ -1,0 +1,107 @@
+"""Accuracy of a classifier over many draws of one exemplar per novel class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from crossglg.config import nearest
+from crossglg.data.protocols import Task
+from crossglg.one_shot.classifiers import CLASSIFIERS, TEXT_CLASSIFIERS
+from crossglg.one_shot.features import Array, Features
+from crossglg.one_shot.text_at_inference import KeyJoints
+
+
+@dataclass(frozen=True)
+class OneShotResult:
+    """accuracy: (R,) top-1 per exemplar draw, in 0…1;  confusion: (K, K) counts, rows true, summed over draws."""
+
+    classifier: str
+    accuracy: Array
+    confusion: NDArray[np.int64]
+
+    @property
+    def mean(self) -> float:
+        return float(self.accuracy.mean())
+
+    @property
+    def interval(self) -> float:
+        """Half width of the 95 % interval of the mean over draws (Student's t; 0 for a single draw)."""
+        return half_width(self.accuracy)
+
+    @property
+    def per_class(self) -> Array:
+        """(K,) accuracy of each novel class over all draws."""
+        return np.diag(self.confusion) / np.maximum(self.confusion.sum(1), 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "mean": self.mean,
+            "interval": self.interval,
+            "draws": self.accuracy.tolist(),
+            "per_class": self.per_class.tolist(),
+            "confusion": self.confusion.tolist(),
+        }
+
+
+def evaluate(
+    task: Task, features: Features, classifier: str = "cosine", key_joints: KeyJoints | None = None
+) -> OneShotResult:
+    """Top-1 accuracy over all queries for every exemplar draw.
+
+    key_joints: what the texts of `task.novel.class_names` say, for classifiers of text at inference; no other sees it.
+    Raises ValueError for an unknown classifier, for one that needs what the features lack, or that needs texts.
+    """
+    return evaluate_scores(task, _scorer(task, features, classifier, key_joints), classifier)
+
+
+def evaluate_scores(task: Task, score: Callable[[int, NDArray[np.int64]], Array], classifier: str) -> OneShotResult:
+    """`evaluate` for anything that scores clips. score: (number of a draw, indices of its queries) → (Q, K)."""
+    count = len(task.novel.class_names)
+    confusion = np.zeros((count, count), dtype=np.int64)
+    accuracy = []
+    for number in range(len(task.draws)):
+        query = task.queries(number)
+        predicted, true = score(number, query).argmax(1), task.novel.label[query]
+        np.add.at(confusion, (true, predicted), 1)
+        accuracy.append(float((predicted == true).mean()))
+    return OneShotResult(classifier, np.array(accuracy), confusion)
+
+
+def _scorer(
+    task: Task, features: Features, name: str, key_joints: KeyJoints | None
+) -> Callable[[int, NDArray[np.int64]], Array]:
+    """(number of a draw, indices of its queries) → (Q, K) scores. What draws share is computed once."""
+    known = {**CLASSIFIERS, **TEXT_CLASSIFIERS}
+    if name not in known:
+        raise ValueError(f"unknown classifier {name!r}{nearest(name, list(known))} Classifiers: {', '.join(known)}")
+    classifier, novel, base = known[name], features.novel, features.base
+    if missing := classifier.missing(features):
+        raise ValueError(f"{name} compares {missing}, which these features have not: {_WHERE_FROM[missing]}")
+    if name in TEXT_CLASSIFIERS and key_joints is None:
+        raise ValueError(f"{name} is text at inference: it needs the key_joints of the novel classes")
+    if not classifier.alone:
+        return lambda number, query: classifier.score(novel[task.draws[number]], novel[query], base)
+    every = np.unique(task.draws)  # the exemplars of all draws
+    told = (key_joints[task.novel.label[every]],) if name in TEXT_CLASSIFIERS and key_joints else ()
+    scores = classifier.score(novel[every], novel, base, *told)  # (N, E)
+    return lambda number, query: scores[np.ix_(query, np.searchsorted(every, task.draws[number]))]
+
+
+_WHERE_FROM = {
+    "joints": "a trained model makes them (TrainedModel.represent)",
+    "sequence": "a trained model makes it (TrainedModel.represent)",
+    "importance": "a model with guidance both or g2l predicts it (TrainedModel.represent)",
+}
+
+
+def half_width(values: Array, level: float = 0.95) -> float:
+    """Half width of the t-interval of the mean of `values`; 0 for fewer than two."""
+    if len(values) < 2:
+        return 0.0
+    return float(stats.t.ppf(0.5 + level / 2.0, len(values) - 1) * stats.sem(values))

@@ -1,0 +1,105 @@
+"""What classifiers are handed: exemplars, queries, and statistics of the base clips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossglg.data.protocols import Task
+from crossglg.data.representations import Representation
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Base:
+    """The base clips with their labels, all that a classifier may know besides exemplars and queries."""
+
+    clips: Representation
+    label: NDArray[np.int64]
+
+    @cached_property
+    def whitening(self) -> Whitening:
+        """Of the pooled features z."""
+        return Whitening.of(self.clips.z, self.label)
+
+    @cached_property
+    def joint_mean(self) -> Array:
+        """(V, D) mean features of each joint."""
+        return np.mean(part(self.clips, "joints"), axis=0, dtype=np.float32)
+
+    @cached_property
+    def joint_whitening(self) -> tuple[Whitening, ...]:
+        """Of the features of each joint."""
+        joints = part(self.clips, "joints")
+        return tuple(Whitening.of(joints[:, v].astype(np.float32), self.label) for v in range(joints.shape[1]))
+
+    @cached_property
+    def sequence_mean(self) -> Array:
+        """(T', D) mean features at each time step."""
+        return np.mean(part(self.clips, "sequence"), axis=0, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Features:
+    """Representations of a task's clips. base with their labels;  novel: N clips, in the order of `task.novel`."""
+
+    base: Base
+    novel: Representation
+
+    @classmethod
+    def of(cls, task: Task, embed: Callable[[Any], Representation | Array]) -> Features:
+        """Represent every clip of a task once. embed: SkeletonSet → Representation, or its z (N, D) alone."""
+        base, novel = (
+            found if isinstance(found, Representation) else Representation(found)
+            for found in (embed(task.base), embed(task.novel))
+        )
+        return cls(Base(base, task.base.label), novel)
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """Takes away what varies within classes. centre: (D,) mean of the class means;  matrix: (D, D)."""
+
+    centre: Array
+    matrix: Array
+
+    @classmethod
+    def of(cls, rows: Array, label: NDArray[np.int64], shrinkage: float = 0.5) -> Whitening:
+        """From the covariance within classes, drawn toward a sphere of the same size by `shrinkage`, 0…1.
+
+        rows: (N, D).  Source: within-class covariance normalisation (Hatch, Kajarekar and Stolcke, Interspeech 2006).
+        """
+        _, of_clip = np.unique(label, return_inverse=True)
+        means = class_means(rows, label)
+        within = np.cov((rows - means[of_clip]).T)
+        size = np.trace(within) / len(within)
+        values, vectors = np.linalg.eigh((1.0 - shrinkage) * within + shrinkage * size * np.eye(len(within)))
+        return cls(means.mean(0), vectors / np.sqrt(np.maximum(values, 1e-12)))
+
+    def __call__(self, rows: Array) -> Array:
+        """(…, D) → (…, D)."""
+        return (rows - self.centre) @ self.matrix
+
+
+def part(clips: Representation, name: str) -> Array:
+    """An array of a representation; raises ValueError if it is not there."""
+    found = clips.parts().get(name)
+    if found is None:
+        raise ValueError(f"the classifier compares {name}, which this representation has not")
+    return found
+
+
+def class_means(rows: Array, label: NDArray[np.int64]) -> Array:
+    """(K, …) mean of the rows of each class that has any."""
+    return np.stack([rows[label == k].mean(0) for k in np.unique(label)])
+
+
+def unit_rows(z: Array) -> Array:
+    """(…, D) scaled to unit length; rows of zeros stay zero."""
+    return z / np.maximum(np.linalg.norm(z, axis=-1, keepdims=True), 1e-12)
