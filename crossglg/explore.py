@@ -28,9 +28,9 @@ def explore(
 ) -> Explorer:
     """The explorer of one model or several by name, and of one set of clips or several by name.
 
-    clip: of the first set, shown at first;  against: another of it, beside the first. Without it, two models show the
-    same clip side by side. Clips of another layout are carried over. Raises ValueError if the models differ in layout
-    or cannot take the clips, IndexError if there is no such clip.
+    clip: of the first set, shown at first;  against: another of it, beside the first. Without it, the first and the
+    last of several models show the same clip. Clips of another layout are carried over. Raises ValueError if the models
+    differ in layout or cannot take the clips, IndexError if there is no such clip.
     """
     models = {"model": models} if isinstance(models, TrainedModel) else dict(models)
     sets = {clips.name: clips} if isinstance(clips, SkeletonSet) else dict(clips)
@@ -130,7 +130,8 @@ class Choice(widgets.HBox):
     def panel(self) -> Panel:
         """The chosen clip with joint importance, activation over time, and the texts of its class if it has any.
 
-        For a model without joint importance the bars show how its activation is shared among the joints.
+        Joint importance is that of all streams, also where activation is that of one. For a model without
+        joint importance the bars show how its activation is shared among the joints.
         """
         clip, block, stream = self.clips.subset([self.clip.value]), self.block.value, self.stream.value
         over_time = activation(self.trained, clip, block, stream)[0]  # (T', V)

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from crossglg.attention import agreement, mean_by_class, motion_energy, uniform_importance
+from crossglg.attention import (
+    activation,
+    agreement,
+    attended_frames,
+    mean_by_class,
+    motion_energy,
+    uniform_importance,
+)
+from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.synthetic import synthesise, true_importance
+from crossglg.data.transforms import DeviceClips, Preprocessing
+from crossglg.encoders.base import Bodies
 from crossglg.skeletons import get_layout
+from crossglg.trained import TrainedModel, build_model
 
 NTU = get_layout("ntu25")
 V = NTU.num_joints
@@ -114,3 +126,72 @@ def test_mean_by_class_averages_the_clips_of_each_class() -> None:
     clips = synthesise(0, 3, ["drink water", "clapping"])
     importance = np.random.default_rng(0).dirichlet(np.ones(V), 6)
     np.testing.assert_allclose(mean_by_class(importance, clips), [importance[:3].mean(0), importance[3:].mean(0)])
+
+
+@pytest.fixture(scope="module")
+def trained() -> TrainedModel:
+    config = Config(frames=16, streams="joint+motion")
+    return TrainedModel(build_model(config, NTU, 2, 3, 4, text_width=0).eval(), config, NTU, 2, 3, ("a",), {})
+
+
+@pytest.fixture(scope="module")
+def few() -> SkeletonSet:
+    """A clip of one person and one of two."""
+    one = synthesise(0, 1, ["drop"])[0]
+    rows = np.concatenate([one, one, one + 1.0]).reshape(-1, V, 3)
+    return SkeletonSet.build(rows, [0, len(rows) // 3, len(rows)], [0, 0], ["drop"], NTU, persons=[1, 2])
+
+
+@pytest.mark.parametrize("block", [1, 3, 0])
+def test_activation_is_the_size_of_what_a_block_gives(trained: TrainedModel, few: SkeletonSet, block: int) -> None:
+    """Person by person, from the blocks themselves; with importance from block 4 on (`importance_after_block` is 3)."""
+    model, last = trained.model, len(trained.model.encoder.blocks)
+    x, mask = DeviceClips(few).batch(torch.arange(2), 16)
+    x = Preprocessing.from_config(trained.config, NTU)(x)
+    with torch.inference_mode():
+        bodies = Bodies.of(mask)
+        feat = model.encoder.input(x, bodies)
+        for number in range(1, (block or last) + 1):
+            weight = None
+            if number > model.importance_after_block:
+                weight = V * torch.as_tensor(trained.joint_importance(few))[bodies.clip]
+            feat = model.encoder.blocks[number - 1](feat, weight)
+    size = np.sqrt((feat.numpy() ** 2).mean(1))  # (3, T', V)
+    expected = np.stack([size[0], (size[1] + size[2]) / 2])
+    np.testing.assert_allclose(activation(trained, few, block), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_activation_of_one_stream_does_not_see_the_other(trained: TrainedModel, standing: np.ndarray) -> None:
+    """Two poses held still differ for the stream of joints only; a moving one differs for that of motion too."""
+    rng = np.random.default_rng(5)
+    other = np.repeat(1.0 + rng.standard_normal((1, 1, V, 3)), 6, axis=1)
+    moving = other + 0.1 * rng.standard_normal(other.shape)
+    joint, motion = (
+        [activation(trained, one_clip(clip), 2, stream) for clip in (standing, other, moving)]
+        for stream in ("joint", "motion")
+    )
+    assert not np.allclose(joint[0], joint[1])
+    np.testing.assert_allclose(motion[0], motion[1], rtol=1e-5)
+    assert not np.allclose(motion[1], motion[2])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"block": 7}, r"block=7: infogcn-small has the blocks 1 to 6 \(0: the last one\)"),
+        ({"block": -1}, "block=-1"),
+        ({"stream": "bone"}, "stream='bone' is none of the model's.*Streams: joint, motion"),
+    ],
+)
+def test_activation_names_what_the_model_lacks(
+    trained: TrainedModel, few: SkeletonSet, arguments: dict, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        activation(trained, few, **arguments)
+
+
+def test_attended_frames_are_those_in_which_somebody_is_seen(standing: np.ndarray) -> None:
+    clip = standing.copy()
+    clip[:, [0, 1, 3, 5]] = 0
+    assert attended_frames(one_clip(clip), 0) == (2, 5)
+    assert attended_frames(one_clip(0 * clip), 0) == (0, 6)
