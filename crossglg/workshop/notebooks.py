@@ -61,6 +61,10 @@ def write_exercises(folder: str | Path, overwrite: bool = False) -> list[Path]:
     if there and not overwrite:
         raise ValueError(f"{there[0]} is there already and may hold answers; choose another folder or --overwrite")
     for source, target in zip(solution_notebooks(), targets, strict=True):
-        text = nbformat.writes(exercise_notebook(nbformat.read(source, 4))) + "\n"
-        write_atomically(target, lambda file, text=text: file.write(text.encode()))
+        _write(exercise_notebook(nbformat.read(source, 4)), target)
     return targets
+
+
+def _write(notebook: NotebookNode, target: Path) -> None:
+    content = (nbformat.writes(notebook) + "\n").encode()
+    write_atomically(target, lambda file: file.write(content))
