@@ -28,7 +28,8 @@ from crossglg.why import integrated_gradients, occlusion, winner_and_rival
 
 Array = NDArray[np.floating]
 DIRECTIONS, METRICS = ("deletion", "insertion"), ("accuracy", "margin")
-RANDOM, TRUTH = "random order", "truth"  # as `viz.why` knows them
+RANDOM, TRUTH, ENERGY = "random order", "truth", "motion energy"  # `viz.why` knows the first two
+REFERENCES = (RANDOM, ENERGY)  # what importance must beat to mean anything, and to be worth learning
 
 
 @dataclass(frozen=True)
@@ -54,18 +55,18 @@ class Faithfulness:
         """(S, N) area under each clip's curve over the share of joints, 0…1; trapezoids."""
         return np.trapezoid(self.curves[direction][metric][method], self.counts / self.counts[-1], axis=-1)
 
-    def summary(self, metric: str = "accuracy", reference: str = RANDOM) -> dict[str, dict[str, dict[str, Interval]]]:
-        """method → direction → "area" and "difference", that of the area to the reference's, clip by clip."""
+    def summary(self, metric: str = "accuracy") -> dict[str, dict[str, dict[str, Interval]]]:
+        """method → direction → "area", and its difference to each of REFERENCES, clip by clip, as "less …"."""
+        references = [name for name in REFERENCES if name in self.methods]
         found: dict[str, dict[str, dict[str, Interval]]] = {}
         for method in self.methods:
             found[method] = {}
             for direction in DIRECTIONS:
                 area = self.areas(direction, metric, method)
-                difference = area - self.areas(direction, metric, reference)
-                triples = np.transpose(intervals(np.stack([area, difference], -1))).tolist()
-                found[method][direction] = {
-                    name: Interval(*triple) for name, triple in zip(("area", "difference"), triples, strict=True)
-                }
+                less = [area - self.areas(direction, metric, reference) for reference in references]
+                triples = np.transpose(intervals(np.stack([area, *less], -1))).tolist()
+                names = ("area", *(f"less {reference}" for reference in references))
+                found[method][direction] = {n: Interval(*triple) for n, triple in zip(names, triples, strict=True)}
         return found
 
     def bands(self, metric: str = "accuracy") -> dict[str, dict[str, tuple[Array, Array, Array]]]:
@@ -80,7 +81,7 @@ class Faithfulness:
         return {d: {method: float(self.areas(d, metric, method).mean()) for method in self.methods} for d in DIRECTIONS}
 
     def to_dict(self) -> dict[str, Any]:
-        """Mean curves, areas and differences to the random order with their intervals, as plain numbers."""
+        """Mean curves, areas with differences and intervals, and the area of every clip, as plain numbers."""
         return {
             "clips": self.clips,
             "joints": self.counts.tolist(),
@@ -90,6 +91,7 @@ class Faithfulness:
                         direction: {
                             "curve": self.curves[direction][metric][method].mean((0, 1)).round(5).tolist(),
                             **{name: vars(interval) for name, interval in found.items()},
+                            "clips": self.areas(direction, metric, method).round(5).tolist(),
                         }
                         for direction, found in row.items()
                     }
@@ -206,7 +208,7 @@ def rival_scores(
     return {
         **({"joint importance": trained.joint_importance(queries)} if guided else {}),
         RANDOM: np.random.default_rng(seed).random(shape),
-        "motion energy": motion_energy(queries),
+        ENERGY: motion_energy(queries),
         "integrated gradients": integrated_gradients(trained, queries, towards),
         "occlusion": occlusion(trained, queries, towards),
     }
@@ -239,18 +241,20 @@ def intervals(values: Array, samples: int = 2000) -> tuple[Array, Array, Array]:
     return values.mean((0, 1)), low, high
 
 
-def table(found: Faithfulness, metric: str = "accuracy", reference: str = RANDOM) -> str:
-    """Markdown: a row per score with the areas of both curves and their differences to the reference."""
-    lines = [
-        f"| joints ranked by | deletion ↓ | less {reference} | insertion ↑ | less {reference} |",
-        "|---" * 5 + "|",
-    ]
-    for method, row in found.summary(metric, reference).items():
+def table(found: Faithfulness, metric: str = "accuracy") -> str:
+    """Markdown: a row per score with the areas of both curves and their differences to REFERENCES."""
+    summary = found.summary(metric)
+    less = [name for name in summary[found.methods[0]]["deletion"] if name != "area"]
+    head = [cell for name in ("deletion ↓", "insertion ↑") for cell in (name, *less)]
+    lines = [f"| joints ranked by | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
+    for method, row in summary.items():
         cells = []
         for direction in DIRECTIONS:
-            area, difference = row[direction]["area"], row[direction]["difference"]
+            area = row[direction]["area"]
             cells.append(f"{area.mean:.3f} ± {area.half_width:.3f}")
-            same = method == reference
-            cells.append("" if same else f"{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]")
+            for name in less:
+                d = row[direction][name]
+                own = name == f"less {method}"
+                cells.append("" if own else f"{d.mean:+.3f} [{d.low:+.3f}, {d.high:+.3f}]")
         lines.append(f"| {method} | {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -113,16 +113,19 @@ def test_areas_are_those_of_trapezoids_and_differences_are_paired() -> None:
     np.testing.assert_allclose(found.areas("deletion", "accuracy", "good").mean(), area)
     row = found.summary()["good"]["deletion"]
     assert row["area"].mean == pytest.approx(area) and row["area"].low < area < row["area"].high
-    difference = row["difference"]
+    difference = row[f"less {RANDOM}"]
     assert difference.mean == pytest.approx(-0.4 * 0.5)
     assert difference.half_width < 1e-9 < row["area"].half_width, "what all clips share is no doubt about a difference"
     mean, low, high = found.bands()["insertion"]["good"]
     np.testing.assert_allclose(mean, [1.0, 0.5, 0.1])
     assert (low < mean).all() and (mean < high).all()
     assert "| good | 0.412 ± " in table(found) and "| -0.200 [-0.200, -0.200] |" in table(found)
+    against = made_up({RANDOM: [1.0, 0.9, 0.1], "motion energy": [1.0, 0.6, 0.1], "good": [1.0, 0.5, 0.1]}).summary()
+    assert against["good"]["insertion"]["less motion energy"].mean == pytest.approx(-0.1 * 0.5)
     content = json.loads(json.dumps(found.to_dict()))
     assert content["accuracy"]["good"]["deletion"]["area"]["mean"] == pytest.approx(area)
     assert content["margin"][RANDOM]["insertion"]["curve"] == [1.0, 0.9, 0.1] and content["clips"] == 40
+    assert np.mean(content["accuracy"]["good"]["insertion"]["clips"]) == pytest.approx(area, abs=1e-4)
 
 
 def test_intervals_are_those_of_a_bootstrap_in_a_loop() -> None:

@@ -123,6 +123,7 @@ def faithfulness_curves(
         axes.set_title(f"{direction}: {'lower' if direction == 'deletion' else 'higher'} is more faithful")
         axes.set_xlabel(f"joints {'frozen' if direction == 'deletion' else 'that move'}, highest score first")
         axes.grid(axis="y")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(title="area under the curve", alignment="left", fontsize=8, title_fontsize=8)
     grid[0].set_ylabel(label)
     if label.endswith("accuracy"):
