@@ -37,18 +37,27 @@ from crossglg.viz.common import (
     side_of_joints,
     value_range,
 )
-from crossglg.viz.results import accuracy_by_classifier, method_intervals, timeline, training_curves
+from crossglg.viz.results import (
+    accuracy_by_base_classes,
+    accuracy_by_classifier,
+    exemplar_sensitivity,
+    feature_map,
+    method_intervals,
+    timeline,
+    training_curves,
+)
 from crossglg.viz.style import IMPORTANCE_COLOURS, STYLE, Chart, colour_bar, note_above, png, save
 
 __all__ = [
-    "accuracy_by_classifier", "clip_gallery", "confusion_matrix", "importance_bars", "importance_by_class",
-    "method_intervals", "png", "save", "similarity_map", "skeleton_strip", "timeline", "training_curves", "what_if",
+    "accuracy_by_base_classes", "accuracy_by_classifier", "clip_gallery", "confusion_matrix", "exemplar_sensitivity",
+    "feature_map", "importance_bars", "importance_by_class", "method_intervals", "png", "save", "similarity_map",
+    "skeleton_strip", "timeline", "training_curves", "what_if",
 ]  # fmt: skip
 
 COUNT_COLOURS = LinearSegmentedColormap.from_list("counts", ["#ffffff", "#9ecae1", "#3182bd", "#08306b"])
 GAP = 0.25  # metres between two snapshots
 JOINT_AREA = (6.0, 110.0)  # points², the least and the most important joint
-MAX_INCHES = 13.0
+FULL_INCHES, MAX_INCHES = 3.0, 13.0  # height of the only row of a sheet, width of any
 BEFORE_AFTER = ((FLOOR, "before"), (SERIES[0], "after"))
 
 
@@ -65,7 +74,8 @@ def skeleton_strip(
     if importance is not None:
         weight = as_array(importance, (layout.num_joints,), "(V,)", f"importance of layout {layout.name!r}")
     times = _spread(xyz.shape[1], frames)
-    figure, axes, (step, _) = _sheet([xyz], [times], [layout], weight, row_inches=3.0)
+    weights = None if weight is None else [weight]
+    figure, axes, (step, _) = _sheet([xyz], [times], [layout], weights, row_inches=FULL_INCHES)
     axes.set_xticks([k * step for k in range(len(times))], [f"frame {t}" for t in times])
     axes.set_xlabel("as the sensor sees it: the left side of a person facing it is on the right", color=GREY)
     axes.set_title(title)
@@ -73,10 +83,16 @@ def skeleton_strip(
 
 
 @rc_context(STYLE)
-def clip_gallery(clips: Sequence[tuple[ArrayLike, str]], layout: Layout | Sequence[Layout], frames: int = 6) -> Figure:
+def clip_gallery(
+    clips: Sequence[tuple[ArrayLike, str]],
+    layout: Layout | Sequence[Layout],
+    frames: int = 6,
+    importance: Sequence[ArrayLike] | None = None,
+) -> Figure:
     """Contact sheet: a row of snapshots per (clip, title), from each clip's first to its last frame, one scale for all.
 
-    Each clip: (M, T, V, C) or (T, V, C) metres, y up;  layout: one for all clips, or one for each.
+    Each clip: (M, T, V, C) or (T, V, C) metres, y up;  layout: one for all clips, or one for each;  importance: (V,)
+    for each clip, shown by size and colour of the joints on one scale for all, instead of the sides of the body.
     """
     if not clips:
         raise ValueError("clip_gallery needs at least one (clip, title)")
@@ -85,7 +101,15 @@ def clip_gallery(clips: Sequence[tuple[ArrayLike, str]], layout: Layout | Sequen
         raise ValueError(f"clip_gallery has {len(clips)} clips and {len(layouts)} layouts; give one layout for each")
     rows = [as_clip(clip, of, f"clip {title!r}") for (clip, title), of in zip(clips, layouts, strict=True)]
     times = [_spread(xyz.shape[1], frames) for xyz in rows]
-    figure, axes, (step, height) = _sheet(rows, times, layouts, None, row_inches=1.35)
+    weights = None
+    if importance is not None:
+        if len(importance) != len(clips):
+            raise ValueError(f"clip_gallery has {len(clips)} clips and importance for {len(importance)}; give one each")
+        weights = [
+            as_array(values, (of.num_joints,), "(V,)", f"importance of clip {title!r}")
+            for values, of, (_, title) in zip(importance, layouts, clips, strict=True)
+        ]
+    figure, axes, (step, height) = _sheet(rows, times, layouts, weights, row_inches=1.35 if weights is None else 1.9)
     axes.set_yticks([(0.45 - r) * height for r in range(len(rows))], [title for _, title in clips])
     last = max(map(len, times)) - 1
     axes.set_xticks([0, last * step][: last + 1], ["start", "end"][: last + 1])
@@ -236,7 +260,7 @@ def _sheet(
     clips: Sequence[Floats],
     times: Sequence[Sequence[int]],
     layouts: Sequence[Layout],
-    weight: Floats | None,
+    weights: Sequence[Floats] | None,
     row_inches: float,
 ) -> tuple[Figure, Axes, tuple[float, float]]:
     """One Axes in metres with a row of snapshots per clip; returns it with the (step, height) between snapshots.
@@ -254,11 +278,13 @@ def _sheet(
     inches = min(row_inches / height, (MAX_INCHES - 1.5) / width)
     figure = Chart(figsize=(width * inches + 1.5, len(clips) * height * inches + 0.8), layout="compressed")
     axes = figure.add_subplot()
+    scale = None if weights is None else Normalize(*value_range(weights))
     for row, (low, high) in enumerate(boxes):
         for column, persons in enumerate(shots[row]):
             placed = persons - (0.5 * (low[0] + high[0]), low[1]) + (column * step, -row * height)
             for person, points in enumerate(placed):
-                _draw_pose(axes, points, layouts[row], weight, faint=person > 0)
+                weight = None if weights is None else weights[row]
+                _draw_pose(axes, points, layouts[row], weight, person > 0, scale, min(1, row_inches / FULL_INCHES))
             if placed.size:  # a floor of its own says which persons belong to one moment
                 floor = placed[..., 0].min() - 0.06, placed[..., 0].max() + 0.06
                 axes.plot(floor, (-row * height,) * 2, color=FLOOR, linewidth=1, zorder=0)
@@ -269,11 +295,10 @@ def _sheet(
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     axes.set_yticks([])
-    if weight is None:
+    if scale is None:
         handles = [Line2D([], [], color=SIDES[side], label=f"{side} side") for side in ("left", "right")]
         axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
     else:
-        scale = Normalize(*value_range([weight]))
         colour_bar(figure, axes, ScalarMappable(scale, IMPORTANCE_COLOURS), "joint importance")
     return figure, axes, (float(step), float(height))
 
@@ -298,17 +323,25 @@ def _step(shots: Sequence[Floats]) -> float:
     return max([0.2, *overlaps]) + GAP
 
 
-def _draw_pose(axes: Axes, points: Floats, layout: Layout, weight: Floats | None, faint: bool) -> None:
-    """One skeleton at points (V, 2); `faint` sets a second person apart."""
+def _draw_pose(
+    axes: Axes,
+    points: Floats,
+    layout: Layout,
+    weight: Floats | None,
+    faint: bool,
+    scale: Normalize | None = None,
+    size: float = 1.0,
+) -> None:
+    """One skeleton at points (V, 2); `faint` sets a second person apart. scale: of the weights, else their own."""
     sides = side_of_joints(layout)
     colours = [SIDES[sides[child]] if weight is None else GREY for child, _ in layout.bones]
     bones = [points[list(bone)] for bone in layout.bones]
     axes.add_collection(LineCollection(bones, colors=colours, linewidths=1.8, alpha=0.5 if faint else 1, zorder=1))
     if weight is None:
         return
-    scale = Normalize(*value_range([weight]))
+    scale = scale or Normalize(*value_range([weight]))
     order = np.argsort(weight, kind="stable")  # the important joints on top
-    area = JOINT_AREA[0] + (JOINT_AREA[1] - JOINT_AREA[0]) * np.asarray(scale(weight[order]))
+    area = size * (JOINT_AREA[0] + (JOINT_AREA[1] - JOINT_AREA[0]) * np.asarray(scale(weight[order])))
     axes.scatter(points[order, 0], points[order, 1], s=area, c=weight[order], cmap=IMPORTANCE_COLOURS, norm=scale,
                  edgecolors=INK, linewidths=0.4, zorder=2)  # fmt: skip
 

@@ -8,13 +8,16 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentFormatter
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
-from crossglg.viz.common import GREY, INK, SERIES, Floats, as_array, value_range
+from crossglg.viz.common import FLOOR, GREY, INK, SERIES, Floats, as_array, value_range
 from crossglg.viz.style import IMPORTANCE_COLOURS, STYLE, Chart, colour_bar, note_above
 
+# Seven shapes and six colours: no two of 42 classes look the same.
+MARKERS = "osD^vPX"
 LOSSES = {
     "skeleton_loss": SERIES[0],
     "calibration_loss": SERIES[1],
@@ -55,10 +58,10 @@ def training_curves(history: Sequence[Mapping[str, float]], chosen: int | None =
 
 
 @rc_context(STYLE)
-def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float) -> Figure:
+def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float, dot: str = "exemplar draw") -> Figure:
     """{name: (draws,) accuracies 0…1}: every exemplar draw as a dot, the mean with its 95 % interval (Student's t).
 
-    chance: accuracy of guessing. A single draw has a mean but no interval.
+    chance: accuracy of guessing;  dot: what a dot is, e.g. "seed". A single draw has a mean but no interval.
     """
     if not accuracies:
         raise ValueError("accuracy_by_classifier needs at least one classifier")
@@ -82,7 +85,7 @@ def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float) -
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(left=0)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    axes.set_xlabel("accuracy: a dot per exemplar draw, mean ± 95 % interval")
+    axes.set_xlabel(f"accuracy: a dot per {dot}, mean ± 95 % interval")
     axes.grid(axis="x")
     return figure
 
@@ -113,6 +116,112 @@ def method_intervals(accuracies: Mapping[str, Mapping[str, tuple[float, float, f
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.grid(axis="x")
+    return figure
+
+
+@rc_context(STYLE)
+def accuracy_by_base_classes(accuracies: Mapping[str, Mapping[int, ArrayLike]], chance: float) -> Figure:
+    """{method: {number of base classes: (runs,) accuracies 0…1}}: a dot per run, lines through the means.
+
+    chance: accuracy of guessing.
+    """
+    if not any(accuracies.values()):
+        raise ValueError("accuracy_by_base_classes needs at least one method with a run")
+    figure = Chart(figsize=(7.0, 4.0), layout="constrained")
+    axes = figure.add_subplot()
+    for i, (method, points) in enumerate(accuracies.items()):
+        counts = sorted(points)
+        runs = [
+            as_array(points[n], (np.size(points[n]),), "(runs,)", f"{method!r} at {n} base classes") for n in counts
+        ]
+        style = {"color": SERIES[i % len(SERIES)], "marker": MARKERS[i % len(MARKERS)]}
+        axes.plot(counts, [values.mean() for values in runs], label=method, linewidth=1.6, markersize=6, **style)
+        axes.scatter(np.repeat(counts, [len(values) for values in runs]), np.concatenate(runs), s=14, alpha=0.4,
+                     linewidths=0, **style)  # fmt: skip
+    axes.axhline(chance, color=GREY, linestyle="--", linewidth=1)
+    axes.annotate(f"chance {100 * chance:.1f} %", (1, chance), xytext=(0, 3), xycoords=("axes fraction", "data"),
+                  textcoords="offset points", ha="right", color=GREY)  # fmt: skip
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    axes.set_xlabel("base classes in training")
+    axes.set_ylabel("accuracy: a small dot per run, lines through the means")
+    axes.grid(axis="y")
+    figure.legend(loc="outside upper left", ncols=3)
+    return figure
+
+
+@rc_context(STYLE)
+def exemplar_sensitivity(accuracy: ArrayLike, class_names: Sequence[str]) -> Figure:
+    """How much each class depends on which clip is its exemplar: a dot per draw, the mean, from lowest to highest.
+
+    accuracy: (R, K) in 0…1 per exemplar draw and class; not a number where a class has no query. The first row is the
+    mean of the classes; the classes follow, those first that depend most on the draw.
+    """
+    matrix = np.asarray(accuracy, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[1] != len(class_names) or not matrix.size or np.isinf(matrix).any():
+        raise ValueError(f"accuracy must be (R, K) with K = {len(class_names)} classes; got shape {matrix.shape}")
+    unseen = np.flatnonzero(np.isnan(matrix).all(axis=0))
+    if len(unseen):
+        raise ValueError(f"class {class_names[unseen[0]]!r} has no accuracy in any draw; leave it out")
+    spread = np.nanmax(matrix, axis=0) - np.nanmin(matrix, axis=0)
+    order = np.argsort(-spread, kind="stable")
+    rows = [np.nanmean(matrix, axis=1), *matrix[:, order].T]
+    figure = Chart(figsize=(7.5, 1.1 + 0.26 * len(rows)), layout="constrained")
+    axes = figure.add_subplot()
+    for i, values in enumerate(rows):
+        values = values[np.isfinite(values)]
+        colour = SERIES[0] if i else INK
+        low, high = float(values.min()), float(values.max())
+        axes.plot([low, high], [i, i], color=FLOOR, linewidth=4, solid_capstyle="round", zorder=1)
+        axes.scatter(values, np.full(len(values), i), s=18, color=colour, alpha=0.45, linewidths=0, zorder=2)
+        axes.plot(values.mean(), i, "|", color=colour, markersize=11, markeredgewidth=2, zorder=3)
+        axes.annotate(f"{100 * low:.0f} … {100 * high:.0f} %", (1.01, i), xycoords=("axes fraction", "data"),
+                      va="center", color=INK if i == 0 else GREY)  # fmt: skip
+    axes.axhline(0.5, color=GREY, linewidth=0.8)
+    axes.set_yticks(range(len(rows)), ["mean of the classes", *(class_names[k] for k in order)])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlim(-0.02, 1.02)
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    axes.set_xlabel(f"accuracy: a dot for each of {len(matrix)} exemplar draws, a line at their mean")
+    axes.grid(axis="x")
+    return figure
+
+
+@rc_context(STYLE)
+def feature_map(
+    points: ArrayLike, label: ArrayLike, class_names: Sequence[str], exemplars: ArrayLike | None = None
+) -> Figure:
+    """Clips as points of a plane, (N, 2), e.g. by t-SNE; colour, shape and number say the class.
+
+    label: (N,) index into `class_names`;  exemplars: indices of the clips to ring. A class's number stands at the clip
+    in its middle: numbers tell classes apart where colours cannot.
+    """
+    count = max(np.size(label), 1)
+    xy = as_array(points, (count, 2), "(N, 2)", f"points of {count} clips")
+    of = as_array(label, (count,), "(N,)", "label").astype(int)
+    if of.min() < 0 or of.max() >= len(class_names):
+        raise ValueError(f"label has {of.min()} … {of.max()} but there are {len(class_names)} class names")
+    figure = Chart(figsize=(9.5, 6.5), layout="constrained")
+    axes = figure.add_subplot()
+    for k in np.unique(of).tolist():
+        own = xy[of == k]
+        style = {"color": SERIES[k % len(SERIES)], "marker": MARKERS[k % len(MARKERS)]}
+        axes.scatter(own[:, 0], own[:, 1], s=22, alpha=0.75, linewidths=0, label=f"{k + 1}  {class_names[k]}", **style)
+        middle = own[np.linalg.norm(own - np.median(own, axis=0), axis=1).argmin()]
+        axes.annotate(str(k + 1), middle, ha="center", va="center", fontsize=11, fontweight="bold", zorder=4,
+                      path_effects=[withStroke(linewidth=3, foreground="white")])  # fmt: skip
+    if exemplars is not None:
+        ringed = xy[np.asarray(exemplars, dtype=int)]
+        axes.scatter(ringed[:, 0], ringed[:, 1], s=90, facecolors="none", edgecolors=INK, linewidths=1.4, zorder=3,
+                     label="exemplar")  # fmt: skip
+    axes.set_aspect("equal", "datalim")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    columns = -(-len(axes.get_legend_handles_labels()[1]) // 32)
+    figure.legend(loc="outside right upper", ncols=columns, fontsize=8.5, handletextpad=0.3)
     return figure
 
 
@@ -163,7 +272,8 @@ def _draw_accuracy(axes: Axes, history: Sequence[Mapping[str, float]], chosen: i
             axes.plot(epoch, value, "o", color=INK, markersize=7)
             late = epoch > 0.5 * (epochs[0] + epochs[-1])
             axes.annotate(f"epoch {chosen}: {100 * value:.1f} %", (epoch, value), xytext=(-8 if late else 8, -8),
-                          ha="right" if late else "left", va="top", textcoords="offset points")  # fmt: skip
+                          ha="right" if late else "left", va="top", textcoords="offset points",
+                        path_effects=[withStroke(linewidth=3, foreground="white")])  # fmt: skip
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes.set_ylabel("validation accuracy")
 

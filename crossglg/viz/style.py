@@ -37,6 +37,7 @@ STYLE: Any = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "svg.hashsalt": "crossglg",
+    "pdf.fonttype": 42,  # TrueType, which publishers ask for, instead of Type 3
 }
 IMPORTANCE_COLOURS = LinearSegmentedColormap.from_list("importance", RAMP)
 # No dates and no versions: the same figure is the same file.
@@ -51,12 +52,12 @@ class Chart(Figure):
     """A Figure that a notebook shows by itself, without pyplot or a magic command."""
 
     def _repr_png_(self) -> bytes:
-        return _render(self, ".png")
+        return render(self, ".png")
 
 
 def png(figure: Figure) -> bytes:
     """The picture as `save` writes it to a .png, for a widget."""
-    return _render(figure, ".png")
+    return render(figure, ".png")
 
 
 def save(figure: Figure, path: str | Path) -> Path:
@@ -64,11 +65,12 @@ def save(figure: Figure, path: str | Path) -> Path:
     path = Path(path)
     if path.suffix not in METADATA:
         raise ValueError(f"cannot save a figure as {path.name!r}; give a name ending in {', '.join(METADATA)}")
-    content = _render(figure, path.suffix)
+    content = render(figure, path.suffix)
     return write_atomically(path, lambda file: file.write(content))
 
 
-def _render(figure: Figure, suffix: str) -> bytes:
+def render(figure: Figure, suffix: str) -> bytes:
+    """The file that `save` would write, for a suffix of METADATA."""
     # Drawing moves the layout a little each time: a copy is drawn, so that the second file is the same as the first.
     figure = deepcopy(figure)
     buffer = io.BytesIO()
