@@ -76,7 +76,7 @@ def make_gallery(
             f"then {results['protocol_sha256'][:12]}); give the old data its place back, or run again"
         )
     pictures = [*_importance(trained, task, classes), *_of_results(results, classifier)]
-    pictures += [*_features(trained, task, classifier), *_of_runs([results, *others], classifier)]
+    pictures += [*_features(trained, task, classifier), *compare_runs([results, *others], classifier)]
     pictures.append(_curves(trained))
     written = [figures.save(p.figure, output / f"{p.name}.{suffix}") for p in pictures for suffix in formats]
     words = ["crossglg", "figures", run.name, "--output", output.name, "--format", ",".join(formats)]
@@ -205,7 +205,7 @@ def _shown(task: Task, most: int = 1500) -> tuple[NDArray[np.int64], NDArray[np.
     return shown, np.searchsorted(shown, first)
 
 
-def _of_runs(runs: Sequence[dict[str, Any]], classifier: str) -> list[Picture]:
+def compare_runs(runs: Sequence[dict[str, Any]], classifier: str) -> list[Picture]:
     """Accuracy over base classes where the runs differ in their number, over seeds otherwise; nothing for one run."""
     if len(runs) < 2:
         return []

@@ -134,8 +134,12 @@ def test_page_shows_curves_and_plays_offline(finished):
         assert page.locator("img").evaluate("image => image.complete && image.naturalWidth > 100")
         assert float(page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)")) >= 24
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out to the side"
+        page.locator("iframe").scroll_into_view_if_needed()
         player = page.frame_locator("iframe")
-        player.locator("button").click()
+        frame = page.locator("iframe").bounding_box()  # shown larger than the page in it thinks, so the mouse is told
+        inner = player.locator("button").evaluate("button => button.getBoundingClientRect().toJSON()")
+        scale = frame["width"] / player.locator("body").evaluate("() => innerWidth")
+        page.mouse.click(frame["x"] + scale * (inner["left"] + 9), frame["y"] + scale * (inner["top"] + 9))
         player.locator('canvas:not([data-frame="0"])').wait_for()
 
 

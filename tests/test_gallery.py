@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.collections import PathCollection
 from offline_page import opened
 from small_run import begin_run, train_run
 from typer.testing import CliRunner
@@ -19,7 +20,7 @@ from crossglg import cli
 from crossglg.config import Config
 from crossglg.data.protocols import load_task
 from crossglg.files import read_json, sha256, write_json
-from crossglg.gallery import accuracy_by_draw, make_gallery, plane, typical_clips
+from crossglg.gallery import accuracy_by_draw, compare_runs, make_gallery, plane, read_results, typical_clips
 from crossglg.one_shot import Features, evaluate
 from crossglg.trained import TrainedModel
 
@@ -126,18 +127,22 @@ def test_the_plane_keeps_groups_together_and_repeats():
 
 
 def test_compared_runs_are_named_by_what_differs(run, tmp_path):
-    seed, longer = (other_run(tmp_path / name, run, **{name: 3}) for name in ("seed", "epochs"))
-    page = make_gallery(run, tmp_path / "a", ["svg"], compare=[seed, longer, run]).read_text(encoding="utf-8")
-    assert 'id="accuracy_by_run"' in page
-    assert "infogcn-small, CrossGLG, epochs=2" in page and "infogcn-small, CrossGLG, epochs=3" in page
-    compared = json.loads((tmp_path / "a" / "manifest.json").read_text())["compared_with"]
-    assert [r["name"] for r in compared] == ["seed", "epochs"], "the run itself is not compared with itself"
+    others = [other_run(tmp_path / name, run, **{name: 3}) for name in ("seed", "epochs")]
+    (picture,) = compare_runs([read_results(folder) for folder in (run, *others)], "cosine")
+    assert picture.name == "accuracy_by_run"
+    axes = picture.figure.axes[0]
+    rows = [text.get_text() for text in axes.get_yticklabels()]
+    assert rows == ["infogcn-small, CrossGLG, epochs=2", "infogcn-small, CrossGLG, epochs=3"]
+    assert [len(dots.get_offsets()) for dots in axes.collections if isinstance(dots, PathCollection)] == [2, 1]
+    assert axes.get_xlabel() == "accuracy: a dot per run, mean ± 95 % interval"
 
 
 def test_runs_with_fewer_base_classes_make_a_curve(run, tmp_path):
     fewer = other_run(tmp_path / "fewer", run, base_classes=["clapping"])
-    page = make_gallery(run, tmp_path / "a", ["svg"], compare=[fewer]).read_text(encoding="utf-8")
-    assert 'id="accuracy_by_base_classes"' in page and 'id="accuracy_by_run"' not in page
+    (picture,) = compare_runs([read_results(run), read_results(fewer)], "cosine")
+    assert picture.name == "accuracy_by_base_classes"
+    (line,) = [line for line in picture.figure.axes[0].lines if line.get_label() == "infogcn-small, CrossGLG"]
+    assert line.get_xdata().tolist() == [1, len(read_results(run)["base_classes"])]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +163,7 @@ def test_wrong_input_is_named(run, tmp_path, arguments, message):
 def test_a_run_on_other_classes_is_not_compared(run, tmp_path):
     other = other_run(tmp_path / "other", run, novel_classes=["yawn", "hush"])
     with pytest.raises(ValueError, match="other cannot be compared with small: it has other novel classes"):
-        make_gallery(run, tmp_path / "a", compare=[other])
+        compare_runs([read_results(run), read_results(other)], "cosine")
 
 
 def test_other_data_than_then_is_refused(run, tmp_path):
@@ -168,12 +173,16 @@ def test_other_data_than_then_is_refused(run, tmp_path):
         make_gallery(other, tmp_path / "a")
 
 
-def test_a_model_without_importance_shows_movement_instead(tmp_path):
+def test_command_draws_a_model_without_importance_and_compares_it(run, tmp_path):
     train_run(tmp_path, begin_run(tmp_path, guidance="none"))
-    done = CliRunner().invoke(cli.app, ["figures", str(tmp_path), "--output", str(tmp_path / "a"), "--format", "svg"])
+    words = ["--format", "svg", "--compare", str(run), "--compare", str(tmp_path)]
+    done = CliRunner().invoke(cli.app, ["figures", str(tmp_path), "--output", str(tmp_path / "a"), *words])
     assert done.exit_code == 0, done.output
     page = (tmp_path / "a" / "index.html").read_text(encoding="utf-8")
-    assert "share of the movement (no text)" in page and "importance that the model predicts" not in page
+    assert "share of the movement" in page and "importance that the model predicts" not in page
+    assert 'id="accuracy_by_run"' in page
+    compared = json.loads((tmp_path / "a" / "manifest.json").read_text())["compared_with"]
+    assert [r["name"] for r in compared] == ["small"], "the run itself is not compared with itself"
 
 
 @pytest.mark.browser
