@@ -184,7 +184,7 @@ def _section(title: str, body: str) -> str:
 
 def _svg(figure: Figure, name: str, size: float = 0.75) -> str:
     """size: below 1 the letters grow, for the figure is drawn smaller and shown as large."""
-    figure.set_size_inches(size * figure.get_size_inches())
+    figure.set_size_inches(*(size * figure.get_size_inches()))
     return inline_svg(figure, name, name)
 
 

@@ -70,20 +70,16 @@ def make_gallery(
               if other != run]  # fmt: skip
     trained = TrainedModel.load(run / "model")
     task = load_task(trained.config)
-    if task.sha256 != results["protocol_sha256"]:
-        raise ValueError(
-            f"{task.name} has other classes, clips or exemplars than when {run} was made (protocol {task.sha256[:12]}, "
-            f"then {results['protocol_sha256'][:12]}); give the old data its place back, or run again"
-        )
+    _check_data(task, results)
     pictures = [*_importance(trained, task, classes), *_of_results(results, classifier)]
     pictures += [*_features(trained, task, classifier), *compare_runs([results, *others], classifier)]
     pictures.append(_curves(trained))
     written = [figures.save(p.figure, output / f"{p.name}.{suffix}") for p in pictures for suffix in formats]
-    words = ["crossglg", "figures", run.name, "--output", output.name, "--format", ",".join(formats)]
+    words = ["--output", output.resolve().name, "--format", ",".join(formats), "--classifier", classifier]
     words += [word for name in classes for word in ("--class", name)]
-    words += [word for name in compare for word in ("--compare", Path(name).name)]
+    words += [word for other in others for word in ("--compare", other["name"])]
     manifest = {
-        "command": shlex.join([*words, "--classifier", classifier]),
+        "command": shlex.join(["crossglg", "figures", run.name, *words]),
         "run": {name: value for name, value in results.items() if name not in ("one_shot", "raw_coordinates")},
         "run_command": command(results["config"]),
         "compared_with": [{"name": r["name"], "git_sha": r["git_sha"], "config": r["config"]} for r in others],
@@ -144,6 +140,16 @@ def plane(z: Array) -> Array:
         return TSNE(init="pca", random_state=0, perplexity=perplexity, n_jobs=1).fit_transform(unit_rows(z))
 
 
+def _check_data(task: Task, results: dict[str, Any]) -> None:
+    now = {"protocol_sha256": task.sha256, "clips_sha256": task.clips_sha256}
+    for name, value in now.items():
+        if results.get(name, value) != value:  # results of older versions have no hash of the clips
+            raise ValueError(
+                f"{task.name} has other classes, clips or exemplars than when {results['name']!r} was made ({name} "
+                f"{value[:12]}, then {results[name][:12]}); give the old data its place back, or run again"
+            )
+
+
 def _of_results(results: dict[str, Any], classifier: str) -> Iterator[Picture]:
     names = results["novel_classes"]
     accuracies = {name: result["draws"] for name, result in results["one_shot"].items()}
@@ -171,7 +177,7 @@ def _importance(trained: TrainedModel, task: Task, classes: Sequence[str]) -> It
     yield Picture(
         "skeleton_strips", "Joint importance over time",
         f"{what}, for typical clips of classes never seen in training; large and dark joints matter.",
-        figures.clip_gallery([(novel[i], novel.class_of(i)) for i in clips], novel.layout, 6, importance[clips]),
+        figures.clip_gallery([(novel[i], novel.class_of(i)) for i in clips], novel.layout, 6, list(importance[clips])),
     )  # fmt: skip
     yield Picture(
         "importance_by_class", "Joint importance by class",

@@ -167,9 +167,9 @@ def test_a_run_on_other_classes_is_not_compared(run, tmp_path):
 
 
 def test_other_data_than_then_is_refused(run, tmp_path):
-    other = other_run(tmp_path / "other", run, protocol_sha256="0" * 64)
+    other = other_run(tmp_path / "other", run, clips_sha256="0" * 64)
     (other / "model").symlink_to(run / "model")
-    with pytest.raises(ValueError, match=r"has other classes, clips or exemplars than when .*other was made"):
+    with pytest.raises(ValueError, match=r"has other classes, clips or exemplars than when 'other' was made"):
         make_gallery(other, tmp_path / "a")
 
 

@@ -47,8 +47,7 @@ def board(
     from crossglg import board as board_
 
     path = output or run / board_.BOARD
-    typer.echo(f"open {path.resolve().as_uri()}" if watch else f"written to {path}")
+    board_.write_board(run, path)
+    typer.echo(f"open {path.resolve().as_uri()}")
     if watch:
         board_.watch(run, path)
-    else:
-        board_.write_board(run, path)

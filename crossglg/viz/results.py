@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -134,10 +135,10 @@ def accuracy_by_base_classes(accuracies: Mapping[str, Mapping[int, ArrayLike]], 
         runs = [
             as_array(points[n], (np.size(points[n]),), "(runs,)", f"{method!r} at {n} base classes") for n in counts
         ]
-        style = {"color": SERIES[i % len(SERIES)], "marker": MARKERS[i % len(MARKERS)]}
-        axes.plot(counts, [values.mean() for values in runs], label=method, linewidth=1.6, markersize=6, **style)
+        look: Any = {"color": SERIES[i % len(SERIES)], "marker": MARKERS[i % len(MARKERS)]}
+        axes.plot(counts, [values.mean() for values in runs], label=method, linewidth=1.6, markersize=6, **look)
         axes.scatter(np.repeat(counts, [len(values) for values in runs]), np.concatenate(runs), s=14, alpha=0.4,
-                     linewidths=0, **style)  # fmt: skip
+                     linewidths=0, **look)  # fmt: skip
     axes.axhline(chance, color=GREY, linestyle="--", linewidth=1)
     axes.annotate(f"chance {100 * chance:.1f} %", (1, chance), xytext=(0, 3), xycoords=("axes fraction", "data"),
                   textcoords="offset points", ha="right", color=GREY)  # fmt: skip
@@ -207,8 +208,8 @@ def feature_map(
     axes = figure.add_subplot()
     for k in np.unique(of).tolist():
         own = xy[of == k]
-        style = {"color": SERIES[k % len(SERIES)], "marker": MARKERS[k % len(MARKERS)]}
-        axes.scatter(own[:, 0], own[:, 1], s=22, alpha=0.75, linewidths=0, label=f"{k + 1}  {class_names[k]}", **style)
+        look: Any = {"color": SERIES[k % len(SERIES)], "marker": MARKERS[k % len(MARKERS)]}
+        axes.scatter(own[:, 0], own[:, 1], s=22, alpha=0.75, linewidths=0, label=f"{k + 1}  {class_names[k]}", **look)
         middle = own[np.linalg.norm(own - np.median(own, axis=0), axis=1).argmin()]
         axes.annotate(str(k + 1), middle, ha="center", va="center", fontsize=11, fontweight="bold", zorder=4,
                       path_effects=[withStroke(linewidth=3, foreground="white")])  # fmt: skip
