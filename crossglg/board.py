@@ -30,6 +30,7 @@ from crossglg.viz.page import framed, inline_svg, page
 BOARD = "board.html"
 PLAYERS = ("explorer.html", "player.html")  # the first that lies among the run's figures is shown
 CLASSIFIER = "cosine"
+HALF = (5.6, 3.4)  # inches of a figure that is shown on half of the page
 SECONDS = 5  # between two looks at a run that is watched, and between two reloads of its page
 # state → how it is marked in the list of notebooks, what it is called
 STATES = {"waiting": ("○", "not started yet"), "running": ("◐", "in progress"), "failed": ("✗", "failed"),
@@ -121,13 +122,15 @@ def board_html(state: RunState, refresh: int = 0) -> str:
     results, pictures = state.results, state.folder / "figures"
     curves, sections = [], []
     if state.history:
-        curves.append(_section("Training", _svg(figures.training_curves(state.history, state.chosen), "training")))
+        curves.append(
+            _section("Training", _svg(figures.training_curves(state.history, state.chosen), "training", HALF))
+        )
     if results:
         accuracies = {name: result["draws"] for name, result in results["one_shot"].items()}
         if "raw_coordinates" in results:
             accuracies = {"raw coordinates": results["raw_coordinates"]["draws"], **accuracies}
         bars = figures.accuracy_by_classifier(accuracies, 1 / len(results["novel_classes"]))
-        curves.append(_section("One-shot accuracy", _svg(bars, "accuracy")))
+        curves.append(_section("One-shot accuracy", _svg(bars, "accuracy", HALF)))
     player = next((pictures / name for name in PLAYERS if (pictures / name).is_file()), None)
     if player:
         document = player.read_text(encoding="utf-8")
@@ -140,7 +143,7 @@ def board_html(state: RunState, refresh: int = 0) -> str:
     if results:
         counts = np.array(results["one_shot"][CLASSIFIER]["confusion"])
         confusion = figures.confusion_matrix(counts, results["novel_classes"])
-        sections.append(_section("Confusion, per cent", _svg(confusion, "confusion", 1.0)))
+        sections.append(_section("Confusion, per cent", _svg(confusion, "confusion")))
     body = [_head(state), f'<div class="pair">{"".join(curves)}</div>', *sections]
     return page(run_name(state.config), "\n".join(body), "board", 0 if state.over else refresh, scripts=True)
 
@@ -182,9 +185,10 @@ def _section(title: str, body: str) -> str:
     return f"<section><h2>{html.escape(title)}</h2>\n{body}</section>\n"
 
 
-def _svg(figure: Figure, name: str, size: float = 0.75) -> str:
-    """size: below 1 the letters grow, for the figure is drawn smaller and shown as large."""
-    figure.set_size_inches(*(size * figure.get_size_inches()))
+def _svg(figure: Figure, name: str, inches: tuple[float, float] | None = None) -> str:
+    """inches: other than the figure's own; small ones make large letters, for it is shown as large as it can be."""
+    if inches:
+        figure.set_size_inches(*inches)
     return inline_svg(figure, name, name)
 
 

@@ -136,17 +136,17 @@ def accuracy_by_base_classes(accuracies: Mapping[str, Mapping[int, ArrayLike]], 
             as_array(points[n], (np.size(points[n]),), "(runs,)", f"{method!r} at {n} base classes") for n in counts
         ]
         look: Any = {"color": SERIES[i % len(SERIES)], "marker": MARKERS[i % len(MARKERS)]}
-        axes.plot(counts, [values.mean() for values in runs], label=method, linewidth=1.6, markersize=6, **look)
-        axes.scatter(np.repeat(counts, [len(values) for values in runs]), np.concatenate(runs), s=14, alpha=0.4,
+        axes.plot(counts, [values.mean() for values in runs], label=method, linewidth=1.6, markersize=4, **look)
+        axes.scatter(np.repeat(counts, [len(values) for values in runs]), np.concatenate(runs), s=44, alpha=0.4,
                      linewidths=0, **look)  # fmt: skip
     axes.axhline(chance, color=GREY, linestyle="--", linewidth=1)
     axes.annotate(f"chance {100 * chance:.1f} %", (1, chance), xytext=(0, 3), xycoords=("axes fraction", "data"),
                   textcoords="offset points", ha="right", color=GREY)  # fmt: skip
     axes.set_ylim(bottom=0)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xticks(sorted({count for points in accuracies.values() for count in points}))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    axes.set_xlabel("base classes in training")
-    axes.set_ylabel("accuracy: a small dot per run, lines through the means")
+    axes.set_xlabel("base classes in training; a pale dot per run, lines through the means")
+    axes.set_ylabel("accuracy")
     axes.grid(axis="y")
     figure.legend(loc="outside upper left", ncols=3)
     return figure
