@@ -237,8 +237,8 @@ def compare_runs(runs: Sequence[dict[str, Any]], classifier: str) -> list[Pictur
     return [
         Picture(
             "accuracy_by_run", "Accuracy over runs",
-            f"One-shot accuracy by {classifier}, mean over exemplar draws, of runs that differ in their seed; the interval "
-            f"is Student's t over these runs.",
+            f"One-shot accuracy by {classifier}, mean over exemplar draws, of runs that differ in their seed; the "
+            f"interval is Student's t over these runs.",
             figures.accuracy_by_classifier(over_seeds, chance, dot="run"),
         )
     ]  # fmt: skip

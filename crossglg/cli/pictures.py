@@ -47,7 +47,7 @@ def board(
     from crossglg import board as board_
 
     path = output or run / board_.BOARD
-    board_.write_board(run, path)
+    board_.write_board(run, path, refresh=board_.SECONDS if watch else 0)
     typer.echo(f"open {path.resolve().as_uri()}")
     if watch:
         board_.watch(run, path)
