@@ -198,8 +198,8 @@ def markdown_table(folder: str | Path, classifier: str = "cosine") -> str:
     for run in load_results(folder):
         config = run["config"]
         if classifier in run["one_shot"]:
-            method = ", ".join([config["encoder"], *_unusual(config), _METHOD[config["guidance"]]])
-            same = {name: value for name, value in config.items() if name not in _NOT_IN_A_ROW}
+            method = ", ".join([config["encoder"], *_unusual(config), METHODS[config["guidance"]]])
+            same = {name: value for name, value in config.items() if name not in NOT_IN_A_ROW}
             key = (run["task"], 1, method, json.dumps([run["protocol_sha256"], same], sort_keys=True))
             accuracy.setdefault(key, {})[config["seed"]] = run["one_shot"][classifier]["draws"]
             settings[key] = same
@@ -219,8 +219,8 @@ def markdown_table(folder: str | Path, classifier: str = "cosine") -> str:
 
 
 # A row may hold several seeds; where a run's files lay and on what it ran does not matter (the protocol is compared).
-_NOT_IN_A_ROW = ("seed", "device", "dataset", "benchmark", "descriptions")
-_METHOD = {"none": "no text", "g2l": "global→local only", "l2g": "local→global only", "both": "CrossGLG"}
+NOT_IN_A_ROW = ("seed", "device", "dataset", "benchmark", "descriptions")
+METHODS = {"none": "no text", "g2l": "global→local only", "l2g": "local→global only", "both": "CrossGLG"}
 
 
 def update_readme(readme: str | Path, folder: str | Path) -> Path:

@@ -137,6 +137,15 @@ def test_gallery_has_a_titled_row_per_clip(clip):
     assert tick_texts(figure.axes[0].yaxis) == ["wave", "clap", "jump"]
 
 
+def test_gallery_shows_importance_on_one_scale_for_all_clips(clip, importance):
+    rows = [importance, np.full(V, 1 / V)]
+    figure = figures.clip_gallery([(clip[0], "wave"), (clip[0], "clap")], LAYOUT, frames=2, importance=rows)
+    drawn = snapshots(figure)
+    assert [np.sort(joints.get_array()).tolist() for joints in drawn[::2]] == [np.sort(row).tolist() for row in rows]
+    assert {joints.get_clim() for joints in drawn} == {(importance.min(), importance.max())}
+    assert figure.axes[1].get_ylabel() == "joint importance"
+
+
 def test_bars_are_ordered_by_body_part(importance):
     figure = figures.importance_bars({"attention": importance, "text": importance[::-1]}, LAYOUT)
     order = [j for joints in LAYOUT.parts.values() for j in joints]
@@ -196,6 +205,36 @@ def test_accuracy_shows_draws_mean_and_interval():
     assert tick_texts(axes.yaxis) == ["nearest", "single"]
 
 
+def test_dependence_on_the_exemplar_is_a_dot_per_draw_the_widest_class_first():
+    accuracy = np.array([[0.5, 0.2, 1.0], [0.7, 0.8, np.nan]])  # no query of the last class in the second draw
+    axes = figures.exemplar_sensitivity(accuracy, ["a", "b", "c"]).axes[0]
+    assert tick_texts(axes.yaxis) == ["mean of the classes", "b", "a", "c"]
+    dots = [joints.get_offsets()[:, 0].tolist() for joints in snapshots(axes.figure)]
+    assert np.allclose(dots[0], [1.7 / 3, 0.75])
+    assert dots[1:] == [[0.2, 0.8], [0.5, 0.7], [1.0]]
+    assert [text.get_text() for text in axes.texts][1] == "20 … 80 %"
+
+
+def test_feature_map_tells_classes_apart_by_colour_shape_and_number():
+    points, label = np.arange(168).reshape(84, 2), np.repeat(np.arange(42), 2)
+    figure = figures.feature_map(points, label, [f"class {k}" for k in range(42)], exemplars=[0, 5])
+    *classes, rings = snapshots(figure)
+    looks = {(tuple(c.get_facecolor()[0]), c.get_paths()[0].vertices.tobytes()) for c in classes}
+    assert len(looks) == 42
+    assert rings.get_offsets().tolist() == [[0, 1], [10, 11]]
+    assert [text.get_text() for text in figure.axes[0].texts] == [str(k + 1) for k in range(42)]
+    assert [text.get_text() for text in figure.legends[0].get_texts()][-2:] == ["42  class 41", "exemplar"]
+
+
+def test_accuracy_by_base_classes_goes_through_the_means():
+    runs = {"CrossGLG": {40: [0.5, 0.7], 10: [0.4]}, "no text": {10: [0.3]}}
+    axes = figures.accuracy_by_base_classes(runs, chance=0.05).axes[0]
+    assert axes.lines[0].get_xdata().tolist() == [10, 40]
+    assert np.allclose(axes.lines[0].get_ydata(), [0.4, 0.6])
+    assert np.allclose(snapshots(axes.figure)[0].get_offsets(), [[10, 0.4], [40, 0.5], [40, 0.7]])
+    assert [text.get_text() for text in axes.figure.legends[0].get_texts()] == ["CrossGLG", "no text"]
+
+
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
@@ -218,6 +257,16 @@ def test_accuracy_shows_draws_mean_and_interval():
         (lambda: figures.training_curves([{"epoch": 1, "total_loss": 1}], chosen=3), "epoch 3 is not"),
         (lambda: figures.accuracy_by_classifier({"a": []}, 0.1), "at least one draw"),
         (lambda: figures.accuracy_by_classifier({}, 0.1), "at least one classifier"),
+        (lambda: figures.clip_gallery([(np.ones((4, V, 3)), "wave")], LAYOUT, importance=[]), "1 clips and importance"),
+        (
+            lambda: figures.clip_gallery([(np.ones((4, V, 3)), "wave")], LAYOUT, importance=[[1.0]]),
+            r"importance of clip 'wave' must be \(V,\) = \(25,\)",
+        ),
+        (lambda: figures.exemplar_sensitivity(np.ones((3, 2)), ["a"]), r"\(R, K\) with K = 1 classes; got .*\(3, 2\)"),
+        (lambda: figures.exemplar_sensitivity([[np.nan]], ["a"]), "class 'a' has no accuracy in any draw"),
+        (lambda: figures.feature_map(np.ones((3, 2)), [0, 1], ["a", "b"]), r"points of 2 clips must be \(N, 2\)"),
+        (lambda: figures.feature_map(np.ones((2, 2)), [0, 2], ["a", "b"]), "0 … 2 but there are 2 class names"),
+        (lambda: figures.accuracy_by_base_classes({"a": {}}, 0.1), "at least one method with a run"),
         (lambda: figures.method_intervals({}), "at least one benchmark with a method"),
         (lambda: figures.method_intervals({"a": {"m": (0.5, 0.6, 0.7)}}), "'m' on 'a': the mean 0.5 is not within"),
     ],

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import ipywidgets as widgets
 from matplotlib.figure import Figure
 
-from crossglg.viz.figures import png
+from crossglg.viz.style import png
 
 Texts = dict[str, str]
 

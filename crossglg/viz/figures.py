@@ -1,17 +1,14 @@
 """Figures with matplotlib: every function returns a `Figure` and writes nothing; `save` writes one.
 
+Here: skeletons, joint importance, matrices; those of `crossglg.viz.results` and `save` can be had from here, too.
 No pyplot state is touched. Skeletons are drawn as the sensor saw them: x to the left (2-D as in their image), so the
 left hand of a person facing the sensor is on the right of the picture, as it is for someone standing in front of them.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -21,18 +18,15 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
 
-from crossglg.files import write_atomically
 from crossglg.skeletons import Layout
 from crossglg.viz.common import (
     FLOOR,
     GREY,
     INK,
     PALE,
-    RAMP,
     SERIES,
     SIDES,
     Floats,
@@ -43,69 +37,28 @@ from crossglg.viz.common import (
     side_of_joints,
     value_range,
 )
+from crossglg.viz.results import (
+    accuracy_by_base_classes,
+    accuracy_by_classifier,
+    exemplar_sensitivity,
+    feature_map,
+    method_intervals,
+    timeline,
+    training_curves,
+)
+from crossglg.viz.style import IMPORTANCE_COLOURS, STYLE, Chart, colour_bar, note_above, png, save
 
-STYLE: Any = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
-    "font.size": 9,
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "grid.color": PALE,
-    "grid.linewidth": 0.8,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "legend.frameon": False,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "svg.hashsalt": "crossglg",
-}
-IMPORTANCE_COLOURS = LinearSegmentedColormap.from_list("importance", RAMP)
+__all__ = [
+    "accuracy_by_base_classes", "accuracy_by_classifier", "clip_gallery", "confusion_matrix", "exemplar_sensitivity",
+    "feature_map", "importance_bars", "importance_by_class", "method_intervals", "png", "save", "similarity_map",
+    "skeleton_strip", "timeline", "training_curves", "what_if",
+]  # fmt: skip
+
 COUNT_COLOURS = LinearSegmentedColormap.from_list("counts", ["#ffffff", "#9ecae1", "#3182bd", "#08306b"])
 GAP = 0.25  # metres between two snapshots
 JOINT_AREA = (6.0, 110.0)  # points², the least and the most important joint
-MAX_INCHES = 13.0
-# No dates and no versions: the same figure is the same file.
-METADATA: dict[str, dict[str, None]] = {
-    ".png": {"Software": None},
-    ".svg": {"Date": None, "Creator": None},
-    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-}
+FULL_INCHES, MAX_INCHES = 3.0, 13.0  # height of the only row of a sheet, width of any
 BEFORE_AFTER = ((FLOOR, "before"), (SERIES[0], "after"))
-LOSSES = {
-    "skeleton_loss": SERIES[0],
-    "calibration_loss": SERIES[1],
-    "cross_modal_loss": SERIES[2],
-    "alignment_loss": SERIES[3],
-    **dict.fromkeys(("prototype_loss", "triplet_loss", "multi_similarity_loss"), SERIES[0]),  # in place of the first
-    "total_loss": INK,
-}
-
-
-class Chart(Figure):
-    """A Figure that a notebook shows by itself, without pyplot or a magic command."""
-
-    def _repr_png_(self) -> bytes:
-        return _render(self, ".png")
-
-
-def png(figure: Figure) -> bytes:
-    """The picture as `save` writes it to a .png, for a widget."""
-    return _render(figure, ".png")
-
-
-def save(figure: Figure, path: str | Path) -> Path:
-    """Write `figure` as .png, .svg or .pdf, atomically; the same figure gives the same bytes. Returns the path."""
-    path = Path(path)
-    if path.suffix not in METADATA:
-        raise ValueError(f"cannot save a figure as {path.name!r}; give a name ending in {', '.join(METADATA)}")
-    content = _render(figure, path.suffix)
-    return write_atomically(path, lambda file: file.write(content))
 
 
 @rc_context(STYLE)
@@ -121,7 +74,8 @@ def skeleton_strip(
     if importance is not None:
         weight = as_array(importance, (layout.num_joints,), "(V,)", f"importance of layout {layout.name!r}")
     times = _spread(xyz.shape[1], frames)
-    figure, axes, (step, _) = _sheet([xyz], [times], [layout], weight, row_inches=3.0)
+    weights = None if weight is None else [weight]
+    figure, axes, (step, _) = _sheet([xyz], [times], [layout], weights, row_inches=FULL_INCHES)
     axes.set_xticks([k * step for k in range(len(times))], [f"frame {t}" for t in times])
     axes.set_xlabel("as the sensor sees it: the left side of a person facing it is on the right", color=GREY)
     axes.set_title(title)
@@ -129,10 +83,16 @@ def skeleton_strip(
 
 
 @rc_context(STYLE)
-def clip_gallery(clips: Sequence[tuple[ArrayLike, str]], layout: Layout | Sequence[Layout], frames: int = 6) -> Figure:
+def clip_gallery(
+    clips: Sequence[tuple[ArrayLike, str]],
+    layout: Layout | Sequence[Layout],
+    frames: int = 6,
+    importance: Sequence[ArrayLike] | None = None,
+) -> Figure:
     """Contact sheet: a row of snapshots per (clip, title), from each clip's first to its last frame, one scale for all.
 
-    Each clip: (M, T, V, C) or (T, V, C) metres, y up;  layout: one for all clips, or one for each.
+    Each clip: (M, T, V, C) or (T, V, C) metres, y up;  layout: one for all clips, or one for each;  importance: (V,)
+    for each clip, shown by size and colour of the joints on one scale for all, instead of the sides of the body.
     """
     if not clips:
         raise ValueError("clip_gallery needs at least one (clip, title)")
@@ -141,7 +101,15 @@ def clip_gallery(clips: Sequence[tuple[ArrayLike, str]], layout: Layout | Sequen
         raise ValueError(f"clip_gallery has {len(clips)} clips and {len(layouts)} layouts; give one layout for each")
     rows = [as_clip(clip, of, f"clip {title!r}") for (clip, title), of in zip(clips, layouts, strict=True)]
     times = [_spread(xyz.shape[1], frames) for xyz in rows]
-    figure, axes, (step, height) = _sheet(rows, times, layouts, None, row_inches=1.35)
+    weights = None
+    if importance is not None:
+        if len(importance) != len(clips):
+            raise ValueError(f"clip_gallery has {len(clips)} clips and importance for {len(importance)}; give one each")
+        weights = [
+            as_array(values, (of.num_joints,), "(V,)", f"importance of clip {title!r}")
+            for values, of, (_, title) in zip(importance, layouts, clips, strict=True)
+        ]
+    figure, axes, (step, height) = _sheet(rows, times, layouts, weights, row_inches=1.35 if weights is None else 1.9)
     axes.set_yticks([(0.45 - r) * height for r in range(len(rows))], [title for _, title in clips])
     last = max(map(len, times)) - 1
     axes.set_xticks([0, last * step][: last + 1], ["start", "end"][: last + 1])
@@ -171,7 +139,7 @@ def importance_bars(importance: Mapping[str, ArrayLike], layout: Layout, top: in
         at = np.arange(len(order)) + (i - 0.5 * (len(rows) - 1)) * thickness
         axes.barh(at, values[order], height=0.9 * thickness, color=SERIES[i % len(SERIES)], label=label)
     axes.axvline(1 / count, color=INK, linestyle="--", linewidth=1)
-    _note_above(axes, 1 / count, f"uniform 1/{count}")
+    note_above(axes, 1 / count, f"uniform 1/{count}")
     for part, start, stop in _runs(parts):
         if start:
             axes.axhline(start - 0.5, color=PALE, linewidth=1, zorder=0)
@@ -201,7 +169,7 @@ def importance_by_class(importance: ArrayLike, class_names: Sequence[str], layou
         axes.annotate(part.replace(" ", "\n"), (0.5 * (start + stop - 1), 1), xytext=(0, 4), ha="center", va="bottom",
                       xycoords=("data", "axes fraction"), textcoords="offset points", color=GREY)  # fmt: skip
     _label_cells(axes, [layout.joints[j] for j in order], class_names)
-    _colour_bar(figure, axes, image, "joint importance")
+    colour_bar(figure, axes, image, "joint importance")
     return figure
 
 
@@ -225,7 +193,7 @@ def confusion_matrix(counts: ArrayLike, class_names: Sequence[str]) -> Figure:
     axes.grid(which="minor", linewidth=0.4)
     axes.set_xlabel("recognised as")
     axes.set_ylabel("true class (clips)")
-    _colour_bar(figure, axes, image, "share of the true class", PercentFormatter(1, decimals=0, symbol=" %"))
+    colour_bar(figure, axes, image, "share of the true class", PercentFormatter(1, decimals=0, symbol=" %"))
     return figure
 
 
@@ -238,7 +206,7 @@ def similarity_map(similarity: ArrayLike, names: Sequence[str], title: str = "")
     image = axes.imshow(matrix, cmap=IMPORTANCE_COLOURS, interpolation="nearest")
     _label_cells(axes, names, names)
     axes.set_title(title)
-    _colour_bar(figure, axes, image, "similarity")
+    colour_bar(figure, axes, image, "similarity")
     return figure
 
 
@@ -281,134 +249,6 @@ def what_if(
     return figure
 
 
-@rc_context(STYLE)
-def training_curves(history: Sequence[Mapping[str, float]], chosen: int | None = None) -> Figure:
-    """Losses above, validation accuracy below, over epochs.
-
-    history: one record per epoch with "epoch" and any of `LOSSES` and "validation_accuracy" (0…1); what a record lacks
-    is skipped. chosen: the epoch to mark.
-    """
-    if not history or any("epoch" not in record for record in history):
-        raise ValueError('training_curves needs at least one record, and "epoch" in every record')
-    losses = [key for key in LOSSES if any(key in record for record in history)]
-    panels = (["loss"] if losses else []) + ["accuracy"] * any("validation_accuracy" in record for record in history)
-    if not panels:
-        raise ValueError(f"history has nothing to draw: give any of {', '.join(LOSSES)}, validation_accuracy")
-    if chosen is not None and chosen not in [record["epoch"] for record in history]:
-        raise ValueError(f"chosen epoch {chosen} is not in the history")
-    figure = Chart(figsize=(7.0, 0.6 + 2.3 * len(panels)), layout="constrained")
-    grid = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-    for axes, panel in zip(grid, panels, strict=True):
-        axes.grid(axis="y")
-        if chosen is not None:
-            axes.axvline(chosen, color=GREY, linestyle="--", linewidth=1)
-        if panel == "loss":
-            _draw_losses(axes, history, losses)
-        else:
-            _draw_accuracy(axes, history, chosen)
-    grid[0].set_xlim(*value_range([[record["epoch"] for record in history]]))
-    grid[-1].set_xlabel("epoch")
-    grid[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
-    return figure
-
-
-@rc_context(STYLE)
-def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float) -> Figure:
-    """{name: (draws,) accuracies 0…1}: every exemplar draw as a dot, the mean with its 95 % interval (Student's t).
-
-    chance: accuracy of guessing. A single draw has a mean but no interval.
-    """
-    if not accuracies:
-        raise ValueError("accuracy_by_classifier needs at least one classifier")
-    figure = Chart(figsize=(7.0, 1.2 + 0.55 * len(accuracies)), layout="constrained")
-    axes = figure.add_subplot()
-    for i, (name, values) in enumerate(accuracies.items()):
-        draws = as_array(values, (np.size(values),), "(draws,)", f"accuracies of {name!r}")
-        if not draws.size:
-            raise ValueError(f"accuracies of {name!r} are empty: (draws,) needs at least one draw")
-        mean, half = _interval(draws)
-        # Spread by rank, not by chance: the same numbers always give the same picture.
-        jitter = np.resize([0.0, 0.14, -0.14], draws.size)[np.argsort(np.argsort(draws, kind="stable"))]
-        axes.scatter(draws, i + jitter, s=16, color=SERIES[0], alpha=0.35, linewidths=0)
-        axes.errorbar(mean, i, xerr=half, fmt="D", color=INK, markersize=5, capsize=4, linewidth=1.6)
-        spread = f" ± {100 * half:.1f}" if half else ""
-        axes.annotate(f"{100 * mean:.1f}{spread} %", (1.01, i), xycoords=("axes fraction", "data"), va="center")
-    axes.axvline(chance, color=GREY, linestyle="--", linewidth=1)
-    _note_above(axes, chance, f"chance {100 * chance:.1f} %")
-    axes.set_yticks(range(len(accuracies)), list(accuracies))
-    axes.set_ylim(len(accuracies) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
-    axes.set_xlim(left=0)
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    axes.set_xlabel("accuracy: a dot per exemplar draw, mean ± 95 % interval")
-    axes.grid(axis="x")
-    return figure
-
-
-@rc_context(STYLE)
-def method_intervals(accuracies: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Figure:
-    """{benchmark: {method: (mean, low, high) in 0…1}}: a panel per benchmark, a dot with its interval per method.
-
-    A method may be missing on a benchmark. Methods come in the order in which they are first named.
-    """
-    methods = list(dict.fromkeys(method for row in accuracies.values() for method in row))
-    if not methods:
-        raise ValueError("method_intervals needs at least one benchmark with a method")
-    size = (1.5 + 2.2 * len(accuracies), 1.1 + 0.3 * len(methods))
-    figure = Chart(figsize=size, layout="constrained")
-    panels = figure.subplots(1, len(accuracies), sharey=True, squeeze=False)[0]
-    for axes, (benchmark, row) in zip(panels, accuracies.items(), strict=True):
-        for method, values in row.items():
-            mean, low, high = as_array(values, (3,), "(mean, low, high)", f"{method!r} on {benchmark!r}")
-            if not low <= mean <= high:
-                raise ValueError(f"{method!r} on {benchmark!r}: the mean {mean} is not within {low} to {high}")
-            i, error = methods.index(method), [[mean - low], [high - mean]]
-            axes.errorbar(mean, i, xerr=error, fmt="o", color=SERIES[0], markersize=5, capsize=3, linewidth=1.4)
-        axes.set_title(benchmark)
-        axes.set_yticks(range(len(methods)), methods)
-        axes.set_ylim(len(methods) - 0.5, -0.5)
-        axes.tick_params(axis="y", length=0)
-        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-        axes.xaxis.set_major_locator(MaxNLocator(4))
-        axes.grid(axis="x")
-    return figure
-
-
-@rc_context(STYLE)
-def timeline(edges: ArrayLike, scores: ArrayLike, actions: Sequence[str], threshold: float | None = None) -> Figure:
-    """A long recording window by window: similarity to every action, and a bar where an action was recognised.
-
-    edges: (W + 1,) seconds between the windows;  scores: (W, K);  threshold: windows whose best score is below stay
-    unmarked.
-    """
-    count = max(np.size(edges) - 1, 1)
-    edges = as_array(edges, (count + 1,), "(W + 1,)", "edges")
-    matrix = as_array(scores, (count, len(actions)), "(W, K)", f"scores of {count} windows")
-    figure = Chart(figsize=(9.0, 1.4 + 0.32 * len(actions)), layout="constrained")
-    axes = figure.add_subplot()
-    mesh = axes.pcolormesh(edges, np.arange(len(actions) + 1), matrix.T, cmap=IMPORTANCE_COLOURS)
-    best = matrix.argmax(1)
-    for w in np.flatnonzero(matrix.max(1) >= (-np.inf if threshold is None else threshold)):
-        axes.plot(edges[w : w + 2], [best[w] + 0.5] * 2, color=SERIES[1], linewidth=4, solid_capstyle="butt")
-    axes.set_yticks(np.arange(len(actions)) + 0.5, list(actions))
-    axes.set_ylim(len(actions), 0)
-    axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("seconds; the bar marks the action recognised in a window")
-    _colour_bar(figure, axes, mesh, "similarity")
-    return figure
-
-
-def _render(figure: Figure, suffix: str) -> bytes:
-    # Drawing moves the layout a little each time: a copy is drawn, so that the second file is the same as the first.
-    figure = deepcopy(figure)
-    buffer = io.BytesIO()
-    with rc_context(STYLE):
-        figure.savefig(
-            buffer, format=suffix[1:], dpi=150, bbox_inches="tight", pad_inches=0.1, metadata=METADATA[suffix]
-        )
-    return buffer.getvalue()
-
-
 def _spread(total: int, frames: int) -> list[int]:
     """Frame indices from the first to the last, evenly spread, none twice."""
     if frames < 1:
@@ -420,7 +260,7 @@ def _sheet(
     clips: Sequence[Floats],
     times: Sequence[Sequence[int]],
     layouts: Sequence[Layout],
-    weight: Floats | None,
+    weights: Sequence[Floats] | None,
     row_inches: float,
 ) -> tuple[Figure, Axes, tuple[float, float]]:
     """One Axes in metres with a row of snapshots per clip; returns it with the (step, height) between snapshots.
@@ -438,11 +278,13 @@ def _sheet(
     inches = min(row_inches / height, (MAX_INCHES - 1.5) / width)
     figure = Chart(figsize=(width * inches + 1.5, len(clips) * height * inches + 0.8), layout="compressed")
     axes = figure.add_subplot()
+    scale = None if weights is None else Normalize(*value_range(weights))
     for row, (low, high) in enumerate(boxes):
         for column, persons in enumerate(shots[row]):
             placed = persons - (0.5 * (low[0] + high[0]), low[1]) + (column * step, -row * height)
             for person, points in enumerate(placed):
-                _draw_pose(axes, points, layouts[row], weight, faint=person > 0)
+                weight = None if weights is None else weights[row]
+                _draw_pose(axes, points, layouts[row], weight, person > 0, scale, min(1, row_inches / FULL_INCHES))
             if placed.size:  # a floor of its own says which persons belong to one moment
                 floor = placed[..., 0].min() - 0.06, placed[..., 0].max() + 0.06
                 axes.plot(floor, (-row * height,) * 2, color=FLOOR, linewidth=1, zorder=0)
@@ -453,12 +295,11 @@ def _sheet(
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     axes.set_yticks([])
-    if weight is None:
+    if scale is None:
         handles = [Line2D([], [], color=SIDES[side], label=f"{side} side") for side in ("left", "right")]
         axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
     else:
-        scale = Normalize(*value_range([weight]))
-        _colour_bar(figure, axes, ScalarMappable(scale, IMPORTANCE_COLOURS), "joint importance")
+        colour_bar(figure, axes, ScalarMappable(scale, IMPORTANCE_COLOURS), "joint importance")
     return figure, axes, (float(step), float(height))
 
 
@@ -482,17 +323,25 @@ def _step(shots: Sequence[Floats]) -> float:
     return max([0.2, *overlaps]) + GAP
 
 
-def _draw_pose(axes: Axes, points: Floats, layout: Layout, weight: Floats | None, faint: bool) -> None:
-    """One skeleton at points (V, 2); `faint` sets a second person apart."""
+def _draw_pose(
+    axes: Axes,
+    points: Floats,
+    layout: Layout,
+    weight: Floats | None,
+    faint: bool,
+    scale: Normalize | None = None,
+    size: float = 1.0,
+) -> None:
+    """One skeleton at points (V, 2); `faint` sets a second person apart. scale: of the weights, else their own."""
     sides = side_of_joints(layout)
     colours = [SIDES[sides[child]] if weight is None else GREY for child, _ in layout.bones]
     bones = [points[list(bone)] for bone in layout.bones]
     axes.add_collection(LineCollection(bones, colors=colours, linewidths=1.8, alpha=0.5 if faint else 1, zorder=1))
     if weight is None:
         return
-    scale = Normalize(*value_range([weight]))
+    scale = scale or Normalize(*value_range([weight]))
     order = np.argsort(weight, kind="stable")  # the important joints on top
-    area = JOINT_AREA[0] + (JOINT_AREA[1] - JOINT_AREA[0]) * np.asarray(scale(weight[order]))
+    area = size * (JOINT_AREA[0] + (JOINT_AREA[1] - JOINT_AREA[0]) * np.asarray(scale(weight[order])))
     axes.scatter(points[order, 0], points[order, 1], s=area, c=weight[order], cmap=IMPORTANCE_COLOURS, norm=scale,
                  edgecolors=INK, linewidths=0.4, zorder=2)  # fmt: skip
 
@@ -512,46 +361,6 @@ def _before_and_after(axes: Axes, labels: Sequence[str], values: Floats, same: b
     axes.grid(axis="x")
 
 
-def _draw_losses(axes: Axes, history: Sequence[Mapping[str, float]], keys: Sequence[str]) -> None:
-    for key in keys:
-        epochs, values = _series(history, key)
-        style = {"linewidth": 2.2, "linestyle": ":"} if key == "total_loss" else {"linewidth": 1.6}
-        axes.plot(epochs, values, color=LOSSES[key], label=key.removesuffix("_loss").replace("_", "-"), **style)
-    axes.set_ylabel("loss")
-    axes.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
-    low, high = value_range([_series(history, key)[1] for key in keys])
-    if low > 0 and high > 20 * low:  # on a linear axis the small losses would lie on the floor
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_locator(NullLocator())
-
-
-def _draw_accuracy(axes: Axes, history: Sequence[Mapping[str, float]], chosen: int | None) -> None:
-    epochs, values = _series(history, "validation_accuracy")
-    axes.plot(epochs, values, color=SERIES[0], linewidth=1.6, marker="o", markersize=3)
-    for epoch, value in zip(epochs, values, strict=True):
-        if epoch == chosen:
-            axes.plot(epoch, value, "o", color=INK, markersize=7)
-            late = epoch > 0.5 * (epochs[0] + epochs[-1])
-            axes.annotate(f"epoch {chosen}: {100 * value:.1f} %", (epoch, value), xytext=(-8 if late else 8, -8),
-                          ha="right" if late else "left", va="top", textcoords="offset points")  # fmt: skip
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    axes.set_ylabel("validation accuracy")
-
-
-def _series(history: Sequence[Mapping[str, float]], key: str) -> tuple[list[float], list[float]]:
-    present = [record for record in history if key in record]
-    return [record["epoch"] for record in present], [record[key] for record in present]
-
-
-def _interval(draws: Floats) -> tuple[float, float]:
-    """Mean and half width of its 95 % interval; 0 for a single draw."""
-    if draws.size < 2:
-        return float(draws.mean()), 0.0
-    return float(draws.mean()), float(stdtrit(draws.size - 1, 0.975) * draws.std(ddof=1) / np.sqrt(draws.size))
-
-
 def _runs(parts: Mapping[str, Sequence[int]]) -> Iterator[tuple[str, int, int]]:
     """(part, start, stop) of each body part along an axis ordered by body part, empty ones left out."""
     start = 0
@@ -568,22 +377,9 @@ def _square(count: int) -> tuple[Figure, Axes, float]:
     return figure, figure.add_subplot(), inches
 
 
-def _note_above(axes: Axes, x: float, text: str) -> None:
-    axes.annotate(text, (x, 1), xytext=(0, 3), xycoords=("data", "axes fraction"), textcoords="offset points",
-                  ha="center", va="bottom", color=GREY)  # fmt: skip
-
-
 def _label_cells(axes: Axes, columns: Sequence[str], rows: Sequence[str]) -> None:
     size = 9 if max(len(columns), len(rows)) <= 30 else 7.5
     axes.set_xticks(range(len(columns)), list(columns), rotation=90, fontsize=size)
     axes.set_yticks(range(len(rows)), list(rows), fontsize=size)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-
-
-def _colour_bar(figure: Figure, axes: Axes, of: ScalarMappable, label: str, ticks: Any = None) -> None:
-    bar = figure.colorbar(of, ax=axes, label=label, shrink=0.7, aspect=25, pad=0.02, format=ticks)
-    bar.outline.set_visible(False)  # type: ignore[operator]
-    bar.ax.tick_params(length=2)
-    if ticks is None:
-        bar.ax.yaxis.set_major_locator(MaxNLocator(5))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from crossglg.skeletons import SYNONYMS, Layout
 from crossglg.viz.common import GREY, INK, SIDES, side_of_joints
-from crossglg.viz.figures import STYLE, Chart
+from crossglg.viz.style import STYLE, Chart
 
 # Where a joint is on a standing person seen from the front, in units of the torso; the right side mirrors the left.
 _CENTRE = {

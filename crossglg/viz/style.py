@@ -1,0 +1,94 @@
+"""One look for every figure, and how a figure becomes a file: the same figure is the same bytes."""
+
+from __future__ import annotations
+
+import io
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from crossglg.files import write_atomically
+from crossglg.viz.common import GREY, INK, PALE, RAMP
+
+STYLE: Any = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
+    "font.size": 9,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": PALE,
+    "grid.linewidth": 0.8,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.hashsalt": "crossglg",
+    "pdf.fonttype": 42,  # TrueType, which publishers ask for, instead of Type 3
+}
+IMPORTANCE_COLOURS = LinearSegmentedColormap.from_list("importance", RAMP)
+# No dates and no versions: the same figure is the same file.
+METADATA: dict[str, dict[str, None]] = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None, "Creator": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+class Chart(Figure):
+    """A Figure that a notebook shows by itself, without pyplot or a magic command."""
+
+    def _repr_png_(self) -> bytes:
+        return render(self, ".png")
+
+
+def png(figure: Figure) -> bytes:
+    """The picture as `save` writes it to a .png, for a widget."""
+    return render(figure, ".png")
+
+
+def save(figure: Figure, path: str | Path) -> Path:
+    """Write `figure` as .png, .svg or .pdf, atomically; the same figure gives the same bytes. Returns the path."""
+    path = Path(path)
+    if path.suffix not in METADATA:
+        raise ValueError(f"cannot save a figure as {path.name!r}; give a name ending in {', '.join(METADATA)}")
+    content = render(figure, path.suffix)
+    return write_atomically(path, lambda file: file.write(content))
+
+
+def render(figure: Figure, suffix: str) -> bytes:
+    """The file that `save` would write, for a suffix of METADATA."""
+    # Drawing moves the layout a little each time: a copy is drawn, so that the second file is the same as the first.
+    figure = deepcopy(figure)
+    buffer = io.BytesIO()
+    with rc_context(STYLE):
+        figure.savefig(
+            buffer, format=suffix[1:], dpi=150, bbox_inches="tight", pad_inches=0.1, metadata=METADATA[suffix]
+        )
+    return buffer.getvalue()
+
+
+def note_above(axes: Axes, x: float, text: str) -> None:
+    axes.annotate(text, (x, 1), xytext=(0, 3), xycoords=("data", "axes fraction"), textcoords="offset points",
+                  ha="center", va="bottom", color=GREY)  # fmt: skip
+
+
+def colour_bar(figure: Figure, axes: Axes, of: ScalarMappable, label: str, ticks: Any = None) -> None:
+    bar = figure.colorbar(of, ax=axes, label=label, shrink=0.7, aspect=25, pad=0.02, format=ticks)
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.ax.tick_params(length=2)
+    if ticks is None:
+        bar.ax.yaxis.set_major_locator(MaxNLocator(5))
