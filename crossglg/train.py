@@ -57,6 +57,8 @@ def fit(
     persons = int(base.persons.max())
     width = bank.local.shape[-1]
     model = build_model(config, base.layout, persons, base.num_channels, len(base.class_names), width).to(device)
+    if config.compile and distributed.world_size() > 1:
+        raise ValueError("compile=true is for one process; leave it out to train with several")
     if config.compile:
         model.compile()
     distributed.synchronise(model)
