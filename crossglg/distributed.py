@@ -6,9 +6,11 @@ computes the loss of the whole batch, whatever it compares; gradients are added 
 noise, any number of processes therefore equals one up to rounding. With them, each process draws for its own rows, and
 the trainings are equal in distribution.
 
-torch's DistributedDataParallel would send gradients while others are still computed, of little use for models of this
-size; it wants to know which parameters a batch leaves out (second persons), and takes losses for means over one
-process's rows. In one process, which is the first of one, every function here leaves things as they are.
+torch's DistributedDataParallel sends gradients while others are still computed, which for models of this size gains
+little. In return it must be told which parameters a batch leaves out (those of second persons), hides the model behind
+a wrapper, and takes a loss for a mean over one process's rows.
+
+In one process, the first of one, every function here leaves things as they are.
 """
 
 from __future__ import annotations
@@ -72,7 +74,8 @@ def joined(device: torch.device) -> Iterator[None]:
     except RuntimeError as error:
         if not isinstance(error, dist.DistError) and "gloo" not in str(error):
             raise
-        raise RuntimeError(_lost(f"another one ended or cannot be reached ({str(error).splitlines()[0]})")) from error
+        reason = str(error).splitlines()[0].partition(". ")[0]
+        raise RuntimeError(_lost(f"another one ended or cannot be reached ({reason})")) from error
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -83,10 +86,9 @@ def _told_to_end(*_: object) -> None:
 
 
 def _lost(why: str) -> str:
-    number, count = os.environ.get("RANK"), os.environ.get("WORLD_SIZE")
     return (
-        f"process {number} of 0…{int(count or 1) - 1} ends: {why}; start the same command again, it continues after "
-        f"the last finished epoch"
+        f"process {os.environ['RANK']} of {os.environ['WORLD_SIZE']} ends: {why}; start the same command again, it "
+        f"continues after the last finished epoch"
     )
 
 
@@ -127,7 +129,7 @@ def whole(own: Output, clips: int) -> Output:
 
 
 def sum_gradients(model: nn.Module) -> None:
-    """Add up over processes what each one's rows gave, in one message."""
+    """Make every parameter's gradient the sum over processes, in one message. Call it before gradients are clipped."""
     if world_size() > 1:
         gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
         summed = total(torch.cat([grad.flatten() for grad in gradients]))
@@ -137,9 +139,10 @@ def sum_gradients(model: nn.Module) -> None:
 
 def total(value: Tensor) -> Tensor:
     """The sum over processes."""
+    if world_size() == 1:
+        return value
     value = value.clone()
-    if world_size() > 1:
-        dist.all_reduce(value)
+    dist.all_reduce(value)
     return value
 
 
@@ -222,14 +225,10 @@ def _along(value: Tensor, x: Tensor) -> Tensor:
 
 
 class _Synchronised(nn.Module):
-    """A batch normalisation of torch with this before it in its bases; elsewhere than in training it is that one."""
-
-    @torch.compiler.disable
-    def _together(self, x: Tensor) -> Tensor:
-        return _NormaliseTogether.apply(x, self.weight, self.bias, self)
+    """Put before torch's normalisation among the bases, this replaces it in training."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._together(x) if self.training else super().forward(x)
+        return _NormaliseTogether.apply(x, self.weight, self.bias, self) if self.training else super().forward(x)
 
 
 class BatchNorm1d(_Synchronised, nn.BatchNorm1d):

@@ -66,6 +66,8 @@ def fit(
     # The mirror image of class k is class num_classes + k.
     outputs = 2 * num_classes if one_sided.any() else num_classes
     model = build_model(config, base.layout, persons, base.num_channels, outputs, width).to(device)
+    if config.compile and distributed.world_size() > 1:
+        raise ValueError("compile=true is for one process; leave it out to train with several")
     if config.compile:
         model.compile()
     distributed.synchronise(model)
