@@ -279,7 +279,8 @@ CrossGLG model for one-shot recognition of human actions from skeletons ({traine
 
 - data: {d["data"]}, {d["training_clips"]} base clips of {len(trained.class_names)} classes, \
 {d["held_out_clips"]} more held out to choose the epoch
-- texts: {", ".join(d["texts"]) or "none"}; text encoder {c.text_encoder}
+- objective: {c.objective}
+- texts: {", ".join(d["texts"]) or "none"}; text encoder {c.text_encoder}; used: {c.text_source}
 - parameters at inference: {trained.num_parameters:,}
 - chosen epoch: {d["chosen_epoch"]} of {c.epochs}, accuracy on held-out base clips {d["held_out_accuracy"]:.3f}
 - seed {c.seed}; torch {d["torch"]}; crossglg {d["crossglg"]}

@@ -298,7 +298,11 @@ def test_a_killed_training_of_an_objective_with_parameters_of_its_own_goes_on(ba
     ("values", "message"),
     [
         ({"objective": "protnet"}, "unknown objective 'protnet'; did you mean 'protonet'.* Objectives: classification"),
-        ({"objective": "triplet", "guidance": "none", "batch_size": 31}, "batch_size=31 must be at least twice .*=16"),
+        (
+            {"objective": "triplet", "guidance": "none", "batch_size": 31},
+            "batch_classes=16 must lie between 2 and half of .*=31",
+        ),
+        ({"objective": "triplet", "guidance": "none", "batch_classes": 1}, "batch_classes=1 must lie between 2 and"),
     ],
 )
 def test_what_cannot_be_an_objective_is_named(values: dict, message: str) -> None:

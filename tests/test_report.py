@@ -25,6 +25,7 @@ from crossglg.report import (
     command,
     load_results,
     markdown_table,
+    method_name,
     portable,
     update_readme,
     versions,
@@ -160,6 +161,20 @@ def test_command_says_only_what_differs_from_the_defaults() -> None:
     assert command(Config().to_dict()) == "crossglg run"
     assert command(Config(epochs=5).to_dict()) == "crossglg run --set epochs=5"
     assert "--set colour=red" in command({**Config().to_dict(), "colour": "red"})  # a result of another version
+
+
+def test_runs_and_rows_are_named_by_what_makes_the_method(tmp_path: Path) -> None:
+    assert method_name(Config()) == "both"
+    assert method_name(Config(guidance="none", objective="protonet")) == "protonet-none"
+    assert method_name(Config(text_source="shuffled")) == "shuffled-both"
+    add_run(tmp_path, "a", [0.5, 0.6], encoder="infogcn", guidance="none", objective="protonet")
+    add_run(tmp_path, "b", [0.5, 0.6], encoder="infogcn", guidance="none")
+    old = tmp_path / "b" / "results.json"
+    content = json.loads(old.read_text())
+    del content["config"]["objective"], content["config"]["text_source"]  # from before there were any
+    old.write_text(json.dumps(content))
+    table = markdown_table(tmp_path)
+    assert "infogcn, protonet, no text" in table and "| infogcn, no text" in table
 
 
 def test_interval_of_one_seed_is_students_t_over_draws() -> None:

@@ -11,9 +11,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
+from crossglg.config import Config
+from crossglg.model import CrossGLGOutput
+from crossglg.objectives import OBJECTIVES
 from crossglg.skeletons import get_layout
 from crossglg.viz import figures
 from crossglg.viz.player import Panel, player, player_html
@@ -194,6 +198,16 @@ def test_curves_skip_what_is_missing_and_mark_the_chosen_epoch():
     assert np.allclose(losses.lines[-1].get_ydata(), [2, 1, 2 / 3, 0.5])
     assert [text.get_text() for text in accuracy.texts] == ["epoch 2: 50.0 %"]
     assert len(figures.training_curves([{"epoch": 0, "total_loss": 1.0}]).axes) == 1
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_curves_know_the_losses_of_every_objective(name):
+    z, label = torch.randn(4, 3), torch.tensor([0, 0, 1, 1])
+    output = CrossGLGOutput(logits=z, z=z, joint_importance=None, cross_modal_logits=None, alignment=(z[:, None],) * 2)
+    names = list(OBJECTIVES[name].losses(output, label, Config()))
+    (losses,) = figures.training_curves([{"epoch": e, **dict.fromkeys(names, 1.0)} for e in (0, 1)]).axes
+    drawn = [text.get_text() for text in losses.get_legend().get_texts()]
+    assert drawn == [key.removesuffix("_loss").replace("_", "-") for key in names]
 
 
 def test_accuracy_shows_draws_mean_and_interval():

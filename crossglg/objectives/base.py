@@ -55,10 +55,10 @@ class Comparison(Objective):
                 f"objective={config.objective!r} trains no classifier, through which the cross-modal branch of "
                 f"guidance={config.guidance!r} teaches; use guidance=none or guidance=g2l"
             )
-        if config.batch_size < 2 * config.batch_classes:
+        if not 2 <= config.batch_classes <= config.batch_size // 2:
             raise ValueError(
-                f"batch_size={config.batch_size} must be at least twice batch_classes={config.batch_classes}, so that "
-                f"every class of a batch has two clips"
+                f"batch_classes={config.batch_classes} must lie between 2 and half of batch_size={config.batch_size}, "
+                f"so that a batch has classes to compare and two clips of each"
             )
 
 
