@@ -214,7 +214,8 @@ def test_every_run_has_one_json_of_what_was_measured(finished: tuple[Study, Path
             trained = TrainedModel.load(folder / "models" / r.name)
             assert record["parameters"] == trained.num_parameters
             assert not (folder / "models" / r.name / "checkpoint.safetensors").exists()
-            embed, names = trained.embed, list(CLASSIFIERS)
+            guided = r.config.guidance == "both"
+            embed, names = trained.represent, [n for n in CLASSIFIERS if guided or "importance" not in n]
         assert list(record["one_shot"]) == names
         for name in names:
             expected = evaluate(task, Features.of(task, embed), name)

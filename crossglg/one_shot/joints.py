@@ -25,7 +25,7 @@ def joint_whitened(exemplar: Representation, query: Representation, base: Base) 
 
 
 def joint_importance(exemplar: Representation, query: Representation, base: Base) -> Array:
-    """Mean over the joints of the same cosines, weighted by the predicted importance of the joints.
+    """Mean over the joints of the cosines of their whitened features, weighted by predicted joint importance.
 
     A joint's weight is the geometric mean of its importance in the query and in the exemplar; weights sum to 1.
     """
