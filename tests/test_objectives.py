@@ -55,7 +55,8 @@ def random(*shape: int, seed: int = 0) -> Tensor:
 def loss_of(name: str, z: Tensor, label: Tensor) -> float:
     """The loss of an objective that has but one."""
     out = CrossGLGOutput(logits=None, z=z, joint_importance=None, cross_modal_logits=None)
-    (value,) = OBJECTIVES[name].losses(out, label, CONFIG).values()
+    nothing = TextBank((), torch.empty(0), None, torch.empty(0))
+    (value,) = OBJECTIVES[name].losses(out, label, nothing, CONFIG).values()
     return value.item()
 
 
@@ -139,7 +140,7 @@ def test_body_parts_are_the_means_of_their_joints(layout: str) -> None:
     body = get_layout(layout)
     head = PartProjection(6, 4, body)
     joints, local = random(2, body.num_joints, 6), random(2, body.num_joints, 4, seed=1)
-    skeleton, text = head(joints, local)
+    skeleton, text = head(joints, random(2, 6), local)
     groups = [list(range(body.num_joints)), *(list(part) for part in body.parts.values() if part)]
     assert skeleton.shape == text.shape == (2, len(groups), 4)
     for s, group in enumerate(groups):
@@ -148,7 +149,7 @@ def test_body_parts_are_the_means_of_their_joints(layout: str) -> None:
         mean = local[:, group].mean(1)
         torch.testing.assert_close(text[:, s], mean / mean.norm(dim=-1, keepdim=True))
     head.log_scale.data.fill_(9.0)
-    assert head(joints, local)[0].norm(dim=-1).max().item() == pytest.approx(100.0, rel=1e-4)
+    assert head(joints, random(2, 6), local)[0].norm(dim=-1).max().item() == pytest.approx(100.0, rel=1e-4)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -200,14 +201,15 @@ def test_every_parameter_learns_or_the_guidance_is_refused(base, bank, name: str
     assert (model.classifier is None) == (name in COMPARISONS)
     label = torch.arange(12) % 6
     x = random(12, 1, 8, 25, 9)
-    batch = (x, torch.ones(12, 1, dtype=torch.bool), label, bank.local[label], bank.key_joint_target[label])
-    found = train_step(model, build_optimizer(model, config), batch, config)
+    batch = (x, torch.ones(12, 1, dtype=torch.bool), label, None)
+    found = train_step(model, build_optimizer(model, config), batch, bank, config)
     assert all(p.grad is not None for p in model.parameters())
     own = {"protonet": "prototype_loss", "triplet": "triplet_loss", "multi-similarity": "multi_similarity_loss"}
     weights = {own.get(name, "skeleton_loss"): 1.0}
     weights |= {"calibration_loss": 0.5} if guidance in ("g2l", "both") else {}
     weights |= {"cross_modal_loss": 0.2} if guidance in ("l2g", "both") else {}
     weights |= {"alignment_loss": 0.8} if name == "gap" else {}
+    weights |= {"clip_text_loss": 1.0, "joint_text_loss": 1.0} if name == "texts" else {}
     total = found.pop("total_loss").item()
     assert found.keys() == weights.keys()
     assert total == pytest.approx(sum(weights[key] * value.item() for key, value in found.items()), rel=1e-5)
