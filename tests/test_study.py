@@ -183,12 +183,13 @@ def test_the_studies_that_come_with_the_project() -> None:
     ablation = Study.load("ablation")
     assert len(ablation.runs()) == 5 + 5 * 4 * 5
     assert {c.guidance for c in ablation.methods.values()} == {"none", "g2l", "l2g", "both"}
-    baselines, controls = Study.load("baselines"), Study.load("controls")
+    baselines, controls, recipe = Study.load("baselines"), Study.load("controls"), Study.load("recipe")
     assert [run.method for run in baselines.runs()[:2]] == ["raw", "dtw"]
-    assert {c.objective for c in baselines.methods.values()} == OBJECTIVES.keys()
+    assert {c.objective for s in (baselines, recipe) for c in s.methods.values()} == OBJECTIVES.keys()
     assert {c.text_source for c in controls.methods.values()} == {"descriptions", "shuffled", "class-name", "constant"}
     shared = {run.name for run in baselines.runs()} & {run.name for run in controls.runs()}
     assert len(shared) == 5 + 5 * 2 * 5, "raw, base and crossglg are made once for both"
+    assert shared <= {run.name for run in recipe.runs()}
     for name in ("embedded", "tiny"):
         assert all(r.config.dataset.startswith("synthetic") for r in Study.load(name).runs())
 

@@ -341,12 +341,12 @@ def test_only_training_clips_are_trained_on(base: SkeletonSet, bank: TextBank, t
     texts_fit: list[bool] = []
     step = train.train_step
 
-    def noting_step(model, optimizer, batch, config):
+    def noting_step(model, optimizer, batch, texts, config):
         labels.extend(batch[2].tolist())
         texts_fit.append(
-            torch.equal(batch[3], bank.local[batch[2]]) and torch.equal(batch[4], bank.key_joint_target[batch[2]])
+            torch.equal(texts.local, bank.local) and torch.equal(texts.key_joint_target, bank.key_joint_target)
         )
-        return step(model, optimizer, batch, config)
+        return step(model, optimizer, batch, texts, config)
 
     monkeypatch.setattr(train, "DeviceClips", Spy)
     monkeypatch.setattr(train, "train_step", noting_step)
