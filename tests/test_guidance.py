@@ -68,7 +68,7 @@ def test_the_edited_class_moves_to_its_new_key_joints(trained: TrainedModel, bas
                 for name, model in (("before", as_it_was), ("after", edited))}  # fmt: skip
     away = {name: np.abs(rows - new.key_joint_target.numpy()).sum(1) for name, rows in by_class.items()}
     k = base.class_names.index("clapping")
-    assert away["after"][k] < 0.5 * away["before"][k]
+    assert away["after"][k] < 0.75 * away["before"][k]
     moved = np.abs(by_class["after"] - by_class["before"]).sum(1)
     assert moved.argmax() == k and by_class["after"][k].argmax() == base.layout.index("left knee")
 

@@ -103,10 +103,11 @@ OWN_PARAMETERS = {
     },
     "05_ablations": {"study": "tiny", "data": "", "classifier": "cosine"},
     "06_your_own_actions": {"examples": "", "queries": "", "recording": ""},
+    "08_why": {"clip": -1, "rival": "", "queries": 24, "points": 8, "action": "", "steps": 300},
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [*NOTEBOOKS, "05_ablations"])  # the last is not part of a run
+@pytest.mark.parametrize("name", [*NOTEBOOKS, "05_ablations", "08_why"])  # the last two are not part of a run
 class TestNotebookFile:
     def test_parameters_are_settings_with_their_defaults(self, name):
         declared = parameters_of(name)

@@ -59,7 +59,8 @@ def decision(
     lost = as_array(occlusion, (layout.num_joints,), "(V,)", f"occlusion of layout {layout.name!r}")
     order = joint_order(layout)
     figure = Chart(figsize=(13.0, 1.4 + 0.24 * len(order)), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1.0, 1.3))
+    halves: Any = figure.subfigures(1, 2, width_ratios=(1.0, 1.3))
+    left, right = halves
     left.suptitle(title, x=0.02, ha="left", weight="bold", size=11)
     left.supxlabel("the darker, the more is lost without it (query) or added by it (exemplars)", color=GREY, size=9)
     rows = [_snapshots(as_clip(clip, layout, f"clip {name!r}"), frames) for clip, name in clips]
@@ -87,7 +88,7 @@ def decision(
         axes.axvline(0, color=GREY, linewidth=0.8)
         axes.grid(axis="x")
         axes.tick_params(axis="y", length=0)
-        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.xaxis.set_major_locator(MaxNLocator(3))
     _name_parts(bars[-1], layout)
     bars[0].set_yticks(at, [layout.joints[j] for j in order])
     bars[0].set_ylim(len(order) - 0.5, -0.5)
