@@ -129,12 +129,13 @@ class CrossGLG(nn.Module):
         """x: (N, M, T, V, C);  person_mask: (N, M);  local_text: (N, V, E) of each clip's class, training only."""
         joints, importance = self.joint_features(x, person_mask)
         z = self.represent(joints)
-        logits = None if self.classifier is None else self.classifier(z)
-        cross_modal_logits = alignment = None
+        logits = cross_modal_logits = alignment = None
         if self.classifier is not None and self.cross_modal is not None and local_text is not None:
             cross_modal_logits = self.classifier(self.cross_modal(joints, local_text))
         if self.alignment is not None and local_text is not None:
             alignment = self.alignment(joints, local_text)
+        if self.classifier is not None:
+            logits = self.classifier(z)
         return CrossGLGOutput(logits, z, importance, cross_modal_logits, alignment)
 
     def joint_features(self, x: Tensor, person_mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
