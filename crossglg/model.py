@@ -143,12 +143,13 @@ class CrossGLG(nn.Module):
         if joint_of is not None:
             joints = joints.take_along_dim(joint_of[..., None], 1)
             importance = None if importance is None else importance.take_along_dim(joint_of, 1)
-        logits = None if self.classifier is None else self.classifier(z)
-        cross_modal_logits = alignment = None
+        logits = cross_modal_logits = alignment = None
         if self.classifier is not None and self.cross_modal is not None and local_text is not None:
             cross_modal_logits = self.classifier(self.cross_modal(joints, local_text))
         if self.alignment is not None and local_text is not None:
             alignment = self.alignment(joints, z, local_text)
+        if self.classifier is not None:
+            logits = self.classifier(z)
         return CrossGLGOutput(logits, z, importance, cross_modal_logits, alignment)
 
     def joint_features(self, x: Tensor, person_mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
