@@ -42,6 +42,7 @@ class Config:
     )
     # model
     encoder: str = setting("infogcn-small", "registered skeleton encoder")
+    mode: int = setting(0, "InfoGCN: joints relative to the joint k bones nearer to the root; 0: as they are")
     guidance: str = setting(
         "both",
         "g2l: joint importance; l2g: cross-modal branch; both: CrossGLG; none: the plain encoder",
@@ -55,6 +56,8 @@ class Config:
     # losses
     calibration_weight: float = setting(0.5, "weight of L_calibrate")
     cross_modal_weight: float = setting(0.2, "weight of L_c")
+    marginal_weight: float = setting(0.0, "weight of the bottleneck's marginal term (InfoGCN: 1e-4); 0: off")
+    class_prior_weight: float = setting(0.0, "weight of the bottleneck's class-conditional term (InfoGCN: 0.1); 0: off")
     label_smoothing: float = setting(0.1, "label smoothing of both cross-entropies")
     # training
     epochs: int = setting(12, "passes over the base clips")
@@ -92,7 +95,8 @@ class Config:
                 raise ValueError(f"{name}={getattr(self, name)} must lie between {low} and {high}")
         for name in (
             "learning_rate", "weight_decay", "rotation", "scale_jitter", "shear", "warmup_epochs",
-            "calibration_weight", "cross_modal_weight", "importance_after_block", "seed",
+            "calibration_weight", "cross_modal_weight", "marginal_weight", "class_prior_weight",
+            "importance_after_block", "mode", "seed",
         ):  # fmt: skip
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}={getattr(self, name)} must not be negative")

@@ -17,12 +17,13 @@ from crossglg.encoders.base import Bodies, SkeletonEncoder
 @dataclass(frozen=True)
 class CrossGLGOutput:
     """logits, z: skeleton branch (N, K), (N, D);  joint_importance: k_out (N, V) or None;
-    cross_modal_logits: cross-modal branch (N, K), None without text."""
+    cross_modal_logits: cross-modal branch (N, K), None without text;  prior_mean: (K, D), None without class prior."""
 
     logits: Tensor
     z: Tensor
     joint_importance: Tensor | None
     cross_modal_logits: Tensor | None
+    prior_mean: Tensor | None = None
 
 
 class JointImportance(nn.Module):
@@ -92,6 +93,7 @@ class CrossGLG(nn.Module):
 
     joint_importance None: no global-to-local guidance;  cross_modal None: no local-to-global guidance (or removed, as
     at inference). scale_importance: weight joints by V·k_out, so that uniform importance changes nothing.
+    class_prior: keep a fixed mean of z for every class, orthogonal and of length 3 as InfoGCN's (from memory).
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class CrossGLG(nn.Module):
         importance_after_block: int = 0,
         scale_importance: bool = True,
         dropout: float = 0.0,
+        class_prior: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -116,6 +119,9 @@ class CrossGLG(nn.Module):
             )
         self.scale_importance = scale_importance
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(encoder.out_features, num_classes))
+        self.prior_mean: Tensor | None
+        mean = torch.empty(num_classes, encoder.out_features)
+        self.register_buffer("prior_mean", nn.init.orthogonal_(mean, gain=3.0) if class_prior else None)
 
     def forward(self, x: Tensor, person_mask: Tensor, local_text: Tensor | None = None) -> CrossGLGOutput:
         """x: (N, M, T, V, C);  person_mask: (N, M);  local_text: (N, V, E) of each clip's class, training only."""
@@ -124,7 +130,7 @@ class CrossGLG(nn.Module):
         cross_modal_logits = None
         if self.cross_modal is not None and local_text is not None:
             cross_modal_logits = self.classifier(self.cross_modal(joints, local_text))
-        return CrossGLGOutput(self.classifier(z), z, importance, cross_modal_logits)
+        return CrossGLGOutput(self.classifier(z), z, importance, cross_modal_logits, self.prior_mean)
 
     def joint_features(self, x: Tensor, person_mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Final joint features (N, V, D), pooled over time and persons, and k_out (N, V) or None."""

@@ -152,6 +152,8 @@ def train_step(
         "skeleton_loss": 1.0,
         "calibration_loss": config.calibration_weight,
         "cross_modal_loss": config.cross_modal_weight,
+        "marginal_prior_loss": config.marginal_weight,
+        "class_prior_loss": config.class_prior_weight,
     }
     with autocast(config, x.device):
         out = model(x, person_mask, local_text)
@@ -162,6 +164,10 @@ def train_step(
             )
         if out.cross_modal_logits is not None:
             parts["cross_modal_loss"] = losses.cross_modal_loss(out.cross_modal_logits, label, config.label_smoothing)
+        if config.marginal_weight:
+            parts["marginal_prior_loss"] = losses.marginal_prior_loss(out.z)
+        if out.prior_mean is not None:
+            parts["class_prior_loss"] = losses.class_prior_loss(out.z, label, out.prior_mean)
         total = losses.total_loss(parts, weights)
     optimizer.zero_grad(set_to_none=True)
     total.backward()

@@ -33,7 +33,8 @@ def build_model(config: Config, layout: Layout, persons: int, channels: int, cla
     text_width 0: without the cross-modal branch, as saved models are. Raises ValueError for an unknown encoder.
     """
     torch.manual_seed(config.seed)
-    encoder = build_encoder(config.encoder, layout, channels * len(config.streams.split("+")), persons)
+    options = {"mode": config.mode} if config.mode else {}
+    encoder = build_encoder(config.encoder, layout, channels * len(config.streams.split("+")), persons, **options)
     split = config.importance_after_block or encoder.importance_after_block
     importance, cross_modal = None, None
     if config.guidance in ("both", "g2l"):
@@ -43,7 +44,10 @@ def build_model(config: Config, layout: Layout, persons: int, channels: int, cla
             encoder.widths[-1], encoder.out_features, text_width, layout.num_joints,
             config.interaction_blocks, config.interaction_width,
         )  # fmt: skip
-    return CrossGLG(encoder, classes, importance, cross_modal, split, config.scale_importance, config.dropout)
+    return CrossGLG(
+        encoder, classes, importance, cross_modal, split, config.scale_importance, config.dropout,
+        class_prior=config.class_prior_weight > 0,
+    )  # fmt: skip
 
 
 def resolve_device(config: Config) -> torch.device:
