@@ -148,7 +148,9 @@ class TrainedModel:
         """Write the skeleton branch as safetensors and everything else as JSON; texts are not needed any more."""
         folder = Path(folder)
         weights = {
-            name: t.contiguous() for name, t in self.model.state_dict().items() if not name.startswith("cross_modal.")
+            name: t.clone(memory_format=torch.contiguous_format)  # apart, even where blocks share a tensor
+            for name, t in self.model.state_dict().items()
+            if not name.startswith("cross_modal.")
         }
         write_atomically(folder / WEIGHTS, lambda file: file.write(save(weights)))
         description = {
