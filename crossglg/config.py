@@ -59,6 +59,7 @@ class Config:
     )
     # model
     encoder: str = setting("infogcn-small", "registered skeleton encoder")
+    mode: int = setting(0, "InfoGCN: joints relative to the joint k bones nearer to the root; 0: as they are")
     guidance: str = setting(
         "both",
         "g2l: joint importance; l2g: cross-modal branch; both: CrossGLG; none: the plain encoder",
@@ -77,6 +78,8 @@ class Config:
     alignment_weight: float = setting(0.8, "weight of the part-text alignment of objective gap")
     clip_text_weight: float = setting(1.0, "objective texts: weight of finding the text of the clip's class")
     joint_text_weight: float = setting(1.0, "objective texts: weight of each key joint's finding its own text")
+    marginal_weight: float = setting(0.0, "weight of the bottleneck's marginal term (InfoGCN: 1e-4); 0: off")
+    class_prior_weight: float = setting(0.0, "weight of the bottleneck's class-conditional term (InfoGCN: 0.1); 0: off")
     label_smoothing: float = setting(0.1, "label smoothing of both cross-entropies")
     # training
     epochs: int = setting(12, "passes over the base clips")
@@ -119,8 +122,7 @@ class Config:
         for name in (
             "learning_rate", "weight_decay", "rotation", "scale_jitter", "shear", "warmup_epochs",
             "calibration_weight", "cross_modal_weight", "alignment_weight", "clip_text_weight", "joint_text_weight",
-            "importance_after_block", "seed",
-            "pseudo_split",
+            "marginal_weight", "class_prior_weight", "importance_after_block", "mode", "seed", "pseudo_split",
         ):  # fmt: skip
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}={getattr(self, name)} must not be negative")

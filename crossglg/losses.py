@@ -1,10 +1,12 @@
 """The three losses of CrossGLG, as functions (prediction, target) → scalar, and their weighted sum.
 
+Two more are InfoGCN's information bottleneck (CVPR 2022), off by default. Both are from memory of that paper.
 Losses of other objectives are in `crossglg.objectives`.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -31,6 +33,26 @@ def calibration_loss(joint_importance: Tensor, key_joint_target: Tensor, scaled:
     """
     joints = joint_importance.shape[-1]
     return F.mse_loss(joint_importance, key_joint_target) * (joints**2 if scaled else 1.0)
+
+
+def marginal_prior_loss(z: Tensor) -> Tensor:
+    """L_marginal = ‖mean over clips of z‖₂: representations are centred, as their prior is. z: (N, D).
+
+    Paper: InfoGCN, §3, maximum mean discrepancy with a linear kernel; its weight there is 1e-4 (from memory).
+    """
+    return z.mean(0).norm()
+
+
+def class_prior_loss(z: Tensor, label: Tensor, prior_mean: Tensor) -> Tensor:
+    """L_class = mean over classes c of the batch and over features of (mean of z with label c − prior_mean[c])².
+
+    z: (N, D);  label: (N,);  prior_mean: (K, D), fixed.
+    Paper: InfoGCN, §3, class-conditional discrepancy; its weight there is 0.1 (from memory).
+    """
+    classes, place = label.unique(return_inverse=True)
+    mean = torch.zeros(len(classes), z.shape[1], dtype=z.dtype, device=z.device).index_add(0, place, z)
+    mean = mean / place.bincount(minlength=len(classes)).unsqueeze(1)
+    return F.mse_loss(mean, prior_mean[classes].to(mean.dtype))
 
 
 def total_loss(parts: dict[str, Tensor], weights: dict[str, float]) -> Tensor:

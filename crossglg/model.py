@@ -101,6 +101,7 @@ class CrossGLG(nn.Module):
     at inference). scale_importance: weight joints by V·k_out, so that uniform importance changes nothing.
     num_classes 0: no classifier, for objectives that compare representations.  alignment: (joint features (N, V, D),
     z (N, D_out), local texts (N, V, E)) → what an objective compares, training only.
+    class_prior: keep a fixed mean of z for every class, orthogonal and of length 3 as InfoGCN's (from memory).
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class CrossGLG(nn.Module):
         scale_importance: bool = True,
         dropout: float = 0.0,
         alignment: nn.Module | None = None,
+        class_prior: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -129,6 +131,9 @@ class CrossGLG(nn.Module):
         self.classifier = (
             nn.Sequential(nn.Dropout(dropout), nn.Linear(encoder.out_features, num_classes)) if num_classes else None
         )
+        self.prior_mean: Tensor | None
+        mean = torch.empty(num_classes, encoder.out_features)
+        self.register_buffer("prior_mean", nn.init.orthogonal_(mean, gain=3.0) if class_prior else None)
 
     def forward(
         self, x: Tensor, person_mask: Tensor, local_text: Tensor | None = None, joint_of: Tensor | None = None
@@ -187,6 +192,7 @@ class CrossGLG(nn.Module):
         kept = nn.Linear(linear.in_features, count).to(linear.weight)
         kept.load_state_dict({"weight": linear.weight[:count], "bias": linear.bias[:count]})
         self.classifier = nn.Sequential(dropout, kept)
+        self.prior_mean = None if self.prior_mean is None else self.prior_mean[:count].clone()
 
     def represent(self, joint_features: Tensor) -> Tensor:
         """joint_features: (N, V, D), any number of joints. Returns the representation z (N, D_out)."""

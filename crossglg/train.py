@@ -193,6 +193,8 @@ def train_step(
         "alignment_loss": config.alignment_weight,
         "clip_text_loss": config.clip_text_weight,
         "joint_text_loss": config.joint_text_weight,
+        "marginal_prior_loss": config.marginal_weight,
+        "class_prior_loss": config.class_prior_weight,
     }
     with autocast(config, x.device):
         mine = distributed.own_rows(len(label))
@@ -206,6 +208,10 @@ def train_step(
         )
     if out.cross_modal_logits is not None:
         parts["cross_modal_loss"] = losses.cross_modal_loss(out.cross_modal_logits, label, config.label_smoothing)
+    if config.marginal_weight:
+        parts["marginal_prior_loss"] = losses.marginal_prior_loss(out.z)
+    if model.prior_mean is not None:
+        parts["class_prior_loss"] = losses.class_prior_loss(out.z, label, model.prior_mean)
     total = losses.total_loss(parts, weights)
     optimizer.zero_grad(set_to_none=True)
     total.backward()

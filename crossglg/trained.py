@@ -39,7 +39,8 @@ def build_model(config: Config, layout: Layout, persons: int, channels: int, cla
     """
     objective = find_objective(config)
     torch.manual_seed(config.seed)
-    encoder = build_encoder(config.encoder, layout, channels * len(config.streams.split("+")), persons)
+    options = {"mode": config.mode} if config.mode else {}
+    encoder = build_encoder(config.encoder, layout, channels * len(config.streams.split("+")), persons, **options)
     split = config.importance_after_block or encoder.importance_after_block
     importance, cross_modal = None, None
     if config.guidance in ("both", "g2l"):
@@ -49,10 +50,15 @@ def build_model(config: Config, layout: Layout, persons: int, channels: int, cla
             encoder.widths[-1], encoder.out_features, text_width, layout.num_joints,
             config.interaction_blocks, config.interaction_width,
         )  # fmt: skip
+    if config.class_prior_weight and not objective.classifies:
+        raise ValueError(
+            f"objective={config.objective!r} has no classes, class_prior_weight={config.class_prior_weight} wants "
+            f"a mean for each; leave it at 0"
+        )
     alignment = objective.alignment(encoder, layout, text_width) if text_width else None
     return CrossGLG(
         encoder, classes if objective.classifies else 0, importance, cross_modal, split, config.scale_importance,
-        config.dropout, alignment,
+        config.dropout, alignment, class_prior=config.class_prior_weight > 0,
     )  # fmt: skip
 
 
@@ -208,7 +214,9 @@ class TrainedModel:
         """Write the skeleton branch as safetensors and everything else as JSON; texts are not needed any more."""
         folder = Path(folder)
         weights = {
-            name: t.contiguous() for name, t in self.model.state_dict().items() if not name.startswith(TRAINING_ONLY)
+            name: t.clone(memory_format=torch.contiguous_format)  # apart, even where blocks share a tensor
+            for name, t in self.model.state_dict().items()
+            if not name.startswith(TRAINING_ONLY)
         }
         write_atomically(folder / WEIGHTS, lambda file: file.write(save(weights)))
         description = {

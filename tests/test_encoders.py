@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from golden.regenerate import GOLDEN, LAYOUTS, forward_statistics
@@ -12,11 +14,12 @@ from torch.nn import functional as F
 
 from crossglg.encoders import ENCODERS, build_encoder
 from crossglg.encoders.base import Bodies, PlaceNorm, SkeletonEncoder, folded
-from crossglg.encoders.infogcn import InfoGCN, SelfAttentionGraphConv
+from crossglg.encoders.contract import CHECKS, Build, can_be_exported
+from crossglg.encoders.infogcn import InfoGCN, SelfAttentionGraphConv, relative_positions
 from crossglg.encoders.temporal import MultiScaleTemporalConv
 from crossglg.files import read_json
 from crossglg.model import CrossGLG, JointImportance
-from crossglg.skeletons import get_layout
+from crossglg.skeletons import Layout, get_layout
 
 NTU = get_layout("ntu25")
 
@@ -51,13 +54,9 @@ def clips(
 
 @each_encoder
 @each_layout
-@pytest.mark.parametrize(("count", "persons"), [(1, 1), (1, 2), (3, 1), (5, 2)])
-def test_output_has_one_finite_row_per_clip(name: str, layout: str, count: int, persons: int) -> None:
-    encoder = build(name, layout, persons).eval()
-    z = encoder(*clips(count, persons, get_layout(layout).num_joints))
-    assert z.shape == (count, encoder.out_features)
-    assert z.isfinite().all()
-    assert count == 1 or z.std(0).max() > 1e-3  # clips are told apart
+@pytest.mark.parametrize("check", [check for check in CHECKS if check is not can_be_exported])  # below: all of CrossGLG
+def test_encoder_keeps_the_contract(name: str, layout: str, check: Callable[[Build, Layout], None]) -> None:
+    check(ENCODERS[name], get_layout(layout))
 
 
 @each_encoder
@@ -100,47 +99,6 @@ class Embedding(nn.Module):
 
 
 @each_encoder
-@each_layout
-def test_blocks_have_the_widths_they_announce(name: str, layout: str) -> None:
-    encoder = build(name, layout).eval()
-    x, mask = clips(2, 2, get_layout(layout).num_joints)
-    feat = encoder.input(x, Bodies.of(mask))
-    assert len(encoder.widths) == len(encoder.blocks) > encoder.importance_after_block >= 1
-    for i, width in enumerate(encoder.widths):
-        feat = encoder.run_blocks(feat, i, i + 1)
-        assert feat.shape[:2] == (4, width)
-        assert feat.shape[3] == get_layout(layout).num_joints
-
-
-@each_encoder
-@each_layout
-def test_gradient_reaches_every_parameter(name: str, layout: str) -> None:
-    encoder = build(name, layout).train()
-    for parameter in encoder.parameters():
-        if parameter.dim() <= 1:  # a gate that starts at zero lets no gradient through to what it gates
-            parameter.data += 0.1
-    x, mask = clips(3, 2, get_layout(layout).num_joints)
-    z = encoder(x, mask)
-    (z * torch.randn(z.shape, generator=torch.Generator().manual_seed(2))).sum().backward()
-    for parameter_name, parameter in encoder.named_parameters():
-        assert parameter.grad is not None, parameter_name
-        assert parameter.grad.isfinite().all(), parameter_name
-        if parameter.dim() > 1:  # a bias before a normalisation has a gradient of zero by construction
-            assert parameter.grad.abs().max() > 0, parameter_name
-
-
-@each_encoder
-def test_evaluation_is_deterministic_and_independent_of_the_batch(name: str) -> None:
-    encoder = build(name).eval()
-    x, mask = clips(3, 2)
-    with torch.inference_mode():
-        together = encoder(x, mask)
-        assert torch.equal(together, encoder(x, mask))
-        alone = torch.cat([encoder(x[i : i + 1], mask[i : i + 1]) for i in range(3)])
-    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
-
-
-@each_encoder
 @pytest.mark.parametrize("training", [False, True])
 def test_an_absent_second_person_changes_nothing(name: str, training: bool) -> None:
     x, mask = clips(3, 1)
@@ -153,18 +111,6 @@ def test_an_absent_second_person_changes_nothing(name: str, training: bool) -> N
 
     padded = run(torch.cat([x, rubbish], 1), torch.cat([mask, ~mask], 1))
     torch.testing.assert_close(run(x, mask), padded, atol=1e-6, rtol=0)
-
-
-@each_encoder
-def test_clips_of_one_and_two_persons_share_a_batch(name: str) -> None:
-    encoder = build(name).eval()
-    x, mask = clips(3, 2)
-    mask[1, 1] = False
-    mixed = encoder(x, mask)
-    torch.testing.assert_close(mixed[1:2], encoder(x[1:2, :1], mask[1:2, :1]), atol=1e-5, rtol=1e-5)
-    both = torch.tensor([0, 2])
-    torch.testing.assert_close(mixed[both], encoder(x[both], mask[both]), atol=1e-5, rtol=1e-5)
-    assert (mixed[0] - encoder(x[:1, :1], mask[:1, :1])[0]).abs().max() > 1e-4  # a present second person counts
 
 
 @each_encoder
@@ -181,28 +127,6 @@ def test_a_clip_without_anybody_is_finite(name: str) -> None:
     mask[1] = False
     x[1] = 0
     assert build(name).eval()(x, mask).isfinite().all()
-
-
-@each_encoder
-def test_state_dict_round_trip(name: str) -> None:
-    first = build(name).train()
-    first(*clips(3, 2))  # moves the running statistics
-    torch.manual_seed(99)
-    second = build_encoder(name, NTU)
-    x, mask = clips(2, 2, seed=7)
-    assert not torch.equal(first.eval()(x, mask), second.eval()(x, mask))
-    second.load_state_dict(first.state_dict())
-    assert torch.equal(first(x, mask), second(x, mask))
-
-
-@each_encoder
-def test_joint_weights_of_one_are_no_weights(name: str) -> None:
-    encoder = build(name).eval()
-    x, mask = clips(2, 2)
-    feat = encoder.input(x, Bodies.of(mask))
-    unweighted = encoder.run_blocks(feat, 0, None)
-    assert torch.equal(encoder.run_blocks(feat, 0, None, torch.ones(4, 25)), unweighted)
-    assert not torch.allclose(encoder.run_blocks(feat, 0, None, torch.full((4, 25), 0.5)), unweighted)
 
 
 @each_encoder
@@ -316,6 +240,40 @@ def test_encoder_has_the_published_number_of_parameters(name: str, classes: int,
     encoder = build(name)
     classifier = nn.Linear(encoder.out_features, classes)
     assert sum(p.numel() for m in (encoder, classifier) for p in m.parameters()) == count
+
+
+@pytest.mark.parametrize("k", [1, 3, 30])
+def test_a_mode_is_the_position_relative_to_the_joint_k_bones_nearer_to_the_root(k: int) -> None:
+    parent = dict(NTU.bones)
+    x = torch.randn(NTU.num_joints, 3, generator=torch.Generator().manual_seed(0))
+    relative = relative_positions(NTU, k) @ x
+    for joint in range(NTU.num_joints):
+        ancestor: int | None = joint
+        for _ in range(k):
+            ancestor = None if ancestor is None else parent.get(ancestor)
+        expected = x[joint] if ancestor is None else x[joint] - x[ancestor]
+        torch.testing.assert_close(relative[joint], expected)
+    assert relative.abs().max(1).values.min() > 0  # no joint is lost
+
+
+def test_a_mode_is_what_the_encoder_sees() -> None:
+    encoder = build_encoder("infogcn-small", NTU, mode=1).eval()
+    plain = build("infogcn-small").eval()
+    state = encoder.state_dict()
+    relative = state.pop("relative")
+    plain.load_state_dict(state)
+    x, mask = clips(2, 2)
+    assert torch.equal(encoder(x, mask), plain(relative @ x, mask))
+
+
+def test_a_mode_that_would_erase_the_input_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"mode=0 must be at least 1; at 0 every coordinate would be zero"):
+        relative_positions(NTU, 0)
+
+
+def test_an_option_an_encoder_does_not_take_names_those_that_do() -> None:
+    with pytest.raises(ValueError, match=r"'ctrgcn' takes no mode=1; encoders that do: infogcn, infogcn-small"):
+        build_encoder("ctrgcn", NTU, mode=1)
 
 
 @torch.inference_mode()

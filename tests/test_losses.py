@@ -9,7 +9,14 @@ import torch
 from torch import Tensor
 
 from crossglg.config import Config
-from crossglg.losses import calibration_loss, cross_modal_loss, skeleton_loss, total_loss
+from crossglg.losses import (
+    calibration_loss,
+    class_prior_loss,
+    cross_modal_loss,
+    marginal_prior_loss,
+    skeleton_loss,
+    total_loss,
+)
 
 
 def distributions(rows: int, joints: int, seed: int) -> Tensor:
@@ -28,6 +35,20 @@ def test_cross_entropies_equal_the_loop(loss, smoothing: float) -> None:
             share = (1.0 - smoothing) * (k == true) + smoothing / 4
             expected -= share * (value - log_sum) / 5
     assert loss(logits, torch.tensor(label), smoothing).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_bottleneck_terms_equal_the_loops() -> None:
+    generator = torch.Generator().manual_seed(0)
+    z, prior = torch.randn(5, 3, generator=generator), torch.randn(4, 3, generator=generator)
+    label = [2, 0, 2, 2, 0]  # classes 1 and 3 are not in the batch
+    squares = [(sum(row[d] for row in z.tolist()) / 5) ** 2 for d in range(3)]
+    assert marginal_prior_loss(z).item() == pytest.approx(math.sqrt(sum(squares)), rel=1e-5)
+    total = 0.0
+    for c in (0, 2):
+        rows = [row for row, true in zip(z.tolist(), label, strict=True) if true == c]
+        for d in range(3):
+            total += (sum(row[d] for row in rows) / len(rows) - prior[c, d].item()) ** 2 / (2 * 3)
+    assert class_prior_loss(z, torch.tensor(label), prior).item() == pytest.approx(total, rel=1e-5)
 
 
 def test_calibration_loss_equals_the_loop() -> None:

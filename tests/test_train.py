@@ -454,6 +454,28 @@ def test_weight_decay_spares_biases_norms_topologies_and_positions(name: str, ki
     assert {"encoder.blocks.0.spatial.topology", "encoder.position", "cross_modal.place"} <= names.keys()
 
 
+def test_the_bottleneck_and_a_mode_train_and_come_back_with_the_model(
+    base: SkeletonSet, bank: TextBank, tmp_path
+) -> None:
+    config = replace(CONFIG, epochs=2, mode=2, marginal_weight=1e-4, class_prior_weight=0.1)
+    record = fit(config, base, bank, tmp_path).details["history"][-1]
+    parts = ("skeleton_loss", "calibration_loss", "cross_modal_loss", "marginal_prior_loss", "class_prior_loss")
+    total = sum(weight * record[name] for weight, name in zip((1.0, 0.5, 0.2, 1e-4, 0.1), parts, strict=True))
+    assert record["total_loss"] == pytest.approx(total, rel=1e-4)
+    saved = weights(tmp_path)
+    prior = saved["prior_mean"]  # fixed: orthogonal, of length 3
+    torch.testing.assert_close(prior @ prior.T, 9 * torch.eye(len(prior)), atol=1e-4, rtol=0)
+    model = TrainedModel.load(tmp_path).model
+    assert torch.equal(model.prior_mean, prior)
+    assert torch.equal(model.encoder.relative, saved["encoder.relative"])
+
+
+def test_nothing_of_the_bottleneck_is_there_by_default(finished: Path) -> None:
+    history = json.loads((finished / "model.json").read_text())["details"]["history"]
+    assert not history[0].keys() & {"marginal_prior_loss", "class_prior_loss"}
+    assert not weights(finished).keys() & {"prior_mean", "encoder.relative"}
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Saving and loading
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from inspect import signature
 
 from crossglg.config import nearest
 from crossglg.encoders.base import SkeletonEncoder
@@ -14,8 +15,8 @@ from crossglg.encoders.infogcn import InfoGCN
 from crossglg.encoders.stgcn import STGCNPlusPlus
 from crossglg.skeletons import Layout
 
-# name → (layout, in_channels, persons) → encoder
-ENCODERS: dict[str, Callable[[Layout, int, int], SkeletonEncoder]] = {
+# name → (layout, in_channels, persons) → encoder; some take options besides
+ENCODERS: dict[str, Callable[..., SkeletonEncoder]] = {
     "infogcn": InfoGCN,
     "infogcn-small": partial(
         InfoGCN,
@@ -39,8 +40,15 @@ ENCODERS: dict[str, Callable[[Layout, int, int], SkeletonEncoder]] = {
 }
 
 
-def build_encoder(name: str, layout: Layout, in_channels: int = 3, persons: int = 2) -> SkeletonEncoder:
-    """Build a registered encoder; raises ValueError with the valid names."""
+def build_encoder(name: str, layout: Layout, in_channels: int = 3, persons: int = 2, **options: int) -> SkeletonEncoder:
+    """Build a registered encoder; raises ValueError with the valid names.
+
+    options: what only some encoders take, such as InfoGCN's mode; the others refuse it with a ValueError.
+    """
     if name not in ENCODERS:
         raise ValueError(f"unknown encoder {name!r}{nearest(name, list(ENCODERS))} Encoders: {', '.join(ENCODERS)}")
-    return ENCODERS[name](layout, in_channels, persons)
+    for option, value in options.items():
+        takes = [other for other in ENCODERS if option in signature(ENCODERS[other]).parameters]
+        if name not in takes:
+            raise ValueError(f"encoder {name!r} takes no {option}={value}; encoders that do: {', '.join(takes)}")
+    return ENCODERS[name](layout, in_channels, persons, **options)

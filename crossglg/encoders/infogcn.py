@@ -22,7 +22,8 @@ class InfoGCN(SkeletonEncoder):
 
     widths, strides: features and temporal stride of each block.  heads: adjacencies per frame.
     bottleneck: the published head, with noise on the representation in training; otherwise the pooled features are
-    normalised and used as they are.  noise: standard deviation scale of that noise.
+    normalised and used as they are.  noise: standard deviation scale of that noise.  mode: k of the paper's k-th mode
+    representation (`relative_positions`); 0: coordinates as they are. Paper: §3, multi-modal representation.
     """
 
     def __init__(
@@ -36,12 +37,15 @@ class InfoGCN(SkeletonEncoder):
         bottleneck: bool = True,
         noise: float = 0.5,
         importance_after_block: int = 5,
+        mode: int = 0,
     ) -> None:
         super().__init__()
         joints, first = layout.num_joints, widths[0]
         self.widths = widths
         self.importance_after_block = importance_after_block
         self.out_features = widths[-1]
+        self.relative: Tensor | None
+        self.register_buffer("relative", relative_positions(layout, mode) if mode else None)
         self.joint_embedding = nn.Linear(in_channels, first)
         self.position = nn.Parameter(torch.randn(joints, first) * 0.02)
         self.input_norm = PlaceNorm(joints * first, persons)
@@ -56,8 +60,25 @@ class InfoGCN(SkeletonEncoder):
         self.head = Bottleneck(widths[-1], noise) if bottleneck else nn.LayerNorm(widths[-1])
 
     def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
+        if self.relative is not None:
+            x = self.relative @ x
         y = self.joint_embedding(x) + self.position
         return self.input_norm(y, bodies).permute(0, 3, 1, 2)
+
+
+def relative_positions(layout: Layout, k: int) -> Tensor:
+    """I − Pᵏ, (V, V): row v gives joint v relative to the joint k bones nearer to the root. Raises ValueError if k < 1.
+
+    P is the random walk along bones toward the root: a joint has one parent, so it takes that step with probability 1.
+    k = 1 are bones; a joint that is less than k bones away keeps its position, so that a large k leaves all as it is.
+    k = 0 would be zero everywhere. Inferred, as the paper was not at hand: the direction, and that only joints change.
+    """
+    if k < 1:
+        raise ValueError(f"mode={k} must be at least 1; at 0 every coordinate would be zero")
+    walk = torch.zeros(layout.num_joints, layout.num_joints)
+    for child, parent in layout.bones:
+        walk[child, parent] = 1.0
+    return torch.eye(layout.num_joints) - torch.linalg.matrix_power(walk, k)
 
 
 class Bottleneck(nn.Module):
