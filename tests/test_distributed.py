@@ -20,8 +20,9 @@ from safetensors.torch import load_file, save_file
 from test_train import make_bank, make_base
 from torch import Tensor, nn
 
-from crossglg import distributed, train, trained
+from crossglg import distributed, pipeline, train, trained
 from crossglg.config import Config
+from crossglg.data import synthetic
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips
 from crossglg.trained import TrainedModel
