@@ -68,7 +68,7 @@ class Reference(nn.Module):
 
     def __init__(self, model: CrossGLG) -> None:
         super().__init__()
-        self.embed, self.classifier = PlainInfoGCN(model.encoder), model.classifier
+        self.embed, self.classifier, self.prior_mean = PlainInfoGCN(model.encoder), model.classifier, None
 
     def forward(self, x: Tensor, person_mask: Tensor, *texts: object) -> CrossGLGOutput:
         z = self.embed(x, person_mask)

@@ -28,7 +28,6 @@ from crossglg.viz import figures
 from crossglg.viz.page import framed, inline_svg, page
 
 BOARD = "board.html"
-PLAYERS = ("explorer.html", "player.html")  # the first that lies among the run's figures is shown
 CLASSIFIER = "cosine"
 HALF = (5.6, 3.4)  # inches of a figure that is shown on half of the page
 SECONDS = 5  # between two looks at a run that is watched, and between two reloads of its page
@@ -131,9 +130,9 @@ def board_html(state: RunState, refresh: int = 0) -> str:
             accuracies = {"raw coordinates": results["raw_coordinates"]["draws"], **accuracies}
         bars = figures.accuracy_by_classifier(accuracies, 1 / len(results["novel_classes"]))
         curves.append(_section("One-shot accuracy", _svg(bars, "accuracy", HALF)))
-    player = next((pictures / name for name in PLAYERS if (pictures / name).is_file()), None)
-    if player:
-        document = player.read_text(encoding="utf-8")
+    explorer = pictures / "explorer.html"
+    if explorer.is_file():
+        document = explorer.read_text(encoding="utf-8")
         sections.append(_section("Motion and joint importance", framed(document, "interactive player")))
     importance = pictures / "importance_by_class.png"
     if importance.is_file():

@@ -196,7 +196,7 @@ def markdown_table(folder: str | Path, classifier: str = "cosine") -> str:
     accuracy: dict[tuple[str, int, str, str], dict[int, list[float]]] = {}
     settings: dict[tuple[str, int, str, str], dict[str, Any]] = {}
     for run in load_results(folder):
-        config = run["config"]
+        config = {**Config().to_dict(), **run["config"]}  # results made before a setting was there have its default
         if classifier in run["one_shot"]:
             method = ", ".join([config["encoder"], *_unusual(config), METHODS[config["guidance"]]])
             same = {name: value for name, value in config.items() if name not in NOT_IN_A_ROW}

@@ -275,8 +275,8 @@ def build_optimizer(model: CrossGLG, config: Config) -> torch.optim.Optimizer:
         (decayed if is_matrix else plain).append(parameter)
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, nesterov=True, fused=True)
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, nesterov=True)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)  # SGD so stumbles over late first gradients
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, config: Config, epoch: float) -> None:

@@ -20,7 +20,7 @@ from crossglg.report import add_results, write_results
 from crossglg.text.embeddings import TextBank
 from crossglg.train import fit
 from crossglg.viz.figures import importance_by_class, save
-from crossglg.viz.player import player_html
+from crossglg.viz.player import Panel, player_html
 
 
 def begin_run(folder: Path, **settings) -> Config:
@@ -40,7 +40,7 @@ def train_run(folder: Path, config: Config, after_epoch: Callable | None = None)
     shape = (len(base.class_names), base.layout.num_joints)
     local = torch.nn.functional.normalize(torch.randn((*shape, 10), generator=generator), dim=-1)
     target = torch.rand(shape, generator=generator)
-    bank = TextBank(base.class_names, local, target / target.sum(1, keepdim=True))
+    bank = TextBank(base.class_names, local, target / target.sum(1, keepdim=True), local.mean(1))
     trained = fit(config, base, bank, folder / "model", after_epoch=after_epoch)
     features = Features.of(task, trained.embed)
     write_results(folder, task, trained, [evaluate(task, features, name) for name in ("cosine", "euclidean")])
@@ -50,8 +50,8 @@ def train_run(folder: Path, config: Config, after_epoch: Callable | None = None)
     importance = trained.joint_importance(novel)
     by_class = np.stack([importance[novel.label == k].mean(0) for k in range(len(novel.class_names))])
     save(importance_by_class(by_class, novel.class_names, novel.layout), folder / "figures" / "importance_by_class.png")
-    player = player_html(novel[0], novel.layout, importance[0], title=novel.class_of(0), fps=novel.fps)
-    (folder / "figures" / "player.html").write_text(player, encoding="utf-8")
+    panel = Panel(novel[0], importance[0], title=novel.class_of(0), fps=novel.fps)
+    (folder / "figures" / "explorer.html").write_text(player_html(panel, novel.layout), encoding="utf-8")
 
 
 def mark_executed(folder: Path, *names: str, **about) -> None:

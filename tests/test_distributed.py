@@ -206,9 +206,9 @@ def alone(folders: Path) -> Path:
     masks: list[Tensor] = []
     step = train.train_step
 
-    def noting_step(model, optimizer, batch, config):
+    def noting_step(model, optimizer, batch, texts, config):
         masks.append(batch[1])
-        return step(model, optimizer, batch, config)
+        return step(model, optimizer, batch, texts, config)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "train_step", noting_step)

@@ -46,7 +46,8 @@ def trained(base: SkeletonSet) -> TrainedModel:
 def bank_of(base: SkeletonSet, **edited: list[str]) -> TextBank:
     keys = KEYS | {name.replace("_", " "): joints for name, joints in edited.items()}
     target = np.stack([key_joint_target(keys[name], base.layout) for name in base.class_names])
-    return TextBank(base.class_names, torch.zeros(len(keys), base.layout.num_joints, 1), torch.from_numpy(target))
+    local = torch.zeros(len(keys), base.layout.num_joints, 1)
+    return TextBank(base.class_names, local, torch.from_numpy(target), local.mean(1))
 
 
 def test_an_edit_changes_the_key_joints_of_its_class_alone(base: SkeletonSet) -> None:

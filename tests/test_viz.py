@@ -19,6 +19,7 @@ from crossglg.config import Config
 from crossglg.model import CrossGLGOutput
 from crossglg.objectives import OBJECTIVES
 from crossglg.skeletons import get_layout
+from crossglg.text.embeddings import TextBank
 from crossglg.viz import figures
 from crossglg.viz.player import Panel, player, player_html
 
@@ -203,8 +204,10 @@ def test_curves_skip_what_is_missing_and_mark_the_chosen_epoch():
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_curves_know_the_losses_of_every_objective(name):
     z, label = torch.randn(4, 3), torch.tensor([0, 0, 1, 1])
-    output = CrossGLGOutput(logits=z, z=z, joint_importance=None, cross_modal_logits=None, alignment=(z[:, None],) * 2)
-    names = list(OBJECTIVES[name].losses(output, label, Config()))
+    texts = TextBank(("a", "b"), z[:2, None], None, z[:2])
+    alignment = (z, z[:, None]) if name == "texts" else (z[:, None],) * 2
+    output = CrossGLGOutput(logits=z, z=z, joint_importance=None, cross_modal_logits=None, alignment=alignment)
+    names = list(OBJECTIVES[name].losses(output, label, texts, Config()))
     (losses,) = figures.training_curves([{"epoch": e, **dict.fromkeys(names, 1.0)} for e in (0, 1)]).axes
     drawn = [text.get_text() for text in losses.get_legend().get_texts()]
     assert drawn == [key.removesuffix("_loss").replace("_", "-") for key in names]

@@ -35,7 +35,7 @@ def check_shuffled(shuffled: Callable[[TextBank, int], Any]) -> None:
     classes = tuple("ABCDEFGH")
     local, target = torch.randn(8, 5, 3, generator=generator), torch.rand(8, 5, generator=generator)
     for seed in range(5):
-        bank = TextBank(classes, local.clone(), target.clone())
+        bank = TextBank(classes, local.clone(), target.clone(), local.mean(1))
         found = exercise.call(shuffled, bank, seed)
         exercise.need(
             isinstance(found, TextBank), "a TextBank was expected: replace(bank, local=…, key_joint_target=…)."
