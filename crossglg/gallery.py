@@ -187,7 +187,7 @@ def _importance(trained: TrainedModel, task: Task, classes: Sequence[str]) -> It
 
 
 def _features(trained: TrainedModel, task: Task, classifier: str) -> Iterator[Picture]:
-    novel, features = task.novel, Features.of(task, trained.embed)
+    novel, features = task.novel, Features.of(task, trained.represent)
     yield Picture(
         "exemplar_sensitivity", "Dependence on the exemplar",
         f"Accuracy of each class by {classifier} for each draw of exemplars: a wide row depends much on which clip "
@@ -199,7 +199,7 @@ def _features(trained: TrainedModel, task: Task, classifier: str) -> Iterator[Pi
         "feature_map", "Features of the novel classes",
         f"{len(shown)} clips of classes never seen in training, by t-SNE of the features; the exemplars of the first "
         f"draw are ringed. Distances between far groups mean nothing.",
-        figures.feature_map(plane(features.novel[shown]), novel.label[shown], novel.class_names, exemplars),
+        figures.feature_map(plane(features.novel.z[shown]), novel.label[shown], novel.class_names, exemplars),
     )  # fmt: skip
 
 
