@@ -25,7 +25,7 @@ def with_edit(bank: TextBank, edited: Description, layout: Layout) -> TextBank:
     """
     if edited.action not in bank.classes:
         raise ValueError(f"{edited.action!r} is none of the bank's classes: {', '.join(bank.classes)}")
-    target = bank.key_joint_target.clone()
+    target = _key_joints(bank).clone()
     target[bank.classes.index(edited.action)] = torch.from_numpy(key_joint_target(edited.key_joints, layout))
     return replace(bank, key_joint_target=target)
 
@@ -47,7 +47,8 @@ def retrain_guidance(
     Differs from training: only JID's two layers learn, so the stem's features are read once, without augmentation, and
     L_s does not pull at importance. To see what an *edit* does, compare with a copy that learnt from the texts as they
     were. The cross-modal branch, which is not part of a saved model, acts on nothing but the encoder; frozen, it has no
-    say. Raises ValueError if the model has no joint importance or the texts are not those of the base classes.
+    say. Raises ValueError if the model has no joint importance, the texts are not those of the base classes or name no
+    key joints.
     """
     if trained.model.joint_importance is None:
         raise ValueError(f"a model with guidance={trained.config.guidance!r} has no joint importance; use both or g2l")
@@ -58,7 +59,7 @@ def retrain_guidance(
     assert importance is not None
     device = copy.device
     features = torch.as_tensor(trained.stem_features(base) if stem is None else stem, device=device)
-    target = bank.key_joint_target.to(device)[torch.as_tensor(base.label, device=device)]
+    target = _key_joints(bank).to(device)[torch.as_tensor(base.label, device=device)]
     optimizer = torch.optim.AdamW(importance.parameters(), lr=learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     generator = torch.Generator().manual_seed(trained.config.seed)
@@ -72,3 +73,12 @@ def retrain_guidance(
         optimizer.step()
         schedule.step()
     return copy
+
+
+def _key_joints(bank: TextBank) -> torch.Tensor:
+    """(K, V)"""
+    if bank.key_joint_target is None:
+        raise ValueError(
+            "these texts name no key joints, from which importance could learn; use text_source=descriptions"
+        )
+    return bank.key_joint_target

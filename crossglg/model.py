@@ -188,7 +188,7 @@ class CrossGLG(nn.Module):
 
     def keep_classes(self, count: int) -> None:
         """Drop all classes of the classifier but the first `count`."""
-        dropout, linear = cast(nn.Sequential, self.classifier)
+        dropout, linear = cast(tuple[nn.Dropout, nn.Linear], tuple(cast(nn.Sequential, self.classifier)))
         kept = nn.Linear(linear.in_features, count).to(linear.weight)
         kept.load_state_dict({"weight": linear.weight[:count], "bias": linear.bias[:count]})
         self.classifier = nn.Sequential(dropout, kept)

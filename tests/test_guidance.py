@@ -110,3 +110,5 @@ def test_what_cannot_be_retrained_is_an_error(trained: TrainedModel, base: Skele
         retrain_guidance(trained, base, replace(bank_of(base), classes=("a", "b", "c")))
     with pytest.raises(ValueError, match="guidance='l2g' has no joint importance"):
         retrain_guidance(untrained(base, guidance="l2g"), base, bank_of(base))
+    with pytest.raises(ValueError, match="name no key joints"):
+        retrain_guidance(trained, base, replace(bank_of(base), key_joint_target=None))
