@@ -78,7 +78,5 @@ def retrain_guidance(
 def _key_joints(bank: TextBank) -> torch.Tensor:
     """(K, V)"""
     if bank.key_joint_target is None:
-        raise ValueError(
-            "these texts name no key joints, from which importance could learn; use text_source=descriptions"
-        )
+        raise ValueError("these texts name no key joints for importance to learn; use text_source=descriptions")
     return bank.key_joint_target
