@@ -190,7 +190,9 @@ def test_the_studies_that_come_with_the_project() -> None:
     shared = {run.name for run in baselines.runs()} & {run.name for run in controls.runs()}
     assert len(shared) == 5 + 5 * 2 * 5, "raw, base and crossglg are made once for both"
     assert shared <= {run.name for run in recipe.runs()}
-    for name in ("embedded", "tiny"):
+    encoders = Study.load("encoders")
+    assert set(encoders.encoders) == {*ENCODERS} - {"tiny"}
+    for name in ("embedded", "tiny", "encoders"):
         assert all(r.config.dataset.startswith("synthetic") for r in Study.load(name).runs())
 
 
