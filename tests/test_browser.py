@@ -224,7 +224,7 @@ def test_script_keeps_in_step_with_a_widget_model(page):
     assert frame_of(page) == 3
 
 
-# --- notebook 04 in JupyterLab and in Voilà
+# --- notebooks 04 and 01 in JupyterLab, and 04 in Voilà
 
 
 @pytest.fixture(scope="module")
@@ -290,13 +290,7 @@ def wait_until(
 
 
 def test_notebook_in_jupyterlab_runs_and_the_kernel_knows_what_was_pointed_at(browser, notebook):
-    words = ("jupyterlab", "--allow-root", "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None")
-    with server(notebook.parent, *words) as address, quiet_page(browser, strict=True) as page:
-        page.goto(address.format(f"lab/tree/{notebook.name}"))
-        page.wait_for_function(
-            "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status == 'idle'"
-        )
-        page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
+    with all_run(browser, notebook) as page:
         page.wait_for_selector(".skeleton-player")
         assert state(page) == ["0", "", ""]
         page.fill(".skeleton-player input[type=range]", "7")
@@ -316,6 +310,31 @@ def test_notebook_in_jupyterlab_runs_and_the_kernel_knows_what_was_pointed_at(br
         page.get_by_label("another one beside it").check()
         page.wait_for_selector(".title >> nth=1")
         assert page.locator("canvas.heat").count() == 2
+
+
+def test_an_edited_text_brings_its_own_key_joints(browser, tmp_path):
+    """Notebook 01: the text box is filled and left; key joints and picture follow, in the page and in the kernel."""
+    few = synthetic.synthesise(0, clips_per_action=4, actions=synthetic.ACTIONS[:6]).save(tmp_path / "mine.npz")
+    path = pipeline.write_parameterized(
+        "01_describe_actions", {"output": str(tmp_path), "dataset": str(few)}, tmp_path / "notebooks" / "01.ipynb"
+    )
+    content = nbformat.read(path, 4)
+    show = 'print("state", *editor.key_joints.value, sep="|")'
+    content.cells.append(nbformat.v4.new_code_cell(show))
+    nbformat.write(content, path)
+    labels = "[...document.querySelector('select[multiple]').selectedOptions].map((option) => option.label)"
+    chosen = f"{labels}.map((label) => label.replaceAll('\\u00a0', ' '))"  # ipywidgets writes spaces that do not break
+    with all_run(browser, path) as page:
+        page.wait_for_selector("textarea")
+        wait_until(lambda: len(state(page)) > 0, "the last cell has run")
+        named = ["left ankle", "left foot"]
+        before, picture = page.evaluate(chosen), page.get_attribute(".widget-image", "src")
+        assert before == state(page) and before != named
+        page.fill("textarea", "The left foot taps on the floor.")
+        page.locator("textarea").blur()
+        wait_until(lambda: state(page, "notebook:run-cell") == named, "the kernel hears of the text")
+        wait_until(lambda: page.evaluate(chosen) == named, "the key joints follow")
+        wait_until(lambda: page.get_attribute(".widget-image", "src") != picture, "the picture follows")
 
 
 def test_notebook_in_voila_is_an_application(browser, notebook):
@@ -340,6 +359,19 @@ def test_saved_explorer_opens_without_a_network(page, notebook):
     page.click("canvas.heat", position=cell(page, "head", 0.5))
     assert page.locator("li[aria-selected=true]").get_attribute("data-joint") == "head"
     assert re.search(r"joint importance: 0\.\d+; activation of block \d: \d\.\d+ at", page.inner_text("output"))
+
+
+@contextmanager
+def all_run(browser, notebook: Path) -> Iterator:
+    """A JupyterLab's page with a notebook, all its cells told to run."""
+    words = ("jupyterlab", "--allow-root", "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None")
+    with server(notebook.parent, *words) as address, quiet_page(browser, strict=True) as page:
+        page.goto(address.format(f"lab/tree/{notebook.name}"))
+        page.wait_for_function(
+            "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status == 'idle'"
+        )
+        page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
+        yield page
 
 
 @contextmanager
