@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_models import register, untrained
+from tiny_models import tiny_encoders, untrained  # noqa: F401 (a fixture)
 from typer.testing import CliRunner
 
 from crossglg import cli
@@ -34,13 +33,6 @@ from crossglg.one_shot import unit_rows
 from crossglg.trained import TrainedModel
 
 ACTIONS = ("drink water", "kicking something", "clapping", "jump up")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tiny_encoder() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        register(patch)
-        yield
 
 
 @pytest.fixture(scope="module")

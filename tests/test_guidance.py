@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from tiny_models import register, untrained
+from tiny_models import tiny_encoders, untrained  # noqa: F401 (a fixture)
 
 from crossglg.attention import mean_by_class
 from crossglg.data.clips import SkeletonSet
@@ -24,13 +23,6 @@ KEYS = {
     "kicking something": ["right foot", "right knee"],
     "clapping": ["left hand", "right hand"],
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tiny_encoder() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        register(patch)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from tiny_models import register, untrained
+from tiny_models import tiny_encoders, untrained  # noqa: F401 (a fixture)
 
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.synthetic import synthesise
@@ -20,13 +19,6 @@ from crossglg.why import explain, integrated_gradients, margins, occlusion, winn
 
 ACTIONS = ("drink water", "kicking something", "clapping")
 FRAMES = 12
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tiny_encoder() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        register(patch)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -20,6 +21,14 @@ HEADS = {"tiny": partial(TINY, bottleneck=False), "tiny-bottleneck": TINY}
 def register(patch: pytest.MonkeyPatch) -> None:
     for name, encoder in HEADS.items():
         patch.setitem(ENCODERS, name, encoder)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny_encoders() -> Iterator[None]:
+    """For modules that import this: their models are built, and loaded, by name."""
+    with pytest.MonkeyPatch.context() as patch:
+        register(patch)
+        yield
 
 
 def untrained(clips: SkeletonSet, **settings: object) -> TrainedModel:
