@@ -53,20 +53,6 @@ def uniform_importance(clips: SkeletonSet) -> Array:
     return np.full((len(clips), clips.layout.num_joints), 1.0 / clips.layout.num_joints)
 
 
-def motion_energy(clips: SkeletonSet) -> Array:
-    """(N, V), each joint's share of the clip's movement: mean distance per frame relative to the skeleton's root."""
-    energy = np.empty((len(clips), clips.layout.num_joints))
-    for i in range(len(clips)):
-        clip = np.asarray(clips[i], dtype=np.float64)
-        relative = clip - clip[:, :, [clips.layout.root_index]]
-        seen = np.any(clip != 0, axis=(2, 3))  # (M, T)
-        speed = np.linalg.norm(np.diff(relative, axis=1), axis=-1)  # (M, T − 1, V)
-        speed *= (seen[:, 1:] & seen[:, :-1])[..., None]  # coming into view is no movement
-        energy[i] = speed.mean((0, 1)) if speed.size else 0.0
-    total = energy.sum(1, keepdims=True)
-    return np.where(total > 0, energy / np.maximum(total, 1e-12), 1.0 / clips.layout.num_joints)
-
-
 def activation(trained: TrainedModel, clips: SkeletonSet, block: int = 0, stream: str = "") -> Array:
     """(N, T', V), how strongly a block answers: root mean square of its D features at each joint and time step, mean
     over the present persons.

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossglg.attention import motion_energy
 from crossglg.comparison import Interval
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.protocols import Task
+from crossglg.data.representations import motion_energy
 from crossglg.one_shot import unit_rows
 from crossglg.trained import TrainedModel
 from crossglg.why import integrated_gradients, occlusion, winner_and_rival

@@ -17,9 +17,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from crossglg.attention import mean_by_class, motion_energy
+from crossglg.attention import mean_by_class
 from crossglg.config import nearest
 from crossglg.data.protocols import Task, load_task
+from crossglg.data.representations import motion_energy
 from crossglg.files import read_json, sha256, write_atomically, write_json
 from crossglg.one_shot import Features, evaluate, unit_rows
 from crossglg.report import METHODS, NOT_IN_A_ROW, RESULTS, command, versions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from torch import Tensor
 from crossglg import distributed
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.representations import Representation
+from crossglg.data.representations import Representation, motion_energy
 from crossglg.data.transforms import DeviceClips, Preprocessing, freeze_joints
 from crossglg.encoders import build_encoder
 from crossglg.encoders.base import folded
@@ -100,7 +100,8 @@ class TrainedModel:
         return self.over(clips, CrossGLG.embed, moving)
 
     def represent(self, clips: SkeletonSet) -> Representation:
-        """All that one-shot classifiers compare: z, features of joints and over time, importance where there is one."""
+        """All that one-shot classifiers compare: z, features of joints and over time, importance where there is one,
+        motion."""
 
         def everything(model: CrossGLG, x: Tensor, mask: Tensor) -> list[Tensor]:
             feat, importance, bodies = model.block_features(x, mask)
@@ -110,7 +111,8 @@ class TrainedModel:
             return found if importance is None else [*found, importance.float()]
 
         columns = zip(*self._run(clips, everything), strict=True)
-        return Representation(*(torch.cat(column).numpy() for column in columns))
+        learnt = Representation(*(torch.cat(column).numpy() for column in columns))
+        return replace(learnt, motion=motion_energy(clips))
 
     def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""

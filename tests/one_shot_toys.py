@@ -42,12 +42,13 @@ def make_features(task: Task, distance: float, seed: int = 0, width: int = 6) ->
 
     def represent(z: Array) -> Representation:
         """The same clouds at every joint and step, with noise of their own."""
-        importance = rng.random((len(z), JOINTS)) + 0.1
+        importance, motion = rng.random((2, len(z), JOINTS)) + 0.1
         return Representation(
             z,
             z[:, None] + 0.3 * rng.standard_normal((len(z), JOINTS, width)),
             z[:, None] + 0.3 * rng.standard_normal((len(z), STEPS, width)),
             importance / importance.sum(1, keepdims=True),
+            motion / motion.sum(1, keepdims=True),
         )
 
     base, novel = clouds(task.base.label, 4), clouds(task.novel.label, len(task.novel.class_names))

@@ -13,11 +13,11 @@ from crossglg.attention import (
     agreement,
     attended_frames,
     mean_by_class,
-    motion_energy,
     uniform_importance,
 )
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
+from crossglg.data.representations import motion_energy
 from crossglg.data.synthetic import synthesise, true_importance
 from crossglg.data.transforms import DeviceClips, Preprocessing
 from crossglg.encoders.base import Bodies

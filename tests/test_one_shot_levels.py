@@ -54,14 +54,15 @@ def pairs(few: Few, part: str, whitened: bool = False) -> Iterator[tuple[int, in
 # ---- joints
 
 
-@pytest.mark.parametrize("name", ["joint-centred", "joint-whitened", "joint-importance"])
+@pytest.mark.parametrize("name", ["joint-centred", "joint-whitened", "joint-importance", "joint-motion"])
 def test_joint_matching_equals_the_loop(few: Few, name: str) -> None:
     exemplar, query, _ = few
     found = CLASSIFIERS[name].score(*few)
     for i, k, q, e in pairs(few, "joints", whitened=name != "joint-centred"):
         weight = [1.0] * JOINTS
-        if name == "joint-importance":
-            weight = [math.sqrt(query.importance[i, v] * exemplar.importance[k, v]) for v in range(JOINTS)]
+        if name in ("joint-importance", "joint-motion"):
+            own, theirs = (getattr(clips, name.removeprefix("joint-")) for clips in (query, exemplar))
+            weight = [math.sqrt(own[i, v] * theirs[k, v]) for v in range(JOINTS)]
         cosines = [cosine_loop(q[v], e[v]) for v in range(JOINTS)]
         expected = sum(w * c for w, c in zip(weight, cosines, strict=True)) / sum(weight)
         assert found[i, k] == pytest.approx(expected, abs=1e-5)

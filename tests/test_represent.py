@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from crossglg import cli
 from crossglg.config import Config
 from crossglg.data.protocols import load_task
+from crossglg.data.representations import motion_energy
 from crossglg.data.synthetic import synthesise
 from crossglg.encoders import ENCODERS
 from crossglg.encoders.infogcn import InfoGCN
@@ -44,9 +45,11 @@ def test_parts_of_a_representation_are_of_the_same_clips() -> None:
     clips = synthesise(0, 9, ["clapping", "kicking something"])  # more than a batch
     found = trained.represent(clips)
     shapes = {name: part.shape for name, part in found.parts().items()}
-    assert shapes == {"z": (18, 16), "joints": (18, 25, 16), "sequence": (18, 2, 16), "importance": (18, 25)}
+    per_joint = {"importance": (18, 25), "motion": (18, 25)}
+    assert shapes == {"z": (18, 16), "joints": (18, 25, 16), "sequence": (18, 2, 16), **per_joint}
     np.testing.assert_allclose(found.z, trained.embed(clips), atol=1e-6)
     np.testing.assert_allclose(found.importance, trained.joint_importance(clips), atol=1e-7)
+    np.testing.assert_array_equal(found.motion, motion_energy(clips))
     np.testing.assert_allclose(found.sequence.mean(1, dtype=float), found.joints.mean(1, dtype=float), atol=2e-3)
     with torch.inference_mode():
         z = trained.model.represent(torch.from_numpy(found.joints.astype(np.float32)))

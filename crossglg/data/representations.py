@@ -7,7 +7,9 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-SHAPES = {"z": "(N, D)", "joints": "(N, V, D)", "sequence": "(N, T', D)", "importance": "(N, V)"}
+from crossglg.data.clips import SkeletonSet
+
+SHAPES = {"z": "(N, D)", "joints": "(N, V, D)", "sequence": "(N, T', D)", "importance": "(N, V)", "motion": "(N, V)"}
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,8 @@ class Representation:
     """N clips as a model sees them. z: (N, D), always there;  the others are None where there is no such thing.
 
     joints: (N, V, D) features of each joint, pooled over time;  sequence: (N, T', D) features over time, pooled over
-    joints; float16 is enough for both.  importance: (N, V) predicted, rows sum to 1.  Raises ValueError for parts of
+    joints; float16 is enough for both.  importance: (N, V) predicted, rows sum to 1.  motion: (N, V)
+    as of `motion_energy`, which nothing has learnt.  Raises ValueError for parts of
     other shapes or lengths.
     """
 
@@ -23,6 +26,7 @@ class Representation:
     joints: NDArray[np.floating] | None = None
     sequence: NDArray[np.floating] | None = None
     importance: NDArray[np.floating] | None = None
+    motion: NDArray[np.floating] | None = None
 
     def __post_init__(self) -> None:
         for name, part in self.parts().items():
@@ -41,3 +45,17 @@ class Representation:
         """The arrays that are there, by name."""
         values = {spec.name: getattr(self, spec.name) for spec in fields(self)}
         return {name: value for name, value in values.items() if value is not None}
+
+
+def motion_energy(clips: SkeletonSet) -> NDArray[np.float64]:
+    """(N, V), each joint's share of the clip's movement: mean distance per frame relative to the skeleton's root."""
+    energy = np.empty((len(clips), clips.layout.num_joints))
+    for i in range(len(clips)):
+        clip = np.asarray(clips[i], dtype=np.float64)
+        relative = clip - clip[:, :, [clips.layout.root_index]]
+        seen = np.any(clip != 0, axis=(2, 3))  # (M, T)
+        speed = np.linalg.norm(np.diff(relative, axis=1), axis=-1)  # (M, T − 1, V)
+        speed *= (seen[:, 1:] & seen[:, :-1])[..., None]  # coming into view is no movement
+        energy[i] = speed.mean((0, 1)) if speed.size else 0.0
+    total = energy.sum(1, keepdims=True)
+    return np.where(total > 0, energy / np.maximum(total, 1e-12), 1.0 / clips.layout.num_joints)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from crossglg.one_shot.calibration import distribution_calibration
 from crossglg.one_shot.combined import multi_scale, multi_scale_importance
 from crossglg.one_shot.features import Array, Features
-from crossglg.one_shot.joints import joint_centred, joint_importance, joint_whitened
+from crossglg.one_shot.joints import joint_centred, joint_importance, joint_motion, joint_whitened
 from crossglg.one_shot.pooled import centred_cosine, cosine, euclidean, whitened_cosine
 from crossglg.one_shot.temporal import temporal_order, temporal_set
 from crossglg.one_shot.text_at_inference import text_voting
@@ -45,6 +45,7 @@ CLASSIFIERS: dict[str, Classifier] = {
     "joint-centred": Classifier(joint_centred, ("joints",)),
     "joint-whitened": Classifier(joint_whitened, ("joints",)),
     "joint-importance": Classifier(joint_importance, ("joints", "importance")),
+    "joint-motion": Classifier(joint_motion, ("joints", "motion")),
     "temporal-set": Classifier(temporal_set, ("sequence",)),
     "temporal-order": Classifier(temporal_order, ("sequence",)),
     "multi-scale": Classifier(multi_scale, ("joints",)),

@@ -29,10 +29,12 @@ def joint_importance(exemplar: Representation, query: Representation, base: Base
 
     A joint's weight is the geometric mean of its importance in the query and in the exemplar; weights sum to 1.
     """
-    own, theirs = unit_rows(whitened_joints(query, base)), unit_rows(whitened_joints(exemplar, base))
-    k_own, k_theirs = (np.sqrt(part(clips, "importance")) for clips in (query, exemplar))
-    total = _flat(own * k_own[..., None]) @ _flat(theirs * k_theirs[..., None]).T
-    return total / (k_own @ k_theirs.T)
+    return _weighted_by("importance", exemplar, query, base)
+
+
+def joint_motion(exemplar: Representation, query: Representation, base: Base) -> Array:
+    """As `joint_importance`, weighted by how much each joint moves: the control of what its prediction is worth."""
+    return _weighted_by("motion", exemplar, query, base)
 
 
 def centred_joints(clips: Representation, base: Base) -> Array:
@@ -44,6 +46,14 @@ def whitened_joints(clips: Representation, base: Base) -> Array:
     """(N, V, D) joint features, each joint whitened within the base classes."""
     joints = part(clips, "joints").astype(np.float32)
     return np.stack([whiten(joints[:, v]) for v, whiten in enumerate(base.joint_whitening)], axis=1)
+
+
+def _weighted_by(name: str, exemplar: Representation, query: Representation, base: Base) -> Array:
+    """Weighted mean over the joints of the cosines of their whitened features. name: the part with the weights."""
+    own, theirs = unit_rows(whitened_joints(query, base)), unit_rows(whitened_joints(exemplar, base))
+    k_own, k_theirs = (np.sqrt(part(clips, name)) for clips in (query, exemplar))
+    total = _flat(own * k_own[..., None]) @ _flat(theirs * k_theirs[..., None]).T
+    return total / np.maximum(k_own @ k_theirs.T, 1e-12)  # clips whose moving joints have none in common
 
 
 def _mean_cosine(own: Array, theirs: Array) -> Array:
