@@ -86,11 +86,12 @@ def paired(runs: Runs, reference: Runs) -> Array:
     return np.array([_of_seed(runs, seed) - _of_seed(reference, seed) for seed in seeds])
 
 
-def accuracies(records: Iterable[Mapping[str, Any]], classifier: str = "cosine") -> Accuracies:
+def accuracies(records: Iterable[Mapping[str, Any]], classifiers: Sequence[str] = ("cosine",)) -> Accuracies:
     """Accuracy per exemplar draw: benchmark → method → seed → (R,), in the order of the records.
 
-    records: as `crossglg.study.finished` reads them. A run without this classifier is left out. Raises ValueError if
-    no run has it, or if two runs of a benchmark had not the same clips and exemplars.
+    records: as `crossglg.study.finished` reads them.  classifiers: by the first a method has its own name, by another
+    it is "method, classifier". A run without a classifier is left out there. Raises ValueError for a classifier that no
+    run has, or if two runs of a benchmark had not the same clips and exemplars.
     """
     found: Accuracies = {}
     known: dict[str, None] = {}
@@ -104,13 +105,16 @@ def accuracies(records: Iterable[Mapping[str, Any]], classifier: str = "cosine")
                 f"keep the runs of one of them in the folder"
             )
         known |= dict.fromkeys(record["one_shot"])
-        if classifier in record["one_shot"]:
-            draws = np.asarray(record["one_shot"][classifier]["draws"], dtype=float)
-            found.setdefault(task, {}).setdefault(method, {})[record["seed"]] = draws
-    if known and not found:
-        raise ValueError(
-            f"no run has the classifier {classifier!r}{nearest(classifier, list(known))} {', '.join(known)}"
-        )
+        for classifier in classifiers:
+            if classifier in record["one_shot"]:
+                name = method if classifier == classifiers[0] else f"{method}, {classifier}"
+                draws = np.asarray(record["one_shot"][classifier]["draws"], dtype=float)
+                found.setdefault(task, {}).setdefault(name, {})[record["seed"]] = draws
+    for classifier in classifiers:
+        if known and classifier not in known:
+            raise ValueError(
+                f"no run has the classifier {classifier!r}{nearest(classifier, list(known))} {', '.join(known)}"
+            )
     return found
 
 

@@ -23,7 +23,6 @@ from crossglg.one_shot import OneShotResult, half_width
 from crossglg.trained import TrainedModel
 
 RESULTS = "results.json"
-TABLE_START, TABLE_END = "<!-- results -->", "<!-- /results -->"
 
 
 def write_results(output: str | Path, task: Task, trained: TrainedModel, results: Sequence[OneShotResult]) -> Path:
@@ -223,12 +222,12 @@ NOT_IN_A_ROW = ("seed", "device", "dataset", "benchmark", "descriptions")
 METHODS = {"none": "no text", "g2l": "global→local only", "l2g": "local→global only", "both": "CrossGLG"}
 
 
-def update_readme(readme: str | Path, folder: str | Path) -> Path:
-    """Write the table between the two marks of a README; raises ValueError if the marks are missing."""
-    text = Path(readme).read_text(encoding="utf-8")
-    head, start, rest = text.partition(TABLE_START)
-    _, end, tail = rest.partition(TABLE_END)
+def update_readme(readme: str | Path, name: str, table: str) -> Path:
+    """Write a table between the two marks <!-- name --> of a README; raises ValueError if the marks are missing."""
+    text, first, last = Path(readme).read_text(encoding="utf-8"), f"<!-- {name} -->", f"<!-- /{name} -->"
+    head, start, rest = text.partition(first)
+    _, end, tail = rest.partition(last)
     if not (start and end):
-        raise ValueError(f"{readme} has no place for the table: add the lines {TABLE_START} and {TABLE_END}")
-    body = f"{head}{start}\n{markdown_table(folder)}\n{end}{tail}"
+        raise ValueError(f"{readme} has no place for the table: add the lines {first} and {last}")
+    body = f"{head}{start}\n{table}\n{end}{tail}"
     return write_atomically(Path(readme), lambda file: file.write(body.encode()))

@@ -12,6 +12,7 @@ A study is a YAML file; all but `methods` may be left out:
       crossglg: {}
     untrained: [raw, dtw]           # rows that learn nothing: raw coordinates and time warping; else raw alone
     reference: base                 # whom the others are compared with; else the first method
+    classifiers: [cosine]           # by which the table compares them; all others are in the JSONs too
 
 A run's JSON is named by its settings, so
 studies that share a folder share their runs, and renaming a method makes nothing again. Two studies at work in one
@@ -25,7 +26,7 @@ import re
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -48,7 +49,7 @@ from crossglg.data.protocols import DATASETS, Task, load_task
 from crossglg.encoders import ENCODERS
 from crossglg.files import project_folder, read_json, sha256, write_json
 from crossglg.objectives import find_objective
-from crossglg.one_shot import Features, OneShotResult, evaluate, evaluate_scores, usable
+from crossglg.one_shot import CLASSIFIERS, Features, OneShotResult, evaluate, evaluate_scores, usable
 from crossglg.report import about_model, about_task, absolute_paths, method_name, portable, task_name, versions
 from crossglg.text.descriptions import find_descriptions
 from crossglg.text.embeddings import build_text_bank
@@ -122,6 +123,7 @@ class Study:
     seeds: tuple[int, ...]
     reference: str
     untrained: tuple[str, ...] = (RAW,)
+    classifiers: tuple[str, ...] = ("cosine",)
 
     @classmethod
     def load(cls, file: str | Path) -> Study:
@@ -141,7 +143,7 @@ class Study:
     @classmethod
     def _parse(cls, name: str, content: Any) -> Study:
         kinds = {"preset": str, "settings": dict, "methods": dict, "reference": str}
-        kinds |= {"benchmarks": list, "encoders": list, "seeds": list, "untrained": list}
+        kinds |= {"benchmarks": list, "encoders": list, "seeds": list, "untrained": list, "classifiers": list}
         if not isinstance(content, dict) or not content.get("methods"):
             raise ValueError("it needs 'methods', each a name with the settings in which it differs")
         for key, value in content.items():
@@ -175,7 +177,13 @@ class Study:
         if reference not in (*methods, *untrained):
             raise ValueError(f"the reference {reference!r} is no method{nearest(reference, list(methods))}")
         encoders = _distinct("encoders", content.get("encoders", [""]), str)
-        study = cls(name, methods, benchmarks, encoders, seeds, reference, untrained)
+        classifiers = _distinct("classifiers", content.get("classifiers", ["cosine"]), str)
+        for one in classifiers:
+            if one not in CLASSIFIERS:
+                raise ValueError(
+                    f"classifiers: unknown {one!r}{nearest(one, list(CLASSIFIERS))} {', '.join(CLASSIFIERS)}"
+                )
+        study = cls(name, methods, benchmarks, encoders, seeds, reference, untrained, classifiers)
         names: set[str] = set()
         for run in study.runs():
             if run.config.encoder not in ENCODERS:
@@ -278,21 +286,24 @@ def execute(run: Run, config: Config, folder: Path, threads: int, protocol: str)
     return {**record, **about, "name": run.name}
 
 
-def study_table(study: Study, folder: str | Path, classifier: str = "cosine", reference: str = "") -> str:
+def study_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (), reference: str = "") -> str:
     """Markdown of a study's finished runs: accuracies, paired differences to `reference`, and what they are made of.
 
-    One pair of tables per encoder. Raises ValueError as `crossglg.comparison` does.
+    One pair of tables per encoder.  classifiers, reference: the study's own if empty. Raises ValueError as
+    `crossglg.comparison` does.
     """
     records = study.finished(folder)
     if not records:
         return f"{study.name}: no run is finished in {folder}."
+    classifiers = tuple(classifiers) or study.classifiers
     lines = [
-        f"{study.name}: {len(records)} of {len(study.runs())} runs. Top-1 accuracy, %, by {classifier}, and "
-        "differences in points, with 95 % intervals over seeds and exemplar draws; p of a sign-flip test."
+        f"{study.name}: {len(records)} of {len(study.runs())} runs. Top-1 accuracy, %, by {classifiers[0]} where no "
+        "other classifier is named, and differences in points, with 95 % intervals over seeds and exemplar draws; p of "
+        "a sign-flip test."
     ]
     for encoder in study.encoders:
         ours = [r for r in records if not encoder or r["method"] in UNTRAINED or r["config"]["encoder"] == encoder]
-        found = accuracies(ours, classifier)
+        found = accuracies(ours, classifiers)
         lines += ["", f"### {encoder}"] if encoder else []
         lines += ["", accuracy_table(found)]
         if reference or any(study.reference in row for row in found.values()):  # it may not have run yet
@@ -301,8 +312,8 @@ def study_table(study: Study, folder: str | Path, classifier: str = "cosine", re
     return "\n".join([*lines, "", f"Made at {'; '.join(made)}."])
 
 
-def study_figure(study: Study, folder: str | Path, classifier: str = "cosine") -> Figure:
-    """The accuracies of a study's finished runs as dots with their intervals, a panel per benchmark."""
+def study_figure(study: Study, folder: str | Path, classifiers: Sequence[str] = ()) -> Figure:
+    """The accuracies of `study_table` as dots with their intervals, a panel per benchmark."""
     records = study.finished(folder)
     if any(study.encoders):
         named = {
@@ -310,7 +321,7 @@ def study_figure(study: Study, folder: str | Path, classifier: str = "cosine") -
             for r in records
         }
         records = [{**r, "method": named[r["name"]]} for r in records]
-    cells = intervals(accuracies(records, classifier))
+    cells = intervals(accuracies(records, tuple(classifiers) or study.classifiers))
     return figures.method_intervals(
         {t: {m: (c.mean, c.low, c.high) for m, c in row.items()} for t, row in cells.items()}
     )

@@ -161,10 +161,18 @@ def test_one_benchmark_has_no_column_of_means(records: list[dict[str, Any]]) -> 
     assert cells_of(difference_table(found, "raw"))["method less raw"] == ["first", "pairs", "p"]
 
 
+def test_a_method_is_there_by_every_classifier_that_it_has(records: list[dict[str, Any]]) -> None:
+    found = accuracies(records, ["cosine", "euclidean"])
+    assert list(found["first"]) == ["raw", "base", "both", "late"]
+    assert list(found["second"]) == ["raw", "base", "base, euclidean", "both"]
+    np.testing.assert_array_equal(found["second"]["base, euclidean"][1], [0.5] * 3)
+    assert cells_of(difference_table(found, "base"))["base, euclidean"][0] == "–"
+
+
 def test_runs_without_the_classifier_are_left_out_and_an_unknown_one_is_named(records: list[dict[str, Any]]) -> None:
-    assert {m: list(runs) for m, runs in accuracies(records, "euclidean")["second"].items()} == {"base": [0, 1]}
+    assert {m: list(runs) for m, runs in accuracies(records, ["euclidean"])["second"].items()} == {"base": [0, 1]}
     with pytest.raises(ValueError, match="'cosin'; did you mean 'cosine'"):
-        accuracies(records, "cosin")
+        accuracies(records, ["cosine", "cosin"])
 
 
 def test_runs_on_other_clips_are_not_compared(records: list[dict[str, Any]]) -> None:

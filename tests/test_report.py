@@ -242,7 +242,7 @@ def test_readme_keeps_everything_but_the_table(tmp_path: Path) -> None:
     readme.write_text("# Title\n<!-- results -->\nold table\n<!-- /results -->\nthe end – ü\n", encoding="utf-8")
     expected = f"# Title\n<!-- results -->\n{markdown_table(tmp_path)}\n<!-- /results -->\nthe end – ü\n"
     for _ in range(2):  # a second time changes nothing
-        update_readme(readme, tmp_path)
+        update_readme(readme, "results", markdown_table(tmp_path))
         assert readme.read_text(encoding="utf-8") == expected
 
 
@@ -253,5 +253,5 @@ def test_a_readme_without_marks_is_an_error_and_stays(tmp_path: Path, text: str)
     with pytest.raises(
         ValueError, match="no place for the table: add the lines <!-- results --> and <!-- /results -->"
     ):
-        update_readme(readme, tmp_path)
+        update_readme(readme, "results", "a table")
     assert readme.read_text() == text

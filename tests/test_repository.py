@@ -90,6 +90,16 @@ def test_readme_results_are_those_of_the_runs():
     assert table == markdown_table(ROOT / "figures"), "run: crossglg table --readme README.md"
 
 
+def test_readme_studies_are_those_of_the_jsons():
+    from crossglg.study import Study, study_table
+
+    shown = re.findall(r"<!-- study (\S+) -->\n(.*?)\n<!-- /study \1 -->", README, re.DOTALL)
+    assert shown
+    for name, table in shown:
+        how = f"run: crossglg study {name} --output figures/study --table --readme README.md"
+        assert table == study_table(Study.load(name), ROOT / "figures" / "study"), how
+
+
 def test_readme_pictures_exist():
     for path in re.findall(r"!\[.*?\]\((.+?)\)", README):
         assert (ROOT / path).is_file(), path

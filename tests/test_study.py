@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -155,6 +156,8 @@ def test_on_pseudo_novel_classes_all_runs_have_the_same(tmp_path: Path) -> None:
         ({"methods": {"a": {"objective": "triplet"}}}, "trains no classifier, .*use guidance=none or guidance=g2l"),
         ({"untrained": ["dwt"]}, "untrained: unknown 'dwt'; did you mean 'dtw'"),
         ({"untrained": ["dtw"], "reference": "raw"}, "reference 'raw' is no method"),
+        ({"classifiers": ["cosine", "cosine"]}, "classifiers: .* must be different values"),
+        ({"classifiers": ["cosin"]}, "classifiers: unknown 'cosin'; did you mean 'cosine'"),
         ({"reference": "bass"}, "reference 'bass' is no method; did you mean 'base'"),
         ({"encoders": ["infogcm"]}, "unknown encoder 'infogcm'; did you mean 'infogcn'"),
         ({"preset": "papr"}, "unknown preset 'papr'"),
@@ -392,13 +395,17 @@ def test_runs_of_other_settings_or_another_protocol_are_not_taken(
 
 def test_the_table_is_made_of_the_jsons_alone(finished: tuple[Study, Path], tmp_path: Path) -> None:
     parsed, folder = finished
-    table = study_table(parsed, folder, "euclidean")
+    table = study_table(parsed, folder, ["euclidean"])
     records = [{**read_json(folder / f"{r.name}.json"), "name": r.name, "method": r.method, "seed": r.seed}
                for r in parsed.runs()]  # fmt: skip
-    found = accuracies(records, "euclidean")
+    found = accuracies(records, ["euclidean"])
     assert accuracy_table(found) in table and difference_table(found, "base") in table
+    own = replace(parsed, classifiers=("euclidean",))
+    assert study_table(own, folder) == table
+    both = study_table(replace(parsed, classifiers=("cosine", "joint-importance")), folder)
+    assert "| crossglg, joint-importance |" in both and "| base, joint-importance |" not in both
     assert "5 of 5 runs" in table and "by euclidean" in table and versions()["git_sha"][:12] in table
-    assert difference_table(found, "raw") in study_table(parsed, folder, "euclidean", "raw")
+    assert difference_table(found, "raw") in study_table(parsed, folder, ["euclidean"], "raw")
     assert study_table(parsed, tmp_path) == f"mine: no run is finished in {tmp_path}."
 
 

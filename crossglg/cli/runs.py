@@ -143,9 +143,10 @@ def table(
     """Print the results table of all runs, or write it into a README."""
     from crossglg import report
 
+    written = report.markdown_table(figures)
     if readme:
-        report.update_readme(readme, figures)
-    typer.echo(report.markdown_table(figures))
+        report.update_readme(readme, "results", written)
+    typer.echo(written)
 
 
 def _summary(content: dict[str, Any]) -> str:

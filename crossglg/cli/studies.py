@@ -53,17 +53,24 @@ def study(
     backend: Annotated[str, typer.Option(help="loky: processes on this machine; dask: a cluster's workers")] = "loky",
     address: Annotated[str, typer.Option(help="the Dask scheduler, tcp://HOST:PORT")] = "",
     table: Annotated[bool, typer.Option("--table", help="run nothing; only print the table")] = False,
-    classifier: Annotated[str, typer.Option(help="how clips are compared; see 'list classifiers'")] = "cosine",
+    classifier: Annotated[
+        list[str] | None, typer.Option(help="how clips are compared, repeatable; default the study's")
+    ] = None,
     reference: Annotated[str, typer.Option(help="whom the other methods are compared with; default the study's")] = "",
     figure: Annotated[Path | None, typer.Option(help="also draw the table: .png, .svg or .pdf")] = None,
+    readme: Annotated[Path | None, typer.Option(help="also write the table into this README")] = None,
 ) -> None:
     """Make all runs of a study that are not finished yet, and print the table: accuracies, paired differences."""
+    from crossglg.report import update_readme
     from crossglg.study import Study, run_study, study_figure, study_table
     from crossglg.viz import figures
 
     parsed = Study.load(file)
     if not table:
         run_study(parsed, output, data or "", jobs, backend, address, report=lambda line: typer.echo(line, err=True))
-    typer.echo(study_table(parsed, output, classifier, reference))
+    written = study_table(parsed, output, classifier or (), reference)
+    typer.echo(written)
     if figure:
-        typer.echo(f"\nwritten to {figures.save(study_figure(parsed, output, classifier), figure)}", err=True)
+        typer.echo(f"\nwritten to {figures.save(study_figure(parsed, output, classifier or ()), figure)}", err=True)
+    if readme:
+        update_readme(readme, f"study {parsed.name}", written)
