@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from crossglg import cli
 from crossglg.config import Config
 from crossglg.data.protocols import load_task
-from crossglg.data.representations import motion_energy
+from crossglg.data.representations import Representation, motion_energy
 from crossglg.data.synthetic import synthesise
 from crossglg.encoders import ENCODERS
 from crossglg.encoders.infogcn import InfoGCN
@@ -63,6 +63,27 @@ def test_without_guidance_there_is_no_importance() -> None:
     assert untrained(replace(CONFIG, guidance="none")).represent(synthesise(0, 1, ["clapping"])).importance is None
 
 
+def test_cosines_of_an_ensemble_are_the_means_of_its_members() -> None:
+    clips = synthesise(0, 3, ["clapping", "kicking something"])
+    one, other, plain = (
+        untrained(replace(CONFIG, **changes)).represent(clips) for changes in ({}, {"seed": 1}, {"guidance": "none"})
+    )
+    both = Representation.joined([one, other])
+
+    def cosines(rows: np.ndarray) -> np.ndarray:
+        rows = rows.astype(float)
+        rows = rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+        return np.einsum("n...d,m...d->nm...", rows, rows)
+
+    for part in ("z", "joints", "sequence"):
+        members = [cosines(getattr(member, part)) for member in (one, other)]
+        np.testing.assert_allclose(cosines(getattr(both, part)), np.mean(members, axis=0), atol=2e-3)
+    np.testing.assert_allclose(both.importance, (one.importance + other.importance) / 2)
+    np.testing.assert_array_equal(both.motion, one.motion)
+    assert Representation.joined([one, plain]).importance is None
+    assert Representation.joined([one]) is one
+
+
 def evaluated(*arguments: str) -> tuple[dict[str, Any], str]:
     result = CliRunner().invoke(cli.app, ["evaluate", *arguments, "--json"])
     assert result.exit_code == 0, result.output
@@ -79,6 +100,18 @@ def test_texts_of_novel_classes_are_used_where_they_are_asked_for(tmp_path: Path
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     shown = CliRunner().invoke(cli.app, ["evaluate", str(folder), "--text-at-inference"]).output
     assert shown.index("with texts of the novel classes at inference:") < shown.index("text-voting")
+
+
+def test_several_models_are_evaluated_as_one(tmp_path: Path) -> None:
+    folders = [str(untrained(replace(CONFIG, seed=seed)).save(tmp_path / f"model{seed}")) for seed in (0, 1)]
+    alone = [evaluated(folder)[0]["one_shot"]["cosine"]["draws"] for folder in folders]
+    twice = evaluated(folders[0], folders[0])[0]["one_shot"]["cosine"]["draws"]
+    both = evaluated(*folders)[0]["one_shot"]["cosine"]["draws"]
+    np.testing.assert_allclose(twice, alone[0], atol=1e-9)
+    assert both != alone[0] and both != alone[1]
+    stranger = replace(untrained(), class_names=tuple("abce")).save(tmp_path / "stranger")
+    result = CliRunner().invoke(cli.app, ["evaluate", folders[0], str(stranger)])
+    assert result.exit_code != 0 and "has learnt other base classes" in str(result.exception)
 
 
 def test_a_model_without_importance_is_evaluated_without_it(tmp_path: Path) -> None:

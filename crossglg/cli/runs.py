@@ -77,7 +77,7 @@ def train(
 
 @app.command()
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="a trained model's folder, e.g. runs/…/model")],
+    model: Annotated[list[Path], typer.Argument(help="a trained model's folder, or several: an ensemble")],
     dataset: Dataset = None,
     benchmark: Benchmark = None,
     draws: Annotated[int | None, typer.Option(help=HELP["draws"])] = None,
@@ -87,17 +87,25 @@ def evaluate(
     ] = False,
     descriptions: Annotated[str, typer.Option(help="with --text-at-inference: a file to use before the shipped")] = "",
 ) -> None:
-    """Evaluate a trained model on its own task, or on another one."""
+    """Evaluate a trained model on its own task, or on another one; several of the same base classes as an ensemble."""
     from dataclasses import replace
 
     from crossglg.config import parse_values
     from crossglg.data.protocols import load_task
+    from crossglg.data.representations import Representation
     from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, Features, KeyJoints, usable
     from crossglg.one_shot import evaluate as score
     from crossglg.text.descriptions import find_descriptions
     from crossglg.trained import TrainedModel
 
-    trained = TrainedModel.load(model)
+    members = [TrainedModel.load(folder) for folder in model]
+    trained = members[0]
+    for folder, member in zip(model, members, strict=True):
+        if member.class_names != trained.class_names:
+            raise ValueError(
+                f"{folder} has learnt other base classes than {model[0]}, perhaps those that are novel to the other; "
+                f"an ensemble is of models of one task"
+            )
     named: dict[str, Any] = {"dataset": dataset, "benchmark": benchmark, "draws": draws}
     if dataset is not None and benchmark is None:
         named["benchmark"] = ""
@@ -105,7 +113,7 @@ def evaluate(
         named["pseudo_novel"] = 0.0  # the real task of what is named
     config = replace(trained.config, **parse_values({k: v for k, v in named.items() if v is not None}))
     task = load_task(config)
-    features = Features.of(task, trained.represent)
+    features = Features.of(task, lambda clips: Representation.joined([member.represent(clips) for member in members]))
     names = usable(features)
     for name in CLASSIFIERS:
         if name not in names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -33,6 +34,26 @@ class Representation:
             if part.ndim != SHAPES[name].count(",") + 1 or len(part) != len(self.z):
                 raise ValueError(f"{name} must be {SHAPES[name]} with N={len(self.z)} as of z, got {part.shape}")
 
+    @classmethod
+    def joined(cls, members: Sequence[Representation]) -> Representation:
+        """What several models make of the same clips, as one: an ensemble.
+
+        Features stand side by side, each scaled to unit length, so that a cosine is the mean of the members' cosines;
+        importance and motion are means. A part that a member lacks is left out. One member stays as it is.
+        """
+        if len(members) == 1:
+            return members[0]
+        rows = [member.parts() for member in members]
+        shared = [name for name in SHAPES if all(name in parts for parts in rows)]
+
+        def join(name: str) -> NDArray[np.floating]:
+            parts = [parts[name] for parts in rows]
+            if name in ("importance", "motion"):
+                return np.mean(parts, axis=0)
+            return np.concatenate([unit_rows(part.astype(np.float32)).astype(part.dtype) for part in parts], axis=-1)
+
+        return cls(**{name: join(name) for name in shared})
+
     def __len__(self) -> int:
         return len(self.z)
 
@@ -45,6 +66,11 @@ class Representation:
         """The arrays that are there, by name."""
         values = {spec.name: getattr(self, spec.name) for spec in fields(self)}
         return {name: value for name, value in values.items() if value is not None}
+
+
+def unit_rows(z: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(…, D) scaled to unit length; rows of zeros stay zero."""
+    return z / np.maximum(np.linalg.norm(z, axis=-1, keepdims=True), 1e-12)
 
 
 def motion_energy(clips: SkeletonSet) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from crossglg.data.protocols import Task
 from crossglg.data.representations import Representation
+from crossglg.data.representations import unit_rows as unit_rows
 
 Array = NDArray[np.floating]
 
@@ -98,8 +99,3 @@ def part(clips: Representation, name: str) -> Array:
 def class_means(rows: Array, label: NDArray[np.int64]) -> Array:
     """(K, …) mean of the rows of each class that has any."""
     return np.stack([rows[label == k].mean(0) for k in np.unique(label)])
-
-
-def unit_rows(z: Array) -> Array:
-    """(…, D) scaled to unit length; rows of zeros stay zero."""
-    return z / np.maximum(np.linalg.norm(z, axis=-1, keepdims=True), 1e-12)
