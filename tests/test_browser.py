@@ -1,4 +1,4 @@
-"""In a real Chromium: the page by itself; notebook 04 in a real JupyterLab and in Voilà. Run: pytest -m browser."""
+"""In a real Chromium: the page by itself; notebook 04 in JupyterLab, Notebook 7 and Voilà. Run: pytest -m browser."""
 
 from __future__ import annotations
 
@@ -289,8 +289,9 @@ def wait_until(
         time.sleep(0.3)
 
 
-def test_notebook_in_jupyterlab_runs_and_the_kernel_knows_what_was_pointed_at(browser, notebook):
-    with all_run(browser, notebook) as page:
+@pytest.mark.parametrize("application", ["jupyterlab", "notebook"])
+def test_notebook_runs_and_the_kernel_knows_what_was_pointed_at(browser, notebook, application):
+    with all_run(browser, notebook, application) as page:
         page.wait_for_selector(".skeleton-player")
         assert state(page) == ["0", "", ""]
         page.fill(".skeleton-player input[type=range]", "7")
@@ -362,11 +363,13 @@ def test_saved_explorer_opens_without_a_network(page, notebook):
 
 
 @contextmanager
-def all_run(browser, notebook: Path) -> Iterator:
-    """A JupyterLab's page with a notebook, all its cells told to run."""
-    words = ("jupyterlab", "--allow-root", "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None")
+def all_run(browser, notebook: Path, application: str = "jupyterlab") -> Iterator:
+    """A page of JupyterLab, or of Notebook 7, with a notebook, all its cells told to run."""
+    pytest.importorskip(application, reason="needs pip install 'crossglg[browser]'")
+    name, path = {"jupyterlab": ("LabApp", "lab/tree"), "notebook": ("JupyterNotebookApp", "notebooks")}[application]
+    words = (application, "--allow-root", f"--{name}.expose_app_in_browser=True", "--LabApp.news_url=None")
     with server(notebook.parent, *words) as address, quiet_page(browser, strict=True) as page:
-        page.goto(address.format(f"lab/tree/{notebook.name}"))
+        page.goto(address.format(f"{path}/{notebook.name}"))
         page.wait_for_function(
             "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status == 'idle'"
         )
@@ -388,9 +391,10 @@ def quiet_page(browser, strict: bool) -> Iterator:
         page.on("request", lambda request: None if LOCAL.match(request.url) else errors.append(request.url))
     yield page
     page.close()
-    assert not errors
+    assert not [error for error in errors if error != OF_NOTEBOOK]
 
 
+OF_NOTEBOOK = "Cannot read properties of undefined (reading 'schema')"  # Notebook 7.6 says it of an empty notebook too
 LOCAL = re.compile(r"(https?|ws)://127\.0\.0\.1:|data:|blob:")
 
 
