@@ -186,13 +186,15 @@ def test_the_studies_that_come_with_the_project() -> None:
     ablation = Study.load("ablation")
     assert len(ablation.runs()) == 5 + 5 * 4 * 5
     assert {c.guidance for c in ablation.methods.values()} == {"none", "g2l", "l2g", "both"}
-    baselines, controls, recipe = Study.load("baselines"), Study.load("controls"), Study.load("recipe")
+    baselines, controls, guidance = Study.load("baselines"), Study.load("controls"), Study.load("guidance")
     assert [run.method for run in baselines.runs()[:2]] == ["raw", "dtw"]
-    assert {c.objective for s in (baselines, recipe) for c in s.methods.values()} == OBJECTIVES.keys()
+    assert {c.objective for c in baselines.methods.values()} == OBJECTIVES.keys()
     assert {c.text_source for c in controls.methods.values()} == {"descriptions", "shuffled", "class-name", "constant"}
     shared = {run.name for run in baselines.runs()} & {run.name for run in controls.runs()}
     assert len(shared) == 5 + 5 * 2 * 5, "raw, base and crossglg are made once for both"
-    assert shared <= {run.name for run in recipe.runs()}
+    assert shared <= {run.name for run in guidance.runs()}
+    ours = {run.name for study in (baselines, controls) for run in study.runs()}
+    assert {run.name for run in guidance.runs()} <= ours, "no run of the first study is made twice"
     encoders = Study.load("encoders")
     assert set(encoders.encoders) == {*ENCODERS} - {"tiny"}
     for name in ("embedded", "tiny", "encoders"):
