@@ -28,6 +28,7 @@ class Config:
         0.0, "above 0: that fraction of the base classes play novel, the novel ones are gone; to choose settings on"
     )
     pseudo_split: int = setting(0, "which of the base classes play novel: another number, another random choice")
+    base_share: float = setting(1.0, "fraction of the base classes to learn from; smaller ones are part of larger ones")
     frames: int = setting(32, "T, frames every clip is resampled to")
     streams: str = setting("joint+bone+motion", "input channels: joint, bone, motion, joined by +")
     align_view: bool = setting(True, "turn each clip about the vertical until shoulders and hips face the camera")
@@ -113,6 +114,7 @@ class Config:
             ("crop", 0.05, 1.0),
             ("held_out", 0.0, 0.9),
             ("pseudo_novel", 0.0, 0.9),
+            ("base_share", 0.01, 1.0),
             ("dropout", 0.0, 0.95),
             ("label_smoothing", 0.0, 1.0),
             ("mirror", 0.0, 1.0),

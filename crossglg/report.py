@@ -17,7 +17,7 @@ import numpy as np
 import crossglg
 from crossglg.comparison import bootstrap_means
 from crossglg.config import Config
-from crossglg.data.protocols import Task, pseudo_name
+from crossglg.data.protocols import Task, pseudo_name, share_name
 from crossglg.files import read_json, write_atomically, write_json
 from crossglg.one_shot import OneShotResult, half_width
 from crossglg.trained import TrainedModel
@@ -110,7 +110,8 @@ _PATHS = {"dataset": "", "benchmark": ":", "descriptions": "", "text_encoder": "
 def task_name(config: Config) -> str:
     """What a Config's one-shot task is called before its clips are loaded."""
     name = config.benchmark.rpartition(":")[2] if config.benchmark else Path(config.dataset).stem
-    return pseudo_name(name, config.pseudo_split) if config.pseudo_novel else name
+    name = pseudo_name(name, config.pseudo_split) if config.pseudo_novel else name
+    return share_name(name, config.base_share) if config.base_share < 1.0 else name
 
 
 def method_name(config: Config) -> str:

@@ -5,6 +5,7 @@ A study is a YAML file; all but `methods` may be left out:
     preset: embedded                # the settings it starts from
     settings: {epochs: 15}          # of every run, on top of the preset
     benchmarks: [DATA/benchmarks.json:to-utd-mhad, ntu120-one-shot]  # DATA: the folder given with --data
+    base_shares: [0.5, 1.0]         # fractions of the base classes, each a benchmark of its own
     encoders: [infogcn-small]
     seeds: [0, 1, 2, 3, 4]
     methods:                        # name → settings in which it differs
@@ -30,6 +31,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +126,7 @@ class Study:
     reference: str
     untrained: tuple[str, ...] = (RAW,)
     classifiers: tuple[str, ...] = ("cosine",)
+    base_shares: tuple[float, ...] = (1.0,)
 
     @classmethod
     def load(cls, file: str | Path) -> Study:
@@ -143,7 +146,8 @@ class Study:
     @classmethod
     def _parse(cls, name: str, content: Any) -> Study:
         kinds = {"preset": str, "settings": dict, "methods": dict, "reference": str}
-        kinds |= {"benchmarks": list, "encoders": list, "seeds": list, "untrained": list, "classifiers": list}
+        lists = ("benchmarks", "base_shares", "encoders", "seeds", "untrained", "classifiers")
+        kinds |= dict.fromkeys(lists, list)
         if not isinstance(content, dict) or not content.get("methods"):
             raise ValueError("it needs 'methods', each a name with the settings in which it differs")
         for key, value in content.items():
@@ -183,7 +187,8 @@ class Study:
                 raise ValueError(
                     f"classifiers: unknown {one!r}{nearest(one, list(CLASSIFIERS))} {', '.join(CLASSIFIERS)}"
                 )
-        study = cls(name, methods, benchmarks, encoders, seeds, reference, untrained, classifiers)
+        shares = _distinct("base_shares", content.get("base_shares", [common.base_share]), float)
+        study = cls(name, methods, benchmarks, encoders, seeds, reference, untrained, classifiers, shares)
         names: set[str] = set()
         for run in study.runs():
             if run.config.encoder not in ENCODERS:
@@ -198,17 +203,14 @@ class Study:
         """Every run, seed by seed, so that an unfinished study has about as many seeds of every method."""
         common = next(iter(self.methods.values()))
         plain: dict[str, Any] = {name: getattr(common, name) for name in COMMON}
-        found = [Run(one, Config(**plain, benchmark=name)) for name in self.benchmarks for one in self.untrained]
-        for seed in self.seeds:
-            for benchmark in self.benchmarks:
-                for encoder in self.encoders:
-                    for method, config in self.methods.items():
-                        axes: dict[str, Any] = {
-                            "seed": seed,
-                            "benchmark": benchmark,
-                            "encoder": encoder or config.encoder,
-                        }
-                        found.append(Run(method, replace(config, **axes)))
+        tasks: list[dict[str, Any]] = [
+            {"benchmark": name, "base_share": share} for name in self.benchmarks for share in self.base_shares
+        ]
+        found = [Run(one, Config(**plain, **task)) for task in tasks for one in self.untrained]
+        for seed, task, encoder in product(self.seeds, tasks, self.encoders):
+            for method, config in self.methods.items():
+                axes: dict[str, Any] = {**task, "seed": seed, "encoder": encoder or config.encoder}
+                found.append(Run(method, replace(config, **axes)))
         return found
 
     def finished(self, folder: str | Path) -> list[Record]:
@@ -455,7 +457,8 @@ def _method_config(name: str, values: Any, preset: str, settings: Mapping[str, A
     """The settings of one method; raises ValueError naming it."""
     if not isinstance(values, dict):
         raise ValueError(f"method {name!r}: {values!r} must be settings, NAME: VALUE")
-    _refuse(values, ("seed", "benchmark", *COMMON), f"method {name!r}", "methods are compared on the same ones")
+    refused = ("seed", "benchmark", "base_share", *COMMON)
+    _refuse(values, refused, f"method {name!r}", "methods are compared on the same ones")
     _refuse(values, ("encoder",) if encoders else (), f"method {name!r}", "they are listed under encoders")
     try:
         return Config.create(preset, **{**settings, **values})

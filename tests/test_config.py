@@ -72,6 +72,7 @@ def test_strings_become_the_settings_type(name: str, text: Any, value: Any) -> N
         ({"frames": 0}, "frames=0 must be at least 1"),
         ({"crop": "1.5"}, "crop=1.5 must lie between 0.05 and 1.0"),
         ({"pseudo_novel": 1.0}, "pseudo_novel=1.0 must lie between 0.0 and 0.9"),
+        ({"base_share": 0.0}, "base_share=0.0 must lie between 0.01 and 1.0"),
         ({"pseudo_split": -1}, "pseudo_split=-1 must not be negative"),
         ({"dropout": -0.1}, "dropout=-0.1 must lie between"),
         ({"label_smoothing": 2}, "label_smoothing=2.0 must lie between"),

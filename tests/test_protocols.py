@@ -196,6 +196,29 @@ def test_a_pseudo_novel_task_needs_two_classes_on_either_side() -> None:
         pseudo_task(real, 1.0)
 
 
+# ---- fewer base classes
+
+
+def test_a_smaller_share_of_the_base_classes_is_part_of_a_larger_one() -> None:
+    real = load_task(Config(dataset="synthetic-small", draws=2))
+    tasks = {
+        share: load_task(Config(dataset="synthetic-small", draws=2, base_share=share)) for share in (0.2, 0.5, 1.0)
+    }
+    few, half, whole = (task.base.class_names for task in tasks.values())
+    assert (len(few), len(half)) == (round(0.2 * len(whole)), round(0.5 * len(whole)))
+    assert set(few) < set(half) < set(whole) and whole == real.base.class_names
+    assert tasks[1.0].clips_sha256 == real.clips_sha256 != tasks[0.5].clips_sha256
+    for share, task in tasks.items():
+        assert task.novel.class_names == real.novel.class_names
+        np.testing.assert_array_equal(task.draws, real.draws)
+        for name in task.base.class_names[:3]:
+            ours, theirs = (t.base.sample_id[t.base.where(classes=[name])] for t in (task, real))
+            np.testing.assert_array_equal(ours, theirs)
+        config = Config(dataset="synthetic-small", draws=2, base_share=share, seed=4)
+        assert load_task(config).sha256 == task.sha256 and task_name(config) == task.name
+    assert tasks[0.2].name == "synthetic-small-base20"
+
+
 # ---- benchmark files
 
 

@@ -132,9 +132,21 @@ def test_on_pseudo_novel_classes_all_runs_have_the_same(tmp_path: Path) -> None:
     assert not {r.name for r in runs} & {r.name for r in load(tmp_path).runs()}
 
 
+def test_every_share_of_the_base_classes_is_a_benchmark(tmp_path: Path) -> None:
+    runs = load(tmp_path, base_shares=[0.5, 1.0], seeds=[0]).runs()
+    assert [(r.method, r.config.base_share) for r in runs] == [
+        ("raw", 0.5), ("raw", 1.0), ("base", 0.5), ("crossglg", 0.5), ("base", 1.0), ("crossglg", 1.0),
+    ]  # fmt: skip
+    assert sum(r.name.startswith("toy-base50-") for r in runs) == 3
+    assert {r.name for r in runs} >= {r.name for r in load(tmp_path, seeds=[0]).runs()}, "the whole is shared"
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"base_shares": [2.0]}, "base_share=2.0 must lie between"),
+        ({"base_shares": [1]}, "each a float"),
+        ({"methods": {"a": {"base_share": 0.5}}}, "method 'a' must not set 'base_share'"),
         ({"benchmark": ["a"]}, r"unknown entry 'benchmark'; did you mean 'benchmarks'"),
         ({"seeds": [0, 0]}, r"seeds: \[0, 0\] must be different values, each a int"),
         ({"seeds": [True]}, "each a int"),

@@ -94,11 +94,13 @@ def load_task(config: Config) -> Task:
     """The task a Config names: a protocol (shipped, or of a file), a registered dataset, or clips of the user's own.
 
     A dataset whose one-shot protocol is shipped, such as ntu120, has that one unless another is named. With
-    `pseudo_novel`, the pseudo-novel task cut out of it. Raises FileNotFoundError or ValueError for anything missing or
-    inconsistent.
+    `pseudo_novel`, the pseudo-novel task cut out of it; with `base_share`, fewer base classes. Raises FileNotFoundError
+    or ValueError for anything missing or inconsistent.
     """
     task = _real_task(config)
-    return pseudo_task(task, config.pseudo_novel, config.pseudo_split) if config.pseudo_novel else task
+    if config.pseudo_novel:
+        task = pseudo_task(task, config.pseudo_novel, config.pseudo_split)
+    return with_fewer_base_classes(task, config.base_share) if config.base_share < 1.0 else task
 
 
 def pseudo_task(task: Task, fraction: float, split: int = 0) -> Task:
@@ -113,9 +115,25 @@ def pseudo_task(task: Task, fraction: float, split: int = 0) -> Task:
     return split_task(task.base, classes, len(task.draws), pseudo_name(task.name, split), split)
 
 
+def with_fewer_base_classes(task: Task, share: float) -> Task:
+    """The task with a random `share` of its base classes, at least two, and all of its novel side.
+
+    The choice depends on nothing but the classes, and a smaller share is part of a larger one.
+    """
+    names = task.base.class_names
+    kept = np.random.default_rng(0).permutation(len(names))[: max(2, round(share * len(names)))]
+    base = _only(task.base, [names[k] for k in sorted(kept)])
+    return replace(task, name=share_name(task.name, share), base=base)
+
+
 def pseudo_name(task: str, split: int) -> str:
     """What the pseudo-novel task of a task is called."""
     return f"{task}-pseudo{split}"
+
+
+def share_name(task: str, share: float) -> str:
+    """What a task is called that has this share of its base classes."""
+    return f"{task}-base{100 * share:g}"
 
 
 def _real_task(config: Config) -> Task:
