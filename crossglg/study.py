@@ -297,7 +297,7 @@ def study_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (
     records = study.finished(folder)
     if not records:
         return f"{study.name}: no run is finished in {folder}."
-    classifiers = tuple(classifiers) or study.classifiers
+    classifiers = tuple(classifiers) or _there(study.classifiers, records)
     lines = [
         f"{study.name}: {len(records)} of {len(study.runs())} runs. Top-1 accuracy, %, by {classifiers[0]} where no "
         "other classifier is named, and differences in points, with 95 % intervals over seeds and exemplar draws; p of "
@@ -323,10 +323,15 @@ def study_figure(study: Study, folder: str | Path, classifiers: Sequence[str] = 
             for r in records
         }
         records = [{**r, "method": named[r["name"]]} for r in records]
-    cells = intervals(accuracies(records, tuple(classifiers) or study.classifiers))
+    cells = intervals(accuracies(records, tuple(classifiers) or _there(study.classifiers, records)))
     return figures.method_intervals(
         {t: {m: (c.mean, c.low, c.high) for m, c in row.items()} for t, row in cells.items()}
     )
+
+
+def _there(classifiers: Sequence[str], records: Sequence[Record]) -> tuple[str, ...]:
+    """Those by which a run has been evaluated so far: raw coordinates, which come first, have few."""
+    return tuple(name for name in classifiers if any(name in record["one_shot"] for record in records))
 
 
 def _measured(run: Run, config: Config, models: Path) -> Record:

@@ -418,6 +418,8 @@ def test_the_table_is_made_of_the_jsons_alone(finished: tuple[Study, Path], tmp_
     assert study_table(own, folder) == table
     both = study_table(replace(parsed, classifiers=("cosine", "joint-importance")), folder)
     assert "| crossglg, joint-importance |" in both and "| base, joint-importance |" not in both
+    raw_alone = replace(parsed, seeds=(), classifiers=("cosine", "joint-importance"))
+    assert "| raw |" in study_table(raw_alone, folder, reference="raw")
     assert "5 of 5 runs" in table and "by euclidean" in table and versions()["git_sha"][:12] in table
     assert difference_table(found, "raw") in study_table(parsed, folder, ["euclidean"], "raw")
     assert study_table(parsed, tmp_path) == f"mine: no run is finished in {tmp_path}."
