@@ -110,7 +110,7 @@ def evaluate(
     if dataset is not None and benchmark is None:
         named["benchmark"] = ""
     if dataset is not None or benchmark is not None:
-        named["pseudo_novel"] = 0.0  # the real task of what is named
+        named |= {"pseudo_novel": 0.0, "base_share": 1.0}  # the real task of what is named
     config = replace(trained.config, **parse_values({k: v for k, v in named.items() if v is not None}))
     task = load_task(config)
     features = Features.of(task, lambda clips: Representation.joined([member.represent(clips) for member in members]))
