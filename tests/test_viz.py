@@ -122,6 +122,12 @@ def test_strip_is_upright_seen_from_the_front_and_apart(clip, importance):
         assert before[:, 0].max() < after[:, 0].min()
 
 
+def test_strip_says_what_its_colours_are(clip, importance):
+    for words, label in (({}, "joint importance"), ({"label": "share of the lead"}, "share of the lead")):
+        figure = figures.skeleton_strip(clip, LAYOUT, importance, **words)
+        assert label in [axes.get_ylabel() for axes in figure.axes]
+
+
 def test_strip_of_uniform_importance_and_single_sequence(clip):
     joints = snapshots(figures.skeleton_strip(clip[0], LAYOUT, np.full(V, 1 / V), frames=2))[0]
     assert np.isfinite(joints.get_sizes()).all()

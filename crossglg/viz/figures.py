@@ -63,11 +63,17 @@ BEFORE_AFTER = ((FLOOR, "before"), (SERIES[0], "after"))
 
 @rc_context(STYLE)
 def skeleton_strip(
-    clip: ArrayLike, layout: Layout, importance: ArrayLike | None = None, frames: int = 6, title: str = ""
+    clip: ArrayLike,
+    layout: Layout,
+    importance: ArrayLike | None = None,
+    frames: int = 6,
+    title: str = "",
+    label: str = "joint importance",
 ) -> Figure:
     """Snapshots of one clip over time; size and colour of a joint are its importance.
 
-    clip: (M, T, V, C) or (T, V, C) metres, y up; importance: (V,), or None to colour the sides of the body instead.
+    clip: (M, T, V, C) or (T, V, C) metres, y up; importance: (V,), or None to colour the sides of the body instead;
+    label: what the importance is, beside its colours.
     """
     xyz = as_clip(clip, layout)
     weight = None
@@ -75,7 +81,7 @@ def skeleton_strip(
         weight = as_array(importance, (layout.num_joints,), "(V,)", f"importance of layout {layout.name!r}")
     times = _spread(xyz.shape[1], frames)
     weights = None if weight is None else [weight]
-    figure, axes, (step, _) = _sheet([xyz], [times], [layout], weights, row_inches=FULL_INCHES)
+    figure, axes, (step, _) = _sheet([xyz], [times], [layout], weights, FULL_INCHES, label)
     axes.set_xticks([k * step for k in range(len(times))], [f"frame {t}" for t in times])
     axes.set_xlabel("as the sensor sees it: the left side of a person facing it is on the right", color=GREY)
     axes.set_title(title)
@@ -262,6 +268,7 @@ def _sheet(
     layouts: Sequence[Layout],
     weights: Sequence[Floats] | None,
     row_inches: float,
+    label: str = "joint importance",
 ) -> tuple[Figure, Axes, tuple[float, float]]:
     """One Axes in metres with a row of snapshots per clip; returns it with the (step, height) between snapshots.
 
@@ -299,7 +306,7 @@ def _sheet(
         handles = [Line2D([], [], color=SIDES[side], label=f"{side} side") for side in ("left", "right")]
         axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
     else:
-        colour_bar(figure, axes, ScalarMappable(scale, IMPORTANCE_COLOURS), "joint importance")
+        colour_bar(figure, axes, ScalarMappable(scale, IMPORTANCE_COLOURS), label)
     return figure, axes, (float(step), float(height))
 
 
