@@ -35,6 +35,7 @@ from crossglg.text.embeddings import TextBank
 from crossglg.trained import TrainedModel, autocast, build_model, model_card, resolve_device, similarity_quantiles
 
 CHECKPOINT = "checkpoint.safetensors"
+WHERE = ("dataset", "benchmark", "descriptions", "text_encoder", "device")  # may change before a training goes on
 History = list[dict[str, float]]
 
 
@@ -296,8 +297,9 @@ def epoch_seed(seed: int, epoch: int) -> int:
 
 
 def _fingerprint(config: Config, base: SkeletonSet, bank: TextBank) -> str:
-    """What a checkpoint must share with a run to be continued by it: settings, clips, texts."""
-    digest = hashlib.sha256(json.dumps([config.to_dict(), base.class_names, base.layout.joints]).encode())
+    """What a checkpoint must share with a run to be continued by it: settings, clips, texts; not where those lie."""
+    settings = {name: value for name, value in config.to_dict().items() if name not in WHERE}
+    digest = hashlib.sha256(json.dumps([settings, base.class_names, base.layout.joints]).encode())
     texts = (bank.local, bank.key_joint_target, bank.global_)
     for array in (base.xyz, base.offsets, base.persons, base.label, *texts):
         if array is not None:

@@ -12,7 +12,7 @@ from reference_infogcn import PlainInfoGCN
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders import ENCODERS, build_encoder
+from crossglg.encoders import ENCODERS, base, build_encoder
 from crossglg.encoders.base import Bodies, PlaceNorm, SkeletonEncoder, folded
 from crossglg.encoders.contract import CHECKS, Build, can_be_exported
 from crossglg.encoders.infogcn import InfoGCN, SelfAttentionGraphConv, relative_positions
@@ -166,6 +166,32 @@ def test_folded_normalisation_changes_nothing_but_the_speed(name: str) -> None:
 
     assert normalised(fast) <= 0.7 * normalised(encoder), "hardly anything was folded"
     assert all(torch.equal(value, before[key]) for key, value in encoder.state_dict().items())
+
+
+@each_encoder
+def test_a_few_persons_after_the_others_give_what_all_at_once_give(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    encoder = build(name)
+    model = CrossGLG(encoder, 5, JointImportance(encoder.widths[encoder.importance_after_block - 1])).eval()
+    x, mask = clips(4, 2)
+    mask[1, 1] = False
+    together = model.embed(x, mask)  # gradients are on, so nothing is taken apart
+    persons: list[int] = []
+    run_blocks = SkeletonEncoder._run_blocks
+
+    def spied(self: SkeletonEncoder, feat: Tensor, *rest: object) -> Tensor:
+        persons.append(len(feat))
+        return run_blocks(self, feat, *rest)
+
+    monkeypatch.setattr(SkeletonEncoder, "_run_blocks", spied)
+    monkeypatch.setattr(base, "FEATURES_AT_ONCE", 2 * encoder.input(x, Bodies.of(mask))[0].numel())
+    with torch.no_grad():
+        apart = model.embed(x, mask)
+        assert persons[:4] == [2, 2, 2, 1]
+        torch.testing.assert_close(apart, together, atol=1e-5, rtol=1e-5)
+        persons.clear()
+        model.train().embed(x, mask)  # what is normalised over the batch stays together
+    assert set(persons) == {7}
 
 
 @each_encoder

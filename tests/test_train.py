@@ -256,6 +256,16 @@ def test_a_finished_training_is_not_trained_again(finished: Path, base: Skeleton
     assert same(weights(tmp_path), weights(finished))
 
 
+def test_a_checkpoint_knows_its_clips_and_texts_wherever_they_lie(
+    finished: Path, base: SkeletonSet, bank: TextBank, tmp_path: Path
+) -> None:
+    copy_checkpoint(finished, tmp_path)
+    seen: list[dict[str, float]] = []
+    moved = replace(CONFIG, dataset="../elsewhere", benchmark="../elsewhere/benchmarks.json:its", descriptions="d.json")
+    fit(moved, base, bank, tmp_path, after_epoch=seen.append)
+    assert seen == []
+
+
 @pytest.mark.parametrize("kept", [0, 7, 0.5, 0.999])
 def test_a_damaged_checkpoint_is_named(
     finished: Path, base: SkeletonSet, bank: TextBank, tmp_path, kept: float

@@ -21,6 +21,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from crossglg import distributed
 
 Part = TypeVar("Part", bound=nn.Module)
+FEATURES_AT_ONCE = 1 << 21  # 8 MiB, which several heads or branches of a block multiply (`run_blocks`)
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,20 @@ class SkeletonEncoder(nn.Module, ABC):
         return self.embed_input(x[bodies.clip, bodies.slot], bodies)
 
     def run_blocks(self, feat: Tensor, start: int, stop: int | None, joint_weight: Tensor | None = None) -> Tensor:
-        """Run blocks start…stop on (B, D, T, V), reweighting joints by joint_weight (B, V)."""
+        """Run blocks start…stop on (B, D, T, V), reweighting joints by joint_weight (B, V).
+
+        In inference on a CPU a few persons go through all blocks before the next do: the C allocator gives blocks above
+        32 MiB back after each operation, and getting them anew can take longer than what is computed in them.
+        """
+        at_once = max(1, FEATURES_AT_ONCE // feat[0].numel())
+        learning = self.training or torch.is_grad_enabled()
+        if learning or feat.is_cuda or torch.compiler.is_compiling() or len(feat) <= at_once:
+            return self._run_blocks(feat, start, stop, joint_weight)
+        parts = feat.split(at_once)
+        weights = [None] * len(parts) if joint_weight is None else joint_weight.split(at_once)
+        return torch.cat([self._run_blocks(p, start, stop, w) for p, w in zip(parts, weights, strict=True)])
+
+    def _run_blocks(self, feat: Tensor, start: int, stop: int | None, joint_weight: Tensor | None) -> Tensor:
         for block in self.blocks[start:stop]:
             feat = block(feat, joint_weight)
         return feat
