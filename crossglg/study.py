@@ -11,6 +11,7 @@ A study is a YAML file; all but `methods` may be left out:
     methods:                        # name → settings in which it differs
       base: {guidance: none}
       crossglg: {}
+    ensembles: true                 # besides, the models of all seeds of a method as one: "base ×5"
     untrained: [raw, dtw]           # rows that learn nothing: raw coordinates and time warping; else raw alone
     reference: base                 # whom the others are compared with; else the first method
     classifiers: [cosine]           # by which the table compares them; all others are in the JSONs too
@@ -48,6 +49,7 @@ from crossglg.comparison import accuracies, accuracy_table, difference_table, in
 from crossglg.config import Config, nearest
 from crossglg.data.protocol_files import find_protocol
 from crossglg.data.protocols import DATASETS, Task, load_task
+from crossglg.data.representations import Representation
 from crossglg.encoders import ENCODERS
 from crossglg.files import project_folder, read_json, sha256, write_json
 from crossglg.objectives import find_objective
@@ -56,7 +58,7 @@ from crossglg.report import about_model, about_task, absolute_paths, method_name
 from crossglg.text.descriptions import find_descriptions
 from crossglg.text.embeddings import build_text_bank
 from crossglg.train import CHECKPOINT, fit
-from crossglg.trained import TrainedModel, resolve_device
+from crossglg.trained import WEIGHTS, TrainedModel, resolve_device
 from crossglg.viz import figures
 
 RAW, DTW = UNTRAINED = ("raw", "dtw")  # methods that learn nothing: once per benchmark, whatever the seeds
@@ -69,23 +71,29 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a study. method: its name there, or one of `UNTRAINED`.  config: paths as the study has them."""
+    """One run of a study. method: its name there, or one of `UNTRAINED`.  config: paths as the study has them.
+
+    members: the runs whose models make this one, which trains nothing itself; its config is that of the first.
+    """
 
     method: str
     config: Config
+    members: tuple[Run, ...] = ()
 
     @property
     def seed(self) -> int | None:
-        """None for what learns nothing."""
-        return None if self.method in UNTRAINED else self.config.seed
+        """None for what learns nothing, or is of several seeds."""
+        return None if self.method in UNTRAINED or self.members else self.config.seed
 
     @property
     def name(self) -> str:
         """Stable on every machine: from the settings that are not the defaults, without folders and device."""
         kind = {RAW: True, DTW: DTW}.get(self.method, False)
-        hash_ = sha256(json.dumps([kind, *sorted(self._settings().items())]))[:10]
+        about: list[Any] = [m.name for m in self.members] or [kind, *sorted(self._settings().items())]
+        hash_ = sha256(json.dumps(about))[:10]
         c = self.config
-        what = self.method if kind else f"{c.encoder}-{method_name(c)}-seed{c.seed}"
+        which = f"x{len(self.members)}" if self.members else f"seed{c.seed}"
+        what = self.method if kind else f"{c.encoder}-{method_name(c)}-{which}"
         return re.sub(r"[^\w.+-]+", "_", f"{task_name(self.config)}-{what}-{hash_}")
 
     def read(self, folder: Path) -> Record | None:
@@ -127,6 +135,7 @@ class Study:
     untrained: tuple[str, ...] = (RAW,)
     classifiers: tuple[str, ...] = ("cosine",)
     base_shares: tuple[float, ...] = (1.0,)
+    ensembles: bool = False
 
     @classmethod
     def load(cls, file: str | Path) -> Study:
@@ -145,7 +154,7 @@ class Study:
 
     @classmethod
     def _parse(cls, name: str, content: Any) -> Study:
-        kinds = {"preset": str, "settings": dict, "methods": dict, "reference": str}
+        kinds = {"preset": str, "settings": dict, "methods": dict, "reference": str, "ensembles": bool}
         lists = ("benchmarks", "base_shares", "encoders", "seeds", "untrained", "classifiers")
         kinds |= dict.fromkeys(lists, list)
         if not isinstance(content, dict) or not content.get("methods"):
@@ -153,7 +162,7 @@ class Study:
         for key, value in content.items():
             if key not in kinds:
                 raise ValueError(f"unknown entry {key!r}{nearest(str(key), list(kinds))} Entries: {', '.join(kinds)}")
-            if not isinstance(value, kinds[key]) or not value:
+            if not isinstance(value, kinds[key]) or (not value and value is not False):
                 raise ValueError(f"{key}: {value!r} must be a {kinds[key].__name__} that is not empty")
         preset, settings = content.get("preset", "embedded"), content.get("settings", {})
         _refuse(settings, ("seed", "benchmark"), "settings", "list them under seeds and benchmarks")
@@ -188,7 +197,10 @@ class Study:
                     f"classifiers: unknown {one!r}{nearest(one, list(CLASSIFIERS))} {', '.join(CLASSIFIERS)}"
                 )
         shares = _distinct("base_shares", content.get("base_shares", [common.base_share]), float)
-        study = cls(name, methods, benchmarks, encoders, seeds, reference, untrained, classifiers, shares)
+        ensembles = content.get("ensembles", False)
+        if ensembles and len(seeds) < 2:
+            raise ValueError(f"ensembles: an ensemble is of several seeds, and seeds are {list(seeds)}")
+        study = cls(name, methods, benchmarks, encoders, seeds, reference, untrained, classifiers, shares, ensembles)
         names: set[str] = set()
         for run in study.runs():
             if run.config.encoder not in ENCODERS:
@@ -200,7 +212,7 @@ class Study:
         return study
 
     def runs(self) -> list[Run]:
-        """Every run, seed by seed, so that an unfinished study has about as many seeds of every method."""
+        """Every run, seed by seed, so that an unfinished study has about as many of every method; ensembles last."""
         common = next(iter(self.methods.values()))
         plain: dict[str, Any] = {name: getattr(common, name) for name in COMMON}
         tasks: list[dict[str, Any]] = [
@@ -211,6 +223,13 @@ class Study:
             for method, config in self.methods.items():
                 axes: dict[str, Any] = {**task, "seed": seed, "encoder": encoder or config.encoder}
                 found.append(Run(method, replace(config, **axes)))
+        if self.ensembles:
+            of_all_seeds: dict[Config, list[Run]] = {}
+            for run in found:
+                if run.method not in UNTRAINED:
+                    of_all_seeds.setdefault(replace(run.config, seed=self.seeds[0]), []).append(run)
+            for config, members in of_all_seeds.items():
+                found.append(Run(f"{members[0].method} ×{len(members)}", config, tuple(members)))
         return found
 
     def finished(self, folder: str | Path) -> list[Record]:
@@ -253,11 +272,14 @@ def run_study(
     if not pending:
         return
     failed = 0
+    number = 0
     with _workers(backend, jobs, address) as (parallel, threads):
-        tasks = (delayed(execute)(r, configs[r], folder, threads, protocols[configs[r].benchmark]) for r in pending)
-        for number, record in enumerate(parallel(tasks), start=1):
-            failed += "error" in record
-            report(f"[{number}/{len(pending)}] {_line(record)}")
+        for ensembles in (False, True):  # when their members are there
+            now = [run for run in pending if bool(run.members) == ensembles]
+            tasks = (delayed(execute)(r, configs[r], folder, threads, protocols[configs[r].benchmark]) for r in now)
+            for record in parallel(tasks):
+                number, failed = number + 1, failed + ("error" in record)
+                report(f"[{number}/{len(pending)}] {_line(record)}")
     if failed:
         raise RuntimeError(f"{failed} of {len(pending)} runs failed; run the study again to repeat them")
 
@@ -343,6 +365,11 @@ def _measured(run: Run, config: Config, models: Path) -> Record:
     elif run.method == RAW:
         features = Features.of(task, raw_coordinates)
         found = [evaluate(task, features, name) for name in RAW_CLASSIFIERS]
+    elif run.members:
+        together = [_model(member, models.parent) for member in run.members]
+        features = Features.of(task, lambda clips: Representation.joined([one.represent(clips) for one in together]))
+        about = {"members": [member.name for member in run.members]}
+        found = [evaluate(task, features, name) for name in usable(features)]
     else:
         trained, about = _trained(task, config, models)
         features = Features.of(task, trained.represent)
@@ -367,6 +394,16 @@ def _trained(task: Task, config: Config, models: Path) -> tuple[TrainedModel, Re
     trained = fit(config, task.base, bank, models, data=task_name(config), texts=texts)
     (models / CHECKPOINT).unlink()  # three times the size of the model, which stays
     return trained, {**about_model(trained), "texts": list(texts), "resumed": resumed}
+
+
+def _model(run: Run, folder: Path) -> TrainedModel:
+    """The model of a finished run; raises FileNotFoundError if it is not beside the others in `folder`."""
+    if not (folder / run.name / WEIGHTS).is_file():
+        raise FileNotFoundError(
+            f"no model of {run.name} in {folder}, of which the ensemble is to be made: its run failed, or its JSON has "
+            f"come without the model; move the JSON away and run the study again"
+        )
+    return TrainedModel.load(folder / run.name)
 
 
 @contextmanager
@@ -453,8 +490,8 @@ def _study_path(file: str) -> Path:
 
 
 def _method_name(name: Any) -> str:
-    if not isinstance(name, str) or name in UNTRAINED or "|" in name:
-        raise ValueError(f"a method cannot be called {name!r}: give it a name, without |, that is not raw or dtw")
+    if not isinstance(name, str) or name in UNTRAINED or "|" in name or "×" in name:
+        raise ValueError(f"a method cannot be called {name!r}: give it a name, without | or ×, that is not raw or dtw")
     return name
 
 

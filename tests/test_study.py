@@ -152,6 +152,9 @@ def test_every_share_of_the_base_classes_is_a_benchmark(tmp_path: Path) -> None:
         ({"seeds": [True]}, "each a int"),
         ({"seeds": [-1]}, "seed=-1 must not be negative"),
         ({"seeds": 3}, "seeds: 3 must be a list"),
+        ({"seeds": [3], "ensembles": True}, r"an ensemble is of several seeds, and seeds are \[3\]"),
+        ({"ensembles": "yes"}, "ensembles: 'yes' must be a bool"),
+        ({"methods": {"a ×2": {}}}, "cannot be called 'a ×2'"),
         ({"methods": {}}, "it needs 'methods'"),
         ({"methods": {"a": {"epoch": 3}}}, r"method 'a': unknown setting 'epoch'; did you mean 'epochs'"),
         ({"methods": {"a": {"epochs": "x"}}}, r"method 'a': epochs='x' is not a int"),
@@ -206,7 +209,9 @@ def test_the_studies_that_come_with_the_project() -> None:
     assert len(shared) == 5 + 5 * 2 * 5, "raw, base and crossglg are made once for both"
     assert shared <= {run.name for run in guidance.runs()}
     ours = {run.name for study in (baselines, controls) for run in study.runs()}
-    assert {run.name for run in guidance.runs()} <= ours, "no run of the first study is made twice"
+    trained = [run for run in guidance.runs() if not run.members]
+    assert {run.name for run in trained} <= ours, "no run of the first study is made twice"
+    assert len(guidance.runs()) == len(trained) + 5 * 3
     encoders = Study.load("encoders")
     assert set(encoders.encoders) == {*ENCODERS} - {"tiny"}
     for name in ("embedded", "tiny", "encoders"):
@@ -262,6 +267,38 @@ def test_time_warping_is_a_row_of_its_own_once_per_benchmark(
     assert "| dtw |" in study_table(parsed, tmp_path / "runs")
     labels = study_figure(parsed, tmp_path / "runs").axes[0].get_yticklabels()
     assert [label.get_text() for label in labels] == ["raw", "dtw", "base", "crossglg"]
+
+
+def test_the_models_of_all_seeds_are_an_ensemble(finished: tuple[Study, Path], data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    shutil.copytree(finished[1], folder)
+    parsed = load(tmp_path, ensembles=True)
+    assert parsed.runs()[:5] == finished[0].runs()
+    together = parsed.runs()[5:]
+    assert [(r.method, r.seed, len(r.members)) for r in together] == [("base ×2", None, 2), ("crossglg ×2", None, 2)]
+    lost = folder / "models" / together[1].members[1].name
+    lost.rename(tmp_path / "lost")
+    with pytest.raises(RuntimeError, match="1 of 2 runs failed"):
+        run(parsed, folder, data)
+    error = read_json(folder / f"{together[1].name}.json")["error"]
+    assert error.startswith(f"FileNotFoundError: no model of {lost.name} in ")
+    (tmp_path / "lost").rename(lost)
+    assert len(run(parsed, folder, data)) == 2, "the failed one alone"
+    task = load_task(study._with_data(together[0].config, data))
+    for made, record in zip(together, parsed.finished(folder)[5:], strict=True):
+        members = [TrainedModel.load(folder / "models" / member.name) for member in made.members]
+        assert record["members"] == [member.name for member in made.members]
+        cosines = []
+        for member in members:
+            z = member.embed(task.novel)
+            z /= np.linalg.norm(z, axis=1, keepdims=True)
+            cosines.append(z @ z.T)
+        for number, accuracy in enumerate(record["one_shot"]["cosine"]["draws"]):
+            query = task.queries(number)
+            nearest = np.mean(cosines, 0)[np.ix_(query, task.draws[number])].argmax(1)
+            assert accuracy == pytest.approx(np.mean(nearest == task.novel.label[query]))
+    table = study_table(parsed, folder)
+    assert re.search(r"\| base ×2 \| – \| [\d.]+ ± ", table)
 
 
 def test_a_finished_run_is_never_made_again(finished: tuple[Study, Path], data: Path) -> None:
