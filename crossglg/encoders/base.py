@@ -103,7 +103,7 @@ class SkeletonEncoder(nn.Module, ABC):
         """
         at_once = max(1, FEATURES_AT_ONCE // feat[0].numel())
         learning = self.training or torch.is_grad_enabled()
-        if learning or feat.is_cuda or torch.compiler.is_compiling() or len(feat) <= at_once:
+        if learning or feat.device.type != "cpu" or torch.compiler.is_compiling() or len(feat) <= at_once:
             return self._run_blocks(feat, start, stop, joint_weight)
         parts = feat.split(at_once)
         weights = [None] * len(parts) if joint_weight is None else joint_weight.split(at_once)
