@@ -313,8 +313,8 @@ def execute(run: Run, config: Config, folder: Path, threads: int, protocol: str)
 def study_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (), reference: str = "") -> str:
     """Markdown of a study's finished runs: accuracies, paired differences to `reference`, and what they are made of.
 
-    One pair of tables per encoder.  classifiers, reference: the study's own if empty. Raises ValueError as
-    `crossglg.comparison` does.
+    Those tables once per encoder; ensembles are compared with the reference's ensemble.  classifiers, reference: the
+    study's own if empty. Raises ValueError as `crossglg.comparison` does.
     """
     records = study.finished(folder)
     if not records:
@@ -327,11 +327,16 @@ def study_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (
     ]
     for encoder in study.encoders:
         ours = [r for r in records if not encoder or r["method"] in UNTRAINED or r["config"]["encoder"] == encoder]
-        found = accuracies(ours, classifiers)
         lines += ["", f"### {encoder}"] if encoder else []
-        lines += ["", accuracy_table(found)]
-        if reference or any(study.reference in row for row in found.values()):  # it may not have run yet
-            lines += ["", difference_table(found, reference or study.reference)]
+        lines += ["", accuracy_table(accuracies(ours, classifiers))]
+        # Like with like: an ensemble is one result, not one more for each seed that is in it.
+        single, ensembles = ([r for r in ours if ("members" in r) == together] for together in (False, True))
+        against = reference or study.reference
+        if reference or any(r["method"] == against for r in single):  # it may not have run yet
+            lines += ["", difference_table(accuracies(single, classifiers), against)]
+        together = f"{against} ×{len(study.seeds)}"
+        if any(r["method"] == together for r in ensembles):
+            lines += ["", difference_table(accuracies(ensembles, _there(classifiers, ensembles)), together)]
     made = {f"{r['git_sha'][:12]} with torch {r['torch']} on {r['device']}": None for r in records}
     return "\n".join([*lines, "", f"Made at {'; '.join(made)}."])
 

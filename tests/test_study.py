@@ -299,6 +299,9 @@ def test_the_models_of_all_seeds_are_an_ensemble(finished: tuple[Study, Path], d
             assert accuracy == pytest.approx(np.mean(nearest == task.novel.label[query]))
     table = study_table(parsed, folder)
     assert re.search(r"\| base ×2 \| – \| [\d.]+ ± ", table)
+    single, ensembles = table.split("| method less base ×2 |")
+    assert re.search(r"\| crossglg ×2 \| .* \| 1 \| 1 \|", ensembles), "one pair, which is no evidence"
+    assert "×2" not in single.partition("| method less base |")[2]
 
 
 def test_a_finished_run_is_never_made_again(finished: tuple[Study, Path], data: Path) -> None:
