@@ -1,5 +1,7 @@
 """What encoders cost: plain or with CrossGLG, forward and training step, on NTU-shaped clips (3 × 64 × 25 × 2).
 
+Clips with one person have no place for a second where `single` is 1.
+
     python benchmarks/encoders.py [--encoders infogcn …] [--device cpu|cuda] [--clock wall|process] [--quick]
 
 All competitors of a workload take turns, so that ratios hold on a busy machine too; with `--clock process` (one thread)
@@ -39,6 +41,7 @@ from crossglg.encoders import ENCODERS  # noqa: E402
 from crossglg.encoders.base import folded  # noqa: E402
 from crossglg.files import write_atomically, write_json  # noqa: E402
 from crossglg.model import CrossGLG, CrossGLGOutput  # noqa: E402
+from crossglg.recorded import Batch, RecordedStep  # noqa: E402
 from crossglg.skeletons import get_layout  # noqa: E402
 from crossglg.text.embeddings import TextBank  # noqa: E402
 from crossglg.train import build_optimizer, train_step  # noqa: E402
@@ -60,7 +63,7 @@ class Case:
     single: float
     frames: int
     device: str
-    option: str = ""  # or compile, bf16
+    option: str = ""  # or compile, bf16, graph (recorded as a CUDA graph)
 
 
 class Reference(nn.Module):
@@ -75,10 +78,14 @@ class Reference(nn.Module):
         return CrossGLGOutput(self.classifier(z), z, None, None)
 
 
+def persons(case: Case) -> int:
+    return 1 if case.single == 1 else 2
+
+
 def make_model(case: Case) -> nn.Module:
     config = Config(encoder=case.encoder, streams="joint", guidance="both" if case.variant == "+CrossGLG" else "none")
     learning = case.work == "training step"
-    model: nn.Module = build_model(config, LAYOUT, 2, 3, CLASSES, TEXT_WIDTH if learning else 0)
+    model: nn.Module = build_model(config, LAYOUT, persons(case), 3, CLASSES, TEXT_WIDTH if learning else 0)
     if case.variant == "reference":
         model = Reference(model)
     elif not learning:
@@ -89,23 +96,49 @@ def make_model(case: Case) -> nn.Module:
 def prepare(case: Case) -> Callable[[], Tensor]:
     """The work of a case as a function without arguments; a forward returns z (N, D)."""
     model, generator = make_model(case), torch.Generator().manual_seed(1)
-    x = torch.randn(case.batch, 2, case.frames, LAYOUT.num_joints, 3, generator=generator).to(case.device)
-    mask = torch.ones(case.batch, 2, dtype=torch.bool, device=case.device)
-    mask[: round(case.single * case.batch), 1] = False
+    x = torch.randn(case.batch, persons(case), case.frames, LAYOUT.num_joints, 3, generator=generator).to(case.device)
+    mask = torch.ones(x.shape[:2], dtype=torch.bool, device=case.device)
+    mask[: round(case.single * case.batch), 1:] = False
     if case.work == "training step":
         label = torch.arange(case.batch, device=case.device) % CLASSES
         local = torch.randn(CLASSES, LAYOUT.num_joints, TEXT_WIDTH, generator=generator)
         target = torch.full((CLASSES, LAYOUT.num_joints), 1 / LAYOUT.num_joints)
         texts = TextBank(tuple(map(str, range(CLASSES))), local, target, local.mean(1)).to(torch.device(case.device))
-        config = Config(optimizer="sgd", learning_rate=1e-6, precision="float32")
+        config = Config(learning_rate=1e-6, precision="bfloat16" if case.option == "bf16" else "float32")
         optimizer = build_optimizer(model, config)
-        return lambda: train_step(model, optimizer, (x, mask, label, None), texts, config)["total_loss"]
+
+        def step(batch: Batch) -> dict[str, Tensor]:
+            return train_step(model, optimizer, batch, texts, config)
+
+        take = RecordedStep(step, model, optimizer) if case.option == "graph" else step
+        return lambda: take((x, mask, label, None))["total_loss"]
     mode = "reduce-overhead" if case.device == "cuda" else "default"
     embed = torch.compile(model.embed, mode=mode) if case.option == "compile" else model.embed
 
     def forward() -> Tensor:
         with torch.inference_mode(), torch.autocast(case.device, torch.bfloat16, enabled=case.option == "bf16"):
             return embed(x, mask).float()
+
+    return recorded(lambda: model.embed(x), x) if case.option == "graph" else forward
+
+
+@torch.inference_mode()
+def recorded(embed: Callable[[], Tensor], x: Tensor) -> Callable[[], Tensor]:
+    """A forward of clips in which everybody is there, replayed as a CUDA graph on a new copy of x."""
+    source, side = x.clone(), torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            embed()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        z = embed()
+
+    def forward() -> Tensor:
+        x.copy_(source)
+        graph.replay()
+        return z
 
     return forward
 
@@ -190,17 +223,24 @@ def workloads(args: argparse.Namespace) -> list[list[Case]]:
     """Cases that are measured together."""
 
     def cases(work: str, batch: int, single: float = 0.0, options: tuple[str, ...] = ()) -> list[Case]:
+        optional = ("base", "+CrossGLG") if work == "training step" else ("base",)
         return [
             Case(encoder, variant, work, batch, single, args.frames, args.device, option)
             for encoder in args.encoders
             for variant in (["reference"] if encoder == "infogcn" else []) + ["base", "+CrossGLG"]
-            for option in ("", *(options if variant == "base" else ()))
+            for option in ("", *(options if variant in optional else ()))
+            if option != "compile" or encoder in args.compile
         ]
 
     small, middle, large = (1, 2, 3) if args.quick else (1, 16, 64)
-    options = ("bf16",) if args.quick or args.no_compile else ("compile", "bf16")
-    forward = [cases("forward", small), cases("forward", middle, 0.0, options), cases("forward", middle, 0.8)]
-    return [*forward, cases("forward", large), cases("training step", middle), cases("training step", middle, 0.8)]
+    graph = ("graph",) if args.device == "cuda" else ()
+    ways = ("bf16", *graph) if args.quick else ("compile", "bf16", *graph)
+    forward = [cases("forward", small, 0.0, graph), cases("forward", middle, 0.0, ways)]
+    forward += [cases("forward", middle, 0.8), cases("forward", large, 0.0, graph)]
+    learning = [cases("training step", middle), cases("training step", middle, 0.8)]
+    if args.device == "cuda":
+        learning += [cases("training step", batch, 1.0, ("bf16", "graph")) for batch in (middle, large)]
+    return forward + learning
 
 
 def expected_seconds(case: Case, rows: list[dict[str, Any]]) -> float:
@@ -258,7 +298,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--repeats", type=int, default=5, help="timed runs of each case")
     parser.add_argument("--slowest", type=float, default=30.0, help="a case that takes more seconds is timed once")
     parser.add_argument("--longest", type=float, default=60.0, help="leave out a case that would run for more seconds")
-    parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile, minutes on a CPU")
+    parser.add_argument("--compile", nargs="+", default=list(ENCODERS), choices=list(ENCODERS), metavar="NAME")
+    parser.add_argument("--no-compile", dest="compile", action="store_const", const=[], help="without torch.compile")
     parser.add_argument("--quick", action="store_true", help="tiny shapes, nothing compiled, no memory: does it run?")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results")
     parser.add_argument("--peak", help=argparse.SUPPRESS)

@@ -96,6 +96,9 @@ class Config:
     seed: int = setting(0, "seed of initialisation, augmentation and splits")
     device: str = setting("auto", "auto, cpu, cuda, cuda:1, …")
     precision: str = setting("auto", "auto: bfloat16 on a GPU, float32 elsewhere", ("auto", "float32", "bfloat16"))
+    cuda_graph: bool = setting(
+        True, "on a GPU, record the training step once and replay it, where all clips have one person; equal results"
+    )
     compile: bool = setting(False, "torch.compile: minutes before the first step, faster steps; needs a C++ compiler")
 
     def __post_init__(self) -> None:

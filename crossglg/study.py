@@ -16,9 +16,9 @@ A study is a YAML file; all but `methods` may be left out:
     reference: base                 # whom the others are compared with; else the first method
     classifiers: [cosine]           # by which the table compares them; all others are in the JSONs too
 
-A run's JSON is named by its settings, so
-studies that share a folder share their runs, and renaming a method makes nothing again. Two studies at work in one
-folder at the same time may make the same run twice; nothing else happens.
+A run's JSON is named by its settings, so studies that share a folder share their runs, and renaming a method makes
+nothing again. Runs compute in float32 on every machine, unless a study sets another precision. Two studies at work in
+one folder at the same time may make the same run twice; nothing else happens.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ from crossglg.viz import figures
 RAW, DTW = UNTRAINED = ("raw", "dtw")  # methods that learn nothing: once per benchmark, whatever the seeds
 # The other classifiers need the covariance of thousands of coordinates.
 RAW_CLASSIFIERS = ("cosine", "euclidean", "centred-cosine")
+HOW = ("device", "cuda_graph")  # settings that change no result beyond rounding
 COMMON = ("dataset", "draws", "device", "pseudo_novel", "pseudo_split")  # settings that all methods share
 BACKENDS = ("loky", "dask")
 Record = dict[str, Any]
@@ -107,8 +108,8 @@ class Run:
         record = read_json(path)
         if "error" in record:
             return record
-        before, now = record["config"], portable(self.config.to_dict())
-        changed = [name for name in before if name != "device" and before[name] != now.get(name)]
+        before, now = _what(record["config"]), _what(portable(self.config.to_dict()))
+        changed = [name for name in before if before[name] != now.get(name)]
         if changed:  # a default of the package is another one since
             raise ValueError(
                 f"{path} was made with {changed[0]}={before[changed[0]]!r}, not {now.get(changed[0])!r}; "
@@ -117,9 +118,9 @@ class Run:
         return {**record, "name": self.name, "method": self.method, "seed": self.seed}
 
     def _settings(self) -> dict[str, Any]:
-        defaults = Config().to_dict()
-        values = portable(self.config.to_dict()).items()
-        return {name: value for name, value in values if value != defaults[name] and name != "device"}
+        defaults = _what(Config().to_dict())
+        values = _what(portable(self.config.to_dict())).items()
+        return {name: value for name, value in values if value != defaults[name]}
 
 
 @dataclass(frozen=True)
@@ -458,6 +459,12 @@ def _limited_to(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def _what(settings: Record) -> Record:
+    """The settings that can change a result by more than rounding; precision is float32 unless one was set."""
+    kept = {name: value for name, value in settings.items() if name not in HOW}
+    return {**kept, "precision": "float32"} if kept["precision"] == "auto" else kept
+
+
 def _device_name(config: Config) -> str:
     device = resolve_device(config)
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
@@ -508,7 +515,7 @@ def _method_config(name: str, values: Any, preset: str, settings: Mapping[str, A
     _refuse(values, refused, f"method {name!r}", "methods are compared on the same ones")
     _refuse(values, ("encoder",) if encoders else (), f"method {name!r}", "they are listed under encoders")
     try:
-        return Config.create(preset, **{**settings, **values})
+        return Config.create(preset, **{"precision": "float32", **settings, **values})
     except ValueError as error:
         raise ValueError(f"method {name!r}: {error}") from None
 

@@ -30,12 +30,14 @@ from crossglg.data.transforms import DeviceClips, Preprocessing, mirror
 from crossglg.files import write_atomically
 from crossglg.model import CrossGLG
 from crossglg.objectives import find_objective
+from crossglg.recorded import Batch, RecordedStep
 from crossglg.skeletons import Layout
 from crossglg.text.embeddings import TextBank
 from crossglg.trained import TrainedModel, autocast, build_model, model_card, resolve_device, similarity_quantiles
 
 CHECKPOINT = "checkpoint.safetensors"
-WHERE = ("dataset", "benchmark", "descriptions", "text_encoder", "device")  # may change before a training goes on
+# May change before a training goes on.
+WHERE = ("dataset", "benchmark", "descriptions", "text_encoder", "device", "cuda_graph")
 History = list[dict[str, float]]
 
 
@@ -81,6 +83,11 @@ def fit(
     own, partner = torch.arange(base.layout.num_joints), torch.as_tensor(base.layout.mirrored)
     exemplars = torch.as_tensor(training_exemplars(base.label, training, config.seed))
 
+    def step_with(batch: Batch) -> dict[str, Tensor]:
+        return train_step(model, optimizer, batch, texts_there, config)
+
+    take_step = RecordedStep(step_with, model, optimizer) if recordable(config, device, persons) else step_with
+
     def epoch_of_training(epoch: int) -> dict[str, float]:
         generator = torch.Generator().manual_seed(epoch_seed(config.seed, epoch))
         torch.manual_seed(epoch_seed(config.seed, epoch) + distributed.rank())  # dropout and bottleneck noise
@@ -98,7 +105,7 @@ def fit(
                 classes = classes + num_classes * (mirrored & one_sided[classes])
                 joint_of = torch.where(mirrored[:, None], partner, own).to(device)
             batch = (prepare(x, generator), mask, classes.to(device), joint_of)
-            for name, value in train_step(model, optimizer, batch, texts_there, config).items():
+            for name, value in take_step(batch).items():
                 sums[name] = sums.get(name, torch.zeros((), device=device)) + value
         record = {name: float(value) / len(batches) for name, value in sums.items()}
         if not math.isfinite(record["total_loss"]):
@@ -176,7 +183,7 @@ def fit(
 def train_step(
     model: CrossGLG,
     optimizer: torch.optim.Optimizer,
-    batch: tuple[Tensor, Tensor, Tensor, Tensor | None],
+    batch: Batch,
     texts: TextBank,
     config: Config,
 ) -> dict[str, Tensor]:
@@ -220,6 +227,17 @@ def train_step(
     torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
     optimizer.step()
     return {name: value.detach() for name, value in (parts | {"total_loss": total}).items()}
+
+
+def recordable(config: Config, device: torch.device, persons: int) -> bool:
+    """Whether all training steps are the same operations on the same shapes, on a GPU.
+
+    They are not where clips have up to two persons, as absent ones are skipped, or where an objective picks pairs. The
+    momentum of SGD reads the learning rate on the processor.
+    """
+    alone = distributed.world_size() == 1 and not config.compile
+    same = persons == 1 and find_objective(config).classifies and config.optimizer == "adamw"
+    return config.cuda_graph and device.type == "cuda" and alone and same
 
 
 def one_sided_classes(config: Config, bank: TextBank, layout: Layout) -> Tensor:
@@ -277,7 +295,11 @@ def build_optimizer(model: CrossGLG, config: Config) -> torch.optim.Optimizer:
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, nesterov=True)
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)  # SGD so stumbles over late first gradients
+    # Fused, SGD stumbles over late first gradients. On a GPU the learning rate lies there, for recorded steps.
+    device = next(model.parameters()).device
+    on_gpu = device.type == "cuda"
+    rate = torch.tensor(config.learning_rate, device=device) if on_gpu else config.learning_rate
+    return torch.optim.AdamW(groups, lr=rate, fused=True, capturable=on_gpu)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, config: Config, epoch: float) -> None:
@@ -288,7 +310,10 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, config: Config, epoch: f
     else:
         factor = 0.5 * (1.0 + math.cos(math.pi * (epoch - warmup) / (config.epochs - warmup)))
     for group in optimizer.param_groups:
-        group["lr"] = config.learning_rate * factor
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(config.learning_rate * factor)
+        else:
+            group["lr"] = config.learning_rate * factor
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

@@ -114,7 +114,7 @@ def embed_texts(texts: Sequence[str], encoder: str = "minilm") -> NDArray[np.flo
     encoder: as of `find_encoder`, whose errors it raises.
     """
     found = find_encoder(encoder)
-    unique = list(dict.fromkeys(texts))
+    unique = sorted(set(texts))  # so that the same texts in another order are found too
     path = cache_folder() / "text" / f"{found.id}-{sha256(chr(0).join(unique))[:24]}.npy"
     vectors = _read_cached(path, len(unique))
     if vectors is None:
