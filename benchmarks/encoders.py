@@ -135,7 +135,7 @@ def recorded(embed: Callable[[], Tensor], x: Tensor) -> Callable[[], Tensor]:
     with torch.cuda.graph(graph):
         z = embed()
 
-    def forward() -> Tensor:
+    def forward(kept: Callable[[], Tensor] = embed) -> Tensor:  # a graph does not keep the weights that it reads
         x.copy_(source)
         graph.replay()
         return z
@@ -177,12 +177,12 @@ class ByteCounter(TorchDispatchMode):
 
 
 @cache
-def count(case: Case) -> tuple[int, int]:
-    """Floating-point operations and bytes of a case, operation by operation."""
+def count(case: Case) -> tuple[int, int, int]:
+    """Floating-point operations and bytes of a case, operation by operation, and its model's parameters."""
     run = prepare(case)
     with FlopCounterMode(display=False) as flops, ByteCounter() as bytes_:
         run()
-    return flops.get_total_flops(), bytes_.moved
+    return flops.get_total_flops(), bytes_.moved, sum(p.numel() for p in make_model(case).parameters())
 
 
 def ceilings(args: argparse.Namespace) -> dict[str, float]:
@@ -197,12 +197,12 @@ def ceilings(args: argparse.Namespace) -> dict[str, float]:
 
 
 def peak_memory(case: Case) -> float:
-    """MiB at the peak: on a GPU all that is allocated; on a CPU (Linux) what the work adds, in a process of its own."""
+    """MiB at the peak: on a GPU of model and work; on a CPU (Linux) what the work adds, in a process of its own."""
     if case.device == "cuda":
-        run = prepare(case)
+        before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
-        run()
-        return torch.cuda.max_memory_allocated() / 2**20
+        prepare(case)()
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
     command = [sys.executable, __file__, "--peak", json.dumps(asdict(case))]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
@@ -257,7 +257,7 @@ def measure(cases: list[Case], args: argparse.Namespace, ceiling: dict[str, floa
     rows = []
     for case, taken in zip(cases, times, strict=True):
         base, reference = (replace(case, variant=variant, option="") for variant in ("base", "reference"))
-        flops, moved = count(replace(case, option=""))
+        flops, moved, parameters = count(replace(case, option=""))
         comparable = case.work == "forward" and case.variant != "+CrossGLG" and case != base
         row = asdict(case) | {
             "ms_per_clip": 1e3 * seconds[case] / case.batch,
@@ -265,12 +265,12 @@ def measure(cases: list[Case], args: argparse.Namespace, ceiling: dict[str, floa
             "runs": len(taken),
             "x_base": seconds[case] / seconds[base],
             "x_reference": seconds[case] / seconds[reference] if reference in seconds else None,
-            "parameters": sum(p.numel() for p in make_model(case).parameters()),
+            "parameters": parameters,
             "gflop_per_clip": flops / case.batch / 1e9,
             "peak_mib": None if args.quick else peak_memory(case),
             "of_flop_ceiling": flops / seconds[case] / ceiling["bf16" if case.option == "bf16" else "float32"],
             # Compiled or in half precision, other bytes move than were counted.
-            "of_byte_ceiling": None if case.option else moved / seconds[case] / ceiling["bytes"],
+            "of_byte_ceiling": None if case.option in ("compile", "bf16") else moved / seconds[case] / ceiling["bytes"],
             "max_difference_to_base": float((run[case]() - run[base]()).abs().max()) if comparable else None,
         }
         print(*map(text, row.values()), sep=" | ", flush=True)
@@ -310,15 +310,15 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     torch.backends.cudnn.allow_tf32 = False  # float32 means float32
     ceiling = ceilings(args)
-    rows: list[dict[str, Any]] = []
-    for cases in workloads(args):
-        rows += measure([case for case in cases if expected_seconds(case, rows) <= args.longest], args, ceiling)
     machine = torch.cuda.get_device_name() if args.device == "cuda" else platform.machine()
     environment = {"machine": machine, "torch": torch.__version__, "threads": 1, "clock": args.clock, "per_s": ceiling}
     command = " ".join(["python benchmarks/encoders.py", *(sys.argv[1:] if arguments is None else arguments)])
+    rows: list[dict[str, Any]] = []
     result = {"command": command, "environment": environment, "rows": rows}
-    write_json(args.output / f"encoders-{args.device}.json", result)
-    write_atomically(args.output / f"encoders-{args.device}.md", lambda file: file.write(markdown(result).encode()))
+    for cases in workloads(args):
+        rows += measure([case for case in cases if expected_seconds(case, rows) <= args.longest], args, ceiling)
+        write_json(args.output / f"encoders-{args.device}.json", result)
+        write_atomically(args.output / f"encoders-{args.device}.md", lambda file: file.write(markdown(result).encode()))
     return None
 
 

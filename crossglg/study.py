@@ -17,8 +17,7 @@ A study is a YAML file; all but `methods` may be left out:
     classifiers: [cosine]           # by which the table compares them; all others are in the JSONs too
 
 A run's JSON is named by its settings, so studies that share a folder share their runs, and renaming a method makes
-nothing again. Runs compute in float32 on every machine, unless a study sets another precision. Two studies at work in
-one folder at the same time may make the same run twice; nothing else happens.
+nothing again. Two studies at work in one folder at the same time may make the same run twice; nothing else happens.
 """
 
 from __future__ import annotations
@@ -460,7 +459,7 @@ def _limited_to(threads: int) -> Iterator[None]:
 
 
 def _what(settings: Record) -> Record:
-    """The settings that can change a result by more than rounding; precision is float32 unless one was set."""
+    """The settings that can change a result by more than rounding. Older runs have "auto" for float32."""
     kept = {name: value for name, value in settings.items() if name not in HOW}
     return {**kept, "precision": "float32"} if kept["precision"] == "auto" else kept
 
@@ -515,7 +514,7 @@ def _method_config(name: str, values: Any, preset: str, settings: Mapping[str, A
     _refuse(values, refused, f"method {name!r}", "methods are compared on the same ones")
     _refuse(values, ("encoder",) if encoders else (), f"method {name!r}", "they are listed under encoders")
     try:
-        return Config.create(preset, **{"precision": "float32", **settings, **values})
+        return Config.create(preset, **{**settings, **values})
     except ValueError as error:
         raise ValueError(f"method {name!r}: {error}") from None
 

@@ -78,9 +78,8 @@ def resolve_device(config: Config) -> torch.device:
 
 
 def autocast(config: Config, device: torch.device) -> torch.autocast:
-    """bfloat16 where the Config's precision asks for it: on a GPU by default."""
-    on = config.precision == "bfloat16" or (config.precision == "auto" and device.type == "cuda")
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=on)
+    """bfloat16 where the Config's precision asks for it."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.precision == "bfloat16")
 
 
 @dataclass
