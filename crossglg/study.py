@@ -337,8 +337,7 @@ def study_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (
         together = f"{against} ×{len(study.seeds)}"
         if any(r["method"] == together for r in ensembles):
             lines += ["", difference_table(accuracies(ensembles, _there(classifiers, ensembles)), together)]
-    made = {f"{r['git_sha'][:12]} with torch {r['torch']} on {r['device']}": None for r in records}
-    return "\n".join([*lines, "", f"Made at {'; '.join(made)}."])
+    return "\n".join([*lines, "", _made(records)])
 
 
 def study_figure(study: Study, folder: str | Path, classifiers: Sequence[str] = ()) -> Figure:
@@ -354,6 +353,18 @@ def study_figure(study: Study, folder: str | Path, classifiers: Sequence[str] = 
     return figures.method_intervals(
         {t: {m: (c.mean, c.low, c.high) for m, c in row.items()} for t, row in cells.items()}
     )
+
+
+def _made(records: Sequence[Record]) -> str:
+    """Which methods were made with what, on what, at which commits."""
+    places: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
+    for r in records:
+        methods, commits = places.setdefault(f"torch {r['torch']} on {r['device']}", ({}, {}))
+        methods[r["method"]] = commits[r["git_sha"][:12]] = None
+    told = (
+        f"{', '.join(methods)} with {place} at {', '.join(commits)}" for place, (methods, commits) in places.items()
+    )
+    return f"Made: {'; '.join(told)}."
 
 
 def _there(classifiers: Sequence[str], records: Sequence[Record]) -> tuple[str, ...]:

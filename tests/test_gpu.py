@@ -86,11 +86,26 @@ def test_recorded_steps_are_the_steps_taken_one_by_one(objective: str, mirrored:
     losses, weights = losses_of_training(config, bank, False, mirrored)
     again, replayed = losses_of_training(config, bank, True, mirrored)
     assert len(set(losses)) == 6
-    assert again == pytest.approx(losses, abs=1e-4)  # every step's loss shows the steps before it
+    assert again == pytest.approx(losses, rel=1e-3)  # every step's loss shows the steps before it
     # Weights without a gradient, those before a normalisation, are moved by AdamW's rounding; these are not.
     for name, value in weights.items():
         if name.endswith(("num_batches_tracked", "running_var")):
-            torch.testing.assert_close(replayed[name], value, atol=1e-3, rtol=1e-3, msg=name)
+            torch.testing.assert_close(replayed[name], value, atol=1e-3, rtol=1e-2, msg=name)
+
+
+def test_every_replay_draws_its_own_dropout_and_a_seed_repeats_it(bank: TextBank) -> None:
+    config = replace(ON_GPU, streams="joint", dropout=0.5, learning_rate=0.0, weight_decay=0.0)
+    model = build_model(config, get_layout("ntu25"), 1, 3, len(bank.classes), 10).to(GPU).train()
+    optimizer, texts = build_optimizer(model, config), bank.to(GPU)
+    take = RecordedStep(lambda batch: train_step(model, optimizer, batch, texts, config), model, optimizer)
+    x, label = torch.randn(8, 1, 8, 25, 3, device=GPU), torch.arange(8, device=GPU) % len(bank.classes)
+    batch = (x, torch.ones(8, 1, dtype=torch.bool, device=GPU), label, None)
+    found = []
+    for _ in range(3):  # the first time, the step is recorded
+        torch.manual_seed(5)
+        found.append([float(take(batch)["total_loss"]) for _ in range(3)])
+    assert len(set(found[1])) == 3
+    assert found[2] == pytest.approx(found[1], rel=1e-5)
 
 
 def test_a_recorded_step_wants_batches_of_one_shape(bank: TextBank) -> None:

@@ -90,14 +90,16 @@ def test_readme_results_are_those_of_the_runs():
     assert table == markdown_table(ROOT / "figures"), "run: crossglg table --readme README.md"
 
 
-def test_readme_studies_are_those_of_the_jsons():
+def test_published_studies_are_those_of_the_jsons():
     from crossglg.study import Study, study_table
 
-    shown = re.findall(r"<!-- study (\S+) -->\n(.*?)\n<!-- /study \1 -->", README, re.DOTALL)
-    assert shown
-    for name, table in shown:
-        how = f"run: crossglg study {name} --output figures/study --table --readme README.md"
-        assert table == study_table(Study.load(name), ROOT / "figures" / "study"), how
+    for page in ("README.md", "NOTES.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        shown = re.findall(r"<!-- study (\S+) -->\n(.*?)\n<!-- /study \1 -->", text, re.DOTALL)
+        assert shown
+        for name, table in shown:
+            how = f"run: crossglg study {name} --output figures/study --table --readme {page}"
+            assert table == study_table(Study.load(name), ROOT / "figures" / "study"), how
 
 
 def test_readme_pictures_exist():
