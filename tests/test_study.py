@@ -116,13 +116,14 @@ def test_a_run_is_named_by_its_settings_alone(tmp_path: Path) -> None:
     runs = load(tmp_path).runs()
     names = [r.name for r in runs]
     assert re.fullmatch(r"toy-tiny-both-seed0-[0-9a-f]{10}", names[2])
-    elsewhere = {**SETTINGS, "dataset": "/other/mine.npz", "device": "cuda"}
+    elsewhere = {**SETTINGS, "dataset": "/other/mine.npz", "device": "cuda", "cuda_graph": False, "precision": "auto"}
     moved = load(tmp_path, settings=elsewhere, benchmarks=["x/toy.json:toy"])
     renamed = load(tmp_path, methods={"plain": {"guidance": "none"}, "ours": {"guidance": "both"}})
     for other in (moved, renamed):
         assert [r.name for r in other.runs()] == names
-    longer = load(tmp_path, settings={**SETTINGS, "epochs": 2})
-    assert [a == b.name for a, b in zip(names, longer.runs(), strict=True)] == [True] + 4 * [False]
+    for change in ({"epochs": 2}, {"precision": "bfloat16"}):
+        changed = load(tmp_path, settings={**SETTINGS, **change}).runs()
+        assert [a == b.name for a, b in zip(names, changed, strict=True)] == [True] + 4 * [False]
 
 
 def test_on_pseudo_novel_classes_all_runs_have_the_same(tmp_path: Path) -> None:
@@ -436,7 +437,16 @@ def test_runs_of_other_settings_or_another_protocol_are_not_taken(
     first = parsed.runs()[1]
     record = read_json(folder / f"{first.name}.json")
     path = tmp_path / f"{first.name}.json"
-    path.write_text(json.dumps({**record, "config": {**record["config"], "warmup_epochs": 9}}))
+
+    def made_with(**settings: object) -> None:
+        path.write_text(json.dumps({**record, "config": {**record["config"], **settings}}))
+
+    made_with(precision="bfloat16")
+    with pytest.raises(ValueError, match="made with precision='bfloat16', not 'float32'"):
+        parsed.finished(tmp_path)
+    made_with(precision="auto")  # as older runs have it
+    assert [r["name"] for r in parsed.finished(tmp_path)] == [first.name]
+    made_with(warmup_epochs=9)
     with pytest.raises(ValueError, match="made with warmup_epochs=9, not 2; set warmup_epochs in the study, or move"):
         parsed.finished(tmp_path)
     path.write_text(json.dumps({**record, "protocol_file_sha256": "other"}))

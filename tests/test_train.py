@@ -27,7 +27,7 @@ from crossglg.encoders import ENCODERS
 from crossglg.encoders.infogcn import InfoGCN
 from crossglg.skeletons import get_layout
 from crossglg.text.embeddings import TextBank
-from crossglg.train import build_optimizer, chosen_epoch, epoch_seed, fit, hold_out, set_learning_rate
+from crossglg.train import build_optimizer, chosen_epoch, epoch_seed, fit, hold_out, recordable, set_learning_rate
 from crossglg.trained import TrainedModel, build_model, model_card, resolve_device
 
 ACTIONS = (
@@ -191,6 +191,16 @@ def test_two_dimensional_clips_in_another_layout_train(tmp_path: Path) -> None:
     assert np.array_equal(TrainedModel.load(tmp_path).embed(flat), trained.embed(flat))
     with pytest.raises(ValueError, match="has 3 coordinates, the model was trained on 2"):
         trained.embed(clips)
+
+
+def test_steps_are_recorded_on_a_gpu_where_all_are_alike() -> None:
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    assert recordable(CONFIG, gpu, persons=1)
+    assert not recordable(CONFIG, gpu, persons=2)
+    assert not recordable(CONFIG, cpu, persons=1)
+    comparing = {"objective": "protonet", "guidance": "none", "batch_classes": 2}
+    for other in ({"optimizer": "sgd"}, {"compile": True}, {"cuda_graph": False}, comparing):
+        assert not recordable(replace(CONFIG, **other), gpu, persons=1)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
