@@ -1,13 +1,12 @@
 """What encoders cost: plain or with CrossGLG, forward and training step, on NTU-shaped clips (3 × 64 × 25 × 2).
 
-Clips with one person have no place for a second where `single` is 1.
-
     python benchmarks/encoders.py [--encoders infogcn …] [--device cpu|cuda] [--clock wall|process] [--quick]
 
 All competitors of a workload take turns, so that ratios hold on a busy machine too; with `--clock process` (one thread)
 other programs hardly count. "reference" is InfoGCN as its paper's equations, one by one, where an absent second person
 costs as much as a present one (tests/reference_infogcn.py). Forward is what inference computes: normalisations folded,
-no text. A training step is all of CrossGLG's, texts included. Writes benchmarks/results/encoders-<device>.json, .md.
+no text. A training step is all of CrossGLG's, texts included. Where all clips have one person (`single` 1), there is no
+place for a second. Writes benchmarks/results/encoders-<device>.json, .md.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ from crossglg.encoders import ENCODERS  # noqa: E402
 from crossglg.encoders.base import folded  # noqa: E402
 from crossglg.files import write_atomically, write_json  # noqa: E402
 from crossglg.model import CrossGLG, CrossGLGOutput  # noqa: E402
-from crossglg.recorded import Batch, RecordedStep  # noqa: E402
+from crossglg.recorded import Batch, RecordedStep, warm_up  # noqa: E402
 from crossglg.skeletons import get_layout  # noqa: E402
 from crossglg.text.embeddings import TextBank  # noqa: E402
 from crossglg.train import build_optimizer, train_step  # noqa: E402
@@ -125,13 +124,8 @@ def prepare(case: Case) -> Callable[[], Tensor]:
 @torch.inference_mode()
 def recorded(embed: Callable[[], Tensor], x: Tensor) -> Callable[[], Tensor]:
     """A forward of clips in which everybody is there, replayed as a CUDA graph on a new copy of x."""
-    source, side = x.clone(), torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(3):
-            embed()
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
+    source, graph = x.clone(), torch.cuda.CUDAGraph()
+    warm_up(embed)
     with torch.cuda.graph(graph):
         z = embed()
 

@@ -10,6 +10,16 @@ from torch import Tensor
 Batch = tuple[Tensor, Tensor, Tensor, Tensor | None]
 
 
+def warm_up(run: Callable[[], object], times: int = 3) -> None:
+    """Call what is to be recorded on another stream: libraries load and choose kernels, which cannot be recorded."""
+    side, current = torch.cuda.Stream(), torch.cuda.current_stream()
+    side.wait_stream(current)
+    with torch.cuda.stream(side):
+        for _ in range(times):
+            run()
+    current.wait_stream(side)
+
+
 class RecordedStep:
     """step(batch) → losses, recorded at the first batch and replayed for every batch, all of the same shapes.
 
@@ -18,8 +28,6 @@ class RecordedStep:
     The step must read and write tensors in place and never ask for a value: `optimizer` is `capturable`, and its
     learning rate a tensor.
     """
-
-    WARM_UP = 3  # libraries choose and load their kernels meanwhile, which cannot be recorded
 
     def __init__(
         self, step: Callable[[Batch], dict[str, Tensor]], model: torch.nn.Module, optimizer: torch.optim.Optimizer
@@ -49,12 +57,7 @@ class RecordedStep:
             p: {name: value.clone() for name, value in state.items()} for p, state in self.optimizer.state.items()
         }
         random = torch.cuda.get_rng_state()
-        side, current = torch.cuda.Stream(), torch.cuda.current_stream()
-        side.wait_stream(current)
-        with torch.cuda.stream(side):
-            for _ in range(self.WARM_UP):
-                self.step(self.batch)
-        current.wait_stream(side)
+        warm_up(lambda: self.step(self.batch))
         self.model.load_state_dict(weights)
         for p, state in self.optimizer.state.items():
             for name, value in state.items():  # those of a new optimizer start from zero

@@ -293,11 +293,10 @@ def build_optimizer(model: CrossGLG, config: Config) -> torch.optim.Optimizer:
         is_matrix = parameter.dim() >= 2 and name.endswith("weight")
         (decayed if is_matrix else plain).append(parameter)
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    if config.optimizer == "sgd":
+    if config.optimizer == "sgd":  # not fused: that stumbles over late first gradients
         return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, nesterov=True)
-    # Fused, SGD stumbles over late first gradients. On a GPU the learning rate lies there, for recorded steps.
     device = next(model.parameters()).device
-    on_gpu = device.type == "cuda"
+    on_gpu = device.type == "cuda"  # where steps are recorded, so that the learning rate must lie there
     rate = torch.tensor(config.learning_rate, device=device) if on_gpu else config.learning_rate
     return torch.optim.AdamW(groups, lr=rate, fused=True, capturable=on_gpu)
 
