@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from crossglg.encoders import ENCODERS, base, build_encoder
-from crossglg.encoders.base import Bodies, PlaceNorm, SkeletonEncoder, folded
+from crossglg.encoders.base import Bodies, PlaceNorm, SkeletonEncoder, folded, pointwise
 from crossglg.encoders.contract import CHECKS, Build, can_be_exported
 from crossglg.encoders.infogcn import InfoGCN, SelfAttentionGraphConv, relative_positions
 from crossglg.encoders.temporal import MultiScaleTemporalConv
@@ -405,3 +405,45 @@ def test_bottleneck_adds_noise_in_training_only() -> None:
     noisy = encoder.head.train()(pooled)
     assert torch.equal(encoder.head.eval()(pooled), encoder.head(pooled))
     assert (noisy - encoder.head(pooled)).abs().mean() > 0.1
+
+
+def test_folded_places_keep_their_own_statistics() -> None:
+    norm = PlaceNorm(4 * 3, persons=2)
+    unsettle(norm)
+    assert (norm[0].running_mean - norm[1].running_mean).abs().max() > 0.1
+    bodies = Bodies.of(torch.tensor([[True, True], [True, False], [False, True]]))
+    x = torch.randn(4, 6, 4, 3)
+    torch.testing.assert_close(folded(norm)(x, bodies), norm.eval()(x, bodies), atol=1e-5, rtol=1e-5)
+    with pytest.raises(ValueError, match=r"3 persons.*built for 2"):
+        folded(norm)(x, Bodies.all(1, 3, x.device))
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+@pytest.mark.parametrize("frames", [1, 9])
+def test_pointwise_convolution_of_frames_is_that_of_persons(layout: torch.memory_format, frames: int) -> None:
+    feat = torch.randn(2, 6, frames, 5).contiguous(memory_format=layout)
+    weight, bias = torch.randn(4, 6, 1, 1), torch.randn(4)
+    expected = torch.einsum("bdtv,od->botv", feat, weight[:, :, 0, 0]) + bias[:, None, None]
+    torch.testing.assert_close(pointwise(feat, weight, bias), expected, atol=1e-5, rtol=1e-5)
+    with torch.no_grad():
+        torch.testing.assert_close(pointwise(feat, weight, bias), expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(pointwise(feat, weight, None), expected - bias[:, None, None], atol=1e-5, rtol=1e-5)
+
+
+def test_one_thread_convolves_few_persons_with_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a batch below 16, persons alone would not do; every frame counts."""
+    batches: list[int] = []
+    conv2d = F.conv2d
+
+    def spied(feat: Tensor, weight: Tensor, *rest: object) -> Tensor:
+        if weight.shape[2:] == (1, 1) and rest[1:2] != ((2, 1),):  # what strides goes to oneDNN anyway
+            batches.append(len(feat))
+        return conv2d(feat, weight, *rest)
+
+    encoder = build("infogcn").eval()
+    x, mask = clips(1, 1)
+    monkeypatch.setattr(F, "conv2d", spied)
+    with torch.no_grad():
+        encoder(x, mask)
+    assert len(batches) > 3 * len(encoder.blocks)
+    assert min(batches) > 1

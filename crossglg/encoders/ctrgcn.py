@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import Bodies, EncodingBlock, PlaceNorm, SkeletonEncoder
+from crossglg.encoders.base import Bodies, EncodingBlock, PlaceNorm, PointwiseConv, SkeletonEncoder
 from crossglg.encoders.temporal import MultiScaleTemporalConv, shortcut
 from crossglg.skeletons import Layout
 
@@ -66,7 +66,7 @@ class ChannelTopologyGraphConv(nn.Module):
         self.refine_bias = nn.Parameter(torch.zeros(self.subsets, out))
         self.topology = nn.Parameter(adjacency.clone())
         self.alpha = nn.Parameter(torch.zeros(1))
-        self.project = nn.Conv2d(width, self.subsets * out, 1)
+        self.project = PointwiseConv(width, self.subsets * out, 1)
         self.out_norm = nn.BatchNorm2d(out)
         self.residual = shortcut(width, out)
 

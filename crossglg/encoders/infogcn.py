@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import Bodies, EncodingBlock, PlaceNorm, SkeletonEncoder
+from crossglg.encoders.base import Bodies, EncodingBlock, PlaceNorm, SkeletonEncoder, pointwise
 from crossglg.encoders.temporal import MultiScaleTemporalConv, shortcut
 from crossglg.skeletons import Layout
 
@@ -121,17 +121,18 @@ class SelfAttentionGraphConv(nn.Module):
     def attention(self, rows: Tensor) -> Tensor:
         """(B, T, V, D) → (B, T, heads, V, V), rows sum to 1."""
         weight = self.to_qk.weight[:, :, None, None]  # a convolution takes 5/6 of the time of a linear layer
-        qk = F.conv2d(self.norm(rows).permute(0, 3, 1, 2), weight, self.to_qk.bias).permute(0, 2, 3, 1)
+        qk = pointwise(self.norm(rows).permute(0, 3, 1, 2), weight, self.to_qk.bias).permute(0, 2, 3, 1)
         q, k = qk.unflatten(-1, (2, self.heads, self.rank)).permute(3, 0, 1, 4, 2, 5)  # each (B, T, heads, V, rank)
         return (q * self.rank**-0.5 @ k.transpose(-1, -2)).softmax(-1)
 
     def forward(self, feat: Tensor) -> Tensor:
         rows = feat.permute(0, 2, 3, 1)  # (B, T, V, D)
-        mix = self.attention(rows) * self.topology  # (B, T, heads, V, V)
-        # All heads in one product, with the heads of a joint side by side: (B, T, V·heads, V) times (B, T, V, D).
-        mixed = (mix.transpose(2, 3).flatten(2, 3) @ rows).view(*rows.shape[:3], -1).permute(0, 3, 1, 2)
+        # All heads in one product, with the heads of a joint side by side: (B, T, V·heads, V) times (B, T, V, D). The
+        # topology, lying like that in memory and named first, makes the result lie like that, which saves a copy.
+        mix = self.topology.transpose(0, 1).contiguous() * self.attention(rows).transpose(2, 3)
+        mixed = (mix.flatten(2, 3) @ rows).view(*rows.shape[:3], -1).permute(0, 3, 1, 2)
         weight = self.weight.transpose(0, 1).flatten(1)[:, :, None, None]  # (D_out, heads·D, 1, 1)
-        out = F.conv2d(mixed, weight, self.bias.sum(0))
+        out = pointwise(mixed, weight, self.bias.sum(0))
         return F.relu_(self.out_norm(out).add_(self.residual(feat)))
 
     @torch.no_grad()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import Bodies, EncodingBlock, SkeletonEncoder, norm_joints
+from crossglg.encoders.base import Bodies, EncodingBlock, PointwiseConv, SkeletonEncoder, norm_joints
 from crossglg.encoders.temporal import conv_norm, shortcut, time_conv
 from crossglg.skeletons import Layout
 
@@ -59,7 +59,7 @@ class AdaptiveGraphConv(nn.Module):
         super().__init__()
         self.subsets = len(adjacency)
         self.topology = nn.Parameter(adjacency.clone())
-        self.project = nn.Conv2d(width, self.subsets * out, 1)
+        self.project = PointwiseConv(width, self.subsets * out, 1)
         self.out_norm = nn.BatchNorm2d(out)
         self.residual = shortcut(width, out)
 

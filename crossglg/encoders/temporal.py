@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from crossglg.encoders.base import PointwiseConv
+
 
 class MultiScaleTemporalConv(nn.Module):
     """Four branches of a quarter of the width: two dilated convolutions, max pooling, and a point-wise one.
@@ -56,6 +58,8 @@ def conv_norm(width: int, out: int, kernel: int = 1, stride: int = 1, dilation: 
 
 def time_conv(width: int, out: int, kernel: int = 1, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
     """Convolution over time (kernel × 1) that keeps T / stride frames."""
+    if kernel == stride == 1:
+        return PointwiseConv(width, out, 1)
     padding = (kernel - 1) * dilation // 2
     return nn.Conv2d(width, out, (kernel, 1), (stride, 1), (padding, 0), (dilation, 1))
 
