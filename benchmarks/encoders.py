@@ -2,29 +2,34 @@
 
     python benchmarks/encoders.py [--encoders infogcn …] [--device cpu|cuda] [--clock wall|process] [--quick]
 
-All competitors of a workload take turns, so that ratios hold on a busy machine too; with `--clock process` (one thread)
-other programs hardly count. "reference" is InfoGCN as its paper's equations, one by one, where an absent second person
-costs as much as a present one (tests/reference_infogcn.py). Forward is what inference computes: normalisations folded,
-no text. A training step is all of CrossGLG's, texts included. Where all clips have one person (`single` 1), there is no
-place for a second. Writes benchmarks/results/encoders-<device>.json, .md.
+Competitors take turns, so that ratios hold on a busy machine too, each in a process of its own, so that none works in
+memory that others left behind; with `--clock process` (one thread) other programs hardly count. "reference" is InfoGCN
+as its paper's equations, one by one, where an absent second person costs as much as a present one
+(tests/reference_infogcn.py). Forward is what inference computes: normalisations folded, no text. A training step is all
+of CrossGLG's, texts included. Where all clips have one person (`single` 1), there is no place for a second. Writes
+benchmarks/results/encoders-<device>.json, .md.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import platform
-import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -137,23 +142,26 @@ def recorded(embed: Callable[[], Tensor], x: Tensor) -> Callable[[], Tensor]:
     return forward
 
 
-def interleaved(runs: list[Callable[[], Any]], args: argparse.Namespace) -> list[list[float]]:
-    """Seconds of every run; all take turns after a first run each. One slower than `args.slowest` is timed once."""
+def timed(run: Callable[[], Any], device: str, clock: str) -> float:
+    """Seconds of one run."""
 
     def now() -> float:
-        if args.device == "cuda":
+        if device == "cuda":
             torch.cuda.synchronize()
-        return CLOCKS[args.clock]()
+        return CLOCKS[clock]()
 
-    for run in runs:
-        run()
+    start = now()
+    run()
+    return now() - start
+
+
+def interleaved(runs: list[Callable[[], float]], args: argparse.Namespace) -> list[list[float]]:
+    """What every run returns, its seconds; all take turns. One slower than `args.slowest` is timed once."""
     seconds: list[list[float]] = [[] for _ in runs]
     for _ in range(args.repeats):
         for run, taken in zip(runs, seconds, strict=True):
             if not taken or taken[0] <= args.slowest:
-                start = now()
-                run()
-                taken.append(now() - start)
+                taken.append(run())
     return seconds
 
 
@@ -185,56 +193,90 @@ def ceilings(args: argparse.Namespace) -> dict[str, float]:
     single = torch.randn(size, size, device=args.device)
     half, source = single.bfloat16(), torch.zeros(16 * size * size, device=args.device)
     target = torch.empty_like(source)
-    runs = [lambda: single @ single, lambda: half @ half, lambda: target.copy_(source)]
+    work = [lambda: single @ single, lambda: half @ half, lambda: target.copy_(source)]
+    for run in work:
+        run()
+    runs = [partial(timed, run, args.device, args.clock) for run in work]
     float32, bf16, copy = map(min, interleaved(runs, args))
     return {"float32": 2 * size**3 / float32, "bf16": 2 * size**3 / bf16, "bytes": 8 * source.numel() / copy}
 
 
-def peak_memory(case: Case) -> float:
-    """MiB at the peak: on a GPU of model and work; on a CPU (Linux) what the work adds, in a process of its own."""
-    if case.device == "cuda":
-        before = torch.cuda.memory_allocated()
-        torch.cuda.reset_peak_memory_stats()
-        prepare(case)()
-        return (torch.cuda.max_memory_allocated() - before) / 2**20
-    command = [sys.executable, __file__, "--peak", json.dumps(asdict(case))]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+class Competitor:
+    """A case in a process of its own, run once when it is entered.
+
+    peak_mib: on a GPU memory of model and work; on a CPU what the work adds (Linux, else None).  result: its numbers.
+    """
+
+    def __init__(self, case: Case, clock: str) -> None:
+        self.case, self.clock = case, clock
+        start = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+        context = multiprocessing.get_context(start)
+        context.set_forkserver_preload(["torch"])  # once for all
+        self.process = ProcessPoolExecutor(1, context)
+
+    def __enter__(self) -> Competitor:
+        self.peak_mib, self.result = self.process.submit(first_run, self.case).result()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.process.shutdown()
+
+    def seconds(self) -> float:
+        """Of one more run."""
+        return self.process.submit(next_run, self.case, self.clock).result()
 
 
-def print_peak(case: Case) -> None:
-    def kib(field: str) -> int:
-        return int(Path("/proc/self/status").read_text().partition(f"{field}:")[2].split()[0])
+prepared = cache(prepare)  # kept in the process of a competitor
 
+
+def first_run(case: Case) -> tuple[float | None, NDArray[np.float32]]:
     torch.set_num_threads(1)
-    run = prepare(case)
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak of loading
-    before = kib("VmRSS")
-    run()
-    print((kib("VmHWM") - before) / 2**10)
+    torch.backends.cudnn.allow_tf32 = False  # float32 means float32
+    run, on_linux = prepared(case), sys.platform == "linux"
+    if on_linux:
+        Path("/proc/self/clear_refs").write_text("5")  # forget the peak of loading
+    before = kib("VmRSS") if on_linux else 0
+    result = run().detach().float().cpu().numpy()
+    if case.device == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20, result
+    return (kib("VmHWM") - before) / 2**10 if on_linux else None, result
+
+
+def kib(field: str) -> int:
+    """A line of what Linux says of this process's memory."""
+    return int(Path("/proc/self/status").read_text().partition(f"{field}:")[2].split()[0])
+
+
+def next_run(case: Case, clock: str) -> float:
+    return timed(prepared(case), case.device, clock)
 
 
 def workloads(args: argparse.Namespace) -> list[list[Case]]:
-    """Cases that are measured together."""
+    """Cases that take turns: those of an encoder at one work."""
+    small, middle, large = (1, 2, 3) if args.quick else (1, 16, 64)
+    graph = ("graph",) if args.device == "cuda" else ()
+    ways = ("bf16", *graph) if args.quick else ("compile", "bf16", *graph)
+    work: list[tuple[str, int, float, tuple[str, ...]]] = [
+        ("forward", small, 0.0, graph),
+        ("forward", middle, 0.0, ways),
+        ("forward", middle, 0.8, ()),
+        ("forward", large, 0.0, graph),
+        ("training step", middle, 0.0, ()),
+        ("training step", middle, 0.8, ()),
+    ]
+    if args.device == "cuda":
+        work += [("training step", batch, 1.0, ("bf16", "graph")) for batch in (middle, large)]
 
-    def cases(work: str, batch: int, single: float = 0.0, options: tuple[str, ...] = ()) -> list[Case]:
+    def cases(encoder: str, work: str, batch: int, single: float, options: tuple[str, ...]) -> list[Case]:
         optional = ("base", "+CrossGLG") if work == "training step" else ("base",)
         return [
             Case(encoder, variant, work, batch, single, args.frames, args.device, option)
-            for encoder in args.encoders
             for variant in (["reference"] if encoder == "infogcn" else []) + ["base", "+CrossGLG"]
             for option in ("", *(options if variant in optional else ()))
             if option != "compile" or encoder in args.compile
         ]
 
-    small, middle, large = (1, 2, 3) if args.quick else (1, 16, 64)
-    graph = ("graph",) if args.device == "cuda" else ()
-    ways = ("bf16", *graph) if args.quick else ("compile", "bf16", *graph)
-    forward = [cases("forward", small, 0.0, graph), cases("forward", middle, 0.0, ways)]
-    forward += [cases("forward", middle, 0.8), cases("forward", large, 0.0, graph)]
-    learning = [cases("training step", middle), cases("training step", middle, 0.8)]
-    if args.device == "cuda":
-        learning += [cases("training step", batch, 1.0, ("bf16", "graph")) for batch in (middle, large)]
-    return forward + learning
+    return [cases(encoder, *each) for each in work for encoder in args.encoders]
 
 
 def expected_seconds(case: Case, rows: list[dict[str, Any]]) -> float:
@@ -245,8 +287,10 @@ def expected_seconds(case: Case, rows: list[dict[str, Any]]) -> float:
 
 def measure(cases: list[Case], args: argparse.Namespace, ceiling: dict[str, float]) -> list[dict[str, Any]]:
     """One row per case; ratios are to the encoder's base and, for InfoGCN, to the reference, of the same workload."""
-    run = {case: prepare(case) for case in cases}
-    times = interleaved(list(run.values()), args)
+    with ExitStack() as stack:
+        competitors = [stack.enter_context(Competitor(case, args.clock)) for case in cases]
+        times = interleaved([competitor.seconds for competitor in competitors], args)
+    of = dict(zip(cases, competitors, strict=True))
     seconds = {case: median(taken) for case, taken in zip(cases, times, strict=True)}
     rows = []
     for case, taken in zip(cases, times, strict=True):
@@ -261,11 +305,11 @@ def measure(cases: list[Case], args: argparse.Namespace, ceiling: dict[str, floa
             "x_reference": seconds[case] / seconds[reference] if reference in seconds else None,
             "parameters": parameters,
             "gflop_per_clip": flops / case.batch / 1e9,
-            "peak_mib": None if args.quick else peak_memory(case),
+            "peak_mib": of[case].peak_mib,
             "of_flop_ceiling": flops / seconds[case] / ceiling["bf16" if case.option == "bf16" else "float32"],
             # Compiled or in half precision, other bytes move than were counted.
             "of_byte_ceiling": None if case.option in ("compile", "bf16") else moved / seconds[case] / ceiling["bytes"],
-            "max_difference_to_base": float((run[case]() - run[base]()).abs().max()) if comparable else None,
+            "max_difference_to_base": float(abs(of[case].result - of[base].result).max()) if comparable else None,
         }
         print(*map(text, row.values()), sep=" | ", flush=True)
         rows.append(row)
@@ -294,12 +338,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--longest", type=float, default=60.0, help="leave out a case that would run for more seconds")
     parser.add_argument("--compile", nargs="+", default=list(ENCODERS), choices=list(ENCODERS), metavar="NAME")
     parser.add_argument("--no-compile", dest="compile", action="store_const", const=[], help="without torch.compile")
-    parser.add_argument("--quick", action="store_true", help="tiny shapes, nothing compiled, no memory: does it run?")
+    parser.add_argument("--quick", action="store_true", help="tiny shapes, nothing compiled: does it run?")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results")
-    parser.add_argument("--peak", help=argparse.SUPPRESS)
     args = parser.parse_args(arguments)
-    if args.peak:
-        return print_peak(Case(**json.loads(args.peak)))
     args.frames = 8 if args.quick else 64
     torch.set_num_threads(1)
     torch.backends.cudnn.allow_tf32 = False  # float32 means float32
@@ -313,7 +354,6 @@ def main(arguments: list[str] | None = None) -> None:
         rows += measure([case for case in cases if expected_seconds(case, rows) <= args.longest], args, ceiling)
         write_json(args.output / f"encoders-{args.device}.json", result)
         write_atomically(args.output / f"encoders-{args.device}.md", lambda file: file.write(markdown(result).encode()))
-    return None
 
 
 if __name__ == "__main__":
