@@ -2,7 +2,7 @@
 
     python benchmarks/encoders.py [--encoders infogcn …] [--device cpu|cuda] [--clock wall|process] [--quick]
 
-Competitors take turns, so that ratios hold on a busy machine too, each in a process of its own, so that none works in
+Competitors take turns, so that ratios hold on a busy machine too, in processes of their own, so that none works in
 memory that others left behind; with `--clock process` (one thread) other programs hardly count. "reference" is InfoGCN
 as its paper's equations, one by one, where an absent second person costs as much as a present one
 (tests/reference_infogcn.py). Forward is what inference computes: normalisations folded, no text. A training step is all
@@ -22,7 +22,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -158,16 +158,6 @@ def timed(run: Callable[[], Any], device: str, clock: str) -> float:
     return (now() - start) / runs
 
 
-def interleaved(runs: list[Callable[[], float]], args: argparse.Namespace) -> list[list[float]]:
-    """What each returns, its seconds; all take turns. One slower than `args.slowest` is timed once."""
-    seconds: list[list[float]] = [[] for _ in runs]
-    for _ in range(args.repeats):
-        for run, taken in zip(runs, seconds, strict=True):
-            if not taken or taken[0] <= args.slowest:
-                taken.append(run())
-    return seconds
-
-
 class ByteCounter(TorchDispatchMode):
     """Adds up what each operation reads and writes; views move nothing."""
 
@@ -196,62 +186,66 @@ def ceilings(args: argparse.Namespace) -> dict[str, float]:
     single = torch.randn(size, size, device=args.device)
     half, source = single.bfloat16(), torch.zeros(16 * size * size, device=args.device)
     target = torch.empty_like(source)
-    work = [lambda: single @ single, lambda: half @ half, lambda: target.copy_(source)]
-    for run in work:
-        run()
-    runs = [partial(timed, run, args.device, args.clock) for run in work]
-    float32, bf16, copy = map(min, interleaved(runs, args))
+    runs = [lambda: single @ single, lambda: half @ half, lambda: target.copy_(source)]
+    float32, bf16, copy = (min(timed(run, args.device, args.clock) for _ in range(args.repeats)) for run in runs)
     return {"float32": 2 * size**3 / float32, "bf16": 2 * size**3 / bf16, "bytes": 8 * source.numel() / copy}
 
 
-class Competitor:
-    """A case in a process of its own, run once when it is entered.
+@dataclass(frozen=True)
+class Turn:
+    """seconds: of a run.  peak_mib: on a GPU of model and work; on a CPU what the work adds (Linux, else None)."""
 
-    peak_mib: on a GPU memory of model and work; on a CPU what the work adds (Linux, else None).  result: its numbers.
+    seconds: float
+    peak_mib: float | None
+    result: NDArray[np.float32]
+
+
+def take_turns(cases: list[Case], args: argparse.Namespace) -> dict[Case, list[Turn]]:
+    """`args.repeats` turns of every case; one whose run takes more than `args.slowest` seconds has a single turn.
+
+    On a CPU each turn has a new process: by where their memory lies, processes of one case differ by a tenth. On a GPU
+    each case has one process, as starting there takes seconds.
     """
-
-    def __init__(self, case: Case, clock: str) -> None:
-        self.case, self.clock = case, clock
-        start = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-        context = multiprocessing.get_context(start)
-        context.set_forkserver_preload(["torch"])  # once for all
-        self.process = ProcessPoolExecutor(1, context)
-
-    def __enter__(self) -> Competitor:
-        self.peak_mib, self.result = self.process.submit(first_run, self.case).result()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.process.shutdown()
-
-    def seconds(self) -> float:
-        """Of a run, in one more turn."""
-        return self.process.submit(next_run, self.case, self.clock).result()
+    context = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
+    context.set_forkserver_preload(["torch"])
+    turns: dict[Case, list[Turn]] = {case: [] for case in cases}
+    with ExitStack() as stack:
+        process = {
+            case: stack.enter_context(
+                ProcessPoolExecutor(1, context, max_tasks_per_child=1 if args.device == "cpu" else None)
+            )
+            for case in cases
+        }
+        for _ in range(args.repeats):
+            for case, taken in turns.items():
+                if not taken or taken[0].seconds <= args.slowest:
+                    taken.append(process[case].submit(turn, case, args.clock).result())
+    return turns
 
 
-prepared = cache(prepare)  # kept in the process of a competitor
+def turn(case: Case, clock: str) -> Turn:
+    run, peak, result = started(case)
+    return Turn(timed(run, case.device, clock), peak, result)
 
 
-def first_run(case: Case) -> tuple[float | None, NDArray[np.float32]]:
+@cache
+def started(case: Case) -> tuple[Callable[[], Tensor], float | None, NDArray[np.float32]]:
+    """The work of a case after its first run, which tells the peak of memory and the result."""
     torch.set_num_threads(1)
     torch.backends.cudnn.allow_tf32 = False  # float32 means float32
-    run, on_linux = prepared(case), sys.platform == "linux"
+    run, on_linux = prepare(case), sys.platform == "linux"
     if on_linux:
         Path("/proc/self/clear_refs").write_text("5")  # forget the peak of loading
     before = kib("VmRSS") if on_linux else 0
     result = run().detach().float().cpu().numpy()
     if case.device == "cuda":
-        return torch.cuda.max_memory_allocated() / 2**20, result
-    return (kib("VmHWM") - before) / 2**10 if on_linux else None, result
+        return run, torch.cuda.max_memory_allocated() / 2**20, result
+    return run, (kib("VmHWM") - before) / 2**10 if on_linux else None, result
 
 
 def kib(field: str) -> int:
     """A line of what Linux says of this process's memory."""
     return int(Path("/proc/self/status").read_text().partition(f"{field}:")[2].split()[0])
-
-
-def next_run(case: Case, clock: str) -> float:
-    return timed(prepared(case), case.device, clock)
 
 
 def workloads(args: argparse.Namespace) -> list[list[Case]]:
@@ -290,13 +284,10 @@ def expected_seconds(case: Case, rows: list[dict[str, Any]]) -> float:
 
 def measure(cases: list[Case], args: argparse.Namespace, ceiling: dict[str, float]) -> list[dict[str, Any]]:
     """One row per case; ratios are to the encoder's base and, for InfoGCN, to the reference, of the same workload."""
-    with ExitStack() as stack:
-        competitors = [stack.enter_context(Competitor(case, args.clock)) for case in cases]
-        times = interleaved([competitor.seconds for competitor in competitors], args)
-    of = dict(zip(cases, competitors, strict=True))
-    seconds = {case: median(taken) for case, taken in zip(cases, times, strict=True)}
+    turns = take_turns(cases, args)
+    seconds = {case: median(each.seconds for each in taken) for case, taken in turns.items()}
     rows = []
-    for case, taken in zip(cases, times, strict=True):
+    for case, taken in turns.items():
         base, reference = (replace(case, variant=variant, option="") for variant in ("base", "reference"))
         flops, moved, parameters = count(replace(case, option=""))
         comparable = case.work == "forward" and case.variant != "+CrossGLG" and case != base
@@ -308,11 +299,11 @@ def measure(cases: list[Case], args: argparse.Namespace, ceiling: dict[str, floa
             "x_reference": seconds[case] / seconds[reference] if reference in seconds else None,
             "parameters": parameters,
             "gflop_per_clip": flops / case.batch / 1e9,
-            "peak_mib": of[case].peak_mib,
+            "peak_mib": taken[0].peak_mib,
             "of_flop_ceiling": flops / seconds[case] / ceiling["bf16" if case.option == "bf16" else "float32"],
             # Compiled or in half precision, other bytes move than were counted.
             "of_byte_ceiling": None if case.option in ("compile", "bf16") else moved / seconds[case] / ceiling["bytes"],
-            "max_difference_to_base": float(abs(of[case].result - of[base].result).max()) if comparable else None,
+            "max_difference_to_base": float(abs(taken[0].result - turns[base][0].result).max()) if comparable else None,
         }
         print(*map(text, row.values()), sep=" | ", flush=True)
         rows.append(row)
