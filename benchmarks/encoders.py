@@ -2,34 +2,29 @@
 
     python benchmarks/encoders.py [--encoders infogcn …] [--device cpu|cuda] [--clock wall|process] [--quick]
 
-Competitors take turns, so that ratios hold on a busy machine too, in processes of their own, so that none works in
-memory that others left behind; with `--clock process` (one thread) other programs hardly count. "reference" is InfoGCN
-as its paper's equations, one by one, where an absent second person costs as much as a present one
-(tests/reference_infogcn.py). Forward is what inference computes: normalisations folded, no text. A training step is all
-of CrossGLG's, texts included. Where all clips have one person (`single` 1), there is no place for a second. Writes
-benchmarks/results/encoders-<device>.json, .md.
+All competitors of a workload take turns, so that ratios hold on a busy machine too; with `--clock process` (one thread)
+other programs hardly count. "reference" is InfoGCN as its paper's equations, one by one, where an absent second person
+costs as much as a present one (tests/reference_infogcn.py). Forward is what inference computes: normalisations folded,
+no text. A training step is all of CrossGLG's, texts included. Where all clips have one person (`single` 1), there is no
+place for a second. Writes benchmarks/results/encoders-<device>.json, .md.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import platform
+import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -53,7 +48,6 @@ from crossglg.trained import build_model  # noqa: E402
 
 CLASSES, TEXT_WIDTH = 100, 384
 LAYOUT = get_layout("ntu25")
-TURN = 0.3  # seconds, so that coming back to a processor that others have used counts little
 CLOCKS = {"wall": time.perf_counter, "process": time.process_time}
 
 
@@ -143,19 +137,24 @@ def recorded(embed: Callable[[], Tensor], x: Tensor) -> Callable[[], Tensor]:
     return forward
 
 
-def timed(run: Callable[[], Any], device: str, clock: str) -> float:
-    """Seconds of a run, the mean of as many as take `TURN` seconds together."""
+def interleaved(runs: list[Callable[[], Any]], args: argparse.Namespace) -> list[list[float]]:
+    """Seconds of every run; all take turns after a first run each. One slower than `args.slowest` is timed once."""
 
     def now() -> float:
-        if device == "cuda":
+        if args.device == "cuda":
             torch.cuda.synchronize()
-        return CLOCKS[clock]()
+        return CLOCKS[args.clock]()
 
-    start, runs = now(), 0
-    while runs == 0 or now() - start < TURN:
+    for run in runs:
         run()
-        runs += 1
-    return (now() - start) / runs
+    seconds: list[list[float]] = [[] for _ in runs]
+    for _ in range(args.repeats):
+        for run, taken in zip(runs, seconds, strict=True):
+            if not taken or taken[0] <= args.slowest:
+                start = now()
+                run()
+                taken.append(now() - start)
+    return seconds
 
 
 class ByteCounter(TorchDispatchMode):
@@ -187,93 +186,55 @@ def ceilings(args: argparse.Namespace) -> dict[str, float]:
     half, source = single.bfloat16(), torch.zeros(16 * size * size, device=args.device)
     target = torch.empty_like(source)
     runs = [lambda: single @ single, lambda: half @ half, lambda: target.copy_(source)]
-    float32, bf16, copy = (min(timed(run, args.device, args.clock) for _ in range(args.repeats)) for run in runs)
+    float32, bf16, copy = map(min, interleaved(runs, args))
     return {"float32": 2 * size**3 / float32, "bf16": 2 * size**3 / bf16, "bytes": 8 * source.numel() / copy}
 
 
-@dataclass(frozen=True)
-class Turn:
-    """seconds: of a run.  peak_mib: on a GPU of model and work; on a CPU what the work adds (Linux, else None)."""
-
-    seconds: float
-    peak_mib: float | None
-    result: NDArray[np.float32]
-
-
-def take_turns(cases: list[Case], args: argparse.Namespace) -> dict[Case, list[Turn]]:
-    """`args.repeats` turns of every case; one whose run takes more than `args.slowest` seconds has a single turn.
-
-    On a CPU each turn has a new process: by where their memory lies, processes of one case differ by a tenth. On a GPU
-    each case has one process, as starting there takes seconds.
-    """
-    context = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
-    context.set_forkserver_preload(["torch"])
-    turns: dict[Case, list[Turn]] = {case: [] for case in cases}
-    with ExitStack() as stack:
-        process = {
-            case: stack.enter_context(
-                ProcessPoolExecutor(1, context, max_tasks_per_child=1 if args.device == "cpu" else None)
-            )
-            for case in cases
-        }
-        for _ in range(args.repeats):
-            for case, taken in turns.items():
-                if not taken or taken[0].seconds <= args.slowest:
-                    taken.append(process[case].submit(turn, case, args.clock).result())
-    return turns
-
-
-def turn(case: Case, clock: str) -> Turn:
-    run, peak, result = started(case)
-    return Turn(timed(run, case.device, clock), peak, result)
-
-
-@cache
-def started(case: Case) -> tuple[Callable[[], Tensor], float | None, NDArray[np.float32]]:
-    """The work of a case after its first run, which tells the peak of memory and the result."""
-    torch.set_num_threads(1)
-    torch.backends.cudnn.allow_tf32 = False  # float32 means float32
-    run, on_linux = prepare(case), sys.platform == "linux"
-    if on_linux:
-        Path("/proc/self/clear_refs").write_text("5")  # forget the peak of loading
-    before = kib("VmRSS") if on_linux else 0
-    result = run().detach().float().cpu().numpy()
+def peak_memory(case: Case) -> float:
+    """MiB at the peak: on a GPU of model and work; on a CPU (Linux) what the work adds, in a process of its own."""
     if case.device == "cuda":
-        return run, torch.cuda.max_memory_allocated() / 2**20, result
-    return run, (kib("VmHWM") - before) / 2**10 if on_linux else None, result
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        prepare(case)()
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
+    command = [sys.executable, __file__, "--peak", json.dumps(asdict(case))]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
-def kib(field: str) -> int:
-    """A line of what Linux says of this process's memory."""
-    return int(Path("/proc/self/status").read_text().partition(f"{field}:")[2].split()[0])
+def print_peak(case: Case) -> None:
+    def kib(field: str) -> int:
+        return int(Path("/proc/self/status").read_text().partition(f"{field}:")[2].split()[0])
+
+    torch.set_num_threads(1)
+    run = prepare(case)
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak of loading
+    before = kib("VmRSS")
+    run()
+    print((kib("VmHWM") - before) / 2**10)
 
 
 def workloads(args: argparse.Namespace) -> list[list[Case]]:
-    """Cases that take turns: those of an encoder at one work."""
-    small, middle, large = (1, 2, 3) if args.quick else (1, 16, 64)
-    graph = ("graph",) if args.device == "cuda" else ()
-    ways = ("bf16", *graph) if args.quick else ("compile", "bf16", *graph)
-    work: list[tuple[str, int, float, tuple[str, ...]]] = [
-        ("forward", small, 0.0, graph),
-        ("forward", middle, 0.0, ways),
-        ("forward", middle, 0.8, ()),
-        ("forward", large, 0.0, graph),
-        ("training step", middle, 0.0, ()),
-        ("training step", middle, 0.8, ()),
-    ]
-    if args.device == "cuda":
-        work += [("training step", batch, 1.0, ("bf16", "graph")) for batch in (middle, large)]
+    """Cases that are measured together."""
 
-    def cases(encoder: str, work: str, batch: int, single: float, options: tuple[str, ...]) -> list[Case]:
+    def cases(work: str, batch: int, single: float = 0.0, options: tuple[str, ...] = ()) -> list[Case]:
         optional = ("base", "+CrossGLG") if work == "training step" else ("base",)
         return [
             Case(encoder, variant, work, batch, single, args.frames, args.device, option)
+            for encoder in args.encoders
             for variant in (["reference"] if encoder == "infogcn" else []) + ["base", "+CrossGLG"]
             for option in ("", *(options if variant in optional else ()))
             if option != "compile" or encoder in args.compile
         ]
 
-    return [cases(encoder, *each) for each in work for encoder in args.encoders]
+    small, middle, large = (1, 2, 3) if args.quick else (1, 16, 64)
+    graph = ("graph",) if args.device == "cuda" else ()
+    ways = ("bf16", *graph) if args.quick else ("compile", "bf16", *graph)
+    forward = [cases("forward", small, 0.0, graph), cases("forward", middle, 0.0, ways)]
+    forward += [cases("forward", middle, 0.8), cases("forward", large, 0.0, graph)]
+    learning = [cases("training step", middle), cases("training step", middle, 0.8)]
+    if args.device == "cuda":
+        learning += [cases("training step", batch, 1.0, ("bf16", "graph")) for batch in (middle, large)]
+    return forward + learning
 
 
 def expected_seconds(case: Case, rows: list[dict[str, Any]]) -> float:
@@ -284,10 +245,11 @@ def expected_seconds(case: Case, rows: list[dict[str, Any]]) -> float:
 
 def measure(cases: list[Case], args: argparse.Namespace, ceiling: dict[str, float]) -> list[dict[str, Any]]:
     """One row per case; ratios are to the encoder's base and, for InfoGCN, to the reference, of the same workload."""
-    turns = take_turns(cases, args)
-    seconds = {case: median(each.seconds for each in taken) for case, taken in turns.items()}
+    run = {case: prepare(case) for case in cases}
+    times = interleaved(list(run.values()), args)
+    seconds = {case: median(taken) for case, taken in zip(cases, times, strict=True)}
     rows = []
-    for case, taken in turns.items():
+    for case, taken in zip(cases, times, strict=True):
         base, reference = (replace(case, variant=variant, option="") for variant in ("base", "reference"))
         flops, moved, parameters = count(replace(case, option=""))
         comparable = case.work == "forward" and case.variant != "+CrossGLG" and case != base
@@ -299,11 +261,11 @@ def measure(cases: list[Case], args: argparse.Namespace, ceiling: dict[str, floa
             "x_reference": seconds[case] / seconds[reference] if reference in seconds else None,
             "parameters": parameters,
             "gflop_per_clip": flops / case.batch / 1e9,
-            "peak_mib": taken[0].peak_mib,
+            "peak_mib": None if args.quick else peak_memory(case),
             "of_flop_ceiling": flops / seconds[case] / ceiling["bf16" if case.option == "bf16" else "float32"],
             # Compiled or in half precision, other bytes move than were counted.
             "of_byte_ceiling": None if case.option in ("compile", "bf16") else moved / seconds[case] / ceiling["bytes"],
-            "max_difference_to_base": float(abs(taken[0].result - turns[base][0].result).max()) if comparable else None,
+            "max_difference_to_base": float((run[case]() - run[base]()).abs().max()) if comparable else None,
         }
         print(*map(text, row.values()), sep=" | ", flush=True)
         rows.append(row)
@@ -327,14 +289,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--encoders", nargs="+", default=list(ENCODERS), choices=list(ENCODERS), metavar="NAME")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--clock", default="wall", choices=list(CLOCKS), help="process: CPU time, for busy machines")
-    parser.add_argument("--repeats", type=int, default=5, help="turns of each case")
+    parser.add_argument("--repeats", type=int, default=5, help="timed runs of each case")
     parser.add_argument("--slowest", type=float, default=30.0, help="a case that takes more seconds is timed once")
     parser.add_argument("--longest", type=float, default=60.0, help="leave out a case that would run for more seconds")
     parser.add_argument("--compile", nargs="+", default=list(ENCODERS), choices=list(ENCODERS), metavar="NAME")
     parser.add_argument("--no-compile", dest="compile", action="store_const", const=[], help="without torch.compile")
-    parser.add_argument("--quick", action="store_true", help="tiny shapes, nothing compiled: does it run?")
+    parser.add_argument("--quick", action="store_true", help="tiny shapes, nothing compiled, no memory: does it run?")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results")
+    parser.add_argument("--peak", help=argparse.SUPPRESS)
     args = parser.parse_args(arguments)
+    if args.peak:
+        return print_peak(Case(**json.loads(args.peak)))
     args.frames = 8 if args.quick else 64
     torch.set_num_threads(1)
     torch.backends.cudnn.allow_tf32 = False  # float32 means float32
@@ -348,6 +313,7 @@ def main(arguments: list[str] | None = None) -> None:
         rows += measure([case for case in cases if expected_seconds(case, rows) <= args.longest], args, ceiling)
         write_json(args.output / f"encoders-{args.device}.json", result)
         write_atomically(args.output / f"encoders-{args.device}.md", lambda file: file.write(markdown(result).encode()))
+    return None
 
 
 if __name__ == "__main__":
