@@ -1,6 +1,6 @@
 """What encoders cost: plain or with CrossGLG, forward and training step, on NTU-shaped clips (3 × 64 × 25 × 2).
 
-    python benchmarks/encoders.py [--encoders infogcn …] [--device cpu|cuda] [--clock wall|process] [--quick]
+    python benchmarks/encoders.py [--encoders infogcn …] [--device cpu|cuda] [--clock wall|process] [--threads 1] …
 
 All competitors of a workload take turns, so that ratios hold on a busy machine too; with `--clock process` (one thread)
 other programs hardly count. "reference" is InfoGCN as its paper's equations, one by one, where an absent second person
@@ -289,6 +289,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--encoders", nargs="+", default=list(ENCODERS), choices=list(ENCODERS), metavar="NAME")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--clock", default="wall", choices=list(CLOCKS), help="process: CPU time, for busy machines")
+    parser.add_argument("--threads", type=int, default=1, help="of a CPU; their processor times would add up")
     parser.add_argument("--repeats", type=int, default=5, help="timed runs of each case")
     parser.add_argument("--slowest", type=float, default=30.0, help="a case that takes more seconds is timed once")
     parser.add_argument("--longest", type=float, default=60.0, help="leave out a case that would run for more seconds")
@@ -300,12 +301,20 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     if args.peak:
         return print_peak(Case(**json.loads(args.peak)))
+    if args.threads > 1 and args.clock == "process":
+        parser.error("--clock process adds up what all threads take; use --clock wall or --threads 1")
     args.frames = 8 if args.quick else 64
-    torch.set_num_threads(1)
+    torch.set_num_threads(args.threads)
     torch.backends.cudnn.allow_tf32 = False  # float32 means float32
     ceiling = ceilings(args)
     machine = torch.cuda.get_device_name() if args.device == "cuda" else platform.machine()
-    environment = {"machine": machine, "torch": torch.__version__, "threads": 1, "clock": args.clock, "per_s": ceiling}
+    environment = {
+        "machine": machine,
+        "torch": torch.__version__,
+        "threads": args.threads,
+        "clock": args.clock,
+        "per_s": ceiling,
+    }
     command = " ".join(["python benchmarks/encoders.py", *(sys.argv[1:] if arguments is None else arguments)])
     rows: list[dict[str, Any]] = []
     result = {"command": command, "environment": environment, "rows": rows}

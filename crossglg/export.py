@@ -28,7 +28,7 @@ class Inference(nn.Module):
         self.prepare = Preprocessing.from_config(trained.config, trained.layout)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        joints, importance = self.model.joint_features(self.prepare(x))
+        joints, importance = self.model.joint_features(self.prepare(x), None)
         z = self.model.represent(joints)
         return (z,) if importance is None else (z, importance)
 

@@ -6,13 +6,19 @@ The model sees texts only as tensors; at inference it sees none.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
-from crossglg.encoders.base import Bodies, SkeletonEncoder
+from crossglg.encoders.base import Bodies, SkeletonEncoder, infers_on_cpu
+
+Options = ParamSpec("Options")
+Found = TypeVar("Found")
+FEATURES_AT_ONCE = 1 << 19  # 2 MiB, which several heads or branches of a block multiply (`few_clips_at_once`)
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,46 @@ class InteractionBlock(nn.Module):
         return fused + self.fuse(fused)
 
 
+def few_clips_at_once(
+    method: Callable[Concatenate[CrossGLG, Tensor, Tensor | None, Options], Found],
+) -> Callable[Concatenate[CrossGLG, Tensor, Tensor | None, Options], Found]:
+    """In inference on a CPU, let a method (model, x, person_mask, …) take a few clips after the other, and join them.
+
+    What one operation writes is then still in the caches when the next reads it, and the C allocator keeps it: blocks
+    above 32 MiB it gives back, and getting them anew can take longer than what is computed in them.
+    """
+
+    @wraps(method)
+    def in_parts(
+        model: CrossGLG, x: Tensor, person_mask: Tensor | None = None, *args: Options.args, **kwargs: Options.kwargs
+    ) -> Found:
+        if model.training or not infers_on_cpu(x):
+            return method(model, x, person_mask, *args, **kwargs)
+        persons = x.new_full(x.shape[:1], x.shape[1]) if person_mask is None else person_mask.sum(1).clamp(min=1)
+        at_once = max(1, FEATURES_AT_ONCE // (model.encoder.widths[0] * x.shape[2] * x.shape[3]))
+        part = (persons.cumsum(0) - persons) // at_once  # a clip goes where its first person goes
+        sizes = part.unique_consecutive(return_counts=True)[1].tolist()
+        masks = [None] * len(sizes) if person_mask is None else person_mask.split(sizes)
+        return joined([method(model, *pair, *args, **kwargs) for pair in zip(x.split(sizes), masks, strict=True)])
+
+    return in_parts
+
+
+def present_bodies(x: Tensor, person_mask: Tensor | None) -> Bodies:
+    """person_mask None: everybody is there."""
+    return Bodies.all(x.shape[0], x.shape[1], x.device) if person_mask is None else Bodies.of(person_mask)
+
+
+def joined(parts: list[Found]) -> Found:
+    """Tensors one after the other, tuples item by item; None stays None."""
+    first = parts[0]
+    if len(parts) == 1 or first is None:
+        return first
+    if isinstance(first, tuple):
+        return cast(Found, tuple(joined(list(column)) for column in zip(*parts, strict=True)))  # type: ignore[call-overload]
+    return cast(Found, torch.cat(cast(list[Tensor], parts)))
+
+
 class CrossGLG(nn.Module):
     """A skeleton encoder guided by text while it learns: dual branch, one shared classifier.
 
@@ -157,6 +203,7 @@ class CrossGLG(nn.Module):
             logits = self.classifier(z)
         return CrossGLGOutput(logits, z, importance, cross_modal_logits, alignment)
 
+    @few_clips_at_once
     def joint_features(self, x: Tensor, person_mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Final joint features (N, V, D), pooled over time and persons, and k_out (N, V) or None."""
         feat, importance, bodies = self.block_features(x, person_mask)
@@ -167,17 +214,20 @@ class CrossGLG(nn.Module):
     ) -> tuple[Tensor, Tensor | None, Bodies]:
         """What the first `blocks` blocks (None: all) give, (B, D, T', V), k_out (N, V) if it is known by then, and whom
         the B rows belong to."""
-        bodies = Bodies.all(x.shape[0], x.shape[1], x.device) if person_mask is None else Bodies.of(person_mask)
-        split = self.importance_after_block
+        return *self._run_blocks(x, person_mask, blocks), present_bodies(x, person_mask)
+
+    @few_clips_at_once
+    def _run_blocks(self, x: Tensor, person_mask: Tensor | None, blocks: int | None) -> tuple[Tensor, Tensor | None]:
+        bodies, split = present_bodies(x, person_mask), self.importance_after_block
         feat = self.encoder.input(x, bodies)
         if blocks is not None and blocks <= split:
-            return self.encoder.run_blocks(feat, 0, blocks), None, bodies
+            return self.encoder.run_blocks(feat, 0, blocks), None
         feat = self.encoder.run_blocks(feat, 0, split)
         importance, weight = None, None
         if self.joint_importance is not None:
             importance = self.joint_importance(feat, bodies)
             weight = importance[bodies.clip] * (importance.shape[-1] if self.scale_importance else 1.0)
-        return self.encoder.run_blocks(feat, split, blocks, weight), importance, bodies
+        return self.encoder.run_blocks(feat, split, blocks, weight), importance
 
     def embed(self, x: Tensor, person_mask: Tensor | None = None) -> Tensor:
         """The one-shot representation z (N, D): skeleton alone, no text, no cross-modal branch.
@@ -215,8 +265,8 @@ class CrossGLG(nn.Module):
             parts = share if isinstance(head, nn.Identity) else head.linear_part(pooled, share)  # type: ignore[operator]
         return torch.cat([parts, head(pooled) - parts.sum(1, keepdim=True)], 1)
 
-    def stem_features(self, x: Tensor, person_mask: Tensor) -> Tensor:
+    @few_clips_at_once
+    def stem_features(self, x: Tensor, person_mask: Tensor | None) -> Tensor:
         """What joint importance is predicted from: the first blocks' features (N, V, D_pre), pooled as it does."""
-        bodies = Bodies.of(person_mask)
-        feat = self.encoder.run_blocks(self.encoder.input(x, bodies), 0, self.importance_after_block)
+        feat, _, bodies = self.block_features(x, person_mask, self.importance_after_block)
         return bodies.mean(feat.mean(2)).transpose(1, 2)

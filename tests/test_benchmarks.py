@@ -54,6 +54,12 @@ def test_every_case_is_measured_and_written(benchmark: ModuleType, tmp_path: Pat
     assert sum(line.startswith("| infogcn |") for line in table) == len(rows)
 
 
+def test_processor_time_is_that_of_one_thread(benchmark: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        benchmark.main(["--quick", "--threads", "2", "--clock", "process"])
+    assert "--clock wall" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory of a process is read from /proc")
 def test_peak_memory_is_that_of_the_features(benchmark: ModuleType) -> None:
     case = benchmark.Case("infogcn-small", "base", "training step", 8, 0.0, 64, "cpu")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -12,8 +13,9 @@ from reference_infogcn import PlainInfoGCN
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders import ENCODERS, base, build_encoder
-from crossglg.encoders.base import Bodies, PlaceNorm, SkeletonEncoder, folded, pointwise
+from crossglg import model as model_module
+from crossglg.encoders import ENCODERS, build_encoder
+from crossglg.encoders.base import Bodies, PlaceNorm, PointwiseConv, SkeletonEncoder, folded, pointwise
 from crossglg.encoders.contract import CHECKS, Build, can_be_exported
 from crossglg.encoders.infogcn import InfoGCN, SelfAttentionGraphConv, relative_positions
 from crossglg.encoders.temporal import MultiScaleTemporalConv
@@ -169,29 +171,35 @@ def test_folded_normalisation_changes_nothing_but_the_speed(name: str) -> None:
 
 
 @each_encoder
-def test_a_few_persons_after_the_others_give_what_all_at_once_give(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_few_clips_after_the_others_give_what_all_at_once_give(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     encoder = build(name)
     model = CrossGLG(encoder, 5, JointImportance(encoder.widths[encoder.importance_after_block - 1])).eval()
-    x, mask = clips(4, 2)
+    x, mask = clips(5, 2)
     mask[1, 1] = False
-    together = model.embed(x, mask)  # gradients are on, so nothing is taken apart
+    everybody, together = model.embed(x), model.joint_features(x, mask)  # gradients are on: nothing is taken apart
+    stem, (feat, _, bodies) = model.stem_features(x, mask), model.block_features(x, mask)
     persons: list[int] = []
-    run_blocks = SkeletonEncoder._run_blocks
+    run_blocks = SkeletonEncoder.run_blocks
 
-    def spied(self: SkeletonEncoder, feat: Tensor, *rest: object) -> Tensor:
-        persons.append(len(feat))
-        return run_blocks(self, feat, *rest)
+    def spied(self: SkeletonEncoder, feat: Tensor, start: int, *rest: object) -> Tensor:
+        if start == 0:
+            persons.append(len(feat))
+        return run_blocks(self, feat, start, *rest)
 
-    monkeypatch.setattr(SkeletonEncoder, "_run_blocks", spied)
-    monkeypatch.setattr(base, "FEATURES_AT_ONCE", 2 * encoder.input(x, Bodies.of(mask))[0].numel())
+    monkeypatch.setattr(SkeletonEncoder, "run_blocks", spied)
+    monkeypatch.setattr(model_module, "FEATURES_AT_ONCE", 2 * encoder.widths[0] * x.shape[2] * x.shape[3])
+    close = partial(torch.testing.assert_close, atol=1e-5, rtol=1e-5)
     with torch.no_grad():
-        apart = model.embed(x, mask)
-        assert persons[:4] == [2, 2, 2, 1]
-        torch.testing.assert_close(apart, together, atol=1e-5, rtol=1e-5)
+        close(model.joint_features(x, mask), together)
+        assert persons == [2, 3, 2, 2], "a clip stays whole; the second has one person"
+        close(model.embed(x), everybody)
+        close(model.stem_features(x, mask), stem)
+        close(model.block_features(x, mask)[0], feat)
+        assert torch.equal(model.block_features(x, mask)[2].clip, bodies.clip)
         persons.clear()
         model.train().embed(x, mask)  # what is normalised over the batch stays together
-    assert set(persons) == {7}
+    assert persons == [9]
 
 
 @each_encoder
@@ -419,7 +427,7 @@ def test_folded_places_keep_their_own_statistics() -> None:
 
 
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
-@pytest.mark.parametrize("frames", [1, 9])
+@pytest.mark.parametrize("frames", [1, 9, 17, 24])  # as 2, 18, 17 and 16 images
 def test_pointwise_convolution_of_frames_is_that_of_persons(layout: torch.memory_format, frames: int) -> None:
     feat = torch.randn(2, 6, frames, 5).contiguous(memory_format=layout)
     weight, bias = torch.randn(4, 6, 1, 1), torch.randn(4)
@@ -430,13 +438,22 @@ def test_pointwise_convolution_of_frames_is_that_of_persons(layout: torch.memory
         torch.testing.assert_close(pointwise(feat, weight, None), expected - bias[:, None, None], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("frames", [4, 9])
+def test_pointwise_convolution_strides_over_time(frames: int) -> None:
+    conv, feat = PointwiseConv(6, 4, 1, (2, 1)), torch.randn(2, 6, frames, 5)
+    expected = nn.Conv2d.forward(conv, feat)
+    assert expected.shape == (2, 4, (frames + 1) // 2, 5)
+    with torch.no_grad():
+        torch.testing.assert_close(conv(feat), expected, atol=1e-5, rtol=1e-5)
+
+
 def test_few_persons_still_make_batches_that_onednn_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     """PyTorch's rule for 1 × 1 convolutions on one thread: 16 or more. One person's frames do: 64, at the end 16."""
     batches: list[int] = []
     conv2d = F.conv2d
 
     def spied(feat: Tensor, weight: Tensor, *rest: object) -> Tensor:
-        if weight.shape[2:] == (1, 1) and rest[1:2] != ((2, 1),):  # what strides goes to oneDNN anyway
+        if weight.shape[2:] == (1, 1):
             batches.append(len(feat))
         return conv2d(feat, weight, *rest)
 

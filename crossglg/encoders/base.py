@@ -21,7 +21,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from crossglg import distributed
 
 Part = TypeVar("Part", bound=nn.Module)
-FEATURES_AT_ONCE = 1 << 19  # 2 MiB, which several heads or branches of a block multiply (`run_blocks`)
 
 
 @dataclass(frozen=True)
@@ -96,19 +95,7 @@ class SkeletonEncoder(nn.Module, ABC):
         return self.embed_input(x[bodies.clip, bodies.slot], bodies)
 
     def run_blocks(self, feat: Tensor, start: int, stop: int | None, joint_weight: Tensor | None = None) -> Tensor:
-        """Run blocks start…stop on (B, D, T, V), reweighting joints by joint_weight (B, V).
-
-        In inference on a CPU a few persons go through all blocks before the next do: the C allocator gives blocks above
-        32 MiB back after each operation, and getting them anew can take longer than what is computed in them.
-        """
-        at_once = max(1, FEATURES_AT_ONCE // feat[0].numel())
-        if self.training or not infers_on_cpu(feat) or len(feat) <= at_once:
-            return self._run_blocks(feat, start, stop, joint_weight)
-        parts = feat.split(at_once)
-        weights = [None] * len(parts) if joint_weight is None else joint_weight.split(at_once)
-        return torch.cat([self._run_blocks(p, start, stop, w) for p, w in zip(parts, weights, strict=True)])
-
-    def _run_blocks(self, feat: Tensor, start: int, stop: int | None, joint_weight: Tensor | None) -> Tensor:
+        """Run blocks start…stop on (B, D, T, V), reweighting joints by joint_weight (B, V)."""
         for block in self.blocks[start:stop]:
             feat = block(feat, joint_weight)
         return feat
@@ -129,27 +116,32 @@ class EncodingBlock(nn.Module):
 
     def forward(self, feat: Tensor, joint_weight: Tensor | None = None) -> Tensor:
         out = self.temporal(weight_joints(self.spatial(feat), joint_weight))
-        return F.relu(out) if self.residual is None else F.relu_(out + self.residual(feat))
+        return F.relu(out) if self.residual is None else F.relu_(out.add_(self.residual(feat)))
 
 
 class PointwiseConv(nn.Conv2d):
-    """Convolution of (B, D, T, V) with a kernel of 1 × 1 (`pointwise`)."""
+    """Convolution of (B, D, T, V) with a kernel of 1 × 1 and a stride over time (`pointwise`)."""
 
     def forward(self, feat: Tensor) -> Tensor:
+        if not infers_on_cpu(feat):
+            return super().forward(feat)
+        if self.stride[0] > 1:
+            feat = feat[:, :, :: self.stride[0]].contiguous(memory_format=torch.channels_last)
         return pointwise(feat, self.weight, self.bias)
 
 
 def pointwise(feat: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Convolve (B, D, T, V) with weight (D_out, D, 1, 1). Returns (B, D_out, T, V).
 
-    In inference on a CPU frames are taken as the batch: on one thread PyTorch leaves 1 × 1 convolutions of batches
-    below 16 to an older routine, which takes a fifth longer than oneDNN.
+    In inference on a CPU, rows of features are taken as 16 large images or little more: on one thread PyTorch leaves
+    1 × 1 convolutions of fewer to an older routine, and oneDNN takes a fifth longer for many images of 25 joints.
     """
     if not infers_on_cpu(feat) or not feat.is_contiguous(memory_format=torch.channels_last):
         return F.conv2d(feat, weight, bias)
     rows = feat.permute(0, 2, 3, 1)  # (B, T, V, D)
-    frames = rows.flatten(0, 1).unsqueeze(1).permute(0, 3, 1, 2)  # (B·T, D, 1, V), the same memory
-    out = F.conv2d(frames, weight, bias).permute(0, 2, 3, 1)
+    frames = rows.flatten(0, 1)
+    images = next((n for n in range(16, len(frames)) if len(frames) % n == 0), len(frames))
+    out = F.conv2d(frames.view(images, 1, -1, rows.shape[-1]).permute(0, 3, 1, 2), weight, bias).permute(0, 2, 3, 1)
     return out.view(*rows.shape[:3], -1).permute(0, 3, 1, 2)
 
 

@@ -142,6 +142,7 @@ class SelfAttentionGraphConv(nn.Module):
         assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None
         scale = norm.weight / (norm.running_var + norm.eps).sqrt()
         shift = (self.bias.sum(0) - norm.running_mean) * scale + norm.bias
-        self.weight.mul_(scale[:, None])
+        # (D_out, heads·D), as one product needs it, lies in memory like that.
+        self.weight.data = (self.weight * scale[:, None]).transpose(0, 1).contiguous().transpose(0, 1)
         self.bias.copy_(shift / self.heads)
         self.out_norm = nn.Identity()

@@ -58,8 +58,8 @@ def conv_norm(width: int, out: int, kernel: int = 1, stride: int = 1, dilation: 
 
 def time_conv(width: int, out: int, kernel: int = 1, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
     """Convolution over time (kernel × 1) that keeps T / stride frames."""
-    if kernel == stride == 1:
-        return PointwiseConv(width, out, 1)
+    if kernel == 1:
+        return PointwiseConv(width, out, 1, (stride, 1))
     padding = (kernel - 1) * dilation // 2
     return nn.Conv2d(width, out, (kernel, 1), (stride, 1), (padding, 0), (dilation, 1))
 
