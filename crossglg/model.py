@@ -115,7 +115,7 @@ def few_clips_at_once(
     ) -> Found:
         if model.training or not infers_on_cpu(x):
             return method(model, x, person_mask, *args, **kwargs)
-        persons = x.new_full(x.shape[:1], x.shape[1]) if person_mask is None else person_mask.sum(1).clamp(min=1)
+        persons = torch.full(x.shape[:1], x.shape[1]) if person_mask is None else person_mask.sum(1).clamp(min=1)
         at_once = max(1, FEATURES_AT_ONCE // (model.encoder.widths[0] * x.shape[2] * x.shape[3]))
         part = (persons.cumsum(0) - persons) // at_once  # a clip goes where its first person goes
         sizes = part.unique_consecutive(return_counts=True)[1].tolist()
