@@ -32,7 +32,7 @@ class CTRGCN(SkeletonEncoder):
         importance_after_block: int = 5,
     ) -> None:
         super().__init__()
-        adjacency = torch.from_numpy(layout.adjacency())
+        adjacency = torch.from_numpy(layout.adjacency()).to(torch.get_default_dtype())
         self.widths = widths
         self.importance_after_block = importance_after_block
         self.out_features = widths[-1]
