@@ -1,7 +1,7 @@
 """The pictures of a run for a paper, with a page that shows them all and a manifest that says what they were made of.
 
-The same run gives the same bytes: nothing here asks the clock or chance. Only with another number of threads do features
-differ in rounding, which moves the map of them.
+The same run gives the same bytes: nothing here asks the clock or chance. Only with another number of threads do
+features differ in rounding, which moves the map of them.
 """
 
 from __future__ import annotations
