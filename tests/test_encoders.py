@@ -448,7 +448,7 @@ def test_pointwise_convolution_strides_over_time(frames: int) -> None:
 
 
 def test_few_persons_still_make_batches_that_onednn_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PyTorch's rule for 1 × 1 convolutions on one thread: 16 or more. One person's frames do: 64, at the end 16."""
+    """PyTorch's rule for 1 × 1 convolutions on one thread: 16 or more. One person's 64 frames, at the end 16, are."""
     batches: list[int] = []
     conv2d = F.conv2d
 
@@ -462,4 +462,4 @@ def test_few_persons_still_make_batches_that_onednn_takes(monkeypatch: pytest.Mo
     with torch.no_grad():
         encoder(torch.randn(1, 1, 64, 25, 3), torch.ones(1, 1, dtype=torch.bool))
     assert len(batches) > 3 * len(encoder.blocks)
-    assert min(batches) == 16
+    assert set(batches) == {16}
