@@ -55,20 +55,13 @@ def train(config: Config, output: str | Path | None = None) -> Path:
     Raises ValueError for settings that cannot work.
     """
     from crossglg import distributed
-    from crossglg.data.protocols import load_task
-    from crossglg.text.descriptions import find_descriptions
-    from crossglg.text.embeddings import build_text_bank
-    from crossglg.train import fit
+    from crossglg.training import recipe
 
     config = absolute_paths(config)
     output = Path(output or Path("runs") / run_name(config)).resolve()
     if distributed.rank() == 0:
         _start(config, output, resume=True)
-    base = load_task(config).base
-    described = find_descriptions(base.class_names, base.layout, config.descriptions, base.name)
-    bank = build_text_bank(described, base.layout, config.text_encoder)
-    sources = tuple(sorted({d.source for d in described}))
-    fit(config, base, bank, output / "model", data=config.benchmark or config.dataset, texts=sources)
+    recipe.prepare(config).train(output / "model")
     return output / "model"
 
 
@@ -145,10 +138,7 @@ def publish(output: Path, figures: Path) -> Path:
 
 def _start(config: Config, output: Path, resume: bool) -> None:
     """Refuse what would mix two runs, check what can be checked, and write down the config."""
-    from crossglg.data.protocols import load_task
-    from crossglg.text.descriptions import find_descriptions
-    from crossglg.text.embeddings import find_encoder
-    from crossglg.trained import build_model, resolve_device
+    from crossglg.training import recipe
 
     path = output / CONFIG
     if path.is_file():
@@ -161,11 +151,7 @@ def _start(config: Config, output: Path, resume: bool) -> None:
                 f"{output} was run with {changed[0]}={before.get(changed[0])!r}, not {getattr(config, changed[0])!r}; "
                 f"resume with the same settings or choose another --output"
             )
-    task = load_task(config)
-    find_descriptions(task.base.class_names, task.base.layout, config.descriptions, task.base.name)
-    find_encoder(config.text_encoder)
-    resolve_device(config)
-    build_model(config, task.base.layout, 1, task.base.num_channels, 2, text_width=0)
+    recipe.check(config)
     write_json(path, config.to_dict())
 
 

@@ -54,10 +54,9 @@ from crossglg.files import project_folder, read_json, sha256, write_json
 from crossglg.objectives import find_objective
 from crossglg.one_shot import CLASSIFIERS, Features, OneShotResult, evaluate, evaluate_scores, usable
 from crossglg.report import about_model, about_task, absolute_paths, method_name, portable, task_name, versions
-from crossglg.text.descriptions import find_descriptions
-from crossglg.text.embeddings import build_text_bank
-from crossglg.train import CHECKPOINT, fit
+from crossglg.train import CHECKPOINT
 from crossglg.trained import WEIGHTS, TrainedModel, resolve_device
+from crossglg.training.recipe import prepare
 from crossglg.viz import figures
 
 RAW, DTW = UNTRAINED = ("raw", "dtw")  # methods that learn nothing: once per benchmark, whatever the seeds
@@ -387,7 +386,7 @@ def _measured(run: Run, config: Config, models: Path) -> Record:
         about = {"members": [member.name for member in run.members]}
         found = [evaluate(task, features, name) for name in usable(features)]
     else:
-        trained, about = _trained(task, config, models)
+        trained, about = _trained(config, models)
         features = Features.of(task, trained.represent)
         found = [evaluate(task, features, name) for name in usable(features)]
     results = {result.classifier: result.to_dict() for result in found}
@@ -402,14 +401,12 @@ def _warped(task: Task, cost: str) -> OneShotResult:
     return evaluate_scores(task, lambda number, query: -distance[np.ix_(query, task.draws[number])], cost)
 
 
-def _trained(task: Task, config: Config, models: Path) -> tuple[TrainedModel, Record]:
+def _trained(config: Config, models: Path) -> tuple[TrainedModel, Record]:
     resumed = (models / CHECKPOINT).is_file()
-    described = find_descriptions(task.base.class_names, task.base.layout, config.descriptions, task.base.name)
-    bank = build_text_bank(described, task.base.layout, config.text_encoder, config.text_source, config.seed)
-    texts = tuple(sorted({d.source for d in described}))
-    trained = fit(config, task.base, bank, models, data=task_name(config), texts=texts)
+    prepared = prepare(config)
+    trained = prepared.train(models)
     (models / CHECKPOINT).unlink()  # three times the size of the model, which stays
-    return trained, {**about_model(trained), "texts": list(texts), "resumed": resumed}
+    return trained, {**about_model(trained), "texts": list(prepared.sources), "resumed": resumed}
 
 
 def _model(run: Run, folder: Path) -> TrainedModel:

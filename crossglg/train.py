@@ -52,6 +52,8 @@ def fit(
 ) -> TrainedModel:
     """Train on the base clips; the epoch is chosen on held-out base clips; the model is saved in `folder`.
 
+    The caller's random state stays as it is.
+
     It is chosen by the classifier's accuracy, or without a classifier by that of the nearest of one training clip per
     class (cosine), over five choices of these.
     bank: texts of exactly `base.class_names`.  data, texts: names for the model card.  after_epoch: called with each
@@ -61,7 +63,22 @@ def fit(
     """
     if bank.classes != base.class_names:
         raise ValueError("the text bank's classes are not the base classes, in order; build it from base.class_names")
-    device, objective = resolve_device(config), find_objective(config)
+    device = resolve_device(config)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        return _fit(config, base, bank, Path(folder), data, texts, after_epoch, device)
+
+
+def _fit(
+    config: Config,
+    base: SkeletonSet,
+    bank: TextBank,
+    folder: Path,
+    data: str,
+    texts: tuple[str, ...],
+    after_epoch: Callable[[dict[str, float]], None] | None,
+    device: torch.device,
+) -> TrainedModel:
+    objective = find_objective(config)
     persons = int(base.persons.max())
     width = bank.local.shape[-1]
     num_classes = len(base.class_names)
@@ -135,7 +152,6 @@ def fit(
         return float((scores.argmax(-1) == label[held_out]).double().mean())
 
     fingerprint = _fingerprint(config, base, bank)
-    folder = Path(folder)
     history, best = _resume(folder / CHECKPOINT, model, optimizer, fingerprint, device)
     distributed.check_alike(f"{fingerprint} {len(history)}", device)
     bar = tqdm(

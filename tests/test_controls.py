@@ -15,10 +15,10 @@ from crossglg.data.protocols import split_task
 from crossglg.encoders import ENCODERS
 from crossglg.files import read_json
 from crossglg.skeletons import get_layout
-from crossglg.study import _trained
 from crossglg.text.descriptions import DescriptionFile, find_descriptions
-from crossglg.text.embeddings import TextBank, build_text_bank, embed_texts, other_classes
+from crossglg.text.embeddings import TextBank, build_name_bank, build_text_bank, embed_texts, other_classes
 from crossglg.train import fit
+from crossglg.training import recipe
 from crossglg.trained import build_model
 
 LAYOUT = get_layout("ntu25")
@@ -33,6 +33,8 @@ def tiny_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def bank(source: str = "descriptions", seed: int = 0) -> TextBank:
+    if source == "class-name":
+        return build_name_bank(CLASSES, LAYOUT)
     return build_text_bank(find_descriptions(CLASSES, LAYOUT), LAYOUT, source=source, seed=seed)
 
 
@@ -93,7 +95,9 @@ def test_a_control_trains_the_same_parameters(tmp_path: Path, source: str) -> No
 
 
 @pytest.mark.parametrize("source", ("descriptions", *CONTROLS))
-def test_no_text_of_a_novel_class_reaches_the_weights(tmp_path: Path, source: str) -> None:
+def test_no_text_of_a_novel_class_reaches_the_weights(
+    tmp_path: Path, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """From description file to weights: other texts, names and motions of the novel classes give the same bits."""
     described = find_descriptions(t.ACTIONS, LAYOUT)
     DescriptionFile(LAYOUT, {}, {d.action: d for d in described}).save(tmp_path / "true.json")
@@ -110,5 +114,6 @@ def test_no_text_of_a_novel_class_reaches_the_weights(tmp_path: Path, source: st
     for name, set_ in (("true", clips), ("other", other)):
         task = split_task(set_, set_.class_names[6:], 2, "tiny")
         config = replace(CONFIG, text_source=source, descriptions=str(tmp_path / f"{name}.json"))
-        _trained(task, config, tmp_path / name)
+        monkeypatch.setattr(recipe, "load_task", lambda _, task=task: task)
+        recipe.prepare(config).train(tmp_path / name)
     assert t.same(t.weights(tmp_path / "true"), t.weights(tmp_path / "other"))

@@ -18,10 +18,11 @@ from crossglg.text.embeddings import TextBank
 class Objective(ABC):
     """Base class. It has no state: parameters that an objective needs are those of the module it gives to the model.
 
-    classifies: whether the model has a classifier over the base classes.
+    classifies: whether the model has a classifier over the base classes.  reads_texts: whether its losses read texts.
     """
 
     classifies = True
+    reads_texts = False
 
     @abstractmethod
     def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank, config: Config) -> dict[str, Tensor]:

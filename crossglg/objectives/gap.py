@@ -22,6 +22,8 @@ from crossglg.text.embeddings import TextBank
 class PartTextAlignment(Classification):
     """Classification, and the features of each body part are to find the text of that part in the batch (GAP)."""
 
+    reads_texts = True
+
     def alignment(self, encoder: SkeletonEncoder, layout: Layout, text_width: int) -> nn.Module | None:
         return PartProjection(encoder.widths[-1], text_width, layout)
 

@@ -25,6 +25,8 @@ TEMPERATURE = 0.1
 class TextRetrieval(Classification):
     """Classification; besides, the clip finds the text of its class, and each key joint its own text, among all."""
 
+    reads_texts = True
+
     def alignment(self, encoder: SkeletonEncoder, layout: Layout, text_width: int) -> nn.Module | None:
         return TextProjection(encoder.out_features, encoder.widths[-1], text_width)
 

@@ -39,6 +39,13 @@ class TextBank:
     key_joint_target: torch.Tensor | None
     global_: torch.Tensor
 
+    @classmethod
+    def without_texts(cls, classes: tuple[str, ...], layout: Layout) -> TextBank:
+        """For a training that reads no text: texts of width 0 and no key joints."""
+        import torch
+
+        return cls(classes, torch.empty(len(classes), layout.num_joints, 0), None, torch.empty(len(classes), 0))
+
     def to(self, device: torch.device) -> TextBank:
         """The same on another device."""
         target = None if self.key_joint_target is None else self.key_joint_target.to(device)
@@ -56,16 +63,12 @@ def build_text_bank(
 
     A class of several samples has the mean of their embeddings, made of unit length again.
     source: "descriptions", or a control that leaves the model as it is and takes something from its texts: "shuffled",
-    every class has texts and key joints of another one, which by `seed`; "class-name", every joint's text is the name
-    of the action; "constant", every class has the mean of all. The last two have no key joints: a uniform target would
-    teach that no joint matters more than another.
+    every class has texts and key joints of another one, which by `seed`; "constant", every class has the mean of all
+    and no key joints: a uniform target would teach that no joint matters more than another.
     """
     import torch
 
     classes = tuple(d.action for d in descriptions)
-    if source == "class-name":
-        names = torch.from_numpy(embed_texts(classes, encoder))
-        return TextBank(classes, names[:, None].repeat(1, layout.num_joints, 1), None, names)
     if source == "shuffled":
         descriptions = [descriptions[k] for k in other_classes(len(descriptions), seed)]
     local = torch.from_numpy(local_embeddings(descriptions, layout, encoder))
@@ -76,6 +79,14 @@ def build_text_bank(
         return TextBank(classes, mean.repeat(len(classes), 1, 1), None, mean_global.repeat(len(classes), 1))
     target = np.stack([key_joint_target(description.key_joints, layout) for description in descriptions])
     return TextBank(classes, local, torch.from_numpy(target), global_)
+
+
+def build_name_bank(classes: tuple[str, ...], layout: Layout, encoder: str = "minilm") -> TextBank:
+    """The class-name control: the text of every joint is the name of its class, and there are no key joints."""
+    import torch
+
+    names = torch.from_numpy(embed_texts(classes, encoder))
+    return TextBank(classes, names[:, None].repeat(1, layout.num_joints, 1), None, names)
 
 
 def other_classes(count: int, seed: int) -> NDArray[np.int64]:

@@ -1,0 +1,80 @@
+"""From settings to a training. Pipeline, studies, commands and notebooks all come through `prepare`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from crossglg.config import Config
+from crossglg.data.clips import SkeletonSet
+from crossglg.data.protocols import Task, load_task
+from crossglg.objectives import find_objective
+from crossglg.text.descriptions import Description, find_descriptions
+from crossglg.text.embeddings import TextBank, build_name_bank, build_text_bank, find_encoder
+from crossglg.train import fit
+from crossglg.trained import TrainedModel, build_model, resolve_device
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A training that can start.
+
+    Attributes:
+        config: the settings.
+        task: the base classes to learn from and the novel classes to recognize afterwards.
+        bank: texts of the base classes; without texts where the training reads none.
+        sources: the description files these came from, each with its hash.
+    """
+
+    config: Config
+    task: Task
+    bank: TextBank
+    sources: tuple[str, ...]
+
+    def train(self, folder: str | Path, after_epoch: Callable[[dict[str, float]], None] | None = None) -> TrainedModel:
+        """Train on the base classes alone and save the model in `folder`; see `crossglg.train.fit`."""
+        base = self.task.base
+        return fit(self.config, base, self.bank, folder, self.task.name, self.sources, after_epoch)
+
+
+def prepare(config: Config) -> Prepared:
+    """Load what a training needs.
+
+    Raises:
+        ValueError: a class lacks a description that the training would read, or a setting cannot work.
+        FileNotFoundError: the data are not there.
+    """
+    task = load_task(config)
+    classes, layout = task.base.class_names, task.base.layout
+    described = descriptions_of(config, task.base)
+    if not uses_texts(config):
+        bank = TextBank.without_texts(classes, layout)
+    elif config.text_source == "class-name":
+        bank = build_name_bank(classes, layout, config.text_encoder)
+    else:
+        bank = build_text_bank(described, layout, config.text_encoder, config.text_source, config.seed)
+    return Prepared(config, task, bank, tuple(sorted({d.source for d in described})))
+
+
+def check(config: Config) -> None:
+    """Raise what `prepare` or the training would raise for these settings, before anything long begins."""
+    base = load_task(config).base
+    descriptions_of(config, base)
+    if uses_texts(config):
+        find_encoder(config.text_encoder)
+    resolve_device(config)
+    build_model(config, base.layout, 1, base.num_channels, 2, text_width=0)
+
+
+def descriptions_of(config: Config, base: SkeletonSet) -> list[Description]:
+    """The descriptions that a training reads: none without texts, and none where the classes' names are the texts."""
+    if not uses_texts(config) or config.text_source == "class-name":
+        return []
+    return find_descriptions(base.class_names, base.layout, config.descriptions, base.name)
+
+
+def uses_texts(config: Config) -> bool:
+    """Whether anything in this training looks at a text."""
+    sides_by_text = config.mirror > 0 and config.mirror_class == "text"
+    return config.guidance != "none" or find_objective(config).reads_texts or sides_by_text
