@@ -116,7 +116,7 @@ class EncodingBlock(nn.Module):
 
     def forward(self, feat: Tensor, joint_weight: Tensor | None = None) -> Tensor:
         out = self.temporal(weight_joints(self.spatial(feat), joint_weight))
-        return F.relu(out) if self.residual is None else F.relu_(out.add_(self.residual(feat)))
+        return F.relu(out) if self.residual is None else F.relu_(out + self.residual(feat))
 
 
 class PointwiseConv(nn.Conv2d):

@@ -2,7 +2,7 @@
 
 Chen, Zhang, Yuan, Li, Deng and Hu, ICCV 2021. A topology shared by all inputs and channels is refined for every channel
 by relations between joints, inferred from the input; multi-scale temporal convolutions follow. Written from the paper;
-the number of parameters equals the published model's.
+parameters, initial weights and outputs equal the published model's.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from crossglg.encoders.base import Bodies, EncodingBlock, PlaceNorm, PointwiseConv, SkeletonEncoder
-from crossglg.encoders.temporal import MultiScaleTemporalConv, shortcut
+from crossglg.encoders.temporal import MultiScaleTemporalConv, kaiming, kaiming_shortcut
 from crossglg.skeletons import Layout
 
 
@@ -32,7 +32,8 @@ class CTRGCN(SkeletonEncoder):
         importance_after_block: int = 5,
     ) -> None:
         super().__init__()
-        adjacency = torch.from_numpy(layout.adjacency()).to(torch.get_default_dtype())
+        itself, inward, outward = torch.from_numpy(layout.adjacency()).to(torch.get_default_dtype())
+        adjacency = torch.stack([itself, outward.T, inward.T])  # as published: a parent receives the sum of its children
         self.widths = widths
         self.importance_after_block = importance_after_block
         self.out_features = widths[-1]
@@ -40,8 +41,8 @@ class CTRGCN(SkeletonEncoder):
         self.blocks = nn.ModuleList(
             EncodingBlock(
                 ChannelTopologyGraphConv(width, out, adjacency),
-                MultiScaleTemporalConv(out, stride),
-                shortcut(width, out, stride) if i else None,
+                MultiScaleTemporalConv(out, stride).start_as_published(),
+                kaiming_shortcut(width, out, stride) if i else None,
             )
             for i, (width, out, stride) in enumerate(zip((in_channels, *widths[:-1]), widths, strides, strict=True))
         )
@@ -62,13 +63,16 @@ class ChannelTopologyGraphConv(nn.Module):
         super().__init__()
         self.subsets, rank = len(adjacency), max(8, width // 8)
         self.relate = nn.Conv1d(width, 2 * self.subsets * rank, 1)
-        self.refine_weight = nn.Parameter(torch.randn(self.subsets, out, rank) * rank**-0.5)
+        self.refine_weight = nn.Parameter(torch.randn(self.subsets, out, rank) * (2.0 / out) ** 0.5)
         self.refine_bias = nn.Parameter(torch.zeros(self.subsets, out))
         self.topology = nn.Parameter(adjacency.clone())
         self.alpha = nn.Parameter(torch.zeros(1))
         self.project = PointwiseConv(width, self.subsets * out, 1)
         self.out_norm = nn.BatchNorm2d(out)
-        self.residual = shortcut(width, out)
+        self.residual = kaiming_shortcut(width, out)
+        kaiming(self.relate, rank)
+        kaiming(self.project, out)
+        nn.init.constant_(self.out_norm.weight, 1e-6)
 
     def topologies(self, feat: Tensor) -> Tensor:
         """(B, D, T, V) → (B, subsets, D_out, V, V); as in `Layout.adjacency`, [j, i]: what joint j gives to joint i."""

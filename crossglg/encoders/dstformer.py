@@ -1,8 +1,8 @@
 """DSTformer, the encoder of MotionBERT: A Unified Perspective on Learning Human Motion Representations.
 
 Zhu, Ma, Liu, Liu, Wu and Wang, ICCV 2023. Every block has two streams, one attending across joints and then over time,
-the other over time and then across joints; learned weights fuse them, token by token. Written from the paper; the
-number of parameters equals the published backbone's.
+the other over time and then across joints; learned weights fuse them, token by token. Written from the paper;
+parameters, initial weights and outputs equal the published backbone's.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class DSTformer(SkeletonEncoder):
 
     The published action model adds a head (18.0 M parameters with 17 joints) and still carries the regressor of its
     pre-training, which recognition never uses; here the pooled representation goes to crossglg's own classifier.
-    width, depth: features and number of blocks.  mlp_ratio: hidden features of an MLP per feature.  max_frames: longest
-    clip.  patch: frames that make one token; the published model takes each frame alone.  All persons are treated
+    width, depth: features and number of blocks.  representation: features of the motion representation that leaves the
+    last block; 0: `width`.  mlp_ratio: hidden features of an MLP per feature.  max_frames: longest clip.  patch: frames that make one token; the published model takes each frame alone.  All persons are treated
     alike, so `persons` changes nothing.  importance_after_block: about half of the blocks, inferred.
     """
 
@@ -34,19 +34,21 @@ class DSTformer(SkeletonEncoder):
         depth: int = 5,
         heads: int = 8,
         mlp_ratio: int = 2,
+        representation: int = 0,
         max_frames: int = 243,
         patch: int = 1,
         importance_after_block: int = 3,
     ) -> None:
         super().__init__()
-        self.widths = (width,) * depth
+        self.out_features = representation or width
+        self.widths = (*(width,) * (depth - 1), self.out_features)
         self.importance_after_block = importance_after_block
-        self.out_features = width
         self.max_frames, self.patch = max_frames, patch
         self.joint_embedding = linear(in_channels * patch, width)
         self.position = nn.Parameter(nn.init.trunc_normal_(torch.empty(layout.num_joints, width), std=0.02))
         self.time = nn.Parameter(nn.init.trunc_normal_(torch.empty(-(-max_frames // patch), 1, width), std=0.02))
-        self.blocks = nn.ModuleList(DualStreamBlock(width, heads, mlp_ratio, last=i == depth - 1) for i in range(depth))
+        ends = (0,) * (depth - 1) + (self.out_features,)
+        self.blocks = nn.ModuleList(DualStreamBlock(width, heads, mlp_ratio, end) for end in ends)
         self.head = nn.Identity()
 
     def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
@@ -66,16 +68,17 @@ class DSTformer(SkeletonEncoder):
 class DualStreamBlock(nn.Module):
     """Two streams of the same features, fused by weights that sum to 1 for each token. Paper: §3.2.
 
-    last: the features leave as the motion representation, tanh of a linear layer.
+    representation: above 0, so many features leave as the motion representation, tanh of a linear layer.
     """
 
-    def __init__(self, width: int, heads: int, mlp_ratio: int, last: bool = False) -> None:
+    def __init__(self, width: int, heads: int, mlp_ratio: int, representation: int = 0) -> None:
         super().__init__()
         self.joints_first, self.time_first = (Stream(width, heads, mlp_ratio) for _ in range(2))
         self.fuse = nn.Linear(2 * width, 2)
         nn.init.zeros_(self.fuse.weight)
         nn.init.constant_(self.fuse.bias, 0.5)
-        self.represent = nn.Sequential(norm(width), linear(width, width), nn.Tanh()) if last else nn.Identity()
+        motion = (norm(width), linear(width, representation), nn.Tanh()) if representation else ()
+        self.represent = nn.Sequential(*motion)
 
     def forward(self, feat: Tensor, joint_weight: Tensor | None = None) -> Tensor:
         rows = feat.permute(0, 2, 3, 1)  # (B, T, V, D)
@@ -127,9 +130,9 @@ class SelfAttention(nn.Module):
 
 
 def linear(width: int, out: int) -> nn.Linear:
-    """Linear layer whose outputs start alike for every number of inputs; 512 start at the published deviation, 0.02."""
+    """Linear layer that starts as published: weights of deviation 0.02, bias 0."""
     layer = nn.Linear(width, out)
-    nn.init.trunc_normal_(layer.weight, std=0.02 * (512 / width) ** 0.5)
+    nn.init.trunc_normal_(layer.weight, std=0.02)
     nn.init.zeros_(layer.bias)
     return layer
 

@@ -3,7 +3,7 @@
 Lee, Lee, Lee and Lee, ICCV 2023. Joints are grouped by their distance from a centre; each pair of neighbouring groups
 is one level of the hierarchy, a fully connected graph of its own. Every level also relates joints that are similar for
 this input, wherever they are (S-EdgeConv), and attention weighs the levels (A-HA); multi-scale temporal convolutions
-follow. Written from the paper; the number of parameters equals the published model's.
+follow. Written from the paper; parameters, initial weights and outputs equal the published model's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from crossglg.encoders.base import Bodies, EncodingBlock, PlaceNorm, SkeletonEncoder
-from crossglg.encoders.temporal import MultiScaleTemporalConv, conv_norm, shortcut
+from crossglg.encoders.temporal import MultiScaleTemporalConv, conv_norm, kaiming, kaiming_shortcut
 from crossglg.skeletons import Layout
 
 
@@ -45,8 +45,8 @@ class HDGCN(SkeletonEncoder):
         self.blocks = nn.ModuleList(
             EncodingBlock(
                 HierarchicalGraphConv(width, out, groups, attention=i > 0),
-                MultiScaleTemporalConv(out, stride),
-                shortcut(width, out, stride) if i else None,
+                MultiScaleTemporalConv(out, stride).start_as_published(),
+                kaiming_shortcut(width, out, stride) if i else None,
             )
             for i, (width, out, stride) in enumerate(zip((in_channels, *widths[:-1]), widths, strides, strict=True))
         )
@@ -88,8 +88,7 @@ def hierarchical_graph(groups: list[list[int]]) -> Tensor:
 class HierarchicalGraphConv(nn.Module):
     """HD-GC: in each level, joints are mixed by three learned topologies and by similarity; levels are summed by A-HA.
 
-    All levels are computed at once, as groups of channels. Paper: §3.2. The published code adds the bias of a subset's
-    projection right before its normalisation, where it cancels; here the bias goes through the topology.
+    All levels are computed at once, as groups of channels. Paper: §3.2.
     """
 
     def __init__(self, width: int, out: int, groups: list[list[int]], attention: bool = True) -> None:
@@ -105,14 +104,17 @@ class HierarchicalGraphConv(nn.Module):
         self.similar = EdgeConv(rank, neighbours=5, groups=levels)
         self.attention = LevelAttention(out, groups) if attention else None
         self.out_norm = nn.BatchNorm2d(out)
-        self.residual = shortcut(width, out)
+        self.residual = kaiming_shortcut(width, out)
+        kaiming(self.reduce[0], rank)
+        nn.init.constant_(self.out_norm.weight, 1e-6)
 
     def forward(self, feat: Tensor) -> Tensor:
         (levels, subsets), (frames, joints) = self.topology.shape[:2], feat.shape[2:]
         reduced = F.relu(self.reduce(feat)).unflatten(1, (levels, -1))  # (B, L, R, T, V)
-        projected = self.weight @ reduced.flatten(3) + self.bias  # (B, L, S·R, T·V)
+        projected = self.weight @ reduced.flatten(3)  # (B, L, S·R, T·V)
         by_subset = projected.view(len(feat), levels, subsets, -1, joints)  # (B, L, S, R·T, V)
         mixed = (by_subset @ self.topology.transpose(2, 3)).view(len(feat), -1, frames, joints)
+        mixed = mixed + self.bias.view(-1, 1, 1)
         mixed = self.mixed_norm(mixed).unflatten(1, (levels, -1))  # (B, L, S·R, T, V)
         similar = self.similar(reduced.mean(3))  # (B, L, R, V), the same at all times
         if self.attention is not None:
@@ -138,6 +140,7 @@ class LevelAttention(nn.Module):
         self.reduce = nn.Sequential(nn.Conv1d(width, width // 4, 1), nn.BatchNorm1d(width // 4), nn.ReLU())
         self.similar = EdgeConv(width // 4, neighbours=3)
         self.expand = nn.Conv1d(width // 4, width, 1)
+        kaiming(self.reduce[0], width // 4)
 
     def forward(self, peaks: Tensor) -> Tensor:
         """peaks: (B, L, D, V). Returns weights between 0 and 1, (B, L, D)."""
@@ -155,7 +158,7 @@ class EdgeConv(nn.Module):
     def __init__(self, width: int, neighbours: int, groups: int = 1) -> None:
         super().__init__()
         self.neighbours = neighbours
-        self.weight = nn.Parameter(torch.randn(groups, width, 2 * width) * width**-0.5)  # of (neighbour − own, own)
+        self.weight = nn.Parameter(torch.randn(groups, width, 2 * width) * (2.0 / width) ** 0.5)  # of (neighbour − own, own)
         self.norm = nn.BatchNorm2d(groups * width)
 
     def forward(self, x: Tensor) -> Tensor:

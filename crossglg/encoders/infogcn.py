@@ -2,8 +2,8 @@
 
 Chi, Ha, Chi, Lee, Huang and Ramani, CVPR 2022. Self-attention infers an adjacency per frame and head from the input; a
 learned topology, shared by all inputs, gates it; multi-scale temporal convolutions follow. An information bottleneck
-makes the representation a Gaussian whose mean is used at inference. Written from the paper; the number of parameters
-equals the published model's.
+makes the representation a Gaussian whose mean is used at inference. Written from the paper; parameters, initial weights
+and outputs equal the published model's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from crossglg.encoders.base import Bodies, EncodingBlock, PlaceNorm, SkeletonEncoder, pointwise
-from crossglg.encoders.temporal import MultiScaleTemporalConv, shortcut
+from crossglg.encoders.temporal import MultiScaleTemporalConv, kaiming_shortcut
 from crossglg.skeletons import Layout
 
 
@@ -47,13 +47,13 @@ class InfoGCN(SkeletonEncoder):
         self.relative: Tensor | None
         self.register_buffer("relative", relative_positions(layout, mode) if mode else None)
         self.joint_embedding = nn.Linear(in_channels, first)
-        self.position = nn.Parameter(torch.randn(joints, first) * 0.02)
+        self.position = nn.Parameter(torch.randn(joints, first))
         self.input_norm = PlaceNorm(joints * first, persons)
         self.blocks = nn.ModuleList(
             EncodingBlock(
                 SelfAttentionGraphConv(width, out, joints, heads),
-                MultiScaleTemporalConv(out, stride),
-                shortcut(width, out, stride),
+                MultiScaleTemporalConv(out, stride, rectify=True),
+                kaiming_shortcut(width, out, stride),
             )
             for width, out, stride in zip((first, *widths[:-1]), widths, strides, strict=True)
         )
@@ -67,16 +67,18 @@ class InfoGCN(SkeletonEncoder):
 
 
 def relative_positions(layout: Layout, k: int) -> Tensor:
-    """I − Pᵏ, (V, V): row v gives joint v relative to the joint k bones nearer to the root. Raises ValueError if k < 1.
+    """I − Pᵏ, (V, V): row v gives joint v relative to the joint k bones nearer to the middle of the spine.
 
-    P is the random walk along bones toward the root: a joint has one parent, so it takes that step with probability 1.
-    k = 1 are bones; a joint that is less than k bones away keeps its position, so that a large k leaves all as it is.
-    k = 0 would be zero everywhere. Inferred, as the paper was not at hand: the direction, and that only joints change.
+    P is the random walk along bones toward that joint (in layouts without it, toward the root): a joint has one parent,
+    so it takes that step with probability 1. k = 1 are bones; a joint that is less than k bones away keeps its
+    position, so that a large k leaves all as it is. Raises ValueError if k < 1: everything would be zero.
     """
     if k < 1:
         raise ValueError(f"mode={k} must be at least 1; at 0 every coordinate would be zero")
+    spine = layout.joints[layout.index("middle of spine")] if layout.has("middle of spine") else layout.root
+    tree = Layout.from_edges(layout.name, layout.joints, layout.bones, spine)
     walk = torch.zeros(layout.num_joints, layout.num_joints)
-    for child, parent in layout.bones:
+    for child, parent in tree.bones:
         walk[child, parent] = 1.0
     return torch.eye(layout.num_joints) - torch.linalg.matrix_power(walk, k)
 
@@ -87,6 +89,8 @@ class Bottleneck(nn.Module):
     def __init__(self, width: int, noise: float) -> None:
         super().__init__()
         self.fc, self.mean, self.log_variance = (nn.Linear(width, width) for _ in range(3))
+        for layer in (self.fc, self.mean, self.log_variance):
+            nn.init.xavier_uniform_(layer.weight, gain=nn.init.calculate_gain("relu"))
         self.noise = noise
 
     def forward(self, pooled: Tensor) -> Tensor:
@@ -114,9 +118,10 @@ class SelfAttentionGraphConv(nn.Module):
         self.weight = nn.Parameter(torch.empty(heads, out, width))
         self.bias = nn.Parameter(torch.zeros(heads, out))
         self.out_norm: nn.Module = nn.BatchNorm2d(out)
-        self.residual = shortcut(width, out)
-        nn.init.normal_(self.weight, std=(2.0 / (out * heads)) ** 0.5)
-        nn.init.normal_(self.to_qk.weight, std=width**-0.5)
+        self.residual = kaiming_shortcut(width, out)
+        nn.init.normal_(self.weight, std=(2.0 / (out * width * heads)) ** 0.5)
+        nn.init.normal_(self.to_qk.weight)
+        nn.init.constant_(self.out_norm.weight, 1e-6)
 
     def attention(self, rows: Tensor) -> Tensor:
         """(B, T, V, D) → (B, T, heads, V, V), rows sum to 1."""

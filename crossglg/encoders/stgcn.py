@@ -2,7 +2,8 @@
 
 Duan, Wang, Chen and Lin, "PYSKL: Towards Good Practices for Skeleton Action Recognition", ACM MM 2022, after ST-GCN
 (Yan, Xiong and Lin, AAAI 2018). The graph is learned freely, starting from the bones, and shared by all inputs; the
-temporal module has six branches. Written from the papers; the number of parameters equals the published model's.
+temporal module has six branches. Written from the papers; parameters, initial topology and outputs equal the published
+model's.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class STGCNPlusPlus(SkeletonEncoder):
         importance_after_block: int = 5,
     ) -> None:
         super().__init__()
-        adjacency = torch.from_numpy(layout.adjacency()).to(torch.get_default_dtype())
+        itself, inward, outward = torch.from_numpy(hand_tips_on_hands(layout).adjacency()).to(torch.get_default_dtype())
+        adjacency = torch.stack([itself, outward, inward])
         self.widths = widths
         self.importance_after_block = importance_after_block
         self.out_features = widths[-1]
@@ -50,6 +52,15 @@ class STGCNPlusPlus(SkeletonEncoder):
 
     def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
         return norm_joints(self.input_norm, x).permute(0, 3, 1, 2)
+
+
+def hand_tips_on_hands(layout: Layout) -> Layout:
+    """The graph as published: a hand tip hangs on its hand, not on the thumb as in the graph of CTR-GCN."""
+    parents = {child: parent for child, parent in layout.bones}
+    for side in ("left", "right"):
+        if layout.has(f"{side} hand tip") and layout.has(f"{side} hand"):
+            parents[layout.index(f"{side} hand tip")] = layout.index(f"{side} hand")
+    return Layout.from_edges(layout.name, layout.joints, parents.items(), layout.root)
 
 
 class AdaptiveGraphConv(nn.Module):

@@ -14,11 +14,15 @@ class MultiScaleTemporalConv(nn.Module):
     """Four branches of a quarter of the width: two dilated convolutions, max pooling, and a point-wise one.
 
     One normalisation of the joined branches computes what one per branch would, in less time: its backward pass reads
-    contiguous memory.
+    contiguous memory.  rectify: end with a ReLU, as the published module of InfoGCN does and those of its successors
+    do not.
     """
 
-    def __init__(self, width: int, stride: int, kernel: int = 5, dilations: tuple[int, ...] = (1, 2)) -> None:
+    def __init__(
+        self, width: int, stride: int, kernel: int = 5, dilations: tuple[int, ...] = (1, 2), rectify: bool = False
+    ) -> None:
         super().__init__()
+        self.rectify = rectify
         branch = width // (len(dilations) + 2)
         self.reduce = conv_norm(width, branch * (len(dilations) + 1))
         self.dilated = nn.ModuleList(time_conv(branch, branch, kernel, stride, dilation) for dilation in dilations)
@@ -29,7 +33,17 @@ class MultiScaleTemporalConv(nn.Module):
     def forward(self, feat: Tensor) -> Tensor:
         *convolved, pooled = F.relu_(self.reduce(feat)).chunk(len(self.dilated) + 1, dim=1)
         branches = [conv(part) for conv, part in zip(self.dilated, convolved, strict=True)]
-        return self.norm(torch.cat([*branches, self.pool(pooled), self.pointwise(feat)], dim=1))
+        joined = self.norm(torch.cat([*branches, self.pool(pooled), self.pointwise(feat)], dim=1))
+        return F.relu_(joined) if self.rectify else joined
+
+    def start_as_published(self) -> MultiScaleTemporalConv:
+        """Initial weights of CTR-GCN and HD-GCN: Kaiming normal by the outputs of a branch, norms N(1, 0.02)."""
+        branch = self.pointwise.out_channels
+        for conv in (self.reduce[0], *self.dilated, self.pointwise):
+            kaiming(conv, branch * conv.kernel_size[0])
+        for norm in (self.reduce[1], self.norm):
+            nn.init.normal_(norm.weight, 1.0, 0.02)
+        return self
 
     @torch.no_grad()
     def fold(self) -> None:
@@ -67,3 +81,17 @@ def time_conv(width: int, out: int, kernel: int = 1, stride: int = 1, dilation: 
 def shortcut(width: int, out: int, stride: int = 1) -> nn.Module:
     """The features themselves, or projected to `out` features and T / stride frames."""
     return nn.Identity() if width == out and stride == 1 else conv_norm(width, out, stride=stride)
+
+
+def kaiming_shortcut(width: int, out: int, stride: int = 1) -> nn.Module:
+    """`shortcut` with the initial weights of InfoGCN, CTR-GCN and HD-GCN."""
+    if isinstance(way := shortcut(width, out, stride), nn.Sequential):
+        kaiming(way[0], out)
+    return way
+
+
+def kaiming(conv: nn.Module, fan_out: int) -> None:
+    """Weights N(0, √(2 / fan_out)), bias 0. He et al., ICCV 2015, in the backward direction."""
+    nn.init.normal_(conv.weight, std=(2.0 / fan_out) ** 0.5)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
