@@ -60,6 +60,15 @@ class Config:
     )
     # model
     encoder: str = setting("infogcn-small", "registered skeleton encoder")
+    initial_weights: str = setting(
+        "", "folder of a trained or imported model whose encoder the training starts from; empty: new weights"
+    )
+    absent_persons: str = setting(
+        "skipped",
+        "a person who is not there is skipped; or zeros: counts as a body of zeros, as in the published code of the "
+        "encoders, for imported weights",
+        ("skipped", "zeros"),
+    )
     mode: int = setting(0, "InfoGCN: joints relative to the joint k bones nearer to the root; 0: as they are")
     guidance: str = setting(
         "both",
@@ -157,6 +166,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "scale_torso": False, "importance_after_block": 5, "dropout": 0.0, "text_encoder": "deberta-v2-xlarge",
     },
 }  # fmt: skip
+# How imported weights are read: the same setting without texts, absent persons as the published code has them.
+PRESETS["published"] = {**PRESETS["paper"], "guidance": "none", "importance_after_block": 0, "absent_persons": "zeros"}
 
 HELP: dict[str, str] = {spec.name: spec.metadata["help"] for spec in fields(Config)}
 

@@ -13,6 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from crossglg.encoders.base import Bodies, SkeletonEncoder, infers_on_cpu
 
@@ -130,6 +131,13 @@ def present_bodies(x: Tensor, person_mask: Tensor | None) -> Bodies:
     return Bodies.all(x.shape[0], x.shape[1], x.device) if person_mask is None else Bodies.of(person_mask)
 
 
+def with_zeros(x: Tensor, person_mask: Tensor | None, persons: int) -> Tensor:
+    """x (N, M, T, V, C) with zeros in the place of absent persons, for so many persons."""
+    if person_mask is not None:
+        x = torch.where(person_mask[:, :, None, None, None], x, 0.0)
+    return F.pad(x, (0, 0, 0, 0, 0, 0, 0, persons - x.shape[1]))
+
+
 def joined(parts: list[Found]) -> Found:
     """Tensors one after the other, tuples item by item; None stays None."""
     first = parts[0]
@@ -148,6 +156,7 @@ class CrossGLG(nn.Module):
     num_classes 0: no classifier, for objectives that compare representations.  alignment: (joint features (N, V, D),
     z (N, D_out), local texts (N, V, E)) → what an objective compares, training only.
     class_prior: keep a fixed mean of z for every class, orthogonal and of length 3 as InfoGCN's (from memory).
+    persons_with_zeros: above 0, every clip has so many persons and absent ones are zeros, as in published code.
     """
 
     def __init__(
@@ -161,9 +170,11 @@ class CrossGLG(nn.Module):
         dropout: float = 0.0,
         alignment: nn.Module | None = None,
         class_prior: bool = False,
+        persons_with_zeros: int = 0,
     ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.persons_with_zeros = persons_with_zeros
         self.joint_importance = joint_importance
         self.cross_modal = cross_modal
         self.alignment = alignment
@@ -174,9 +185,11 @@ class CrossGLG(nn.Module):
                 f"{len(encoder.blocks) - 1}, so that at least one block runs before and after joint importance"
             )
         self.scale_importance = scale_importance
-        self.classifier = (
-            nn.Sequential(nn.Dropout(dropout), nn.Linear(encoder.out_features, num_classes)) if num_classes else None
-        )
+        self.classifier: nn.Sequential | None = None
+        if num_classes:
+            linear = nn.Linear(encoder.out_features, num_classes)
+            encoder.start_classifier(linear)
+            self.classifier = nn.Sequential(nn.Dropout(dropout), linear)
         self.prior_mean: Tensor | None
         mean = torch.empty(num_classes, encoder.out_features)
         self.register_buffer("prior_mean", nn.init.orthogonal_(mean, gain=3.0) if class_prior else None)
@@ -214,6 +227,8 @@ class CrossGLG(nn.Module):
     ) -> tuple[Tensor, Tensor | None, Bodies]:
         """What the first `blocks` blocks (None: all) give, (B, D, T', V), k_out (N, V) if it is known by then, and whom
         the B rows belong to."""
+        if self.persons_with_zeros:
+            x, person_mask = with_zeros(x, person_mask, self.persons_with_zeros), None
         return *self._run_blocks(x, person_mask, blocks), present_bodies(x, person_mask)
 
     @few_clips_at_once

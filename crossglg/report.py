@@ -84,8 +84,11 @@ def versions() -> dict[str, Any]:
 
 def portable(config: dict[str, Any]) -> dict[str, Any]:
     """A config whose files go by name alone: results are shared, folders of one machine are not."""
-    files = {name: Path(config[name]).name for name in ("dataset", "benchmark", "descriptions") if config[name]}
+    files = {name: Path(config[name]).name for name in _FILES if config.get(name)}
     return {**config, **files}
+
+
+_FILES = ("dataset", "benchmark", "descriptions", "initial_weights")
 
 
 def absolute_paths(config: Config) -> Config:
@@ -104,7 +107,13 @@ def absolute_paths(config: Config) -> Config:
     return Config(**values)
 
 
-_PATHS = {"dataset": "", "benchmark": ":", "descriptions": "", "text_encoder": "#"}  # settings, what ends the path
+_PATHS = {
+    "dataset": "",
+    "benchmark": ":",
+    "descriptions": "",
+    "text_encoder": "#",
+    "initial_weights": "",
+}  # settings, what ends the path
 
 
 def task_name(config: Config) -> str:

@@ -27,17 +27,25 @@ from crossglg import distributed, losses
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing, mirror
-from crossglg.files import write_atomically
+from crossglg.files import sha256, write_atomically
 from crossglg.model import CrossGLG
 from crossglg.objectives import find_objective
 from crossglg.recorded import Batch, RecordedStep
 from crossglg.skeletons import Layout
 from crossglg.text.embeddings import TextBank
-from crossglg.trained import TrainedModel, autocast, build_model, model_card, resolve_device, similarity_quantiles
+from crossglg.trained import (
+    WEIGHTS,
+    TrainedModel,
+    autocast,
+    build_model,
+    model_card,
+    resolve_device,
+    similarity_quantiles,
+)
 
 CHECKPOINT = "checkpoint.safetensors"
 # May change before a training goes on.
-WHERE = ("dataset", "benchmark", "descriptions", "text_encoder", "device", "cuda_graph")
+WHERE = ("dataset", "benchmark", "descriptions", "text_encoder", "initial_weights", "device", "cuda_graph")
 History = list[dict[str, float]]
 
 
@@ -80,12 +88,18 @@ def _fit(
 ) -> TrainedModel:
     objective = find_objective(config)
     persons = int(base.persons.max())
+    initial = TrainedModel.load(config.initial_weights) if config.initial_weights else None
+    if initial:
+        persons = max(persons, initial.persons)
     width = bank.local.shape[-1]
     num_classes = len(base.class_names)
     one_sided = one_sided_classes(config, bank, base.layout)
     # The mirror image of class k is class num_classes + k.
     outputs = 2 * num_classes if one_sided.any() else num_classes
-    model = build_model(config, base.layout, persons, base.num_channels, outputs, width).to(device)
+    model = build_model(config, base.layout, persons, base.num_channels, outputs, width)
+    if initial:
+        start_from(model, initial, base)
+    model = model.to(device)
     if config.compile and distributed.world_size() > 1:
         raise ValueError("compile=true is for one process; leave it out to train with several")
     if config.compile:
@@ -194,6 +208,29 @@ def _fit(
         trained.save(folder)
         write_atomically(folder / "README.md", lambda file: file.write(model_card(trained).encode()))
     return trained
+
+
+def start_from(model: CrossGLG, initial: TrainedModel, base: SkeletonSet) -> None:
+    """Copy the encoder of another model into a new one. Raises ValueError if the two are not of one shape."""
+    if initial.layout.joints != base.layout.joints:
+        raise ValueError(
+            f"the initial weights are for layout {initial.layout.name!r}, the base clips have {base.layout.name!r}; "
+            f"retarget the clips or start from other weights"
+        )
+    ours, theirs = model.encoder.state_dict(), initial.model.encoder.state_dict()
+    differ = [name for name in ours.keys() | theirs.keys() if _shape_in(ours, name) != _shape_in(theirs, name)]
+    if differ:
+        name = min(differ)
+        raise ValueError(
+            f"the initial weights are of encoder {initial.config.encoder!r} with streams={initial.config.streams!r} "
+            f"and do not fit ({len(differ)} tensors differ: {name} is {_shape_in(theirs, name)}, expected "
+            f"{_shape_in(ours, name)}); set encoder, streams and mode as in their model card"
+        )
+    model.encoder.load_state_dict(theirs)
+
+
+def _shape_in(state: dict[str, Tensor], name: str) -> tuple[int, ...] | None:
+    return tuple(state[name].shape) if name in state else None
 
 
 def train_step(
@@ -344,6 +381,8 @@ def _fingerprint(config: Config, base: SkeletonSet, bank: TextBank) -> str:
     for array in (base.xyz, base.offsets, base.persons, base.label, *texts):
         if array is not None:
             digest.update(np.ascontiguousarray(array).data)
+    if config.initial_weights:
+        digest.update(sha256(Path(config.initial_weights) / WEIGHTS).encode())
     return digest.hexdigest()
 
 

@@ -34,8 +34,8 @@ TRAINING_ONLY = ("cross_modal.", "alignment.")  # parameters that meet texts
 def build_model(config: Config, layout: Layout, persons: int, channels: int, classes: int, text_width: int) -> CrossGLG:
     """The model a Config asks for, initialized from its seed. channels: C of the raw coordinates (2 or 3).
 
-    The caller's random state stays as it is.  text_width 0: without what meets texts, as saved models are. Raises ValueError for an unknown encoder or objective,
-    or an objective that cannot have this guidance.
+    The caller's random state stays as it is.  text_width 0: without what meets texts, as saved models are. Raises
+    ValueError for an unknown encoder or objective, or an objective that cannot have this guidance.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config.seed)
@@ -64,6 +64,7 @@ def _new_model(config: Config, layout: Layout, persons: int, channels: int, clas
     return CrossGLG(
         encoder, classes if objective.classifies else 0, importance, cross_modal, split, config.scale_importance,
         config.dropout, alignment, class_prior=config.class_prior_weight > 0,
+        persons_with_zeros=persons if config.absent_persons == "zeros" else 0,
     )  # fmt: skip
 
 
@@ -286,6 +287,23 @@ def model_card(trained: TrainedModel) -> str:
     """A model card in Markdown: what the model is, what it was trained on, what it may be used for."""
     d, c = trained.details, trained.config
     settings = json.dumps(c.to_dict(), indent=1)
+    if "imported_from" in d:
+        return f"""# {c.encoder}, published weights
+
+Imported from {d["imported_from"]} (sha256 {d["sha256"]}): {trained.layout.name}, {trained.layout.num_joints} joints,
+{trained.channels}-D, up to {trained.persons} person(s). What it was trained on is not in the file: classes, clips or
+texts that are novel in a benchmark may have been among them, and then its accuracy there says nothing about one-shot
+recognition.
+
+- parameters at inference: {trained.num_parameters:,}
+- left out of the file: {", ".join(d["left_out"]) or "nothing"}
+
+Classes: {", ".join(trained.class_names) or "none (the file has no classifier of this kind)"}
+
+```json
+{settings}
+```
+"""
     return f"""# {c.encoder}, guidance "{c.guidance}"
 
 CrossGLG model for one-shot recognition of human actions from skeletons ({trained.layout.name},
@@ -294,6 +312,7 @@ CrossGLG model for one-shot recognition of human actions from skeletons ({traine
 - data: {d["data"]}, {d["training_clips"]} base clips of {len(trained.class_names)} classes, \
 {d["held_out_clips"]} more held out to choose the epoch
 - objective: {c.objective}
+- initial weights: {c.initial_weights or "new"}
 - texts: {", ".join(d["texts"]) or "none"}; text encoder {c.text_encoder}; used: {c.text_source}
 - parameters at inference: {trained.num_parameters:,}
 - chosen epoch: {d["chosen_epoch"]} of {c.epochs}, accuracy on held-out base clips {d["held_out_accuracy"]:.3f}

@@ -94,7 +94,7 @@ class PlainGraphConv(nn.Module):
 
 
 class PlainTemporalConv(nn.Module):
-    """The four branches one after the other, each with its own point-wise reduction and norm, then side by side."""
+    """The four branches one after the other, each with its own point-wise reduction and norm; side by side; ReLU."""
 
     def __init__(self, original: MultiScaleTemporalConv) -> None:
         super().__init__()
@@ -116,9 +116,11 @@ class PlainTemporalConv(nn.Module):
         conv = original.pointwise
         branches.append(nn.Sequential(copy_conv(conv.weight, conv.bias, conv), pointwise))
         self.branches = nn.ModuleList(branches)
+        self.relu = nn.ReLU()
 
     def forward(self, feat: Tensor) -> Tensor:
-        return torch.cat([branch(feat) for branch in self.branches], dim=1)
+        out = torch.cat([branch(feat) for branch in self.branches], dim=1)
+        return self.relu(out)
 
 
 def copy_linear(weight: Tensor, bias: Tensor) -> nn.Linear:

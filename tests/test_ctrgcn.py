@@ -45,8 +45,13 @@ def test_graph_conv_equals_the_papers_sums(out: int) -> None:
 def test_topologies_start_as_the_graph_of_the_bones_for_every_channel() -> None:
     layer = CTRGCN(NTU, in_channels=3, persons=1).blocks[1].spatial
     topologies = layer.topologies(torch.randn(2, 64, 4, 25))
-    expected = torch.from_numpy(NTU.adjacency())[None, :, None].expand(2, 3, 64, 25, 25)
-    torch.testing.assert_close(topologies, expected)
+    expected = torch.zeros(3, 25, 25)  # [k, j, i]: what joint j gives to joint i
+    expected[0] = torch.eye(25)
+    children = [sum(parent == p for _, parent in NTU.bones) for p in range(25)]
+    for child, parent in NTU.bones:
+        expected[1, child, parent] = 1.0  # a parent receives the sum of its children
+        expected[2, parent, child] = 1.0 / children[parent]
+    torch.testing.assert_close(topologies, expected[None, :, None].expand(2, 3, 64, 25, 25))
 
 
 def test_topologies_differ_between_inputs_and_channels_once_alpha_opens() -> None:

@@ -78,7 +78,7 @@ def mlp(x: Tensor, layers: nn.Sequential) -> Tensor:
 def test_dual_stream_block_equals_explicit_attention(last: bool, weighted: bool) -> None:
     torch.manual_seed(0)
     batch, width, frames, joints = 2, 8, 3, 4
-    block = DualStreamBlock(width, heads=2, mlp_ratio=2, last=last)
+    block = DualStreamBlock(width, heads=2, mlp_ratio=2, representation=6 if last else 0)
     for parameter in block.parameters():
         parameter.data += 0.3 * torch.randn_like(parameter)
     feat = torch.randn(batch, width, frames, joints)

@@ -37,8 +37,16 @@ def test_graph_conv_equals_the_papers_sums(out: int) -> None:
 
 
 def test_topology_starts_as_the_graph_of_the_bones_and_is_learned() -> None:
+    """Hand tips hang on their hands; what the joints of a column receive is shared out evenly."""
+    parents = dict(NTU.bones) | {21: 7, 23: 11}
+    children = [sum(parent == p for parent in parents.values()) for p in range(25)]
+    expected = torch.zeros(3, 25, 25)
+    expected[0] = torch.eye(25)
+    for child, parent in parents.items():
+        expected[1, parent, child] = 1.0
+        expected[2, child, parent] = 1.0 / children[parent]
     for block in STGCNPlusPlus(NTU, in_channels=3, persons=1).blocks:
-        assert torch.equal(block.spatial.topology, torch.from_numpy(NTU.adjacency()))
+        torch.testing.assert_close(block.spatial.topology.detach(), expected)
         assert block.spatial.topology.requires_grad
 
 

@@ -86,6 +86,9 @@ class SkeletonEncoder(nn.Module, ABC):
     out_features: int
     importance_after_block: int
 
+    def start_classifier(self, classifier: nn.Linear) -> None:
+        """Give the classifier over z the initial weights of the published model, where it has some of its own."""
+
     @abstractmethod
     def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
         """x: (B, T, V, C) of the present persons. Returns (B, D, T, V)."""

@@ -33,7 +33,9 @@ class CTRGCN(SkeletonEncoder):
     ) -> None:
         super().__init__()
         itself, inward, outward = torch.from_numpy(layout.adjacency()).to(torch.get_default_dtype())
-        adjacency = torch.stack([itself, outward.T, inward.T])  # as published: a parent receives the sum of its children
+        adjacency = torch.stack(
+            [itself, outward.T, inward.T]
+        )  # as published: a parent receives the sum of its children
         self.widths = widths
         self.importance_after_block = importance_after_block
         self.out_features = widths[-1]
@@ -47,6 +49,9 @@ class CTRGCN(SkeletonEncoder):
             for i, (width, out, stride) in enumerate(zip((in_channels, *widths[:-1]), widths, strides, strict=True))
         )
         self.head = nn.Identity()
+
+    def start_classifier(self, classifier: nn.Linear) -> None:
+        nn.init.normal_(classifier.weight, std=(2.0 / classifier.out_features) ** 0.5)
 
     def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
         return self.input_norm(x, bodies).permute(0, 3, 1, 2)

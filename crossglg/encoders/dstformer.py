@@ -21,8 +21,9 @@ class DSTformer(SkeletonEncoder):
     The published action model adds a head (18.0 M parameters with 17 joints) and still carries the regressor of its
     pre-training, which recognition never uses; here the pooled representation goes to crossglg's own classifier.
     width, depth: features and number of blocks.  representation: features of the motion representation that leaves the
-    last block; 0: `width`.  mlp_ratio: hidden features of an MLP per feature.  max_frames: longest clip.  patch: frames that make one token; the published model takes each frame alone.  All persons are treated
-    alike, so `persons` changes nothing.  importance_after_block: about half of the blocks, inferred.
+    last block; 0: `width`.  mlp_ratio: hidden features of an MLP per feature.  max_frames: longest clip.  patch: frames
+    that make one token; the published model takes each frame alone.  All persons are treated alike, so `persons`
+    changes nothing.  importance_after_block: about half of the blocks, inferred.
     """
 
     def __init__(

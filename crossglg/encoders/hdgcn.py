@@ -52,6 +52,9 @@ class HDGCN(SkeletonEncoder):
         )
         self.head = nn.Identity()
 
+    def start_classifier(self, classifier: nn.Linear) -> None:
+        nn.init.normal_(classifier.weight, std=(2.0 / classifier.out_features) ** 0.5)
+
     def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
         return self.input_norm(x, bodies).permute(0, 3, 1, 2).contiguous()
 
@@ -158,7 +161,9 @@ class EdgeConv(nn.Module):
     def __init__(self, width: int, neighbours: int, groups: int = 1) -> None:
         super().__init__()
         self.neighbours = neighbours
-        self.weight = nn.Parameter(torch.randn(groups, width, 2 * width) * (2.0 / width) ** 0.5)  # of (neighbour − own, own)
+        self.weight = nn.Parameter(
+            torch.randn(groups, width, 2 * width) * (2.0 / width) ** 0.5
+        )  # of (neighbour − own, own)
         self.norm = nn.BatchNorm2d(groups * width)
 
     def forward(self, x: Tensor) -> Tensor:

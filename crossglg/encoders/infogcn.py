@@ -59,6 +59,9 @@ class InfoGCN(SkeletonEncoder):
         )
         self.head = Bottleneck(widths[-1], noise) if bottleneck else nn.LayerNorm(widths[-1])
 
+    def start_classifier(self, classifier: nn.Linear) -> None:
+        nn.init.normal_(classifier.weight, std=(2.0 / classifier.out_features) ** 0.5)
+
     def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
         if self.relative is not None:
             x = self.relative @ x

@@ -13,16 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from crossglg.encoders.base import EncodingBlock, PlaceNorm, SkeletonEncoder
+from crossglg.encoders.base import PlaceNorm, SkeletonEncoder
 from crossglg.encoders.ctrgcn import CTRGCN
-from crossglg.encoders.dstformer import DSTformer, Stream
-from crossglg.encoders.hdgcn import HDGCN, EdgeConv
+from crossglg.encoders.dstformer import DSTformer
+from crossglg.encoders.hdgcn import HDGCN
 from crossglg.encoders.infogcn import Bottleneck, InfoGCN
 from crossglg.encoders.stgcn import STGCNPlusPlus
-from crossglg.encoders.temporal import MultiScaleTemporalConv
 
 Names = dict[str, tuple[Tensor, ...]]  # published name → the parts of our tensors that are it, in a row
-Rows = slice | int
+Named = Iterator[tuple[str, tuple[Tensor, ...]]]
 EVERYTHING = slice(None)
 
 ENTRIES = ("state_dict", "model", "model_pos", "model_state_dict", "net")  # under which files keep the weights
@@ -71,20 +70,24 @@ def load_published(
         The published names that have no place here and were left out: classifier, counters, heads of other tasks.
 
     Raises:
-        WeightsError: names are missing, unknown or of another shape, all of them listed.
+        WeightsError: names are missing, unknown or of another shape; the first 20 of each are listed.
     """
     names = published_names(encoder, classifier)
     left_out = {name for name in tensors if name.startswith(_left_out(encoder)) or name.endswith("num_batches_tracked")}
     left_out -= set(names)
-    wrong = [f"missing: {name}" for name in names if name not in tensors]
-    wrong += [f"unknown: {name}" for name in tensors if name not in names and name not in left_out]
-    for name in names.keys() & tensors.keys():
-        expected, shape = _shape(names[name]), tuple(tensors[name].shape)
-        if shape != expected:
-            wrong.append(f"{name} is {shape}, expected {expected}")
-    if wrong:
-        kind = type(encoder).__name__
-        raise WeightsError(f"these are not the weights of this {kind} ({len(wrong)} names differ): {_some(wrong)}")
+    shapes = {name: (tuple(tensors[name].shape), _shape(names[name])) for name in names if name in tensors}
+    wrong = {
+        "missing": [name for name in names if name not in tensors],
+        "unknown": [name for name in tensors if name not in names and name not in left_out],
+        "of another shape": [
+            f"{name} is {is_}, expected {ought}" for name, (is_, ought) in shapes.items() if is_ != ought
+        ],
+    }
+    if count := sum(map(len, wrong.values())):
+        listed = "; ".join(f"{what}: {_some(found)}" for what, found in wrong.items() if found)
+        raise WeightsError(
+            f"these are not the weights of this {type(encoder).__name__}, {count} names differ; {listed}"
+        )
     with torch.no_grad():
         for name, parts in names.items():
             pieces = tensors[name].split([len(part) for part in parts]) if len(parts) > 1 else (tensors[name],)
@@ -108,36 +111,36 @@ def published_names(encoder: SkeletonEncoder, classifier: nn.Linear | None = Non
         )
     names = dict(PUBLISHED[type(encoder)](encoder))
     if classifier is not None:
-        names |= _affine(CLASSIFIERS[type(encoder)], classifier)
+        names |= dict(_affine(CLASSIFIERS[type(encoder)], classifier))
     return names
 
 
-def _infogcn(encoder: InfoGCN) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
+def _infogcn(encoder: InfoGCN) -> Named:
     yield "pos_embedding", (encoder.position[None],)
-    yield from _person_norms("data_bn", encoder.input_norm).items()
-    yield from _affine("to_joint_embedding", encoder.joint_embedding).items()
-    for i, block in enumerate(encoder.blocks, 1):
+    yield from _person_norms("data_bn", encoder.input_norm)
+    yield from _affine("to_joint_embedding", encoder.joint_embedding)
+    for i, block in enumerate(_blocks(encoder), 1):
         spatial = block.spatial
         yield f"l{i}.agcn.shared_topology", (spatial.topology,)
         for head in range(spatial.heads):
             yield f"l{i}.agcn.conv_d.{head}.weight", (spatial.weight[head, :, :, None, None],)
             yield f"l{i}.agcn.conv_d.{head}.bias", (spatial.bias[head],)
         yield from _way(f"l{i}.agcn.down.0", f"l{i}.agcn.down.1", spatial.residual)
-        yield from _norm(f"l{i}.agcn.bn", spatial.out_norm).items()
-        yield from _affine(f"l{i}.agcn.attn.to_qk", spatial.to_qk).items()
-        yield from _affine(f"l{i}.agcn.attn.ln", spatial.norm).items()
+        yield from _norm(f"l{i}.agcn.bn", spatial.out_norm)
+        yield from _affine(f"l{i}.agcn.attn.to_qk", spatial.to_qk)
+        yield from _affine(f"l{i}.agcn.attn.ln", spatial.norm)
         yield from _four_branches(f"l{i}.tcn", block.temporal)
         yield from _way(f"l{i}.residual.conv", f"l{i}.residual.bn", block.residual)
     if isinstance(encoder.head, Bottleneck):
         for name, layer in (("fc", "fc"), ("fc_mu", "mean"), ("fc_logvar", "log_variance")):
-            yield from _affine(name, getattr(encoder.head, layer)).items()
+            yield from _affine(name, getattr(encoder.head, layer))
     else:
-        yield from _affine("norm", encoder.head).items()
+        yield from _affine("norm", encoder.head)
 
 
-def _ctrgcn(encoder: CTRGCN) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
-    yield from _person_norms("data_bn", encoder.input_norm).items()
-    for i, block in enumerate(encoder.blocks, 1):
+def _ctrgcn(encoder: CTRGCN) -> Named:
+    yield from _person_norms("data_bn", encoder.input_norm)
+    for i, block in enumerate(_blocks(encoder), 1):
         spatial, name = block.spatial, f"l{i}.gcn1"
         yield f"{name}.PA", (spatial.topology.transpose(1, 2),)  # there: what joint i receives from joint j
         yield f"{name}.alpha", (spatial.alpha,)
@@ -147,29 +150,28 @@ def _ctrgcn(encoder: CTRGCN) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
                 rows = slice(start, start + rank)
                 yield f"{name}.convs.{k}.conv{number}.weight", (spatial.relate.weight[rows, :, :, None],)
                 yield f"{name}.convs.{k}.conv{number}.bias", (spatial.relate.bias[rows],)
-            yield from _affine(f"{name}.convs.{k}.conv3", spatial.project, slice(k * out, (k + 1) * out)).items()
+            yield from _affine(f"{name}.convs.{k}.conv3", spatial.project, slice(k * out, (k + 1) * out))
             yield f"{name}.convs.{k}.conv4.weight", (spatial.refine_weight[k, :, :, None, None],)
             yield f"{name}.convs.{k}.conv4.bias", (spatial.refine_bias[k],)
         yield from _graph_block(name, f"l{i}", block)
 
 
-def _hdgcn(encoder: HDGCN) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
-    yield from _person_norms("data_bn", encoder.input_norm).items()
-    for i, block in enumerate(encoder.blocks, 1):
+def _hdgcn(encoder: HDGCN) -> Named:
+    yield from _person_norms("data_bn", encoder.input_norm)
+    for i, block in enumerate(_blocks(encoder), 1):
         spatial, name = block.spatial, f"l{i}.gcn1"
         levels, subsets = spatial.topology.shape[:2]
         rank = spatial.weight.shape[2]
         yield f"{name}.PA", (spatial.topology,)
         for level in range(levels):
             rows = slice(level * rank, (level + 1) * rank)
-            yield from _conv_norm(f"{name}.conv_down.{level}", *spatial.reduce, rows)
+            yield from _conv_norm(f"{name}.conv_down.{level}", spatial.reduce, rows)
             for k in range(subsets):
                 own = slice(k * rank, (k + 1) * rank)
                 yield f"{name}.conv.{level}.{k}.0.weight", (spatial.weight[level, own, :, None, None],)
                 yield f"{name}.conv.{level}.{k}.0.bias", (spatial.bias[level, own, 0],)
                 start = (level * subsets + k) * rank
-                norm = _norm(f"{name}.conv.{level}.{k}.1", spatial.mixed_norm, slice(start, start + rank))
-                yield from norm.items()
+                yield from _norm(f"{name}.conv.{level}.{k}.1", spatial.mixed_norm, slice(start, start + rank))
             yield from _edge(f"{name}.conv.{level}.{subsets}", spatial.similar, level)
             # The published model registers the last level's modules a second time, under this name.
             if level == levels - 1:
@@ -177,15 +179,15 @@ def _hdgcn(encoder: HDGCN) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
                     own, start = slice(k * rank, (k + 1) * rank), (level * subsets + k) * rank
                     yield f"{name}.conv_d.{k}.0.weight", (spatial.weight[level, own, :, None, None],)
                     yield f"{name}.conv_d.{k}.0.bias", (spatial.bias[level, own, 0],)
-                    yield from _norm(f"{name}.conv_d.{k}.1", spatial.mixed_norm, slice(start, start + rank)).items()
+                    yield from _norm(f"{name}.conv_d.{k}.1", spatial.mixed_norm, slice(start, start + rank))
                 yield from _edge(f"{name}.conv_d.{subsets}", spatial.similar, level)
         if (attention := spatial.attention) is not None:
             conv, norm = attention.reduce[:2]
             yield f"{name}.aha.conv_down.0.weight", (conv.weight[..., None],)
             yield f"{name}.aha.conv_down.0.bias", (conv.bias,)
-            yield from _norm(f"{name}.aha.conv_down.1", norm).items()
+            yield from _norm(f"{name}.aha.conv_down.1", norm)
             yield from _edge(f"{name}.aha.edge_conv", attention.similar, 0)
-            yield from _affine(f"{name}.aha.aggregate", attention.expand).items()
+            yield from _affine(f"{name}.aha.aggregate", attention.expand)
         bias = {f"l{i}.tcn1.branches.{b}.3.bias": conv.bias for b, conv in enumerate(block.temporal.dilated)}
         for published, tensors in _graph_block(name, f"l{i}", block):
             if not published.endswith(".3.conv.bias"):
@@ -193,42 +195,42 @@ def _hdgcn(encoder: HDGCN) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
         yield from ((published, (tensor[None, :, None, None],)) for published, tensor in bias.items())
 
 
-def _stgcn(encoder: STGCNPlusPlus) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
-    yield from _norm("data_bn", encoder.input_norm).items()
-    for i, block in enumerate(encoder.blocks):
+def _stgcn(encoder: STGCNPlusPlus) -> Named:
+    yield from _norm("data_bn", encoder.input_norm)
+    for i, block in enumerate(_blocks(encoder)):
         spatial, temporal, name = block.spatial, block.temporal, f"gcn.{i}"
         yield f"{name}.gcn.A", (spatial.topology,)
-        yield from _norm(f"{name}.gcn.bn", spatial.out_norm).items()
-        yield from _affine(f"{name}.gcn.conv", spatial.project).items()
+        yield from _norm(f"{name}.gcn.bn", spatial.out_norm)
+        yield from _affine(f"{name}.gcn.conv", spatial.project)
         yield from _way(f"{name}.gcn.down.0", f"{name}.gcn.down.1", spatial.residual)
         start = 0
         for b, part in enumerate(temporal.parts):
-            yield from _conv_norm(f"{name}.tcn.branches.{b}", *temporal.reduce, slice(start, start + part))
+            yield from _conv_norm(f"{name}.tcn.branches.{b}", temporal.reduce, slice(start, start + part))
             start += part
             if b < len(temporal.dilated):
-                yield from _affine(f"{name}.tcn.branches.{b}.3.conv", temporal.dilated[b]).items()
-        yield from _affine(f"{name}.tcn.branches.{len(temporal.parts)}", temporal.pointwise).items()
+                yield from _affine(f"{name}.tcn.branches.{b}.3.conv", temporal.dilated[b])
+        yield from _affine(f"{name}.tcn.branches.{len(temporal.parts)}", temporal.pointwise)
         norm, _, conv, last = temporal.mix
-        yield from _norm(f"{name}.tcn.transform.0", norm).items()
-        yield from _affine(f"{name}.tcn.transform.2", conv).items()
-        yield from _norm(f"{name}.tcn.bn", last).items()
+        yield from _norm(f"{name}.tcn.transform.0", norm)
+        yield from _affine(f"{name}.tcn.transform.2", conv)
+        yield from _norm(f"{name}.tcn.bn", last)
         yield from _way(f"{name}.residual.conv", f"{name}.residual.bn", block.residual)
 
 
-def _dstformer(encoder: DSTformer) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
+def _dstformer(encoder: DSTformer) -> Named:
     yield "temp_embed", (encoder.time[None],)
     yield "pos_embed", (encoder.position[None],)
-    yield from _affine("joints_embed", encoder.joint_embedding).items()
-    for i, block in enumerate(encoder.blocks):
+    yield from _affine("joints_embed", encoder.joint_embedding)
+    for i, block in enumerate(_blocks(encoder)):
         yield from _stream(f"blocks_st.{i}", block.joints_first)
         yield from _stream(f"blocks_ts.{i}", block.time_first)
-        yield from _affine(f"ts_attn.{i}", block.fuse).items()
-    norm, layer, _ = encoder.blocks[-1].represent
-    yield from _affine("norm", norm).items()
-    yield from _affine("pre_logits.fc", layer).items()
+        yield from _affine(f"ts_attn.{i}", block.fuse)
+    norm, layer, _ = _blocks(encoder)[-1].represent
+    yield from _affine("norm", norm)
+    yield from _affine("pre_logits.fc", layer)
 
 
-PUBLISHED: dict[type[SkeletonEncoder], Callable[[Any], Iterator[tuple[str, tuple[Tensor, ...]]]]] = {
+PUBLISHED: dict[type[SkeletonEncoder], Callable[[Any], Named]] = {
     InfoGCN: _infogcn,
     CTRGCN: _ctrgcn,
     HDGCN: _hdgcn,
@@ -246,77 +248,79 @@ def _left_out(encoder: SkeletonEncoder) -> tuple[str, ...]:
     return (f"{CLASSIFIERS[type(encoder)]}.",) if type(encoder) in CLASSIFIERS else ("head.",)
 
 
-def _stream(name: str, stream: Stream) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
+def _stream(name: str, stream: Any) -> Named:
     for axis, attention, mlp in (
         ("s", stream.spatial, stream.spatial_mlp), ("t", stream.temporal, stream.temporal_mlp),
     ):  # fmt: skip
-        yield from _affine(f"{name}.norm1_{axis}", attention.norm).items()
-        yield from _affine(f"{name}.attn_{axis}.qkv", attention.to_qkv).items()
-        yield from _affine(f"{name}.attn_{axis}.proj", attention.out).items()
+        yield from _affine(f"{name}.norm1_{axis}", attention.norm)
+        yield from _affine(f"{name}.attn_{axis}.qkv", attention.to_qkv)
+        yield from _affine(f"{name}.attn_{axis}.proj", attention.out)
         norm, first, _, second = mlp
-        yield from _affine(f"{name}.norm2_{axis}", norm).items()
-        yield from _affine(f"{name}.mlp_{axis}.fc1", first).items()
-        yield from _affine(f"{name}.mlp_{axis}.fc2", second).items()
+        yield from _affine(f"{name}.norm2_{axis}", norm)
+        yield from _affine(f"{name}.mlp_{axis}.fc1", first)
+        yield from _affine(f"{name}.mlp_{axis}.fc2", second)
 
 
-def _graph_block(spatial: str, block: str, part: EncodingBlock) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
+def _graph_block(spatial: str, block: str, part: Any) -> Named:
     """What CTR-GCN's and HD-GCN's blocks have in common."""
     yield from _way(f"{spatial}.down.0", f"{spatial}.down.1", part.spatial.residual)
-    yield from _norm(f"{spatial}.bn", part.spatial.out_norm).items()
+    yield from _norm(f"{spatial}.bn", part.spatial.out_norm)
     yield from _four_branches(f"{block}.tcn1", part.temporal)
     if part.residual is not None:
         yield from _way(f"{block}.residual.conv", f"{block}.residual.bn", part.residual)
 
 
-def _four_branches(name: str, temporal: MultiScaleTemporalConv) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
+def _four_branches(name: str, temporal: Any) -> Named:
     branch, last = temporal.pointwise.out_channels, len(temporal.dilated) + 1
     rows = [slice(b * branch, (b + 1) * branch) for b in range(last + 1)]
     for b in range(last):
-        yield from _conv_norm(f"{name}.branches.{b}", *temporal.reduce, rows[b])
+        yield from _conv_norm(f"{name}.branches.{b}", temporal.reduce, rows[b])
     for b, conv in enumerate(temporal.dilated):
-        yield from _affine(f"{name}.branches.{b}.3.conv", conv).items()
-        yield from _norm(f"{name}.branches.{b}.3.bn", temporal.norm, rows[b]).items()
-    yield from _norm(f"{name}.branches.{last - 1}.4", temporal.norm, rows[last - 1]).items()
-    yield from _affine(f"{name}.branches.{last}.0", temporal.pointwise).items()
-    yield from _norm(f"{name}.branches.{last}.1", temporal.norm, rows[last]).items()
+        yield from _affine(f"{name}.branches.{b}.3.conv", conv)
+        yield from _norm(f"{name}.branches.{b}.3.bn", temporal.norm, rows[b])
+    yield from _norm(f"{name}.branches.{last - 1}.4", temporal.norm, rows[last - 1])
+    yield from _affine(f"{name}.branches.{last}.0", temporal.pointwise)
+    yield from _norm(f"{name}.branches.{last}.1", temporal.norm, rows[last])
 
 
-def _edge(name: str, edge: EdgeConv, group: int) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
+def _edge(name: str, edge: Any, group: int) -> Named:
     width = edge.weight.shape[1]
     yield f"{name}.conv.0.weight", (edge.weight[group, :, :, None, None],)
-    yield from _norm(f"{name}.conv.1", edge.norm, slice(group * width, (group + 1) * width)).items()
+    yield from _norm(f"{name}.conv.1", edge.norm, slice(group * width, (group + 1) * width))
 
 
-def _conv_norm(
-    name: str, conv: nn.Module, norm: nn.Module, rows: slice
-) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
-    yield from _affine(f"{name}.0", conv, rows).items()
-    yield from _norm(f"{name}.1", norm, rows).items()
+def _conv_norm(name: str, pair: Any, rows: slice) -> Named:
+    conv, norm = pair
+    yield from _affine(f"{name}.0", conv, rows)
+    yield from _norm(f"{name}.1", norm, rows)
 
 
-def _way(conv: str, norm: str, shortcut: nn.Module | None) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
+def _way(conv: str, norm: str, shortcut: nn.Module | None) -> Named:
     """A shortcut, which has weights only where it changes the number of features or frames."""
     if isinstance(shortcut, nn.Sequential):
-        yield from _affine(conv, shortcut[0]).items()
-        yield from _norm(norm, shortcut[1]).items()
+        yield from _affine(conv, shortcut[0])
+        yield from _norm(norm, shortcut[1])
 
 
-def _person_norms(name: str, norms: PlaceNorm) -> Names:
+def _person_norms(name: str, norms: PlaceNorm) -> Named:
     """One published normalisation of the features of all persons."""
-    each = [_norm(name, norm) for norm in norms]
-    return {key: tuple(part for names in each for part in names[key]) for key in each[0]}
+    each = [dict(_norm(name, norm)) for norm in norms]
+    for key in each[0]:
+        yield key, tuple(part for names in each for part in names[key])
 
 
-def _norm(name: str, norm: Any, rows: slice = EVERYTHING) -> Names:
-    return _parts(name, norm, rows, ("weight", "bias", "running_mean", "running_var"))
+def _norm(name: str, norm: Any, rows: slice = EVERYTHING) -> Named:
+    for kind in ("weight", "bias", "running_mean", "running_var"):
+        yield f"{name}.{kind}", (getattr(norm, kind)[rows],)
 
 
-def _affine(name: str, layer: Any, rows: slice = EVERYTHING) -> Names:
-    return _parts(name, layer, rows, ("weight", "bias"))
+def _affine(name: str, layer: Any, rows: slice = EVERYTHING) -> Named:
+    for kind in ("weight", "bias"):
+        yield f"{name}.{kind}", (getattr(layer, kind)[rows],)
 
 
-def _parts(name: str, module: Any, rows: slice, kinds: tuple[str, ...]) -> Names:
-    return {f"{name}.{kind}": (getattr(module, kind)[rows],) for kind in kinds}
+def _blocks(encoder: SkeletonEncoder) -> list[Any]:
+    return list(encoder.blocks)
 
 
 def _shape(parts: tuple[Tensor, ...]) -> tuple[int, ...]:
@@ -329,9 +333,8 @@ def _bare(name: str) -> str:
     return name
 
 
-def _some(wrong: list[str], most: int = 12) -> str:
-    rest = f"; and {len(wrong) - most} more" if len(wrong) > most else ""
-    return "; ".join(wrong[:most]) + rest
+def _some(names: list[str], most: int = 20) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _read(path: Path) -> Any:
@@ -347,6 +350,6 @@ def _read(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a damaged or hostile file makes torch raise
         raise WeightsError(
-            f"{path} cannot be read without running its code ({type(error).__name__}); save the weights alone with "
-            f"torch.save(model.state_dict(), FILE), or as .safetensors"
+            f"{path} is damaged, or cannot be read without running code in it ({type(error).__name__}); save the "
+            f"weights alone with torch.save(model.state_dict(), FILE), or as .safetensors"
         ) from None

@@ -50,13 +50,17 @@ class STGCNPlusPlus(SkeletonEncoder):
         )
         self.head = nn.Identity()
 
+    def start_classifier(self, classifier: nn.Linear) -> None:
+        nn.init.normal_(classifier.weight, std=0.01)
+        nn.init.zeros_(classifier.bias)
+
     def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
         return norm_joints(self.input_norm, x).permute(0, 3, 1, 2)
 
 
 def hand_tips_on_hands(layout: Layout) -> Layout:
     """The graph as published: a hand tip hangs on its hand, not on the thumb as in the graph of CTR-GCN."""
-    parents = {child: parent for child, parent in layout.bones}
+    parents = dict(layout.bones)
     for side in ("left", "right"):
         if layout.has(f"{side} hand tip") and layout.has(f"{side} hand"):
             parents[layout.index(f"{side} hand tip")] = layout.index(f"{side} hand")

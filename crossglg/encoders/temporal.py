@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -41,7 +43,8 @@ class MultiScaleTemporalConv(nn.Module):
         branch = self.pointwise.out_channels
         for conv in (self.reduce[0], *self.dilated, self.pointwise):
             kaiming(conv, branch * conv.kernel_size[0])
-        for norm in (self.reduce[1], self.norm):
+        norms: tuple[Any, ...] = (self.reduce[1], self.norm)
+        for norm in norms:
             nn.init.normal_(norm.weight, 1.0, 0.02)
         return self
 
@@ -90,7 +93,7 @@ def kaiming_shortcut(width: int, out: int, stride: int = 1) -> nn.Module:
     return way
 
 
-def kaiming(conv: nn.Module, fan_out: int) -> None:
+def kaiming(conv: Any, fan_out: int) -> None:
     """Weights N(0, √(2 / fan_out)), bias 0. He et al., ICCV 2015, in the backward direction."""
     nn.init.normal_(conv.weight, std=(2.0 / fan_out) ** 0.5)
     if conv.bias is not None:

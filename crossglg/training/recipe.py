@@ -46,6 +46,7 @@ def prepare(config: Config) -> Prepared:
         FileNotFoundError: the data are not there.
     """
     task = load_task(config)
+    refuse_what_knows_novel_classes(config, task)
     classes, layout = task.base.class_names, task.base.layout
     described = descriptions_of(config, task.base)
     if not uses_texts(config):
@@ -59,12 +60,26 @@ def prepare(config: Config) -> Prepared:
 
 def check(config: Config) -> None:
     """Raise what `prepare` or the training would raise for these settings, before anything long begins."""
-    base = load_task(config).base
+    task = load_task(config)
+    refuse_what_knows_novel_classes(config, task)
+    base = task.base
     descriptions_of(config, base)
     if uses_texts(config):
         find_encoder(config.text_encoder)
     resolve_device(config)
     build_model(config, base.layout, 1, base.num_channels, 2, text_width=0)
+
+
+def refuse_what_knows_novel_classes(config: Config, task: Task) -> None:
+    """Raise ValueError if the initial weights have learned a class that is novel in this task."""
+    if not config.initial_weights:
+        return
+    known = set(TrainedModel.load(config.initial_weights).class_names) & set(task.novel.class_names)
+    if known:
+        raise ValueError(
+            f"initial_weights={config.initial_weights!r} were trained on {min(known)!r}, which is a novel class of "
+            f"{task.name} ({len(known)} such classes): one-shot accuracy would say nothing; start from other weights"
+        )
 
 
 def descriptions_of(config: Config, base: SkeletonSet) -> list[Description]:
