@@ -41,6 +41,9 @@ def describe(
 ) -> None:
     """Ask a language model for the descriptions of actions. A run that stopped is continued by the same command.
 
+    Actions without a usable answer are named at the end (exit code 1), the others are written; the same command asks
+    for the missing ones again.
+
     The key is read from the environment: OPENAI_API_KEY for openai, else the variable that 'list providers' shows.
     """
     from crossglg.text import generate, llm

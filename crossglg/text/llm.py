@@ -1,7 +1,8 @@
 """The language-model client: the only module that may use the network.
 
 Any OpenAI-compatible server works. Every answer is stored the moment it arrives, keyed by the exact question, so a run
-that was killed continues without asking, or paying, twice. The key comes from the environment and is never written.
+that was killed continues without asking, or paying, twice. One that turns out to be unusable is kept beside the others, but
+never taken again. The key comes from the environment and is never written.
 A new provider is one line in `PROVIDERS`.
 """
 
