@@ -106,7 +106,7 @@ def test_where_actions_fail_the_others_are_written_and_only_those_are_asked_agai
     server.rules = [lambda body: said("{" * 9000) if '"nod"' in str(body) else None]
     printed, error = describe(server, "--actions", actions, "--output", output)
     assert printed.splitlines() == [
-        "4 answers asked for, 0 taken from the store; 28 prompt + 12 completion tokens; 2 could not be used",
+        "4 answers asked for, 0 taken from the store; 28 prompt + 12 completion tokens; 2 answers could not be used",
         f"1 descriptions in {output}",
     ]
     assert isinstance(error, RuntimeError) and "1 of 2 actions failed:\n  'nod': no usable answer" in str(error)

@@ -372,6 +372,15 @@ def test_what_is_wrong_with_an_answer_is_told(server: Server, response: Response
         describe(["wave"], LAYOUT, client(server))
 
 
+def test_a_completion_may_be_short(server: Server) -> None:
+    server.rules = [
+        lambda body: Response(
+            json.dumps({"choices": [{"message": {"content": usual(body)}}]}), content_type="application/json"
+        )
+    ]
+    assert list(describe(["wave"], LAYOUT, client(server)).classes) == ["wave"]
+
+
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning", "content"])
 def test_an_answer_among_the_thoughts_is_used_where_nothing_else_is_said(server: Server, name: str) -> None:
     def think(body: dict[str, Any]) -> Response:

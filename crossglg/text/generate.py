@@ -26,6 +26,7 @@ Answer = TypeVar("Answer", bound=BaseModel)
 _ROOM = 16384  # tokens for an answer that was cut off: a description takes about 1500, long thoughts some thousand
 _QUOTED = 10_000  # characters of an unusable answer that are sent back; a longer one never was an answer
 _DEPTH = 8  # nested brackets of a JSON object that is decoded; an answer has two or three
+_OBJECTS = 200  # JSON objects of an answer that are tried, the last ones; one for each joint at most
 _NAME_KEYS = ("name", "joint", "joint_name")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.S)
@@ -252,7 +253,7 @@ def _validate(completion: Completion, kind: type[Answer], layout: Layout) -> Ans
     said = _without_thoughts(completion.text)
     problem = ""
     for text in [said] if said or completion.cut_off else [completion.text, completion.reasoning]:
-        objects = list(json_objects(text))
+        objects = list(json_objects(text))[-_OBJECTS:]
         for candidate in [*reversed(objects), objects] if objects else []:  # all together: a list of joints
             try:
                 return kind.model_validate(candidate, context=layout)
@@ -340,7 +341,7 @@ def _pairs(entry: Mapping[str, Any]) -> list[tuple[str, Any]]:
 def _no_joint(names: Sequence[str], layout: Layout) -> str:
     """The end of a sentence about missing joints: the first name that is nearly one of the layout's."""
     known = {_words(joint) for joint in layout.joints}
-    for name in names:
+    for name in names[:_OBJECTS]:
         near = nearest(name.lower(), list(layout.joints))
         if _words(name) not in known and near != ".":
             return f" ({name!r} is no joint of the list{near})"

@@ -1,9 +1,8 @@
 """The language-model client: the only module that may use the network.
 
 Any OpenAI-compatible server works. Every answer is stored the moment it arrives, keyed by the exact question, so a run
-that was killed continues without asking, or paying, twice. One that turns out to be unusable is kept beside the others, but
-never taken again. The key comes from the environment and is never written.
-A new provider is one line in `PROVIDERS`.
+that was killed continues without asking, or paying, twice. An unusable answer is kept beside the others but never taken
+again. The key comes from the environment and is never written. A new provider is one line in `PROVIDERS`.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import re
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,9 +107,9 @@ class Account:
         )
         if prices:
             text += f", cost {self.cost(*prices):.4f}"
-        if self.unusable:
-            text += f"; {self.unusable} could not be used"
-        return f"{text} ({self.uncounted} answers came without a count)" if self.uncounted else text
+        if self.uncounted:
+            text += f" ({self.uncounted} answers came without a count)"
+        return f"{text}; {self.unusable} answers could not be used" if self.unusable else text
 
 
 @dataclass
@@ -209,7 +209,8 @@ class Client:
     @staticmethod
     def _move_aside(path: Path) -> None:
         names = (path.with_name(f"{path.stem}.{number}.unusable.json") for number in itertools.count(1))
-        path.replace(next(name for name in names if not name.exists()))
+        with suppress(FileNotFoundError):  # another run with this store was quicker
+            path.replace(next(name for name in names if not name.exists()))
 
     def _request(self, messages: Sequence[dict[str, str]], schema: dict[str, Any], room: int) -> Completion:
         """Ask as strictly as the server bears, without the temperature if the model has only one."""
@@ -276,10 +277,11 @@ class Client:
         """What a completion says, its tokens added to the account."""
         try:
             choice = response.choices[0]
-            message, finish_reason = choice.message, _text(choice.finish_reason)
-            text, refusal = _text(message.content), _text(getattr(message, "refusal", None))
+            message, text = choice.message, _text(choice.message.content)
         except (AttributeError, IndexError, TypeError):  # a web page, or an error sent with status 200
             raise ValueError(f"{self.where} sent no chat completion; is the base_url right?") from None
+        finish_reason = _text(getattr(choice, "finish_reason", None))
+        refusal = _text(getattr(message, "refusal", None))
         reasoning = _text(getattr(message, "reasoning_content", None)) or _text(getattr(message, "reasoning", None))
         tokens = (response.usage.completion_tokens or 0) if response.usage else 0
         with self._lock:
