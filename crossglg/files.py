@@ -13,18 +13,29 @@ from typing import IO, Any
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
-    """Call `write(file)` on a temporary neighbour, then move it to `path`: readers see the old or new file whole."""
+    """Call `write(file)` on a temporary neighbour, then move it to `path`: readers see the old or new file whole.
+
+    Raises OSError where that is impossible; for a file of the cache it says how the cache is put elsewhere.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
-        with open(temporary, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        if path.absolute().is_relative_to(cache_folder().absolute()):
+            raise OSError(
+                f"cannot write in the cache folder {path.parent} ({error.strerror or error}); "
+                "set the environment variable CROSSGLG_CACHE to a folder that can be written"
+            ) from error
+        raise
     return path
 
 

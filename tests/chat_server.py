@@ -52,8 +52,9 @@ def usual(body: dict[str, Any]) -> str:
     return GLOBAL if is_global(body) else JOINTS
 
 
-def said(text: str | None, finish: str = "stop", usage: bool = True) -> Response:
-    message = {"role": "assistant", "content": text}
+def said(text: str | None, finish: str = "stop", usage: bool = True, **more: Any) -> Response:
+    """A completion. more: other entries of the message, such as reasoning_content or refusal."""
+    message = {"role": "assistant", "content": text, **more}
     completion = {
         "id": "1", "object": "chat.completion", "created": 1, "model": "tiny",
         "choices": [{"index": 0, "message": message, "finish_reason": finish}],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from chat_server import KEY, LAYOUT, Server, refused
+from chat_server import KEY, LAYOUT, Server, refused, said
 from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner
 
@@ -98,11 +99,50 @@ def test_dry_run_asks_nothing_and_needs_no_key(server: Server, actions: Path, mo
     assert tokens > 1000 and f"cost without the answers about {tokens / 1e6:.4f}" in printed
 
 
-def test_what_was_paid_is_told_even_when_actions_fail(server: Server, actions: Path, tmp_path: Path) -> None:
-    server.rules = [lambda body: refused(400, "no") if '"nod"' in str(body) else None]
-    printed, error = describe(server, "--actions", actions, "--output", tmp_path / "texts.json", "--concurrency", 1)
-    assert "1 of 2 actions failed" in str(error) and printed.startswith("2 answers asked for")
+def test_where_actions_fail_the_others_are_written_and_only_those_are_asked_again(
+    server: Server, actions: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "texts.json"
+    server.rules = [lambda body: said("{" * 9000) if '"nod"' in str(body) else None]
+    printed, error = describe(server, "--actions", actions, "--output", output)
+    assert printed.splitlines() == [
+        "4 answers asked for, 0 taken from the store; 28 prompt + 12 completion tokens; 2 answers could not be used",
+        f"1 descriptions in {output}",
+    ]
+    assert isinstance(error, RuntimeError) and "1 of 2 actions failed:\n  'nod': no usable answer" in str(error)
+    assert list(DescriptionFile.load(output).classes) == ["wave"]
+
+    server.rules, server.bodies = [], []
+    printed, error = describe(server, "--actions", actions, "--output", output)
+    assert error is None and printed.startswith("2 answers asked for, 2 taken from the store")
+    assert list(DescriptionFile.load(output).classes) == ["wave", "nod"]
+
+
+def test_where_all_actions_fail_nothing_is_written(server: Server, actions: Path, tmp_path: Path) -> None:
+    server.rules = [lambda body: refused(400, "no")]
+    printed, error = describe(server, "--actions", actions, "--output", tmp_path / "texts.json")
+    assert "2 of 2 actions failed" in str(error) and printed.startswith("0 answers asked for")
     assert not (tmp_path / "texts.json").exists()
+
+
+def test_the_time_to_wait_is_an_option(server: Server, actions: Path, tmp_path: Path) -> None:
+    released = threading.Event()
+    server.rules = [lambda body: said("late") if released.wait(9) else None]
+    try:
+        _, error = describe(server, "--actions", actions, "--output", tmp_path / "texts.json", "--timeout", 1)
+    finally:
+        released.set()
+    assert "'wave', 'nod': " in str(error) and "gave no answer within 1 seconds" in str(error)
+
+
+@pytest.mark.parametrize("output", ["actions.txt/texts.json", "folder"])
+def test_an_output_that_cannot_be_written_is_refused_before_anything_is_asked(
+    server: Server, actions: Path, tmp_path: Path, output: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    _, error = describe(server, "--actions", actions, "--output", tmp_path / output)
+    assert isinstance(error, OSError) and f"--output {tmp_path / output} cannot be written" in str(error)
+    assert server.bodies == []
 
 
 def test_a_refused_temperature_is_told(server: Server, actions: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from crossglg.cli import app
 from crossglg.config import HELP
+from crossglg.files import write_atomically
 
 if TYPE_CHECKING:
     from crossglg.skeletons import Layout
@@ -26,6 +27,10 @@ def describe(
     temperature: Annotated[float, typer.Option(help="0: the likeliest answer; higher: more varied ones")] = 0.0,
     samples: Annotated[int, typer.Option(help="answers per action, merged; several need a temperature above 0")] = 1,
     concurrency: Annotated[int, typer.Option(min=1, help="questions asked at the same time")] = 4,
+    timeout: Annotated[
+        float | None,
+        typer.Option(min=1, help="seconds to wait for an answer; default 60 for OpenAI itself, 600 for other servers"),
+    ] = None,
     global_prompt: Annotated[str, typer.Option(help="'global', or your own prompt file (.md.j2)")] = "global",
     joints_prompt: Annotated[str, typer.Option(help="'joints', or your own prompt file (.md.j2)")] = "joints",
     price_in: Annotated[float | None, typer.Option(help="price of a million prompt tokens, to tell the cost")] = None,
@@ -35,6 +40,9 @@ def describe(
     ] = False,
 ) -> None:
     """Ask a language model for the descriptions of actions. A run that stopped is continued by the same command.
+
+    Actions without a usable answer are named at the end (exit code 1), the others are written; the same command asks
+    for the missing ones again.
 
     The key is read from the environment: OPENAI_API_KEY for openai, else the variable that 'list providers' shows.
     """
@@ -53,9 +61,15 @@ def describe(
         return
     if output is None:
         raise ValueError("--output FILE is needed: the description file to write (or look first with --dry-run)")
-    client = llm.Client(model, base_url, temperature, provider=provider)
+    _check_output(output)
+    client = llm.Client(model, base_url, temperature, timeout or 0.0, provider=provider)
+    failure: generate.ActionsFailed | None = None
     try:
         file = generate.describe(names, chosen, client, concurrency, global_prompt, joints_prompt, samples)
+    except generate.ActionsFailed as error:
+        if error.described is None:
+            raise
+        failure, file = error, error.described
     finally:
         typer.echo(client.account.summary(prices))
     file.save(output)
@@ -66,6 +80,8 @@ def describe(
         typer.echo("agreement of the samples' key joints (mean Jaccard index of all pairs):")
         for score, action in sorted((agreement(d.samples), action) for action, d in file.classes.items()):
             typer.echo(f"  {score:.2f}  {action}")
+    if failure:
+        raise failure
 
 
 @app.command("text-report")
@@ -78,6 +94,19 @@ def text_report(
     from crossglg.text.quality import text_report
 
     typer.echo(text_report([DescriptionFile.load(path) for path in files or shipped_files()], encoder))
+
+
+def _check_output(output: Path) -> None:
+    """Raise OSError if the file could not be written in the end: answers cost money or hours."""
+    try:
+        if output.is_dir():
+            raise IsADirectoryError("it is a folder")
+        write_atomically(output.with_name(f".{output.name}.check"), lambda file: None).unlink()
+    except OSError as error:
+        raise OSError(
+            f"--output {output} cannot be written ({error.strerror or error}); "
+            "give a file in a folder where you may write. Nothing was asked"
+        ) from error
 
 
 def _prices(price_in: float | None, price_out: float | None) -> tuple[float, float] | None:

@@ -4,25 +4,44 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ValidationError, ValidationInfo, model_validator
+from pydantic import BaseModel, ValidationError, ValidationInfo, field_validator, model_validator
 from tqdm.auto import tqdm
 
+from crossglg.config import nearest
 from crossglg.skeletons import Layout
 from crossglg.text.descriptions import Description, DescriptionFile
 from crossglg.text.key_joints import find_key_joints
-from crossglg.text.llm import Client, KeyRefused
+from crossglg.text.llm import Client, Completion, KeyRefused
 from crossglg.text.prompts import Prompt, load_prompt
 from crossglg.text.samples import merge_samples
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
-_TOLD_REASONS = 5  # failed actions whose reason a message tells; the others are only named
+_ROOM = 16384  # tokens for an answer that was cut off: a description takes about 1500, long thoughts some thousand
+_QUOTED = 10_000  # characters of an unusable answer that are sent back; a longer one never was an answer
+_DEPTH = 8  # nested brackets of a JSON object that is decoded; an answer has two or three
+_OBJECTS = 200  # JSON objects of an answer that are tried, the last ones; one for each joint at most
+_NAME_KEYS = ("name", "joint", "joint_name")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.S)
+_END_OF_THOUGHT = re.compile(r"</think(?:ing)?>")
+# An escaped character, a string as JSON has it (with what may follow one), a quotation mark of prose, or a bracket.
+_TOKEN = re.compile(r'\\.|"(?:[^"\\]|\\.)*+"(?=\s*[]}:,])|["{}[\]]', re.S)
+_CLOSES = {"}": "{", "]": "["}
+
+
+class ActionsFailed(RuntimeError):
+    """Some actions have no description. described: the file of the others, or None if there are none."""
+
+    def __init__(self, message: str, described: DescriptionFile | None) -> None:
+        super().__init__(message)
+        self.described = described
 
 
 class GlobalAnswer(BaseModel):
@@ -31,30 +50,52 @@ class GlobalAnswer(BaseModel):
     description: str
     key_joints: list[str] = []
 
+    @field_validator("key_joints", mode="before")
+    @classmethod
+    def _listed(cls, given: Any) -> Any:
+        return re.split(r"[,;\n]|\band\b", given) if isinstance(given, str) else given or []
+
     @model_validator(mode="after")
     def _fit(self, info: ValidationInfo) -> Self:
         layout: Layout = info.context  # type: ignore[assignment]
-        named = {joint.strip().lower() for joint in self.key_joints}
-        self.key_joints = [j for j in layout.joints if j in named] or list(find_key_joints(self.description, layout))
+        given, named = self.key_joints, {_words(joint) for joint in self.key_joints}
+        self.key_joints = [joint for joint in layout.joints if _words(joint) in named]
+        self.key_joints = self.key_joints or list(find_key_joints(self.description, layout))
         if not self.description.strip():
             raise ValueError("the description is empty")
         if not self.key_joints:
-            raise ValueError("neither key_joints nor the description names a joint of the list")
+            raise ValueError(
+                f"neither key_joints nor the description names a joint of the list{_no_joint(given, layout)}"
+            )
         return self
 
 
 class JointsAnswer(BaseModel):
-    """Validated for a layout: every joint has a text."""
+    """Validated for a layout: every joint has a text.
+
+    Read as well: joints without the object around them, and a list of objects with the name and the text of a joint.
+    """
 
     joints: dict[str, str]
 
-    @model_validator(mode="after")
-    def _complete(self, info: ValidationInfo) -> Self:
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, given: Any, info: ValidationInfo) -> dict[str, Any]:
         layout: Layout = info.context  # type: ignore[assignment]
-        missing = [joint for joint in layout.joints if not self.joints.get(joint, "").strip()]
-        if missing:
-            raise ValueError(f"it lacks the joints {', '.join(missing)}")
-        return self
+        joints = given.get("joints", given) if isinstance(given, dict) else given
+        entries = joints if isinstance(joints, list) else [joints]
+        pairs = [pair for entry in entries if isinstance(entry, dict) for pair in _pairs(entry)]
+        joint_of = {_words(joint): joint for joint in layout.joints}
+        found: dict[str, Any] = {}
+        for name, text in pairs:
+            joint = joint_of.get(_words(name), "")
+            if joint and found.setdefault(joint, text) != text:
+                raise ValueError(f"it describes the joint {joint} twice")
+        lacking = [joint for joint in layout.joints if found.get(joint) is None or not str(found[joint]).strip()]
+        if lacking:
+            what = f"the joints {', '.join(lacking)}" if found else "all joints"
+            raise ValueError(f"it lacks {what}{_no_joint([name for name, _ in pairs], layout)}")
+        return {"joints": found}
 
 
 def describe(
@@ -69,7 +110,7 @@ def describe(
     """Ask both prompts for every action and return the validated descriptions with their provenance.
 
     samples: so many answers per action, merged as `crossglg.text.samples` says; they need a temperature above 0.
-    Raises KeyRefused at the first refusal of the key, else ValueError naming the actions that failed at the end;
+    Raises KeyRefused at the first refusal of the key, else ActionsFailed naming the actions that failed at the end;
     everything answered before stays in the client's store.
     """
     if samples < 1 or (samples > 1 and client.temperature <= 0):
@@ -81,26 +122,40 @@ def describe(
     unique = list(dict.fromkeys(actions))
     described: dict[tuple[str, int], Description] = {}
     failed: dict[str, str] = {}
-    with ThreadPoolExecutor(concurrency) as pool:
+    with (
+        ThreadPoolExecutor(concurrency) as pool,
+        tqdm(total=len(unique) * samples, desc="describing", unit="description") as bar,
+    ):
         jobs = {
             pool.submit(_describe_one, action, layout, client, prompts, k): (action, k)
             for action in unique
             for k in range(samples)
         }
+        waiting = set(jobs)
         try:
-            for job in tqdm(as_completed(jobs), total=len(jobs), desc="describing", unit="description"):
-                try:
-                    described[jobs[job]] = job.result()
-                except KeyRefused:
-                    raise
-                except ValueError as error:
-                    failed[jobs[job][0]] = str(error)
+            while waiting:
+                done, waiting = wait(waiting, timeout=1.0, return_when=FIRST_COMPLETED)
+                for job in done:
+                    try:
+                        described[jobs[job]] = job.result()
+                    except KeyRefused:
+                        raise
+                    except ValueError as error:
+                        failed[jobs[job][0]] = str(error)
+                bar.update(len(done))
+                bar.refresh()  # the time goes on, however slow the model is
+        except BaseException:
+            bar.set_description("stopping: waiting for the answers under way")
+            raise
         finally:
             pool.shutdown(cancel_futures=True)  # interrupted: ask, and pay for, no more than what is under way
+    whole = [action for action in unique if action not in failed]
+    classes = {action: merge_samples([described[action, k] for k in range(samples)]) for action in whole}
+    file = DescriptionFile(layout, _provenance(client, prompts, samples), classes)
     if failed:
-        raise ValueError(_failure({action: failed[action] for action in unique if action in failed}, len(unique)))
-    classes = {action: merge_samples([described[action, k] for k in range(samples)]) for action in unique}
-    return DescriptionFile(layout, _provenance(client, prompts, samples), classes)
+        message = _failure({action: failed[action] for action in unique if action in failed}, len(unique), client)
+        raise ActionsFailed(message, file if classes else None)
+    return file
 
 
 def preview(
@@ -128,12 +183,15 @@ def _provenance(client: Client, prompts: dict[str, Prompt], samples: int) -> dic
     }
 
 
-def _failure(failed: dict[str, str], number: int) -> str:
-    """All failed actions, the first few with the reason."""
-    told = [f"{action!r}: {why}" for action, why in list(failed.items())[:_TOLD_REASONS]]
-    others = [repr(action) for action in list(failed)[_TOLD_REASONS:]]
-    more = [f"and {', '.join(others)}"] if others else []
-    return "\n  ".join([f"{len(failed)} of {number} actions failed:", *told, *more]) + "\nrun again to go on"
+def _failure(failed: dict[str, str], number: int, client: Client) -> str:
+    """Every failed action with its reason; actions that failed for the same reason stand on one line."""
+    actions: dict[str, list[str]] = {}
+    for action, why in failed.items():
+        actions.setdefault(why, []).append(repr(action))
+    lines = [f"{len(failed)} of {number} actions failed:", *(f"  {', '.join(a)}: {why}" for why, a in actions.items())]
+    if client.account.unusable:
+        lines.append(f"answers that could not be used are kept in {client.store} (*.unusable.json)")
+    return "\n".join([*lines, "run again to ask for these actions only"])
 
 
 def _describe_one(
@@ -149,48 +207,145 @@ def _describe_one(
 def _answer(
     client: Client, prompt: str, kind: type[Answer], schema: dict[str, Any], layout: Layout, sample: int
 ) -> Answer:
-    """Ask, validate, and once ask to repair. An answer that stays wrong is put aside, to be asked anew next time."""
+    """Ask and validate. A cut-off answer is asked for again once with more room, another unusable one once repaired.
+
+    Unusable answers are put aside: what is left in the store can be used.
+    """
     messages = [{"role": "user", "content": prompt}]
-    stored: list[Path] = []
-    for _ in range(2):
-        text, path = client.ask(messages, schema, sample)
-        stored.append(path)
+    tries, room, repaired, problem = 0, 0, False, ""
+    while True:
         try:
-            return _validate(text, kind, layout)
+            completion = client.ask(messages, schema, sample, room)
+        except KeyRefused:
+            raise
+        except ValueError as error:
+            raise ValueError(f"{problem}; then {error}" if problem else str(error)) from None
+        try:
+            return _validate(completion, kind, layout)
         except ValueError as error:
             problem = str(error)
-        messages = [
-            *messages,
-            {"role": "assistant", "content": text},
-            {"role": "user", "content": f"That answer cannot be used: {problem}. Answer again with the JSON only."},
-        ]
-    for path in stored:
-        os.replace(path, path.with_suffix(".unusable.json"))
-    raise ValueError(f"no usable answer after one repair ({problem})")
+        client.put_aside(completion)
+        if completion.reused:  # an earlier run was killed before it had read this answer
+            continue
+        tries += 1
+        if completion.cut_off and not room:
+            room = max(_ROOM, 2 * completion.tokens)
+        elif completion.cut_off or repaired:
+            raise ValueError(f"no usable answer in {tries} tries: {problem}")
+        else:
+            repaired, messages = True, _repair(prompt, completion.text, problem)
 
 
-def _validate(text: str, kind: type[Answer], layout: Layout) -> Answer:
-    """The last object of the text that fits: what thoughts draft comes before the answer."""
-    problem = "it holds no complete JSON object"
-    for candidate in reversed(list(json_objects(text))):
-        try:
-            return kind.model_validate(candidate, context=layout)
-        except ValidationError as error:
-            problem = "; ".join(f"{'.'.join(map(str, e['loc']))} {e['msg']}".strip() for e in error.errors()[:3])
-    raise ValueError(problem)
+def _repair(prompt: str, text: str, problem: str) -> list[dict[str, str]]:
+    """The conversation that asks for a better answer. Servers refuse an empty answer in it, and one without end."""
+    again = f"That answer cannot be used: {problem}. Answer again with the JSON only."
+    if not 0 < len(text.strip()) <= _QUOTED:
+        return [{"role": "user", "content": f"{prompt}\n\nYou have answered this before. {again}"}]
+    return [
+        {"role": "user", "content": prompt},
+        {"role": "assistant", "content": text},
+        {"role": "user", "content": again},
+    ]
+
+
+def _validate(completion: Completion, kind: type[Answer], layout: Layout) -> Answer:
+    """The last object that fits: of what the model says, or where it says nothing, of what it thought to the end."""
+    said = _without_thoughts(completion.text)
+    problem = ""
+    for text in [said] if said or completion.cut_off else [completion.text, completion.reasoning]:
+        objects = list(json_objects(text))[-_OBJECTS:]
+        for candidate in [*reversed(objects), objects] if objects else []:  # all together: a list of joints
+            try:
+                return kind.model_validate(candidate, context=layout)
+            except ValidationError as error:
+                problem = problem or "; ".join(map(_sentence, error.errors()[:3]))
+    raise ValueError(_why(completion, said, problem))
+
+
+def _why(completion: Completion, said: str, problem: str) -> str:
+    """Why an answer cannot be used, and where it is not the answer's form, what may help."""
+    if completion.refusal:
+        return f"the model refused: {completion.refusal}"
+    if completion.cut_off and not said:
+        return (
+            "the answer is empty: the model used all its tokens for thinking (finish_reason length); "
+            "raise the server's limit or switch thinking off"
+        )
+    if completion.cut_off:
+        tokens = f" at {completion.tokens} tokens" if completion.tokens else ""
+        return (
+            f"the answer was cut off{tokens} (finish_reason length); "
+            "raise the server's limit, or take another model if its answers never end"
+        )
+    if completion.finish_reason == "content_filter":
+        return "the provider's filter stopped the answer (finish_reason content_filter)"
+    if not said:
+        thought = completion.text or completion.reasoning
+        return "the answer is empty" + (", and the model's thoughts hold no usable one" if thought else "")
+    return problem or "it holds no complete JSON object"
+
+
+def _sentence(error: Any) -> str:
+    where = ".".join(map(str, error["loc"]))
+    return f"{where} {error['msg'].removeprefix('Value error, ')}".strip()
+
+
+def _without_thoughts(text: str) -> str:
+    """What a model says besides its thoughts. (Some servers leave out the tag that begins them.)"""
+    return _END_OF_THOUGHT.split(_THOUGHT.sub("", text))[-1].strip()
 
 
 def json_objects(text: str) -> Iterator[dict[str, Any]]:
-    """Every JSON object in a text, outermost first: answers come wrapped in prose, code fences or thoughts."""
-    start = text.find("{")
-    while start >= 0:
-        try:
-            value, end = json.JSONDecoder(strict=False).raw_decode(text, start)
-        except json.JSONDecodeError:
-            end = start + 1
-        else:
-            yield value
-        start = text.find("{", end)
+    """Every JSON object in a text, outermost first: answers come wrapped in prose, code fences or thoughts.
+
+    Takes time in proportion to the text, whatever is in it: pairs of brackets are matched first, and only those that
+    are not too deep are decoded, so that no character is decoded more than `_DEPTH` times.
+    """
+    opened: list[tuple[str, int, int]] = []  # bracket, where it is, how deep what it holds is so far
+    pairs: list[tuple[int, int]] = []
+    for token in _TOKEN.finditer(text):
+        if token[0] in ("{", "["):
+            opened.append((token[0], token.start(), 1))
+        elif token[0] == '"' or (token[0] in _CLOSES and opened and opened[-1][0] != _CLOSES[token[0]]):
+            opened.clear()  # no JSON up to here: a quotation mark or a bracket of its own
+        elif token[0] in _CLOSES and opened:
+            bracket, start, depth = opened.pop()
+            if bracket == "{" and depth <= _DEPTH:
+                pairs.append((start, token.end()))
+            if opened and opened[-1][2] <= depth:
+                opened[-1] = (*opened[-1][:2], depth + 1)
+    read_to = 0
+    for start, end in sorted(pairs):
+        if start >= read_to:
+            try:
+                yield json.loads(text[start:end], strict=False)
+            except ValueError:
+                continue
+            read_to = end
+
+
+def _words(joint: str) -> tuple[str, ...]:
+    """ "Left Hand", "left_hand", "leftHand" and "hand (left)" → ("hand", "left")."""
+    return tuple(sorted(word.lower() for word in _WORD.findall(joint)))
+
+
+def _pairs(entry: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The joint and its text in an entry of a list: {"name": "head", "description": "…"} or {"head": "…"}."""
+    name = next((key for key in _NAME_KEYS if isinstance(entry.get(key), str)), None)
+    if name is None:
+        return list(entry.items())
+    texts = [text for key, text in entry.items() if key != name and isinstance(text, str)]
+    return [(entry[name], max(texts, key=len, default=""))]
+
+
+def _no_joint(names: Sequence[str], layout: Layout) -> str:
+    """The end of a sentence about missing joints: the first name that is nearly one of the layout's."""
+    known = {_words(joint) for joint in layout.joints}
+    for name in names[:_OBJECTS]:
+        near = nearest(name.lower(), list(layout.joints))
+        if _words(name) not in known and near != ".":
+            return f" ({name!r} is no joint of the list{near})"
+    return ""
 
 
 def _global_schema(layout: Layout) -> dict[str, Any]:
