@@ -37,7 +37,7 @@ from reference_infogcn import PlainInfoGCN  # noqa: E402
 
 from crossglg.config import Config  # noqa: E402
 from crossglg.encoders import ENCODERS  # noqa: E402
-from crossglg.encoders.base import folded  # noqa: E402
+from crossglg.encoders.inference import clips_at_once, for_inference  # noqa: E402
 from crossglg.files import write_atomically, write_json  # noqa: E402
 from crossglg.model import CrossGLG, CrossGLGOutput  # noqa: E402
 from crossglg.recorded import Batch, RecordedStep, warm_up  # noqa: E402
@@ -88,7 +88,7 @@ def make_model(case: Case) -> nn.Module:
     if case.variant == "reference":
         model = Reference(model)
     elif not learning:
-        model = folded(model)
+        model = for_inference(model)
     return model.train(learning).to(case.device)
 
 
@@ -113,10 +113,13 @@ def prepare(case: Case) -> Callable[[], Tensor]:
         return lambda: take((x, mask, label, None))["total_loss"]
     mode = "reduce-overhead" if case.device == "cuda" else "default"
     embed = torch.compile(model.embed, mode=mode) if case.option == "compile" else model.embed
+    sizes = [case.batch]
+    if case.device == "cpu" and case.variant != "reference":
+        sizes = clips_at_once(mask.sum(1), model.encoder.widths[0] * case.frames * LAYOUT.num_joints)
 
     def forward() -> Tensor:
         with torch.inference_mode(), torch.autocast(case.device, torch.bfloat16, enabled=case.option == "bf16"):
-            return embed(x, mask).float()
+            return torch.cat([embed(*part) for part in zip(x.split(sizes), mask.split(sizes), strict=True)]).float()
 
     return recorded(lambda: model.embed(x), x) if case.option == "graph" else forward
 

@@ -30,6 +30,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from crossglg.encoders.base import Bodies
+from crossglg.encoders.graph import PlaceNorm
+
 Output = TypeVar("Output")
 TIMEOUT = timedelta(minutes=10)  # how long to wait for a process that is silent but not known to be dead
 
@@ -239,4 +242,13 @@ class BatchNorm2d(_Synchronised, nn.BatchNorm2d):
     pass
 
 
-_SYNCHRONISED: dict[type, type] = {nn.BatchNorm1d: BatchNorm1d, nn.BatchNorm2d: BatchNorm2d}
+class SynchronisedPlaceNorm(PlaceNorm):
+    """Processes wait for each other in a normalisation, so all of them do those that one of them needs."""
+
+    def taken(self, bodies: Bodies) -> list[int]:
+        return total(torch.bincount(bodies.slot, minlength=len(self))).nonzero().flatten().tolist()
+
+
+_SYNCHRONISED: dict[type, type] = {
+    nn.BatchNorm1d: BatchNorm1d, nn.BatchNorm2d: BatchNorm2d, PlaceNorm: SynchronisedPlaceNorm,
+}  # fmt: skip

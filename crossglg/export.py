@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from crossglg.data.transforms import Preprocessing
-from crossglg.encoders.base import folded
+from crossglg.encoders.inference import for_inference
 from crossglg.files import write_atomically
 from crossglg.trained import TrainedModel
 
@@ -24,7 +24,7 @@ class Inference(nn.Module):
 
     def __init__(self, trained: TrainedModel) -> None:
         super().__init__()
-        self.model = folded(trained.model)
+        self.model = for_inference(trained.model)
         self.prepare = Preprocessing.from_config(trained.config, trained.layout)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:

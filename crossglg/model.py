@@ -6,20 +6,14 @@ The model sees texts only as tensors; at inference it sees none.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import Bodies, SkeletonEncoder, infers_on_cpu
-
-Options = ParamSpec("Options")
-Found = TypeVar("Found")
-FEATURES_AT_ONCE = 1 << 19  # 2 MiB, which several heads or branches of a block multiply (`few_clips_at_once`)
+from crossglg.encoders.base import Bodies, SkeletonEncoder
 
 
 @dataclass(frozen=True)
@@ -101,31 +95,6 @@ class InteractionBlock(nn.Module):
         return fused + self.fuse(fused)
 
 
-def few_clips_at_once(
-    method: Callable[Concatenate[CrossGLG, Tensor, Tensor | None, Options], Found],
-) -> Callable[Concatenate[CrossGLG, Tensor, Tensor | None, Options], Found]:
-    """In inference on a CPU, let a method (model, x, person_mask, …) take a few clips after the other, and join them.
-
-    What one operation writes is then still in the caches when the next reads it, and the C allocator keeps it: blocks
-    above 32 MiB it gives back, and getting them anew can take longer than what is computed in them.
-    """
-
-    @wraps(method)
-    def in_parts(
-        model: CrossGLG, x: Tensor, person_mask: Tensor | None = None, *args: Options.args, **kwargs: Options.kwargs
-    ) -> Found:
-        if model.training or not infers_on_cpu(x):
-            return method(model, x, person_mask, *args, **kwargs)
-        persons = torch.full(x.shape[:1], x.shape[1]) if person_mask is None else person_mask.sum(1).clamp(min=1)
-        at_once = max(1, FEATURES_AT_ONCE // (model.encoder.widths[0] * x.shape[2] * x.shape[3]))
-        part = (persons.cumsum(0) - persons) // at_once  # a clip goes where its first person goes
-        sizes = part.unique_consecutive(return_counts=True)[1].tolist()
-        masks = [None] * len(sizes) if person_mask is None else person_mask.split(sizes)
-        return joined([method(model, *pair, *args, **kwargs) for pair in zip(x.split(sizes), masks, strict=True)])
-
-    return in_parts
-
-
 def present_bodies(x: Tensor, person_mask: Tensor | None) -> Bodies:
     """person_mask None: everybody is there."""
     return Bodies.all(x.shape[0], x.shape[1], x.device) if person_mask is None else Bodies.of(person_mask)
@@ -136,16 +105,6 @@ def with_zeros(x: Tensor, person_mask: Tensor | None, persons: int) -> Tensor:
     if person_mask is not None:
         x = torch.where(person_mask[:, :, None, None, None], x, 0.0)
     return F.pad(x, (0, 0, 0, 0, 0, 0, 0, persons - x.shape[1]))
-
-
-def joined(parts: list[Found]) -> Found:
-    """Tensors one after the other, tuples item by item; None stays None."""
-    first = parts[0]
-    if len(parts) == 1 or first is None:
-        return first
-    if isinstance(first, tuple):
-        return cast(Found, tuple(joined(list(column)) for column in zip(*parts, strict=True)))  # type: ignore[call-overload]
-    return cast(Found, torch.cat(cast(list[Tensor], parts)))
 
 
 class CrossGLG(nn.Module):
@@ -216,7 +175,6 @@ class CrossGLG(nn.Module):
             logits = self.classifier(z)
         return CrossGLGOutput(logits, z, importance, cross_modal_logits, alignment)
 
-    @few_clips_at_once
     def joint_features(self, x: Tensor, person_mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Final joint features (N, V, D), pooled over time and persons, and k_out (N, V) or None."""
         feat, importance, bodies = self.block_features(x, person_mask)
@@ -229,20 +187,16 @@ class CrossGLG(nn.Module):
         the B rows belong to."""
         if self.persons_with_zeros:
             x, person_mask = with_zeros(x, person_mask, self.persons_with_zeros), None
-        return *self._run_blocks(x, person_mask, blocks), present_bodies(x, person_mask)
-
-    @few_clips_at_once
-    def _run_blocks(self, x: Tensor, person_mask: Tensor | None, blocks: int | None) -> tuple[Tensor, Tensor | None]:
         bodies, split = present_bodies(x, person_mask), self.importance_after_block
         feat = self.encoder.input(x, bodies)
         if blocks is not None and blocks <= split:
-            return self.encoder.run_blocks(feat, 0, blocks), None
+            return self.encoder.run_blocks(feat, 0, blocks), None, bodies
         feat = self.encoder.run_blocks(feat, 0, split)
         importance, weight = None, None
         if self.joint_importance is not None:
             importance = self.joint_importance(feat, bodies)
             weight = importance[bodies.clip] * (importance.shape[-1] if self.scale_importance else 1.0)
-        return self.encoder.run_blocks(feat, split, blocks, weight), importance
+        return self.encoder.run_blocks(feat, split, blocks, weight), importance, bodies
 
     def embed(self, x: Tensor, person_mask: Tensor | None = None) -> Tensor:
         """The one-shot representation z (N, D): skeleton alone, no text, no cross-modal branch.
@@ -263,24 +217,6 @@ class CrossGLG(nn.Module):
         """joint_features: (N, V, D), any number of joints. Returns the representation z (N, D_out)."""
         return self.encoder.head(joint_features.mean(1))
 
-    def represent_by_joint(self, joint_features: Tensor) -> Tensor:
-        """(N, V, D) → (N, V + 1, D_out): what each joint adds to z, and last what no joint adds; together they are z.
-
-        The pooling is a mean over joints, so with a linear head each joint has its exact share. The other heads are
-        taken as the linear map they are for this clip: a layer normalisation divides by this clip's own deviation, a
-        ReLU passes what it passes (`linear_part` of such a head). The sum is exact then too, and the last row is the
-        biases; but without a joint the head would be another map, so a share is not what would be lost.
-        """
-        head, share = self.encoder.head, joint_features / joint_features.shape[1]
-        pooled = share.sum(1, keepdim=True)
-        if isinstance(head, nn.LayerNorm):
-            deviation = (pooled.var(-1, keepdim=True, correction=0) + head.eps).sqrt()
-            parts = (share - share.mean(-1, keepdim=True)) / deviation * head.weight
-        else:
-            parts = share if isinstance(head, nn.Identity) else head.linear_part(pooled, share)  # type: ignore[operator]
-        return torch.cat([parts, head(pooled) - parts.sum(1, keepdim=True)], 1)
-
-    @few_clips_at_once
     def stem_features(self, x: Tensor, person_mask: Tensor | None) -> Tensor:
         """What joint importance is predicted from: the first blocks' features (N, V, D_pre), pooled as it does."""
         feat, _, bodies = self.block_features(x, person_mask, self.importance_after_block)

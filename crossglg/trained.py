@@ -21,13 +21,14 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.data.representations import Representation, motion_energy
 from crossglg.data.transforms import DeviceClips, Preprocessing, freeze_joints
 from crossglg.encoders import build_encoder
-from crossglg.encoders.base import folded
+from crossglg.encoders.inference import clips_at_once, for_inference
 from crossglg.files import read_json, write_atomically, write_json
 from crossglg.model import CrossGLG, CrossModalInteraction, JointImportance
 from crossglg.objectives import find_objective
 from crossglg.skeletons import Layout
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
+FEW = 16  # for so many clips, making a copy for inference takes longer than it saves
 TRAINING_ONLY = ("cross_modal.", "alignment.")  # parameters that meet texts
 
 
@@ -129,10 +130,6 @@ class TrainedModel:
         """What joint importance is predicted from, (N, V, D_pre)."""
         return self.over(clips, CrossGLG.stem_features)
 
-    def embed_by_joint(self, clips: SkeletonSet) -> NDArray[np.float32]:
-        """(N, V + 1, D): what each joint adds to z, and last what none adds, as of `CrossGLG.represent_by_joint`."""
-        return self.over(clips, lambda model, x, mask: model.represent_by_joint(model.joint_features(x, mask)[0]))
-
     def embed_leaving_out(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """(N, 1 + V, D): the representation z, then what is left of it without each joint.
 
@@ -167,8 +164,8 @@ class TrainedModel:
         model = self.model.eval()
         if self.config.compile:
             function = torch.compile(function)
-        elif len(clips) > self.batch:  # for a few clips, folding takes longer than it saves
-            model = folded(model)
+        elif len(clips) > FEW:
+            model = for_inference(model)
         prepare = self.preprocessing
         for index, x, mask in self.batches(clips):
             with torch.inference_mode():
@@ -184,11 +181,6 @@ class TrainedModel:
         return next(self.model.parameters()).device
 
     @property
-    def batch(self) -> int:
-        """Clips at once: on a CPU, a small batch stays in the caches."""
-        return 16 if self.device.type == "cpu" else 256
-
-    @property
     def preprocessing(self) -> Preprocessing:
         return Preprocessing.from_config(self.config, self.layout)
 
@@ -196,7 +188,11 @@ class TrainedModel:
         """All clips in batches: index (n,), canonical coordinates x (n, M, T, V, C) before the streams, person_mask."""
         self.check(clips)
         resident, prepare = DeviceClips(clips, self.device), self.preprocessing
-        for index in torch.arange(len(clips)).split(self.batch):
+        sizes: int | list[int] = 256
+        if self.device.type == "cpu":
+            features = self.model.encoder.widths[0] * self.config.frames * self.layout.num_joints
+            sizes = clips_at_once(torch.as_tensor(clips.persons), features)
+        for index in torch.arange(len(clips)).split(sizes):
             x, mask = resident.batch(index, self.config.frames)
             yield index, prepare.canonical(x), mask
 

@@ -5,7 +5,7 @@ The decision is that of `one_shot.cosine`: the nearest exemplar wins. Its margin
 less that to a rival's. Three answers, none of which needs the true class:
 
 - `Decision.by_joint` splits the two cosines into what the query's joints add; the sum is exact (how, and with which
-  heads: `CrossGLG.represent_by_joint`). It does not say what would happen without a joint: the final features of every
+  heads: `represent_by_joint`). It does not say what would happen without a joint: the final features of every
   joint hold what it took from the others in the encoder.
 - `occlusion` asks just that, of the input: a joint is frozen (`data.transforms.freeze_joints`), the clip is read again.
 - `integrated_gradients` follows the margin from the frozen clip to the real one, a gradient at a time.
@@ -19,9 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import freeze_joints
+from crossglg.model import CrossGLG
 from crossglg.one_shot import unit_rows
 from crossglg.trained import TrainedModel
 
@@ -51,6 +53,29 @@ class Decision:
         return float(self.similarity[0] - self.similarity[1])
 
 
+def embed_by_joint(trained: TrainedModel, clips: SkeletonSet) -> NDArray[np.float32]:
+    """(N, V + 1, D): what each joint adds to z, and last what none adds, as of `represent_by_joint`."""
+    return trained.over(clips, lambda model, x, mask: represent_by_joint(model, model.joint_features(x, mask)[0]))
+
+
+def represent_by_joint(model: CrossGLG, joint_features: Tensor) -> Tensor:
+    """(N, V, D) → (N, V + 1, D_out): what each joint adds to z, and last what no joint adds; together they are z.
+
+    The pooling is a mean over joints, so with a linear head each joint has its exact share. Other heads are taken as
+    the linear map they are near this clip (the derivative); a layer normalization as the one that divides by this
+    clip's own deviation. The sum stays exact, and the last row is the rest, such as biases; but without a joint the
+    head would be another map, so a share is not what would be lost.
+    """
+    head, share = model.encoder.head, joint_features / joint_features.shape[1]
+    pooled = share.sum(1)  # (N, D)
+    if isinstance(head, nn.LayerNorm):
+        deviation = (pooled.var(-1, keepdim=True, correction=0) + head.eps).sqrt()[:, None]
+        parts = (share - share.mean(-1, keepdim=True)) / deviation * head.weight
+    else:
+        parts = torch.stack([torch.func.jvp(head, (pooled,), (joint,))[1] for joint in share.unbind(1)], 1)
+    return torch.cat([parts, (head(pooled) - parts.sum(1))[:, None]], 1)
+
+
 def explain(trained: TrainedModel, query: SkeletonSet, exemplars: SkeletonSet, rival: str = "") -> Decision:
     """Explain the decision about one clip. rival: the class to set against the winner; empty: the runner-up.
 
@@ -60,7 +85,7 @@ def explain(trained: TrainedModel, query: SkeletonSet, exemplars: SkeletonSet, r
     if len(query) != 1:
         raise ValueError(f"an explanation is of one clip, got {len(query)}; explain them one by one")
     stands_for = unit_rows(trained.embed(exemplars))
-    parts = trained.embed_by_joint(query)  # (1, V + 1, D)
+    parts = embed_by_joint(trained, query)  # (1, V + 1, D)
     z = parts.sum(1)
     (pair,) = winner_and_rival(z, stands_for, exemplars.label)
     if rival:

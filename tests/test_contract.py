@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from crossglg.encoders.base import EncodingBlock, SkeletonEncoder, weight_joints
+from crossglg.encoders.base import SkeletonEncoder, weight_joints
 from crossglg.encoders.contract import CHECKS, Build, ContractError, check_encoder
+from crossglg.encoders.graph import EncodingBlock
 from crossglg.encoders.infogcn import InfoGCN
 from crossglg.skeletons import Layout
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import pytest
 import torch
@@ -13,10 +12,11 @@ from reference_infogcn import PlainInfoGCN
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg import model as model_module
 from crossglg.encoders import ENCODERS, build_encoder
-from crossglg.encoders.base import Bodies, PlaceNorm, PointwiseConv, SkeletonEncoder, folded, pointwise
+from crossglg.encoders.base import Bodies, SkeletonEncoder
 from crossglg.encoders.contract import CHECKS, Build, can_be_exported
+from crossglg.encoders.graph import PlaceNorm
+from crossglg.encoders.inference import FEATURES_AT_ONCE, PointwiseConv, clips_at_once, for_inference, pointwise
 from crossglg.encoders.infogcn import InfoGCN, SelfAttentionGraphConv, relative_positions
 from crossglg.encoders.temporal import MultiScaleTemporalConv
 from crossglg.files import read_json
@@ -160,7 +160,7 @@ def test_folded_normalisation_changes_nothing_but_the_speed(name: str) -> None:
     before = {key: value.clone() for key, value in encoder.state_dict().items()}
     x, mask = clips(3, 2)
     mask[1, 1] = False
-    fast = folded(encoder)
+    fast = for_inference(encoder)
     torch.testing.assert_close(fast(x, mask), encoder.eval()(x, mask), atol=1e-4, rtol=1e-4)
 
     def normalised(module: nn.Module) -> int:
@@ -170,37 +170,12 @@ def test_folded_normalisation_changes_nothing_but_the_speed(name: str) -> None:
     assert all(torch.equal(value, before[key]) for key, value in encoder.state_dict().items())
 
 
-@each_encoder
-def test_a_few_clips_after_the_others_give_what_all_at_once_give(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.manual_seed(0)
-    encoder = build(name)
-    model = CrossGLG(encoder, 5, JointImportance(encoder.widths[encoder.importance_after_block - 1])).eval()
-    fill_by_rule(model.double())  # in float32, rounding can make another joint the nearest one of HD-GCN
-    x, mask = clips(5, 2)
-    x, mask[1, 1] = x.double(), False
-    everybody, together = model.embed(x), model.joint_features(x, mask)  # gradients are on: nothing is taken apart
-    stem, (feat, _, bodies) = model.stem_features(x, mask), model.block_features(x, mask)
-    persons: list[int] = []
-    run_blocks = SkeletonEncoder.run_blocks
-
-    def spied(self: SkeletonEncoder, feat: Tensor, start: int, *rest: object) -> Tensor:
-        if start == 0:
-            persons.append(len(feat))
-        return run_blocks(self, feat, start, *rest)
-
-    monkeypatch.setattr(SkeletonEncoder, "run_blocks", spied)
-    monkeypatch.setattr(model_module, "FEATURES_AT_ONCE", 2 * encoder.widths[0] * x.shape[2] * x.shape[3])
-    close = partial(torch.testing.assert_close, atol=1e-9, rtol=1e-9)
-    with torch.no_grad():
-        close(model.joint_features(x, mask), together)
-        assert persons == [2, 3, 2, 2], "a clip stays whole; the second has one person"
-        close(model.embed(x), everybody)
-        close(model.stem_features(x, mask), stem)
-        close(model.block_features(x, mask)[0], feat)
-        assert torch.equal(model.block_features(x, mask)[2].clip, bodies.clip)
-        persons.clear()
-        model.train().embed(x, mask)  # what is normalised over the batch stays together
-    assert persons == [9]
+def test_clips_at_once_fill_the_caches_and_are_never_cut() -> None:
+    features = FEATURES_AT_ONCE // 4  # four persons at once
+    persons = torch.tensor([2, 1, 1, 0, 2, 2, 7, 1])
+    assert clips_at_once(persons, features) == [3, 3, 1, 1]
+    assert clips_at_once(torch.tensor([1, 1]), 10 * FEATURES_AT_ONCE) == [1, 1]
+    assert clips_at_once(torch.tensor([2]), 1) == [1]
 
 
 @each_encoder
@@ -427,9 +402,9 @@ def test_folded_places_keep_their_own_statistics() -> None:
     assert (norm[0].running_mean - norm[1].running_mean).abs().max() > 0.1
     bodies = Bodies.of(torch.tensor([[True, True], [True, False], [False, True]]))
     x = torch.randn(4, 6, 4, 3)
-    torch.testing.assert_close(folded(norm)(x, bodies), norm.eval()(x, bodies), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(for_inference(norm)(x, bodies), norm.eval()(x, bodies), atol=1e-5, rtol=1e-5)
     with pytest.raises(ValueError, match=r"3 persons.*built for 2"):
-        folded(norm)(x, Bodies.all(1, 3, x.device))
+        for_inference(norm)(x, Bodies.all(1, 3, x.device))
 
 
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
@@ -463,7 +438,7 @@ def test_few_persons_still_make_batches_that_onednn_takes(monkeypatch: pytest.Mo
             batches.append(len(feat))
         return conv2d(feat, weight, *rest)
 
-    encoder = build("infogcn").eval()
+    encoder = for_inference(build("infogcn"))
     monkeypatch.setattr(F, "conv2d", spied)
     with torch.no_grad():
         encoder(torch.randn(1, 1, 64, 25, 3), torch.ones(1, 1, dtype=torch.bool))

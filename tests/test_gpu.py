@@ -15,7 +15,7 @@ from crossglg import train
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.encoders import ENCODERS
-from crossglg.encoders.base import folded
+from crossglg.encoders.inference import for_inference
 from crossglg.objectives import OBJECTIVES
 from crossglg.recorded import RecordedStep
 from crossglg.skeletons import get_layout
@@ -50,7 +50,7 @@ def bank(base: SkeletonSet) -> TextBank:
 
 @pytest.mark.parametrize("name", [name for name in ENCODERS if name != "tiny"])
 def test_every_encoder_embeds_as_on_a_cpu(name: str) -> None:
-    model = folded(build_model(Config(encoder=name, streams="joint"), get_layout("ntu25"), 2, 3, 5, 0))
+    model = for_inference(build_model(Config(encoder=name, streams="joint"), get_layout("ntu25"), 2, 3, 5, 0))
     x, mask = torch.randn(3, 2, 16, 25, 3), torch.tensor([[True, True], [True, False], [True, True]])
     with torch.inference_mode():
         expected = model.embed(x, mask)

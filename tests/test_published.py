@@ -24,8 +24,9 @@ from crossglg.cli import app
 from crossglg.config import Config
 from crossglg.data.protocols import load_task
 from crossglg.encoders import build_encoder
-from crossglg.encoders.base import Bodies, SkeletonEncoder, folded
+from crossglg.encoders.base import Bodies, SkeletonEncoder
 from crossglg.encoders.dstformer import DSTformer
+from crossglg.encoders.inference import for_inference
 from crossglg.encoders.infogcn import InfoGCN, relative_positions
 from crossglg.encoders.published import (
     CLASSIFIERS,
@@ -115,7 +116,7 @@ def shared(name: str) -> Any:
 def test_outputs_are_the_pinned_ones(name: str) -> None:
     pinned = read_json(PINNED)[name]
     encoder, classifier = loaded(name)
-    for form in (encoder, folded(encoder)):
+    for form in (encoder, for_inference(encoder)):
         computed = outputs(name, form, classifier)
         for key, numbers in pinned.items():
             ours = torch.tensor(sample(computed[key]))
@@ -138,7 +139,7 @@ def test_outputs_and_names_are_those_of_the_published_code(name: str) -> None:
     }
     kept = [key for key in golden.files if key not in ("names", "shapes", "initial_topology")]
     pinned = read_json(PINNED)[name]
-    for form in (encoder, folded(encoder)):
+    for form in (encoder, for_inference(encoder)):
         computed = outputs(name, form, classifier)
         for key in kept:
             assert_close(computed[key], golden[key], f"{name} {key}")

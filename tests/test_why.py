@@ -15,7 +15,7 @@ from crossglg.data.synthetic import synthesise
 from crossglg.data.transforms import freeze_joints
 from crossglg.one_shot import unit_rows
 from crossglg.trained import TrainedModel
-from crossglg.why import explain, integrated_gradients, margins, occlusion, winner_and_rival
+from crossglg.why import embed_by_joint, explain, integrated_gradients, margins, occlusion, winner_and_rival
 
 ACTIONS = ("drink water", "kicking something", "clapping")
 FRAMES = 12
@@ -76,7 +76,7 @@ def test_frozen_joints_are_those_of_a_clip_that_was_frozen_before(trained: Train
 
 
 def test_the_parts_of_the_joints_are_the_representation(trained: TrainedModel, clips: SkeletonSet) -> None:
-    parts = trained.embed_by_joint(clips)
+    parts = embed_by_joint(trained, clips)
     assert parts.shape[1] == clips.layout.num_joints + 1
     np.testing.assert_allclose(parts.sum(1), trained.embed(clips), atol=1e-5)
 

@@ -25,7 +25,7 @@ from torch import nn
 from crossglg import losses, pipeline, trained, workshop
 from crossglg.cli import main
 from crossglg.config import HELP
-from crossglg.encoders.base import EncodingBlock
+from crossglg.encoders.graph import EncodingBlock
 from crossglg.model import JointImportance
 from crossglg.one_shot import unit_rows
 from crossglg.skeletons import get_layout, retarget_plan

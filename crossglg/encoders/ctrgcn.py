@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import Bodies, EncodingBlock, PlaceNorm, PointwiseConv, SkeletonEncoder
+from crossglg.encoders.base import Bodies
+from crossglg.encoders.graph import STRIDES, WIDTHS, EncodingBlock, GraphEncoder, PlaceNorm
 from crossglg.encoders.temporal import MultiScaleTemporalConv, kaiming, kaiming_shortcut
 from crossglg.skeletons import Layout
 
 
-class CTRGCN(SkeletonEncoder):
+class CTRGCN(GraphEncoder):
     """CTR-GCN (module text). Defaults are the published model: 1.46 M parameters.
 
     widths, strides: features and temporal stride of each block.  importance_after_block: half of the blocks, inferred.
@@ -27,28 +28,24 @@ class CTRGCN(SkeletonEncoder):
         layout: Layout,
         in_channels: int,
         persons: int,
-        widths: tuple[int, ...] = (64, 64, 64, 64, 128, 128, 128, 256, 256, 256),
-        strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1),
+        widths: tuple[int, ...] = WIDTHS,
+        strides: tuple[int, ...] = STRIDES,
         importance_after_block: int = 5,
     ) -> None:
-        super().__init__()
         itself, inward, outward = torch.from_numpy(layout.adjacency()).to(torch.get_default_dtype())
         adjacency = torch.stack(
             [itself, outward.T, inward.T]
         )  # as published: a parent receives the sum of its children
-        self.widths = widths
-        self.importance_after_block = importance_after_block
-        self.out_features = widths[-1]
-        self.input_norm = PlaceNorm(layout.num_joints * in_channels, persons)
-        self.blocks = nn.ModuleList(
-            EncodingBlock(
+
+        def block(width: int, out: int, stride: int, first: bool) -> EncodingBlock:
+            return EncodingBlock(
                 ChannelTopologyGraphConv(width, out, adjacency),
                 MultiScaleTemporalConv(out, stride).start_as_published(),
-                kaiming_shortcut(width, out, stride) if i else None,
+                kaiming_shortcut(width, out, stride) if not first else None,
             )
-            for i, (width, out, stride) in enumerate(zip((in_channels, *widths[:-1]), widths, strides, strict=True))
-        )
-        self.head = nn.Identity()
+
+        super().__init__(in_channels, widths, strides, importance_after_block, block)
+        self.input_norm = PlaceNorm(layout.num_joints * in_channels, persons)
 
     def start_classifier(self, classifier: nn.Linear) -> None:
         nn.init.normal_(classifier.weight, std=(2.0 / classifier.out_features) ** 0.5)
@@ -72,7 +69,7 @@ class ChannelTopologyGraphConv(nn.Module):
         self.refine_bias = nn.Parameter(torch.zeros(self.subsets, out))
         self.topology = nn.Parameter(adjacency.clone())
         self.alpha = nn.Parameter(torch.zeros(1))
-        self.project = PointwiseConv(width, self.subsets * out, 1)
+        self.project = nn.Conv2d(width, self.subsets * out, 1)
         self.out_norm = nn.BatchNorm2d(out)
         self.residual = kaiming_shortcut(width, out)
         kaiming(self.relate, rank)

@@ -14,12 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import Bodies, EncodingBlock, PlaceNorm, SkeletonEncoder
+from crossglg.encoders.base import Bodies
+from crossglg.encoders.graph import STRIDES, WIDTHS, EncodingBlock, GraphEncoder, PlaceNorm
 from crossglg.encoders.temporal import MultiScaleTemporalConv, conv_norm, kaiming, kaiming_shortcut
 from crossglg.skeletons import Layout
 
 
-class HDGCN(SkeletonEncoder):
+class HDGCN(GraphEncoder):
     """HD-GCN (module text). Defaults are the published model: 1.66 M parameters.
 
     widths, strides: features, a multiple of 4, and temporal stride of each block; the first block, which sees
@@ -32,25 +33,21 @@ class HDGCN(SkeletonEncoder):
         layout: Layout,
         in_channels: int,
         persons: int,
-        widths: tuple[int, ...] = (64, 64, 64, 64, 128, 128, 128, 256, 256, 256),
-        strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1),
+        widths: tuple[int, ...] = WIDTHS,
+        strides: tuple[int, ...] = STRIDES,
         importance_after_block: int = 5,
     ) -> None:
-        super().__init__()
         groups = hierarchy(layout)
-        self.widths = widths
-        self.importance_after_block = importance_after_block
-        self.out_features = widths[-1]
-        self.input_norm = PlaceNorm(layout.num_joints * in_channels, persons)
-        self.blocks = nn.ModuleList(
-            EncodingBlock(
-                HierarchicalGraphConv(width, out, groups, attention=i > 0),
+
+        def block(width: int, out: int, stride: int, first: bool) -> EncodingBlock:
+            return EncodingBlock(
+                HierarchicalGraphConv(width, out, groups, attention=not first),
                 MultiScaleTemporalConv(out, stride).start_as_published(),
-                kaiming_shortcut(width, out, stride) if i else None,
+                kaiming_shortcut(width, out, stride) if not first else None,
             )
-            for i, (width, out, stride) in enumerate(zip((in_channels, *widths[:-1]), widths, strides, strict=True))
-        )
-        self.head = nn.Identity()
+
+        super().__init__(in_channels, widths, strides, importance_after_block, block)
+        self.input_norm = PlaceNorm(layout.num_joints * in_channels, persons)
 
     def start_classifier(self, classifier: nn.Linear) -> None:
         nn.init.normal_(classifier.weight, std=(2.0 / classifier.out_features) ** 0.5)

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import Bodies, EncodingBlock, PlaceNorm, SkeletonEncoder, pointwise
+from crossglg.encoders.base import Bodies, SkeletonEncoder
+from crossglg.encoders.graph import EncodingBlock, PlaceNorm
 from crossglg.encoders.temporal import MultiScaleTemporalConv, kaiming_shortcut
 from crossglg.skeletons import Layout
 
@@ -103,14 +104,11 @@ class Bottleneck(nn.Module):
             return mean
         return mean + torch.randn_like(mean) * (self.noise * self.log_variance(hidden)).exp().clamp(max=100.0)
 
-    def linear_part(self, pooled: Tensor, rows: Tensor) -> Tensor:
-        """The mean as the linear map it is at `pooled` (…, 1, D), without biases, of rows (…, V, D)."""
-        passes = self.fc(pooled) > 0
-        return F.linear(F.linear(rows, self.fc.weight) * passes, self.mean.weight)
-
 
 class SelfAttentionGraphConv(nn.Module):
     """SA-GC: for each head, joints are mixed by attention ∘ shared topology and projected; heads add up."""
+
+    pointwise = staticmethod(F.conv2d)
 
     def __init__(self, width: int, out: int, joints: int, heads: int) -> None:
         super().__init__()
@@ -120,7 +118,7 @@ class SelfAttentionGraphConv(nn.Module):
         self.topology = nn.Parameter(torch.eye(joints).repeat(heads, 1, 1))
         self.weight = nn.Parameter(torch.empty(heads, out, width))
         self.bias = nn.Parameter(torch.zeros(heads, out))
-        self.out_norm: nn.Module = nn.BatchNorm2d(out)
+        self.out_norm = nn.BatchNorm2d(out)
         self.residual = kaiming_shortcut(width, out)
         nn.init.normal_(self.weight, std=(2.0 / (out * width * heads)) ** 0.5)
         nn.init.normal_(self.to_qk.weight)
@@ -129,7 +127,7 @@ class SelfAttentionGraphConv(nn.Module):
     def attention(self, rows: Tensor) -> Tensor:
         """(B, T, V, D) → (B, T, heads, V, V), rows sum to 1."""
         weight = self.to_qk.weight[:, :, None, None]  # a convolution takes 5/6 of the time of a linear layer
-        qk = pointwise(self.norm(rows).permute(0, 3, 1, 2), weight, self.to_qk.bias).permute(0, 2, 3, 1)
+        qk = self.pointwise(self.norm(rows).permute(0, 3, 1, 2), weight, self.to_qk.bias).permute(0, 2, 3, 1)
         q, k = qk.unflatten(-1, (2, self.heads, self.rank)).permute(3, 0, 1, 4, 2, 5)  # each (B, T, heads, V, rank)
         return (q * self.rank**-0.5 @ k.transpose(-1, -2)).softmax(-1)
 
@@ -140,17 +138,5 @@ class SelfAttentionGraphConv(nn.Module):
         mix = self.topology.transpose(0, 1).contiguous() * self.attention(rows).transpose(2, 3)
         mixed = (mix.flatten(2, 3) @ rows).view(*rows.shape[:3], -1).permute(0, 3, 1, 2)
         weight = self.weight.transpose(0, 1).flatten(1)[:, :, None, None]  # (D_out, heads·D, 1, 1)
-        out = pointwise(mixed, weight, self.bias.sum(0))
+        out = self.pointwise(mixed, weight, self.bias.sum(0))
         return F.relu_(self.out_norm(out).add_(self.residual(feat)))
-
-    @torch.no_grad()
-    def fold(self) -> None:
-        """Merge the normalisation into the heads' projections; afterwards for inference only."""
-        norm = self.out_norm
-        assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None
-        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-        shift = (self.bias.sum(0) - norm.running_mean) * scale + norm.bias
-        # (D_out, heads·D), as one product needs it, lies in memory like that.
-        self.weight.data = (self.weight * scale[:, None]).transpose(0, 1).contiguous().transpose(0, 1)
-        self.bias.copy_(shift / self.heads)
-        self.out_norm = nn.Identity()

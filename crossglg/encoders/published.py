@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from crossglg.encoders.base import PlaceNorm, SkeletonEncoder
+from crossglg.encoders.base import SkeletonEncoder
 from crossglg.encoders.ctrgcn import CTRGCN
 from crossglg.encoders.dstformer import DSTformer
+from crossglg.encoders.graph import PlaceNorm
 from crossglg.encoders.hdgcn import HDGCN
 from crossglg.encoders.infogcn import Bottleneck, InfoGCN
 from crossglg.encoders.stgcn import STGCNPlusPlus

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import Bodies, EncodingBlock, PointwiseConv, SkeletonEncoder, norm_joints
+from crossglg.encoders.base import Bodies
+from crossglg.encoders.graph import STRIDES, WIDTHS, EncodingBlock, GraphEncoder, norm_joints
 from crossglg.encoders.temporal import conv_norm, shortcut, time_conv
 from crossglg.skeletons import Layout
 
 
-class STGCNPlusPlus(SkeletonEncoder):
+class STGCNPlusPlus(GraphEncoder):
     """ST-GCN++ (module text). Defaults are the published model: 1.40 M parameters.
 
     widths, strides: features and temporal stride of each block.  importance_after_block: half of the blocks, inferred.
@@ -29,26 +30,22 @@ class STGCNPlusPlus(SkeletonEncoder):
         layout: Layout,
         in_channels: int,
         persons: int,
-        widths: tuple[int, ...] = (64, 64, 64, 64, 128, 128, 128, 256, 256, 256),
-        strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1),
+        widths: tuple[int, ...] = WIDTHS,
+        strides: tuple[int, ...] = STRIDES,
         importance_after_block: int = 5,
     ) -> None:
-        super().__init__()
         itself, inward, outward = torch.from_numpy(hand_tips_on_hands(layout).adjacency()).to(torch.get_default_dtype())
         adjacency = torch.stack([itself, outward, inward])
-        self.widths = widths
-        self.importance_after_block = importance_after_block
-        self.out_features = widths[-1]
-        self.input_norm = nn.BatchNorm1d(layout.num_joints * in_channels)
-        self.blocks = nn.ModuleList(
-            EncodingBlock(
+
+        def block(width: int, out: int, stride: int, first: bool) -> EncodingBlock:
+            return EncodingBlock(
                 AdaptiveGraphConv(width, out, adjacency),
                 SixBranchTemporalConv(out, stride),
-                shortcut(width, out, stride) if i else None,
+                shortcut(width, out, stride) if not first else None,
             )
-            for i, (width, out, stride) in enumerate(zip((in_channels, *widths[:-1]), widths, strides, strict=True))
-        )
-        self.head = nn.Identity()
+
+        super().__init__(in_channels, widths, strides, importance_after_block, block)
+        self.input_norm = nn.BatchNorm1d(layout.num_joints * in_channels)
 
     def start_classifier(self, classifier: nn.Linear) -> None:
         nn.init.normal_(classifier.weight, std=0.01)
@@ -74,7 +71,7 @@ class AdaptiveGraphConv(nn.Module):
         super().__init__()
         self.subsets = len(adjacency)
         self.topology = nn.Parameter(adjacency.clone())
-        self.project = PointwiseConv(width, self.subsets * out, 1)
+        self.project = nn.Conv2d(width, self.subsets * out, 1)
         self.out_norm = nn.BatchNorm2d(out)
         self.residual = shortcut(width, out)
 

@@ -7,9 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.fusion import fuse_conv_bn_eval
-
-from crossglg.encoders.base import PointwiseConv
 
 
 class MultiScaleTemporalConv(nn.Module):
@@ -28,9 +25,9 @@ class MultiScaleTemporalConv(nn.Module):
         branch = width // (len(dilations) + 2)
         self.reduce = conv_norm(width, branch * (len(dilations) + 1))
         self.dilated = nn.ModuleList(time_conv(branch, branch, kernel, stride, dilation) for dilation in dilations)
-        self.pool: nn.Module = nn.MaxPool2d((3, 1), (stride, 1), (1, 0))
+        self.pool = nn.MaxPool2d((3, 1), (stride, 1), (1, 0))
         self.pointwise = time_conv(width, branch, stride=stride)
-        self.norm: nn.Module = nn.BatchNorm2d(branch * (len(dilations) + 2))
+        self.norm = nn.BatchNorm2d(branch * (len(dilations) + 2))
 
     def forward(self, feat: Tensor) -> Tensor:
         *convolved, pooled = F.relu_(self.reduce(feat)).chunk(len(self.dilated) + 1, dim=1)
@@ -48,25 +45,6 @@ class MultiScaleTemporalConv(nn.Module):
             nn.init.normal_(norm.weight, 1.0, 0.02)
         return self
 
-    @torch.no_grad()
-    def fold(self) -> None:
-        """Merge the normalisation into the branches that are convolutions; afterwards for inference only."""
-        *convolved, pooled, pointwise = branch_norms(self.norm, len(self.dilated) + 2)
-        self.dilated = nn.ModuleList(map(fuse_conv_bn_eval, self.dilated, convolved))  # type: ignore[arg-type]
-        self.pool = nn.Sequential(self.pool, pooled)
-        self.pointwise = fuse_conv_bn_eval(self.pointwise, pointwise)
-        self.norm = nn.Identity()
-
-
-def branch_norms(norm: nn.Module, branches: int) -> list[nn.BatchNorm2d]:
-    """A normalisation of joined branches as one normalisation for each."""
-    names = ("weight", "bias", "running_mean", "running_var")
-    norms = []
-    for tensors in zip(*(getattr(norm, name).chunk(branches) for name in names), strict=True):
-        norms.append(nn.BatchNorm2d(len(tensors[0])).to(tensors[0]).eval())
-        norms[-1].load_state_dict(dict(zip(names, tensors, strict=True)), strict=False)
-    return norms
-
 
 def conv_norm(width: int, out: int, kernel: int = 1, stride: int = 1, dilation: int = 1) -> nn.Sequential:
     """Convolution over time followed by batch normalisation."""
@@ -75,8 +53,6 @@ def conv_norm(width: int, out: int, kernel: int = 1, stride: int = 1, dilation: 
 
 def time_conv(width: int, out: int, kernel: int = 1, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
     """Convolution over time (kernel × 1) that keeps T / stride frames."""
-    if kernel == 1:
-        return PointwiseConv(width, out, 1, (stride, 1))
     padding = (kernel - 1) * dilation // 2
     return nn.Conv2d(width, out, (kernel, 1), (stride, 1), (padding, 0), (dilation, 1))
 
