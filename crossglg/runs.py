@@ -52,16 +52,17 @@ def find_run(output: str = "", joint_importance: bool = False) -> Path:
 def finish_notebook(path: Path) -> None:
     """Let an executed notebook show everywhere what it showed when it ran.
 
-    A widget is dead without its kernel: where it left a page or a picture, that takes its place. Then the notebook is
-    signed, so that Jupyter trusts it and lets the pages play.
+    A widget is dead without its kernel: the page or picture that it left takes its place, and progress bars, which
+    leave none, go. Then the notebook is signed, so that Jupyter trusts it and lets the pages play.
     """
     notebook = nbformat.read(path, as_version=4)
-    shown = [output.data for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
-    for data in shown:
-        if "text/html" in data:
-            data.pop(WIDGET, None)
-    if not any(WIDGET in data for data in shown):
-        notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        cell.outputs = [o for o in cell.outputs if WIDGET not in o.get("data", {}) or "image/png" in o.data]
+        for output in cell.outputs:
+            output.get("data", {}).pop(WIDGET, None)
+    notebook.metadata.pop("widgets", None)
     content = (nbformat.writes(notebook) + "\n").encode()
     write_atomically(path, lambda file: file.write(content))
     with contextlib.suppress(OSError):  # a home that cannot be written

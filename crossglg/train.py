@@ -353,14 +353,16 @@ def _fingerprint(config: Config, base: SkeletonSet, bank: TextBank) -> str:
 
 
 def _difference(metadata: dict[str, str], config: Config) -> str:
-    """What sets a checkpoint's training apart from that of a config, in words."""
-    before = json.loads(metadata.get("config", "{}"))
-    now = config.to_dict()
-    changed = [name for name in before if before[name] != now.get(name) and name not in SAME_RESULT]
-    if not changed:
-        return "other settings, clips or texts" if not before else "the same settings, but other clips or texts"
-    was, now_is = (", ".join(f"{name}={values.get(name)!r}" for name in changed) for values in (before, now))
-    return f"{was}; now it is {now_is}"
+    """What the training of a checkpoint has that that of a config has not, in words."""
+    if "config" not in metadata:
+        return "other settings, clips or texts"
+    before, now = json.loads(metadata["config"]), config.to_dict()
+    changed = [
+        f"{name}: {before.get(name)!r} → {value!r}"
+        for name, value in now.items()
+        if before.get(name) != value and name not in SAME_RESULT
+    ]
+    return f"other settings ({', '.join(changed)})" if changed else "other clips or texts"
 
 
 def _save_checkpoint(
@@ -406,8 +408,8 @@ def _resume(
                 if overwrite:
                     return [], {}
                 raise InputError(
-                    f"{path} belongs to a training with {_difference(metadata, config)}; "
-                    f"replace it with overwrite=True, or train in another folder"
+                    f"{path} belongs to a training with {_difference(metadata, config)}; replace it with "
+                    f"overwrite=True, or choose another folder"
                 )
             for name in file.keys():  # noqa: SIM118 (a safetensors file, not a dict)
                 group, _, rest = name.partition("/")

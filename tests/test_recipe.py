@@ -39,7 +39,7 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     calls: list[tuple[Any, ...]] = []
 
     def catch(
-        config: Config, base: SkeletonSet, bank: TextBank, folder: Path, data: str, texts: Any, after: Any
+        config: Config, base: SkeletonSet, bank: TextBank, folder: Path, data: str, texts: Any, *_: Any
     ) -> None:
         calls.append((config, base, bank, data, texts))
         raise CaughtError
