@@ -34,8 +34,8 @@ TRAINING_ONLY = ("cross_modal.", "alignment.")  # parameters that meet texts
 def build_model(config: Config, layout: Layout, persons: int, channels: int, classes: int, text_width: int) -> CrossGLG:
     """The model a Config asks for, initialized from its seed. channels: C of the raw coordinates (2 or 3).
 
-    The caller's random state stays as it is.  text_width 0: without what meets texts, as saved models are. Raises ValueError for an unknown encoder or objective,
-    or an objective that cannot have this guidance.
+    The caller's random state stays as it is. text_width 0: without what meets texts, as saved models are. Raises
+    ValueError for an unknown encoder or objective, or an objective that cannot have this guidance.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config.seed)

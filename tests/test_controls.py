@@ -18,8 +18,8 @@ from crossglg.skeletons import get_layout
 from crossglg.text.descriptions import DescriptionFile, find_descriptions
 from crossglg.text.embeddings import TextBank, build_name_bank, build_text_bank, embed_texts, other_classes
 from crossglg.train import fit
-from crossglg.training import recipe
 from crossglg.trained import build_model
+from crossglg.training import recipe
 
 LAYOUT = get_layout("ntu25")
 CLASSES = t.ACTIONS[:6]

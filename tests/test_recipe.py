@@ -18,7 +18,7 @@ from crossglg.cli import app
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.study import Study, execute
-from crossglg.text.descriptions import DescriptionFile, find_descriptions
+from crossglg.text.descriptions import find_descriptions
 from crossglg.text.embeddings import TextBank, build_name_bank, build_text_bank
 from crossglg.trained import TrainedModel, build_model
 from crossglg.training import recipe
@@ -38,9 +38,7 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What each route hands to the trainer."""
     calls: list[tuple[Any, ...]] = []
 
-    def catch(
-        config: Config, base: SkeletonSet, bank: TextBank, folder: Path, data: str, texts: Any, *_: Any
-    ) -> None:
+    def catch(config: Config, base: SkeletonSet, bank: TextBank, folder: Path, data: str, texts: Any, *_: Any) -> None:
         calls.append((config, base, bank, data, texts))
         raise CaughtError
 

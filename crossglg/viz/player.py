@@ -85,7 +85,9 @@ def player_page(data: Mapping[str, Any]) -> str:
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
     script = player_file("player.js").replace("export default", "const player =", 1)
     state = json.dumps(START)[1:-1]
-    return PAGE.format(title=html.escape(heading(data)), css=player_file("player.css"), data=text, script=script, state=state)
+    return PAGE.format(
+        title=html.escape(heading(data)), css=player_file("player.css"), data=text, script=script, state=state
+    )
 
 
 def heading(data: Mapping[str, Any]) -> str:

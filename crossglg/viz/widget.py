@@ -30,12 +30,16 @@ class SkeletonPlayer(anywidget.AnyWidget):
     selected_joint = traitlets.Unicode("").tag(sync=True)
 
     def still(self) -> dict[str, str]:
-        """What is shown, for where no kernel runs."""
+        """What is shown, for where no kernel runs: MIME type → content."""
         height = 680 if len(self.data["panels"]) == 1 else 1140  # pixels, as in a notebook of usual width
-        return mime_bundle(heading(self.data), png(filmstrip(self.data)), player_page(self.data), height)
+        try:
+            picture = png(filmstrip(self.data))
+        except ValueError:  # nobody is seen
+            return {"text/plain": heading(self.data)}
+        return mime_bundle(heading(self.data), picture, player_page(self.data), height)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = super()._repr_mimebundle_(**kwargs)
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         return data | self.still(), metadata
 
     @traitlets.validate("frame")
