@@ -52,10 +52,13 @@ class TextEditor(widgets.VBox):
         super().__init__([widgets.HBox([left, self.key_joints]), self.picture])
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        texts = f"Text editor: {self.action.value}. {self.edited['global']}"
-        still = mime_bundle(texts, self.picture.value)
-        written = f"<p><b>{html.escape(self.action.value)}</b>: {html.escape(self.edited['global'])}</p>"
-        return super()._repr_mimebundle_(**kwargs) | still | {"text/html": written + still["text/html"]}
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+        if not self.picture.value:  # nothing could be drawn
+            return bundle
+        action, text = self.action.value, self.edited["global"]
+        still = mime_bundle(f"Text editor: {action}. {text}", self.picture.value)
+        written = f"<p><b>{html.escape(action)}</b>: {html.escape(text)}</p>"
+        return bundle | still | {"text/html": written + still["text/html"]}
 
     @contextmanager
     def _silently(self) -> Iterator[None]:
