@@ -82,6 +82,9 @@ class Explorer(widgets.VBox):
         page = player_html(self.panels(), self.skeleton)
         return write_atomically(Path(path), lambda file: file.write(page.encode()))
 
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        return super()._repr_mimebundle_(**kwargs) | self.player.still()
+
     def _redraw(self, _: object = None) -> None:
         self._show_choices()
         data = player_data(self.panels(), self.skeleton)

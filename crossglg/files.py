@@ -1,4 +1,4 @@
-"""Files: atomic writes, hashes, where the project's own texts and the user's cache live."""
+"""Files: atomic writes, hashes, where the project's own texts and the user's cache live; what is wrong with input."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
+
+
+class InputError(ValueError):
+    """Input that cannot work, in one sentence with the way on. A notebook shows the sentence alone, no traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"✗ {self}"]
+
+
+class MissingError(InputError, FileNotFoundError):
+    """A file or folder that is not there."""
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
@@ -50,11 +61,11 @@ def read_json(path: Path) -> Any:
     """Read JSON; raises FileNotFoundError or ValueError naming the file and the line."""
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"no file {path}")
+        raise MissingError(f"no file {path}")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not readable JSON ({error}); mend or delete the file") from error
+        raise InputError(f"{path} is not readable JSON ({error}); mend or delete the file") from error
 
 
 def sha256(content: bytes | str | Path) -> str:

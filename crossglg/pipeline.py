@@ -14,6 +14,7 @@ import nbformat
 from crossglg.config import HELP, Config
 from crossglg.files import project_folder, read_json, write_json
 from crossglg.report import RESULTS, absolute_paths, method_name, task_name, write_csv
+from crossglg.runs import finish_notebook
 
 NOTEBOOKS = (
     "00_tour", "01_describe_actions", "02_train", "03_one_shot_evaluation", "04_joint_attention", "06_your_own_actions",
@@ -111,6 +112,7 @@ def execute(name: str, values: dict[str, Any], target: Path, resume: bool = Fals
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         raise NotebookError(f"{name} failed in {target}: {error.ename}: {error.evalue}") from error
+    finish_notebook(target)
     return target
 
 

@@ -27,7 +27,7 @@ from crossglg import distributed, losses
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing, mirror
-from crossglg.files import sha256, write_atomically
+from crossglg.files import InputError, sha256, write_atomically
 from crossglg.model import CrossGLG
 from crossglg.objectives import find_objective
 from crossglg.recorded import Batch, RecordedStep
@@ -44,8 +44,9 @@ from crossglg.trained import (
 )
 
 CHECKPOINT = "checkpoint.safetensors"
+SAME_RESULT = ("device", "cuda_graph")
 # May change before a training goes on.
-WHERE = ("dataset", "benchmark", "descriptions", "text_encoder", "initial_weights", "device", "cuda_graph")
+WHERE = ("dataset", "benchmark", "descriptions", "text_encoder", "initial_weights", *SAME_RESULT)
 History = list[dict[str, float]]
 
 
@@ -57,6 +58,7 @@ def fit(
     data: str = "",
     texts: tuple[str, ...] = (),
     after_epoch: Callable[[dict[str, float]], None] | None = None,
+    overwrite: bool = False,
 ) -> TrainedModel:
     """Train on the base clips; the epoch is chosen on held-out base clips; the model is saved in `folder`.
 
@@ -65,15 +67,17 @@ def fit(
     It is chosen by the classifier's accuracy, or without a classifier by that of the nearest of one training clip per
     class (cosine), over five choices of these.
     bank: texts of exactly `base.class_names`.  data, texts: names for the model card.  after_epoch: called with each
-    epoch's record. A checkpoint of the same settings in `folder` is continued; one of other settings is an error.
+    epoch's record. A checkpoint of the same settings in `folder` is continued; one of other settings is an error, or
+    with `overwrite` replaced.
     Processes that are `distributed.joined` all call this, with the same arguments; the first one writes.
-    Raises ValueError when the texts are not those of the base classes, or when the loss is not finite.
+    Raises ValueError when the texts are not those of the base classes, or when the loss is not finite; InputError for a
+    checkpoint of other settings.
     """
     if bank.classes != base.class_names:
         raise ValueError("the text bank's classes are not the base classes, in order; build it from base.class_names")
     device = resolve_device(config)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        return _fit(config, base, bank, Path(folder), data, texts, after_epoch, device)
+        return _fit(config, base, bank, Path(folder), data, texts, after_epoch, device, overwrite)
 
 
 def _fit(
@@ -85,6 +89,7 @@ def _fit(
     texts: tuple[str, ...],
     after_epoch: Callable[[dict[str, float]], None] | None,
     device: torch.device,
+    overwrite: bool,
 ) -> TrainedModel:
     objective = find_objective(config)
     persons = int(base.persons.max())
@@ -166,7 +171,7 @@ def _fit(
         return float((scores.argmax(-1) == label[held_out]).double().mean())
 
     fingerprint = _fingerprint(config, base, bank)
-    history, best = _resume(folder / CHECKPOINT, model, optimizer, fingerprint, device)
+    history, best = _resume(folder / CHECKPOINT, model, optimizer, config, fingerprint, device, overwrite)
     distributed.check_alike(f"{fingerprint} {len(history)}", device)
     bar = tqdm(
         range(len(history), config.epochs), initial=len(history), total=config.epochs, desc="training", unit="epoch",
@@ -179,7 +184,7 @@ def _fit(
         if chosen_epoch(history) == epoch:
             best = {name: value.clone() for name, value in model.state_dict().items()}
         if distributed.rank() == 0:
-            _save_checkpoint(folder / CHECKPOINT, model, optimizer, best, history, fingerprint)
+            _save_checkpoint(folder / CHECKPOINT, model, optimizer, best, history, config, fingerprint)
         bar.set_postfix(loss=f"{record['total_loss']:.3f}", held_out=f"{record['validation_accuracy']:.3f}")
         if after_epoch:
             after_epoch(record)
@@ -386,12 +391,26 @@ def _fingerprint(config: Config, base: SkeletonSet, bank: TextBank) -> str:
     return digest.hexdigest()
 
 
+def _difference(metadata: dict[str, str], config: Config) -> str:
+    """What the training of a checkpoint has that that of a config has not, in words."""
+    if "config" not in metadata:
+        return "other settings, clips or texts"
+    before, now = json.loads(metadata["config"]), config.to_dict()
+    changed = [
+        f"{name}: {before.get(name)!r} → {value!r}"
+        for name, value in now.items()
+        if before.get(name) != value and name not in SAME_RESULT
+    ]
+    return f"other settings ({', '.join(changed)})" if changed else "other clips or texts"
+
+
 def _save_checkpoint(
     path: Path,
     model: CrossGLG,
     optimizer: torch.optim.Optimizer,
     best: dict[str, Tensor],
     history: History,
+    config: Config,
     fingerprint: str,
 ) -> None:
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
@@ -399,14 +418,25 @@ def _save_checkpoint(
     for i, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{i}/{name}": value for name, value in state.items()}
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    metadata = {"history": json.dumps(history), "fingerprint": fingerprint}
+    metadata = {
+        "history": json.dumps(history), "fingerprint": fingerprint, "config": json.dumps(config.to_dict()),
+    }  # fmt: skip
     write_atomically(path, lambda file: file.write(save(tensors, metadata)))
 
 
 def _resume(
-    path: Path, model: CrossGLG, optimizer: torch.optim.Optimizer, fingerprint: str, device: torch.device
+    path: Path,
+    model: CrossGLG,
+    optimizer: torch.optim.Optimizer,
+    config: Config,
+    fingerprint: str,
+    device: torch.device,
+    overwrite: bool,
 ) -> tuple[History, dict[str, Tensor]]:
-    """Continue a checkpoint in place if there is one. Returns its history and best weights (empty without one)."""
+    """Continue a checkpoint in place if there is one. Returns its history and best weights.
+
+    Both are empty without one, or where one of other settings is to be overwritten.
+    """
     if not os.path.exists(path):
         return [], {}
     groups: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
@@ -414,8 +444,11 @@ def _resume(
         with safe_open(path, framework="pt", device=str(device)) as file:
             metadata = file.metadata() or {}
             if metadata.get("fingerprint") != fingerprint:
-                raise ValueError(
-                    f"{path} belongs to a training with other settings, clips or texts; use another output folder"
+                if overwrite:
+                    return [], {}
+                raise InputError(
+                    f"{path} belongs to a training with {_difference(metadata, config)}; replace it with "
+                    f"overwrite=True, or choose another folder"
                 )
             for name in file.keys():  # noqa: SIM118 (a safetensors file, not a dict)
                 group, _, rest = name.partition("/")

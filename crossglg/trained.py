@@ -22,7 +22,7 @@ from crossglg.data.representations import Representation, motion_energy
 from crossglg.data.transforms import DeviceClips, Preprocessing, freeze_joints
 from crossglg.encoders import build_encoder
 from crossglg.encoders.inference import clips_at_once, for_inference
-from crossglg.files import read_json, write_atomically, write_json
+from crossglg.files import MissingError, read_json, write_atomically, write_json
 from crossglg.model import CrossGLG, CrossModalInteraction, JointImportance
 from crossglg.objectives import find_objective
 from crossglg.skeletons import Layout
@@ -238,7 +238,10 @@ class TrainedModel:
         """Read what `save` wrote. Raises FileNotFoundError, or ValueError if files are damaged or do not fit."""
         folder = Path(folder)
         if not (folder / DESCRIPTION).is_file():
-            raise FileNotFoundError(f"no trained model in {folder}; run notebook 02 (or 'crossglg run') first")
+            inside = folder / "model"
+            found = (inside / DESCRIPTION).is_file()
+            advice = f"did you mean {inside}?" if found else "'crossglg run' makes one, in runs/NAME/model"
+            raise MissingError(f"no trained model in {folder}; {advice}")
         content = read_json(folder / DESCRIPTION)
         try:
             layout = content["layout"]

@@ -65,7 +65,7 @@ def test_a_failed_notebook_is_shown_with_its_error(tmp_path):
     assert state.state == "failed" and state.over
     assert [step.state for step in state.steps] == ["finished"] * 3 + ["failed"] + ["waiting"] * 2
     page = (tmp_path / "board.html").read_text(encoding="utf-8")
-    assert re.search(rf"{name} failed: +FileNotFoundError: no trained model", words(page))
+    assert re.search(rf"{name} failed: +MissingError: no trained model", words(page))
     assert 'http-equiv="refresh"' not in page, "there is nothing to wait for"
 
 

@@ -28,7 +28,7 @@ from crossglg.skeletons import get_layout
 from crossglg.text.descriptions import find_descriptions
 from crossglg.text.embeddings import build_text_bank
 from crossglg.train import fit
-from crossglg.viz.player import Panel, player_data, player_file, player_html
+from crossglg.viz.player import Panel, player, player_data, player_file, player_html
 
 pytestmark = pytest.mark.browser
 
@@ -111,6 +111,19 @@ def test_page_plays_scrubs_and_names_joints(page, tmp_path):
     page.hover('li[data-joint="head"]')
     assert re.fullmatch(r"head\s+joint importance: 0\.\d+. nods", page.inner_text("output"))
     assert page.locator("li.lit").get_attribute("data-joint") == "head"
+
+
+def test_what_a_player_leaves_without_a_kernel_plays_over_its_picture(page):
+    panel = Panel(person(12), np.full(V, 1 / V), title="wave")
+    bundle, _ = player(panel, LAYOUT)._repr_mimebundle_()
+    page.set_content(f"<h1>above</h1>{bundle['text/html']}<h1>below</h1>")
+    frame = page.frame_locator("iframe")
+    frame.locator(".skeleton-player").wait_for()
+    assert frame.locator("html").evaluate("html => getComputedStyle(html).backgroundColor") == "rgb(255, 255, 255)"
+    around, picture = (page.locator(name).bounding_box() for name in ("iframe", "img"))
+    assert picture["width"] > 300 and around["y"] <= picture["y"]
+    assert around["y"] + around["height"] >= picture["y"] + picture["height"]
+    assert page.locator("h1").last.bounding_box()["y"] >= around["y"] + around["height"]
 
 
 def test_rows_are_one_stop_of_the_tab_key_and_arrows_go_from_joint_to_joint(page):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -64,6 +65,14 @@ def test_another_action_and_the_button_start_afresh(editor: TextEditor, shown: l
     editor.action.value = "nod"
     assert shown[-1] == ("nod", TEXTS["nod"], ("head",)) and editor.box.value == "The head nods."
     assert TEXTS["wave"]["head"] == "The head is still."
+
+
+def test_without_a_kernel_the_text_and_the_picture_are_left(editor: TextEditor) -> None:
+    editor.box.value = "The <head> turns."
+    bundle = editor._repr_mimebundle_()
+    assert bundle["text/plain"] == "Text editor: wave. The <head> turns."
+    assert bundle["text/html"].startswith("<p><b>wave</b>: The &lt;head&gt; turns.</p><img ")
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
 
 
 def test_an_error_is_a_message_until_it_is_mended(editor: TextEditor) -> None:

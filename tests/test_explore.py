@@ -113,6 +113,14 @@ def test_query_and_exemplar_stand_side_by_side(trained: TrainedModel, clips: Ske
     assert titles == [f"drop · {clips.sample_id[0]}", f"jump up · {clips.sample_id[3]}"]
 
 
+def test_without_a_kernel_the_player_is_left_as_it_stands(trained: TrainedModel, clips: SkeletonSet) -> None:
+    explorer = explore(trained, clips)
+    explorer.choices[0].action.value = 1
+    bundle = explorer._repr_mimebundle_()
+    assert bundle["text/plain"] == f"jump up · {clips.sample_id[2]}"
+    assert bundle.items() >= explorer.player.still().items()
+
+
 def test_saved_page_holds_what_is_shown(trained: TrainedModel, clips: SkeletonSet, tmp_path: Path) -> None:
     explorer = explore(trained, clips, against=1)
     page = explorer.save(tmp_path / "new" / "explorer.html").read_text(encoding="utf-8")

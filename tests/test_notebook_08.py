@@ -41,6 +41,6 @@ def test_the_notebook_explains_checks_and_edits(output: Path) -> None:
         "| joint importance | ",
         "right hand → head, left elbow",
         "moved most: ",
-        "TextEditor(",
+        "Text editor: ",
     ):
         assert words in shown, words

@@ -257,7 +257,9 @@ def test_a_ten_minute_file_is_streamed(run: Run, enrolled: dict[str, Path], mode
 def test_what_recognising_needs_is_named_if_it_is_not_there(
     refusal: Run, enrolled: dict[str, Path], model: Path, tmp_path: Path
 ) -> None:
-    assert "no trained model in nowhere; run notebook 02" in refusal("recognize", "me.csv", "--model", "nowhere")
+    assert "no trained model in nowhere; 'crossglg run' makes one" in refusal(
+        "recognize", "me.csv", "--model", "nowhere"
+    )
     error = refusal("recognize", "me.csv", "--model", model, "--actions", "none.npz")
     assert "no actions are kept in none.npz; enrol some first: crossglg enroll ACTION CLIP --actions none.npz" in error
     (tmp_path / "bad.npz").write_bytes(b"no zip")

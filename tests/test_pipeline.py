@@ -10,6 +10,8 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from nbclient import NotebookClient
+from nbformat.sign import NotebookNotary
 
 from crossglg import pipeline, report
 from crossglg.config import Config
@@ -84,6 +86,33 @@ def test_run_leaves_notebooks_model_pictures_and_results(finished_run):
     assert {"git_sha", "torch", "numpy", "crossglg", "protocol_sha256"} <= results.keys()
     assert all(len(r["draws"]) == 3 and 0 <= r["mean"] <= 1 for r in results["one_shot"].values())
     assert set(results["base_classes"]).isdisjoint(results["novel_classes"])
+
+
+def test_run_leaves_notebooks_that_show_and_are_trusted_without_a_kernel(finished_run):
+    for name, fallback in (("00_tour", "<iframe"), ("01_describe_actions", "<img"), ("04_joint_attention", "<iframe")):
+        notebook = nbformat.read(finished_run / "notebooks" / f"{name}.ipynb", 4)
+        shown = [o.data for cell in notebook.cells for o in cell.get("outputs", []) if "data" in o]
+        assert not any("widget" in kind for data in shown for kind in data)
+        assert any(fallback in data.get("text/html", "") for data in shown), name
+        assert NotebookNotary().check_signature(notebook)
+
+
+def test_a_notebook_that_is_told_no_run_takes_the_newest(finished_run, tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "mine").symlink_to(finished_run)
+    (tmp_path / "notebooks").mkdir()
+    notebook = nbformat.read(pipeline.notebook_path("04_joint_attention"), 4)
+    NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path / "notebooks")}}).execute()
+    assert "Model: ../runs/mine, trained 20" in str(notebook.cells[2].outputs)
+
+
+def test_other_settings_in_a_trained_folder_are_one_sentence(finished_run, tmp_path):
+    values = {**pipeline.saved_config(finished_run).to_dict(), "epochs": 3, "output": str(finished_run)}
+    with pytest.raises(pipeline.NotebookError, match=r"other settings \(epochs: 2 → 3\).*overwrite=True"):
+        pipeline.execute("02_train", values, tmp_path / "02.ipynb")
+    outputs = [o for cell in nbformat.read(tmp_path / "02.ipynb", 4).cells for o in cell.get("outputs", [])]
+    (error,) = [o for o in outputs if o.output_type == "error"]
+    assert len(error.traceback) == 1 and error.traceback[0].startswith("✗ ")
 
 
 def test_run_collects_results_and_pictures_in_figures(finished_run):

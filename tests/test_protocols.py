@@ -13,7 +13,7 @@ import pytest
 
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.protocols import Task, draw_novel_classes, load_task, pseudo_task, split_task
+from crossglg.data.protocols import Task, draw_novel_classes, is_synthetic, load_task, pseudo_task, split_task
 from crossglg.data.synthetic import ACTIONS, NOVEL_ACTIONS
 from crossglg.report import task_name
 from crossglg.skeletons import get_layout
@@ -129,6 +129,12 @@ def test_embedded_task_teaches_and_asks_disjoint_classes() -> None:
     for draw in range(3):
         assert not set(task.queries(draw)) & set(task.draws[draw])
     assert task.name == "synthetic" and task.sha256 == load_task(Config(draws=3)).sha256
+
+
+def test_the_joints_that_matter_are_known_of_the_built_in_clips_alone() -> None:
+    assert is_synthetic(Config()) and is_synthetic(Config(dataset="synthetic-small"))
+    assert not is_synthetic(Config(dataset="synthetic-but-mine.npz"))
+    assert not is_synthetic(Config(benchmark="mine.json:a"))
 
 
 # ---- a user's own data

@@ -38,9 +38,7 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What each route hands to the trainer."""
     calls: list[tuple[Any, ...]] = []
 
-    def catch(
-        config: Config, base: SkeletonSet, bank: TextBank, folder: Path, data: str, texts: Any, after: Any
-    ) -> None:
+    def catch(config: Config, base: SkeletonSet, bank: TextBank, folder: Path, data: str, texts: Any, *_: Any) -> None:
         calls.append((config, base, bank, data, texts))
         raise CaughtError
 

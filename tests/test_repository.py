@@ -113,6 +113,7 @@ OWN_PARAMETERS = {
         "action": "", "other_descriptions": "", "generate": False, "provider": "openai", "model": "", "base_url": "",
         "global_prompt": "global", "joints_prompt": "joints",
     },
+    "02_train": {"overwrite": False},
     "05_ablations": {"study": "tiny", "data": "", "classifier": "cosine"},
     "06_your_own_actions": {"examples": "", "queries": "", "recording": ""},
     "08_why": {"clip": -1, "rival": "", "queries": 24, "points": 8, "action": "", "steps": 300},
@@ -125,7 +126,7 @@ OWN_PARAMETERS = {
 class TestNotebookFile:
     def test_parameters_are_settings_with_their_defaults(self, name):
         declared = parameters_of(name)
-        own = {"output": "../runs/notebooks", **OWN_PARAMETERS.get(name, {})}
+        own = {"output": "", **OWN_PARAMETERS.get(name, {})}
         defaults = Config().to_dict()
         assert not own.keys() & defaults.keys()
         assert own.items() <= declared.items()
@@ -157,4 +158,4 @@ class TestNotebookFile:
 
 
 def test_training_notebook_has_every_setting():
-    assert set(parameters_of("02_train")) == {"output", *Config().to_dict()}
+    assert set(parameters_of("02_train")) == {"output", "overwrite", *Config().to_dict()}

@@ -25,6 +25,7 @@ from crossglg.data.synthetic import synthesise
 from crossglg.data.transforms import DeviceClips
 from crossglg.encoders import ENCODERS
 from crossglg.encoders.infogcn import InfoGCN
+from crossglg.files import InputError
 from crossglg.skeletons import get_layout
 from crossglg.text.embeddings import TextBank
 from crossglg.train import build_optimizer, chosen_epoch, epoch_seed, fit, hold_out, recordable, set_learning_rate
@@ -308,9 +309,25 @@ def test_a_checkpoint_of_another_training_is_refused(finished: Path, base, bank,
         bank = replace(bank, local=bank.local.flip(1))
     if change == "targets":
         bank = replace(bank, key_joint_target=bank.key_joint_target.flip(1))
-    with pytest.raises(ValueError, match="belongs to a training with other settings, clips or texts"):
+    said = r"settings \(learning_rate: \S+ → 0.001\)" if change == "learning_rate" else "clips or texts"
+    with pytest.raises(InputError, match=f"belongs to a training with other {said}; replace it with overwrite=True"):
         fit(config, base, bank, tmp_path)
     assert path.read_bytes() == before
+
+
+def test_another_training_is_overwritten_on_demand_and_then_continued(
+    finished: Path, base: SkeletonSet, bank: TextBank, tmp_path: Path
+) -> None:
+    other = replace(CONFIG, learning_rate=1e-3)
+    there, fresh = tmp_path / "there", tmp_path / "fresh"
+    there.mkdir()
+    copy_checkpoint(finished, there)
+    trained = fit(other, base, bank, there, overwrite=True)
+    fit(other, base, bank, fresh)
+    assert same(weights(there), weights(fresh)), "nothing of the old training is left"
+    epochs: list[dict[str, float]] = []
+    again = fit(other, base, bank, there, after_epoch=epochs.append, overwrite=True)
+    assert not epochs and again.details["history"] == trained.details["history"], "the same training is continued"
 
 
 # ---------------------------------------------------------------------------------------------------------------------

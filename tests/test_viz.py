@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 import subprocess
@@ -408,6 +409,37 @@ def test_widget_traits(clip):
         widget.frame = 12
     with pytest.raises(Exception, match="no joint 'tail'"):
         widget.selected_joint = "tail"
+
+
+def bundle_of(panels):
+    bundle, _ = player(panels, LAYOUT)._repr_mimebundle_()
+    return bundle
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_player_leaves_a_page_and_a_picture_for_where_no_kernel_runs(clip, count):
+    importance = np.full(V, 1 / V)
+    bundle = bundle_of([Panel(clip, importance, title=f"<wave> {k}") for k in range(count)])
+    assert bundle["text/plain"].startswith("<wave> 0")
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    picture, frame = re.fullmatch(
+        r"<div [^>]+>(<img [^>]+>)(<iframe .+</iframe>)</div>", bundle["text/html"], re.S
+    ).groups()
+    assert f"data:image/png;base64,{bundle['image/png']}" in picture and "&lt;wave&gt; 0" in picture
+    inside = html.unescape(re.search(r'srcdoc="([^"]+)"', frame)[1])
+    assert len(page_data(inside)["panels"]) == count
+    assert len(bundle["text/html"]) + len(bundle["image/png"]) < 150_000
+
+
+def test_of_a_long_clip_only_the_picture_is_left(clip):
+    bundle = bundle_of(Panel(np.tile(clip, (1, 200, 1, 1))))
+    assert "<iframe" not in bundle["text/html"] and bundle["text/html"].startswith("<img ")
+    assert len(bundle["text/html"]) + len(bundle["image/png"]) < 150_000
+
+
+def test_a_player_in_which_nobody_is_seen_leaves_its_title(clip):
+    bundle = bundle_of(Panel(np.zeros_like(clip), title="empty"))
+    assert bundle["text/plain"] == "empty" and "image/png" not in bundle
 
 
 def test_importing_viz_is_light():

@@ -33,6 +33,7 @@ from crossglg.text.descriptions import find_descriptions
 from crossglg.text.key_joints import key_joint_target
 from crossglg.text.prompts import load_prompt
 from crossglg.text.quality import class_cosine
+from crossglg.workshop.feedback import Exercise
 from crossglg.workshop.notebooks import BEGIN, STUB, exercise_notebook, solution_notebooks
 
 FOLDER = Path(__file__).parents[1] / "notebooks" / "workshop"
@@ -49,6 +50,12 @@ def nearest(query, exemplar):
 def accuracy(z, label, draw, query=None):
     query = [i for i in range(len(z)) if label[i] in label[draw] and i not in draw] if query is None else query
     return np.mean(label[draw][nearest(z[query], z[draw])] == label[query])
+
+
+def by_nearest(z, label, draw, called):
+    """What comes out where `called` says which class the exemplar of a number has."""
+    query = [i for i in range(len(z)) if label[i] in label[draw] and i not in draw]
+    return np.mean(called(nearest(z[query], z[draw])) == label[query])
 
 
 def honest(z, label, novel, draws, learn, base=None):
@@ -96,6 +103,8 @@ WRONG_1 = [
     (workshop.check_centre, lambda clip, layout: clip - clip[:, [12, 16]].mean(1, keepdims=True), "every frame"),
     (workshop.check_centre, lambda clip, layout: clip - clip[0, 12], "that is one hip"),
     (workshop.check_centre, lambda clip, layout: clip - clip[0, [12, 16]].mean(0), "hips of ntu25 only"),
+    (workshop.check_centre, lambda clip, layout: clip - clip[0, layout.index("base of spine")], "base of the spine"),
+    (workshop.check_centre, lambda clip, layout: clip - clip[0, layout.root_index], "the root of the layout"),
     (workshop.check_centre, lambda clip, layout: clip * np.nan, "not finite"),
     (workshop.check_centre, lambda clip, layout: clip - 1, "shape fits, the numbers do not"),
     (workshop.check_centre, lambda clip, layout: clip[99], r"stops with IndexError: index 99.*line \d+: "),
@@ -116,6 +125,8 @@ WRONG_1 = [
     (workshop.check_accuracy, lambda z, y, d: accuracy(z, y, d, np.setdiff1d(range(len(z)), d)), "without an exemplar"),
     (workshop.check_accuracy, lambda z, y, d: 100 * accuracy(z, y, d), "percentage"),
     (workshop.check_accuracy, lambda z, y, d: 1 - accuracy(z, y, d), "errors"),
+    (workshop.check_accuracy, lambda z, y, d: by_nearest(z, y, d, lambda k: k), "number of the nearest exemplar"),
+    (workshop.check_accuracy, lambda z, y, d: by_nearest(z, y, d, lambda k: y[k]), r"exemplar k is label\[draw"),
     (workshop.check_accuracy, lambda z, y, d: nearest(z, z[d]) == y, "one number"),
     (workshop.check_honest_accuracy, lambda *a: honest(*a, base=slice(None)), "a leak: learn was shown clips of class"),
     (workshop.check_honest_accuracy, lambda *a: np.max(honest(*a)), "lucky draw"),
@@ -416,6 +427,22 @@ def test_most_similar_pair() -> None:
         with pytest.raises(workshop.Unsolved, match=hint):
             workshop.check_most_similar(pair, described)
     workshop.check_most_similar(["take off a shoe", "wear a shoe"], described)
+
+
+@pytest.mark.parametrize("check", [workshop.check_accuracy, workshop.check_auc])
+def test_where_one_number_is_asked_for_no_two_answers_are_the_same(
+    check: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a right hint would be given for another mistake."""
+    asked: list[list[float]] = []
+    monkeypatch.setattr(
+        Exercise, "same", lambda self, found, right, mistakes: asked.append([right, *mistakes.values()])
+    )
+    check(lambda *given: 0.5)
+    assert asked
+    for answers in asked:
+        assert 0 < answers[0] < 1
+        assert len(set(np.round(answers, 4))) == len(answers), answers
 
 
 def test_unsolved_is_shown_as_one_sentence() -> None:

@@ -20,7 +20,7 @@ from crossglg.data import convert, synthetic
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.protocol_files import Protocol, find_protocol, protocol_sha256, shipped_protocols
 from crossglg.data.readers import READERS
-from crossglg.files import data_folder, sha256
+from crossglg.files import MissingError, data_folder, sha256
 from crossglg.skeletons import Layout
 
 # A dataset the package knows by name: one line here, one file beside this one.
@@ -101,6 +101,11 @@ def load_task(config: Config) -> Task:
     if config.pseudo_novel:
         task = pseudo_task(task, config.pseudo_novel, config.pseudo_split)
     return with_fewer_base_classes(task, config.base_share) if config.base_share < 1.0 else task
+
+
+def is_synthetic(config: Config) -> bool:
+    """Whether a Config's clips are the built-in synthetic ones, of which the joints that matter are known."""
+    return config.dataset in DATASETS and not config.benchmark
 
 
 def pseudo_task(task: Task, fraction: float, split: int = 0) -> Task:
@@ -210,7 +215,7 @@ def _load(dataset: str) -> SkeletonSet:
     if not Path(dataset).exists():
         if ":" in dataset:
             return replace(SkeletonSet.load(convert.stored(dataset)), name=Path(dataset.partition(":")[2]).stem)
-        raise FileNotFoundError(
+        raise MissingError(
             f"dataset {dataset!r} is neither registered ({', '.join(DATASETS)}) nor a file or folder, "
             f"nor FORMAT:PATH (formats: {', '.join(READERS)}){nearest(dataset, list(DATASETS))}"
         )
@@ -221,7 +226,7 @@ def _converted(dataset: str) -> SkeletonSet:
     """A known data set that the user has converted into the data folder."""
     path = data_folder() / f"{dataset}.npz"
     if not path.exists():
-        raise FileNotFoundError(
+        raise MissingError(
             f"{dataset} cannot be shipped and is looked for in {path}: 'crossglg list sources' and 'crossglg data "
             f"fetch NAME' say how to get it, 'crossglg data convert FOLDER --format FORMAT --output {path}' puts it "
             f"there"

@@ -32,10 +32,15 @@ class Prepared:
     bank: TextBank
     sources: tuple[str, ...]
 
-    def train(self, folder: str | Path, after_epoch: Callable[[dict[str, float]], None] | None = None) -> TrainedModel:
+    def train(
+        self,
+        folder: str | Path,
+        after_epoch: Callable[[dict[str, float]], None] | None = None,
+        overwrite: bool = False,
+    ) -> TrainedModel:
         """Train on the base classes alone and save the model in `folder`; see `crossglg.train.fit`."""
         base = self.task.base
-        return fit(self.config, base, self.bank, folder, self.task.name, self.sources, after_epoch)
+        return fit(self.config, base, self.bank, folder, self.task.name, self.sources, after_epoch, overwrite)
 
 
 def prepare(config: Config) -> Prepared:

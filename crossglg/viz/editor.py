@@ -5,10 +5,12 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import ipywidgets as widgets
 from matplotlib.figure import Figure
 
+from crossglg.viz.page import mime_bundle
 from crossglg.viz.style import png
 
 Texts = dict[str, str]
@@ -48,6 +50,15 @@ class TextEditor(widgets.VBox):
         row = widgets.HBox([self.action, self.which, self.reset])
         left = widgets.VBox([row, self.box, self.message], layout=widgets.Layout(width="65%"))
         super().__init__([widgets.HBox([left, self.key_joints]), self.picture])
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+        if not self.picture.value:  # nothing could be drawn
+            return bundle
+        action, text = self.action.value, self.edited["global"]
+        still = mime_bundle(f"Text editor: {action}. {text}", self.picture.value)
+        written = f"<p><b>{html.escape(action)}</b>: {html.escape(text)}</p>"
+        return bundle | still | {"text/html": written + still["text/html"]}
 
     @contextmanager
     def _silently(self) -> Iterator[None]:

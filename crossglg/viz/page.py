@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import html
+import io
 import re
 
 from matplotlib.figure import Figure
+from PIL import Image
 
 from crossglg.viz.common import player_file
 from crossglg.viz.style import render
@@ -27,6 +30,8 @@ PAGE = """<!DOCTYPE html>
 </body>
 </html>
 """
+
+LONGEST = 100_000  # characters of a page in a notebook's output: with its two pictures it stays below 150 kB
 
 
 def page(title: str, body: str, kind: str, refresh: int = 0, scripts: bool = False) -> str:
@@ -56,6 +61,30 @@ def inline_svg(figure: Figure, name: str, about: str) -> str:
     return f'<svg {box} style="{size}" role="img" aria-label="{html.escape(about)}"{end}{rest}'
 
 
-def framed(document: str, about: str) -> str:
+def framed(document: str, about: str, style: str = "") -> str:
     """Another self-contained page inside this one, e.g. a player's; it cannot reach out of its frame."""
-    return f'<iframe sandbox="allow-scripts" title="{html.escape(about)}" srcdoc="{html.escape(document)}"></iframe>'
+    title, within, style = html.escape(about), html.escape(document), f' style="{style}"' if style else ""
+    return f'<iframe sandbox="allow-scripts" title="{title}"{style} srcdoc="{within}"></iframe>'
+
+
+def _small(picture: bytes) -> bytes:
+    """A PNG as wide as a notebook is, in a few colours."""
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    image.thumbnail((1000, 1000))
+    file = io.BytesIO()
+    image.quantize(128).save(file, "png", optimize=True)
+    return file.getvalue()
+
+
+def mime_bundle(about: str, picture: bytes, document: str = "", height: int = 0) -> dict[str, str]:
+    """What stands for a widget where no kernel runs: a PNG and, as HTML, that picture with a page that hides it.
+
+    Where scripts are off or frames are taken out, as GitHub does, the picture is what is seen. Of a page that makes the
+    output long, only the picture is kept.
+    """
+    encoded = base64.b64encode(_small(picture)).decode()
+    shown = f'<img alt="{html.escape(about)}" style="max-width: 100%" src="data:image/png;base64,{encoded}">'
+    frame = framed(document, about, "position: absolute; inset: 0; width: 100%; height: 100%; border: 0")
+    if document and len(frame) <= LONGEST:
+        shown = f'<div style="position: relative; min-height: {height}px">{shown}{frame}</div>'
+    return {"text/plain": about, "text/html": shown, "image/png": encoded}

@@ -17,6 +17,8 @@ from crossglg.skeletons import Layout
 from crossglg.viz.common import RAMP, SIDES, Floats, as_array, as_clip, joint_order, player_file
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from crossglg.viz.widget import SkeletonPlayer
 
 MOST = 4  # panels side by side
@@ -32,6 +34,7 @@ PAGE = """<!DOCTYPE html>
 <link rel="icon" href="data:,">
 <title>{title}</title>
 <style>body {{ margin: 1rem auto; max-width: 1400px; padding: 0 1rem }}
+html:has(.skeleton-player) {{ background: #fff }}
 {css}</style>
 </head>
 <body>
@@ -73,13 +76,41 @@ class Panel:
 
 def player_html(panels: Panel | Sequence[Panel], layout: Layout) -> str:
     """One self-contained HTML page that plays one clip, or up to four side by side and in step; it loads nothing."""
+    return player_page(player_data(panels, layout))
+
+
+def player_page(data: Mapping[str, Any]) -> str:
+    """`player_html` of what `player_data` makes."""
     # Inside <script> only "<" could end the element; as an escape it is the same JSON.
-    data = player_data(panels, layout)
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
     script = player_file("player.js").replace("export default", "const player =", 1)
-    heading = html.escape(" – ".join(panel["title"] for panel in data["panels"] if panel["title"]) or "Skeleton player")
     state = json.dumps(START)[1:-1]
-    return PAGE.format(title=heading, css=player_file("player.css"), data=text, script=script, state=state)
+    return PAGE.format(
+        title=html.escape(heading(data)), css=player_file("player.css"), data=text, script=script, state=state
+    )
+
+
+def heading(data: Mapping[str, Any]) -> str:
+    """The titles of the clips shown."""
+    return " – ".join(panel["title"] for panel in data["panels"] if panel["title"]) or "Skeleton player"
+
+
+def filmstrip(data: Mapping[str, Any]) -> Figure:
+    """The clips of `player_data` as a picture: a row of snapshots each, joint importance where all have the same."""
+    from crossglg.viz.figures import clip_gallery, skeleton_strip  # matplotlib loads when a picture is wanted
+
+    panels, joints = data["panels"], data["joints"]
+    children = {child for child, _ in data["bones"]}
+    root = next(name for j, name in enumerate(joints) if j not in children)
+    layout = Layout("player", tuple(joints), tuple(map(tuple, data["bones"])), root)
+    clips = [np.frombuffer(base64.b64decode(p["xyz"]), "<i2").reshape(p["shape"]) * p["unit"] / 1000 for p in panels]
+    names = {panel["importance"] and panel["importance"]["of"] for panel in panels}
+    values = [panel["importance"]["values"] for panel in panels] if len(names) == 1 and None not in names else None
+    if len(panels) == 1:
+        label = next(iter(names)) or ""
+        return skeleton_strip(clips[0], layout, values and values[0], title=panels[0]["title"], label=label)
+    titles = [panel["title"] for panel in panels]
+    return clip_gallery(list(zip(clips, titles, strict=True)), layout, importance=values)
 
 
 def player(panels: Panel | Sequence[Panel], layout: Layout) -> SkeletonPlayer:

@@ -8,6 +8,9 @@ import anywidget
 import traitlets
 
 from crossglg.viz.common import player_file
+from crossglg.viz.page import mime_bundle
+from crossglg.viz.player import filmstrip, heading, player_page
+from crossglg.viz.style import png
 
 
 class SkeletonPlayer(anywidget.AnyWidget):
@@ -25,6 +28,19 @@ class SkeletonPlayer(anywidget.AnyWidget):
     frame = traitlets.Int(0).tag(sync=True)
     hovered_joint = traitlets.Unicode("").tag(sync=True)
     selected_joint = traitlets.Unicode("").tag(sync=True)
+
+    def still(self) -> dict[str, str]:
+        """What is shown, for where no kernel runs: MIME type → content."""
+        height = 680 if len(self.data["panels"]) == 1 else 1140  # pixels, as in a notebook of usual width
+        try:
+            picture = png(filmstrip(self.data))
+        except ValueError:  # nobody is seen
+            return {"text/plain": heading(self.data)}
+        return mime_bundle(heading(self.data), picture, player_page(self.data), height)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        return data | self.still(), metadata
 
     @traitlets.validate("frame")
     def _valid_frame(self, proposal: dict[str, Any]) -> int:
