@@ -6,6 +6,7 @@ One file per group of commands; importing it here is the one line a new group ne
 from __future__ import annotations
 
 import logging
+import os
 import shlex
 import sys
 from typing import Annotated, Any, NoReturn
@@ -26,7 +27,8 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(context)
         except KeyboardInterrupt:
-            interrupted(*(["crossglg", *sys.argv[1:]] if CONTINUES & set(sys.argv[1:3]) else []))
+            program = "torchrun … -m crossglg" if "RANK" in os.environ else "crossglg"
+            interrupted(f"{program} {shlex.join(sys.argv[1:])}" if CONTINUES & set(sys.argv[1:3]) else "")
 
 
 app = typer.Typer(
@@ -43,14 +45,18 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version")] = False,
-) -> None: ...
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    """Options before the command."""
 
 
-def interrupted(*words: str) -> NoReturn:
-    """End after Ctrl-C with one sentence. words: of the command that continues, if there is something to continue."""
+def interrupted(command: str) -> NoReturn:
+    """End after Ctrl-C with one sentence. command: what continues, "" if there is nothing to continue."""
     logging.getLogger("asyncio").disabled = True  # a kernel's tasks report that they were ended
-    typer.echo(f"\ninterrupted; continue with: {shlex.join(words)}" if words else "\ninterrupted", err=True)
+    if os.environ.get("RANK", "0") == "0":  # the first of the processes that torchrun started
+        typer.echo(f"\ninterrupted; continue with: {command}" if command else "\ninterrupted", err=True)
     raise typer.Exit(130) from None
 
 

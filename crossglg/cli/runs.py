@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,7 +56,8 @@ def run(
     try:
         pipeline.run(config, folder, resume)
     except KeyboardInterrupt:
-        interrupted(*(["crossglg", "run", "--resume", "--output", str(folder)] if pipeline.has_run(folder) else []))
+        again = shlex.join(["crossglg", "run", "--resume", "--output", str(folder)])
+        interrupted(again if pipeline.has_run(folder) else "")
     typer.echo(f"{_summary(json.loads((folder / 'results.json').read_text()))}\nwritten to {folder}")
 
 
