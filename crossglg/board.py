@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import shlex
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +23,7 @@ from safetensors import SafetensorError, safe_open
 
 from crossglg.config import Config
 from crossglg.files import read_json, write_atomically
-from crossglg.pipeline import CONFIG, NOTEBOOKS, run_name, saved_config
+from crossglg.pipeline import NOTEBOOKS, executed_copy, run_name, saved_config
 from crossglg.report import METHODS, RESULTS, task_name
 from crossglg.viz import figures
 from crossglg.viz.page import framed, inline_svg, page
@@ -33,7 +34,7 @@ HALF = (5.6, 3.4)  # inches of a figure that is shown on half of the page
 SECONDS = 5  # between two looks at a run that is watched, and between two reloads of its page
 # state → how it is marked in the list of notebooks, what it is called
 STATES = {"waiting": ("○", "not started yet"), "running": ("◐", "in progress"), "failed": ("✗", "failed"),
-          "finished": ("●", "finished")}  # fmt: skip
+          "trained": ("◐", "trained; not evaluated yet"), "finished": ("●", "finished")}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class RunState:
     """What is known of a run. history: a record per epoch so far;  chosen: the epoch, when training is done.
 
     results: of results.json, {} before the evaluation;  touched: when a file of the run was written last, seconds
-    since 1970.
+    since 1970. Epochs count from 1, as people do; in a run's files they count from 0.
     """
 
     folder: Path
@@ -65,11 +66,13 @@ class RunState:
     def state(self) -> str:
         """A key of STATES. That a run was killed cannot be seen: it is "running", `touched` its last sign of life."""
         states = {step.state for step in self.steps}
+        if states == {"waiting"} and self.history:  # by 'crossglg train', which runs no notebook
+            return "running" if self.chosen is None else "trained"
         return "failed" if "failed" in states else states.pop() if len(states) == 1 else "running"
 
     @property
     def over(self) -> bool:
-        return self.state in ("failed", "finished")
+        return self.state in ("failed", "trained", "finished")
 
 
 def read_run(folder: str | Path) -> RunState:
@@ -78,18 +81,21 @@ def read_run(folder: str | Path) -> RunState:
     Raises FileNotFoundError if no run was ever started there.
     """
     folder = Path(folder)
-    if not (folder / CONFIG).is_file():
-        raise FileNotFoundError(f"no {CONFIG} in {folder}; give the folder of a 'crossglg run', begun or finished")
+    config = saved_config(folder)
     touched = _touched(folder)  # first, so that nothing that comes while we read is missed
     details = _json(folder / "model" / "model.json").get("details", {})
     history = details.get("history") or _checkpoint_history(folder / "model" / "checkpoint.safetensors")
+    chosen = details.get("chosen_epoch")
     return RunState(
         folder,
-        saved_config(folder),
-        tuple(_step(name, folder / "notebooks" / f"{name}.ipynb") for name in NOTEBOOKS),
+        config,
+        tuple(_step(name, executed_copy(folder, name)) for name in NOTEBOOKS),
         # without held-out clips the validation accuracy is not a number
-        [{name: value for name, value in record.items() if np.isfinite(value)} for record in history],
-        details.get("chosen_epoch"),
+        [
+            {name: value for name, value in record.items() if np.isfinite(value)} | {"epoch": number}
+            for number, record in enumerate(history, start=1)
+        ],
+        None if chosen is None else chosen + 1,
         _json(folder / RESULTS),
         touched,
     )
@@ -158,11 +164,19 @@ def _head(state: RunState) -> str:
     title = f"{task_name(config)}: {config.encoder}, {METHODS[config.guidance]}, seed {config.seed}"
     return (
         f'<header class="{state.state}"><h1>{html.escape(title)}</h1>\n'
-        f'<p><span class="state">{STATES[state.state][1]}</span> <span class="quiet">last sign of life {when}</span>'
+        f'<p><span class="state">{html.escape(_told(state))}</span> <span class="quiet">last sign of life {when}</span>'
         f"</p>\n{errors}"
         f'<progress max="{config.epochs}" value="{len(state.history)}" aria-label="epochs"></progress>\n'
         f'<div class="numbers">{cells}</div>\n<ol>{steps}</ol></header>'
     )
+
+
+def _told(state: RunState) -> str:
+    """What a run's state is called, with the command that is next where that is not plain."""
+    called = STATES[state.state][1]
+    if state.state != "trained":
+        return called
+    return f"{called}: {shlex.join(['crossglg', 'run', '--resume', '--output', str(state.folder)])}"
 
 
 def _numbers(state: RunState) -> dict[str, str]:
@@ -170,7 +184,7 @@ def _numbers(state: RunState) -> dict[str, str]:
     numbers = {f"of {state.config.epochs} epochs": str(len(state.history))}
     if state.history:
         numbers["loss in the last epoch"] = f"{state.history[-1]['total_loss']:.2f}"
-        record = state.history[-1 if state.chosen is None else state.chosen]
+        record = state.history[-1 if state.chosen is None else state.chosen - 1]
         if "validation_accuracy" in record:
             numbers["accuracy on held-out base clips"] = f"{100 * record['validation_accuracy']:.0f} %"
     if state.results:

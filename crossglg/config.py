@@ -13,8 +13,26 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 
-def setting(default: Any, help: str, choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"help": help, "choices": choices})
+def setting(
+    default: Any,
+    help: str,
+    choices: tuple[str, ...] = (),
+    low: float = -math.inf,
+    high: float = math.inf,
+    why: str = "",
+) -> Any:
+    """A field of Config. low, high: the least and the greatest value that can be right;  why: no value above `high`."""
+    return field(default=default, metadata={"help": help, "choices": choices, "low": low, "high": high, "why": why})
+
+
+# How small and how large a value of some kind can be, and why it is no larger.
+FRACTION: dict[str, Any] = {"low": 0.0, "high": 1.0, "why": "it is a fraction"}
+REST: dict[str, Any] = {"low": 0.0, "high": 0.9, "why": "something must be left to learn from"}
+WEIGHT: dict[str, Any] = {"low": 0.0, "high": 1000.0, "why": "above that the other losses hardly count"}
+SIZE: dict[str, Any] = {"low": 1, "high": 10_000, "why": "more does not fit into memory"}
+TIMES: dict[str, Any] = {"low": 1, "high": 100_000, "why": "more takes months"}
+DEPTH: dict[str, Any] = {"low": 0, "high": 1000, "why": "no skeleton and no encoder is deeper"}
+NUMBER: dict[str, Any] = {"low": 0, "high": 2**32 - 1, "why": "random number generators take 32 bits"}
 
 
 @dataclass(frozen=True)
@@ -25,28 +43,58 @@ class Config:
     dataset: str = setting("synthetic", "a registered dataset, .npz file or folder, or FORMAT:PATH of source files")
     benchmark: str = setting("", "a shipped one-shot protocol, or FILE:NAME of another; empty: the dataset's own")
     pseudo_novel: float = setting(
-        0.0, "above 0: that fraction of the base classes play novel, the novel ones are gone; to choose settings on"
+        0.0,
+        "above 0: that fraction of the base classes play novel, the novel ones are gone; to choose settings on",
+        **REST,
     )
-    pseudo_split: int = setting(0, "which of the base classes play novel: another number, another random choice")
-    base_share: float = setting(1.0, "fraction of the base classes to learn from; smaller ones are part of larger ones")
-    frames: int = setting(32, "T, frames every clip is resampled to")
+    pseudo_split: int = setting(
+        0, "which of the base classes play novel: another number, another random choice", **NUMBER
+    )
+    base_share: float = setting(
+        1.0,
+        "fraction of the base classes to learn from; smaller ones are part of larger ones",
+        **FRACTION | {"low": 0.01},
+    )
+    frames: int = setting(32, "T, frames every clip is resampled to", **SIZE)
     streams: str = setting("joint+bone+motion", "input channels: joint, bone, motion, joined by +")
     align_view: bool = setting(True, "turn each clip about the vertical until shoulders and hips face the camera")
     scale_torso: bool = setting(True, "divide coordinates by the torso length")
     coordinate_steps: str = setting(
         "", "steps joined by + (see 'list steps'), or none, instead of centre and the two switches above; empty: those"
     )
-    crop: float = setting(0.7, "training: keep a random segment of at least this fraction of the clip")
-    rotation: float = setting(0.3, "training: random rotation about each axis, at most this many radians")
-    scale_jitter: float = setting(0.1, "training: random scaling of each axis by up to ± this fraction")
-    mirror: float = setting(0.0, "training: fraction of the clips whose left and right are swapped, texts with them")
+    crop: float = setting(
+        0.7, "training: keep a random segment of at least this fraction of the clip", **FRACTION | {"low": 0.05}
+    )
+    rotation: float = setting(
+        0.3,
+        "training: random rotation about each axis, at most this many radians",
+        low=0.0,
+        high=3.15,
+        why="π is half a turn",
+    )
+    scale_jitter: float = setting(
+        0.1,
+        "training: random scaling of each axis by up to ± this fraction",
+        low=0.0,
+        high=0.9,
+        why="at 1 an axis may vanish",
+    )
+    mirror: float = setting(
+        0.0, "training: fraction of the clips whose left and right are swapped, texts with them", **FRACTION
+    )
     mirror_class: str = setting(
         "same",
         "class of a mirrored clip: same; other, one of its own, as left and right are to be told apart; text, one of "
         "its own where the key joints of the text are not the same left and right",
         ("same", "other", "text"),
     )
-    shear: float = setting(0.1, "training: random shear with coefficients up to ± this")
+    shear: float = setting(
+        0.1,
+        "training: random shear with coefficients up to ± this",
+        low=0.0,
+        high=10.0,
+        why="nothing is left of the body",
+    )
     # text
     descriptions: str = setting("", "a description file to use before the shipped ones; empty: shipped only")
     text_encoder: str = setting(
@@ -69,44 +117,58 @@ class Config:
         "encoders, for imported weights",
         ("skipped", "zeros"),
     )
-    mode: int = setting(0, "InfoGCN: joints relative to the joint k bones nearer to the root; 0: as they are")
+    mode: int = setting(0, "InfoGCN: joints relative to the joint k bones nearer to the root; 0: as they are", **DEPTH)
     guidance: str = setting(
         "both",
         "g2l: joint importance; l2g: cross-modal branch; both: CrossGLG; none: the plain encoder",
         ("both", "g2l", "l2g", "none"),
     )
-    importance_after_block: int = setting(0, "N_pre, blocks before joint importance; 0: the encoder's recommendation")
+    importance_after_block: int = setting(
+        0, "N_pre, blocks before joint importance; 0: the encoder's recommendation", **DEPTH
+    )
     scale_importance: bool = setting(True, "multiply importance by V, so that uniform importance is the identity")
-    interaction_blocks: int = setting(2, "M, interaction blocks of the cross-modal branch")
-    interaction_width: int = setting(128, "common width of texts and joints in the cross-modal branch")
-    dropout: float = setting(0.1, "dropout before the classifier")
+    interaction_blocks: int = setting(2, "M, interaction blocks of the cross-modal branch", **SIZE)
+    interaction_width: int = setting(128, "common width of texts and joints in the cross-modal branch", **SIZE)
+    dropout: float = setting(0.1, "dropout before the classifier", **REST | {"high": 0.95})
     # losses
     objective: str = setting("classification", "what training asks of the representation; see 'list objectives'")
-    batch_classes: int = setting(16, "P, classes of a batch of objectives that compare clips: batch_size / P of each")
-    calibration_weight: float = setting(0.5, "weight of L_calibrate")
-    cross_modal_weight: float = setting(0.2, "weight of L_c")
-    alignment_weight: float = setting(0.8, "weight of the part-text alignment of objective gap")
-    clip_text_weight: float = setting(1.0, "objective texts: weight of finding the text of the clip's class")
-    joint_text_weight: float = setting(1.0, "objective texts: weight of each key joint's finding its own text")
-    marginal_weight: float = setting(0.0, "weight of the bottleneck's marginal term (InfoGCN: 1e-4); 0: off")
-    class_prior_weight: float = setting(0.0, "weight of the bottleneck's class-conditional term (InfoGCN: 0.1); 0: off")
-    label_smoothing: float = setting(0.1, "label smoothing of both cross-entropies")
+    batch_classes: int = setting(
+        16, "P, classes of a batch of objectives that compare clips: batch_size / P of each", **SIZE
+    )
+    calibration_weight: float = setting(0.5, "weight of L_calibrate", **WEIGHT)
+    cross_modal_weight: float = setting(0.2, "weight of L_c", **WEIGHT)
+    alignment_weight: float = setting(0.8, "weight of the part-text alignment of objective gap", **WEIGHT)
+    clip_text_weight: float = setting(1.0, "objective texts: weight of finding the text of the clip's class", **WEIGHT)
+    joint_text_weight: float = setting(
+        1.0, "objective texts: weight of each key joint's finding its own text", **WEIGHT
+    )
+    marginal_weight: float = setting(0.0, "weight of the bottleneck's marginal term (InfoGCN: 1e-4); 0: off", **WEIGHT)
+    class_prior_weight: float = setting(
+        0.0, "weight of the bottleneck's class-conditional term (InfoGCN: 0.1); 0: off", **WEIGHT
+    )
+    label_smoothing: float = setting(0.1, "label smoothing of both cross-entropies", **FRACTION)
     # training
-    epochs: int = setting(12, "passes over the base clips")
-    batch_size: int = setting(64, "clips per step")
+    epochs: int = setting(12, "passes over the base clips", **TIMES)
+    batch_size: int = setting(64, "clips per step", **SIZE)
     optimizer: str = setting("adamw", "adamw, or sgd with Nesterov momentum 0.9", ("adamw", "sgd"))
-    learning_rate: float = setting(2e-3, "peak learning rate; linear warm-up, then cosine to zero")
-    weight_decay: float = setting(0.05, "weight decay of matrices; biases, norms and topologies are not decayed")
-    warmup_epochs: int = setting(2, "epochs of linear warm-up")
-    held_out: float = setting(0.1, "fraction of the base clips that chooses the epoch instead of training")
+    learning_rate: float = setting(2e-3, "peak learning rate; linear warm-up, then cosine to zero", low=0.0)
+    weight_decay: float = setting(
+        0.05,
+        "weight decay of matrices; biases, norms and topologies are not decayed",
+        low=0.0,
+        high=10.0,
+        why="it leaves nothing of the weights",
+    )
+    warmup_epochs: int = setting(2, "epochs of linear warm-up", **TIMES | {"low": 0})
+    held_out: float = setting(0.1, "fraction of the base clips that chooses the epoch instead of training", **REST)
     # evaluation
-    draws: int = setting(20, "exemplar draws to average over (a benchmark file may hold fewer)")
+    draws: int = setting(20, "exemplar draws to average over (a benchmark file may hold fewer)", **TIMES)
     # run
-    seed: int = setting(0, "seed of initialisation, augmentation and splits")
+    seed: int = setting(0, "seed of initialisation, augmentation and splits", **NUMBER)
     device: str = setting("auto", "auto, cpu, cuda, cuda:1, …")
     precision: str = setting(
         "float32", "bfloat16 is faster on a GPU for large encoders alone; auto, as older runs have it: float32",
-        ("float32", "bfloat16", "auto"),
+        ("float32", "bfloat16", "auto")
     )  # fmt: skip
     cuda_graph: bool = setting(
         True, "on a GPU, record the training step once and replay it, where all clips have one person; equal results"
@@ -120,29 +182,11 @@ class Config:
                 raise ValueError(f"{spec.name}={value!r} is not one of {', '.join(choices)}")
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"{spec.name}={value!r} is not a finite number")
-        for name in (
-            "frames", "epochs", "batch_size", "batch_classes", "draws", "interaction_blocks", "interaction_width",
-        ):  # fmt: skip
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
-        for name, low, high in (
-            ("crop", 0.05, 1.0),
-            ("held_out", 0.0, 0.9),
-            ("pseudo_novel", 0.0, 0.9),
-            ("base_share", 0.01, 1.0),
-            ("dropout", 0.0, 0.95),
-            ("label_smoothing", 0.0, 1.0),
-            ("mirror", 0.0, 1.0),
-        ):
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(f"{name}={getattr(self, name)} must lie between {low} and {high}")
-        for name in (
-            "learning_rate", "weight_decay", "rotation", "scale_jitter", "shear", "warmup_epochs",
-            "calibration_weight", "cross_modal_weight", "alignment_weight", "clip_text_weight", "joint_text_weight",
-            "marginal_weight", "class_prior_weight", "importance_after_block", "mode", "seed", "pseudo_split",
-        ):  # fmt: skip
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}={getattr(self, name)} must not be negative")
+            low, high, why = (spec.metadata[key] for key in ("low", "high", "why"))
+            if low > -math.inf and value < low:
+                raise ValueError(f"{spec.name}={value} must be at least {low}")
+            if high < math.inf and value > high:
+                raise ValueError(f"{spec.name}={value} must be at most {high}: {why}")
 
     @classmethod
     def create(cls, preset: str = "embedded", **values: Any) -> Config:

@@ -53,6 +53,7 @@ from crossglg.encoders import ENCODERS
 from crossglg.files import project_folder, read_json, sha256, write_json
 from crossglg.objectives import find_objective
 from crossglg.one_shot import CLASSIFIERS, Features, OneShotResult, evaluate, evaluate_scores, usable
+from crossglg.processes import wait_passively
 from crossglg.report import about_model, about_task, absolute_paths, method_name, portable, task_name, versions
 from crossglg.train import CHECKPOINT
 from crossglg.trained import WEIGHTS, TrainedModel, resolve_device
@@ -430,6 +431,7 @@ def _workers(backend: str, jobs: int | None, address: str) -> Iterator[tuple[Any
         raise ValueError("the backend dask and the address of its scheduler, tcp://HOST:PORT, go together")
     options: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1}
     if backend == "loky":
+        wait_passively()  # the workers are handed the variable
         jobs = jobs or cpu_count()
         with parallel_config("loky", n_jobs=jobs), warnings.catch_warnings():
             # A worker that has come to hold much memory is replaced between two runs; no run is lost.

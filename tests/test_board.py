@@ -12,7 +12,10 @@ from small_run import begin_run, mark_executed, train_run
 from typer.testing import CliRunner
 
 from crossglg import board, cli, pipeline
+from crossglg.data.protocols import load_task
 from crossglg.files import read_json
+from crossglg.text.embeddings import TextBank
+from crossglg.train import fit
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +48,7 @@ def test_a_training_is_followed_epoch_by_epoch(tmp_path):
 
     def look(record):
         state = board.write_board(tmp_path, refresh=5)
-        seen.append((state.state, len(state.history), state.history[-1] == record))
+        seen.append((state.state, len(state.history), state.history[-1] == record | {"epoch": record["epoch"] + 1}))
         page = (tmp_path / "board.html").read_text(encoding="utf-8")
         assert f"{record['total_loss']:.2f} loss in the last epoch" in " ".join(words(page).split())
         assert '<meta http-equiv="refresh" content="5">' in page and 'id="training-' in page
@@ -115,9 +118,38 @@ def test_watching_ends_with_the_run(tmp_path):
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no config\.json in .*give the folder of a 'crossglg run'"):
+    with pytest.raises(FileNotFoundError, match="holds no run; give the folder of a run: "):
         board.write_board(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_not_there_is_answered_with_those_that_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"runs/mine is not there; .*none in runs/ yet, crossglg run makes one"):
+        board.write_board("runs/mine")
+    begin_run(tmp_path / "runs" / "one")
+    begin_run(tmp_path / "runs" / "two")
+    with pytest.raises(
+        FileNotFoundError, match=r"runs/mine is not there; give the folder of a run: runs/one, runs/two$"
+    ):
+        board.write_board("runs/mine")
+
+
+def test_a_training_without_notebooks_is_told_from_a_run(tmp_path):
+    config = begin_run(tmp_path, guidance="none")
+    states = []
+    task = load_task(config)
+    bank = TextBank.without_texts(task.base.class_names, task.base.layout)
+    fit(
+        config, task.base, bank, tmp_path / "model", after_epoch=lambda _: states.append(board.read_run(tmp_path).state)
+    )
+    assert states == ["running", "running"]
+    state = board.write_board(tmp_path)
+    assert state.state == "trained" and state.over and [record["epoch"] for record in state.history] == [1, 2]
+    assert state.chosen == read_json(tmp_path / "model" / "model.json")["details"]["chosen_epoch"] + 1
+    page = (tmp_path / "board.html").read_text(encoding="utf-8")
+    assert f"trained; not evaluated yet: crossglg run --resume --output {tmp_path}" in words(page)
+    assert "not started yet" not in page and re.search(r"2 +of 2 epochs", words(page))
 
 
 def test_command_writes_where_it_is_told(finished, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
@@ -16,6 +17,15 @@ def test_every_setting_has_a_sentence_and_a_scalar_default() -> None:
     assert list(HELP) == NAMES
     assert all(len(sentence) > 5 for sentence in HELP.values())
     assert all(isinstance(value, str | int | float | bool) for value in Config().to_dict().values())
+
+
+def test_every_number_has_a_least_value_and_a_reason_for_its_greatest() -> None:
+    for spec in fields(Config):
+        if type(spec.default) in (int, float):
+            assert math.isfinite(spec.metadata["low"]), spec.name
+            # a learning rate that is too high is told by the loss
+            assert math.isfinite(spec.metadata["high"]) != (spec.name == "learning_rate"), spec.name
+            assert bool(spec.metadata["why"]) == math.isfinite(spec.metadata["high"]), spec.name
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -70,21 +80,25 @@ def test_strings_become_the_settings_type(name: str, text: Any, value: Any) -> N
         ({"guidance": "l2l"}, "guidance='l2l' is not one of both, g2l, l2g, none"),
         ({"optimizer": "lion"}, "optimizer='lion' is not one of adamw, sgd"),
         ({"frames": 0}, "frames=0 must be at least 1"),
-        ({"crop": "1.5"}, "crop=1.5 must lie between 0.05 and 1.0"),
-        ({"pseudo_novel": 1.0}, "pseudo_novel=1.0 must lie between 0.0 and 0.9"),
-        ({"base_share": 0.0}, "base_share=0.0 must lie between 0.01 and 1.0"),
-        ({"pseudo_split": -1}, "pseudo_split=-1 must not be negative"),
-        ({"dropout": -0.1}, "dropout=-0.1 must lie between"),
-        ({"label_smoothing": 2}, "label_smoothing=2.0 must lie between"),
-        ({"learning_rate": -1}, "learning_rate=-1.0 must not be negative"),
-        ({"cross_modal_weight": -1}, "cross_modal_weight=-1.0 must not be negative"),
+        ({"crop": "1.5"}, "crop=1.5 must be at most 1.0: it is a fraction"),
+        ({"pseudo_novel": 1.0}, "pseudo_novel=1.0 must be at most 0.9: something must be left"),
+        ({"base_share": 0.0}, "base_share=0.0 must be at least 0.01"),
+        ({"pseudo_split": -1}, "pseudo_split=-1 must be at least 0"),
+        ({"dropout": -0.1}, "dropout=-0.1 must be at least 0.0"),
+        ({"label_smoothing": 2}, "label_smoothing=2.0 must be at most 1.0"),
+        ({"learning_rate": -1}, "learning_rate=-1.0 must be at least 0.0"),
+        ({"cross_modal_weight": -1}, "cross_modal_weight=-1.0 must be at least 0.0"),
         (
             {"text_source": "shufled"},
             "text_source='shufled' is not one of descriptions, shuffled, class-name, constant",
         ),
         ({"batch_classes": 0}, "batch_classes=0 must be at least 1"),
-        ({"alignment_weight": -1}, "alignment_weight=-1.0 must not be negative"),
-        ({"seed": -1}, "seed=-1 must not be negative"),
+        ({"alignment_weight": -1}, "alignment_weight=-1.0 must be at least 0.0"),
+        ({"seed": -1}, "seed=-1 must be at least 0"),
+        ({"frames": 100_000_000}, "frames=100000000 must be at most 10000: more does not fit into memory"),
+        ({"epochs": 10**21}, f"epochs={10**21} must be at most 100000: more takes months"),
+        ({"seed": 2**32}, "seed=4294967296 must be at most 4294967295: random number generators take 32 bits"),
+        ({"calibration_weight": 1e9}, "must be at most 1000.0: above that the other losses hardly count"),
         ({"learning_rate": "nan"}, "learning_rate=nan is not a finite number"),
     ],
 )

@@ -251,11 +251,19 @@ def test_killed_conversion_is_completed(tree: Path, expected: list[Recording], t
 
 
 def test_two_processes_do_not_write_the_same_store(tree: Path, tmp_path: Path) -> None:
-    fcntl = pytest.importorskip("fcntl")
-    with open(tmp_path / ".ntu.npz.index", "a+b") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(ValueError, match="written by another process"):
-            convert(tree, "ntu", tmp_path / "ntu.npz", progress=False)
+    pytest.importorskip("fcntl")
+    script, output = tmp_path / "run.py", tmp_path / "out" / "ntu.npz"
+    script.write_text(SCRIPT.replace("0.02", "60"))
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    process = subprocess.Popen([sys.executable, str(script), str(tree), str(output), "1"], env=environment)
+    while process.poll() is None and not output.with_name(".ntu.npz.index").is_file():
+        time.sleep(0.01)
+    with pytest.raises(ValueError, match=rf"ntu\.npz is being written by process {process.pid} since 20"):
+        convert(tree, "ntu", output, progress=False)
+    process.kill()
+    process.wait()
+    assert len(convert(tree, "ntu", output, workers=1, progress=False)) == FILES, "a dead process holds no lock"
+    assert left_behind(output.parent) == ["ntu.npz", "ntu.npz.log.json"]
 
 
 # ---- as a dataset

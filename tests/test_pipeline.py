@@ -3,8 +3,11 @@
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -13,14 +16,17 @@ import pytest
 from nbclient import NotebookClient
 from nbformat.sign import NotebookNotary
 
-from crossglg import pipeline, report
+from crossglg import __version__, pipeline, report
+from crossglg.cli.listings import LISTINGS
 from crossglg.config import Config
 from crossglg.data import synthetic
 from crossglg.one_shot import CLASSIFIERS
+from crossglg.processes import sole_writer
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-(RUN_LINE,) = re.findall(r"<!-- run -->\n```sh\n(.+)\n```", README)
+(RUN_LINES,) = re.findall(r"<!-- run -->\n```sh\n(.+?)\n```", README, re.DOTALL)
+RUN_LINE = RUN_LINES.splitlines()[-1]
 SMALL = {"epochs": 2, "frames": 12, "draws": 3, "streams": "joint", "interaction_blocks": 1}
 
 
@@ -35,7 +41,7 @@ def own_clips(tmp_path_factory):
 def finished_run(own_clips, tmp_path_factory):
     """The run part of the README's first command, on fewer clips and epochs."""
     folder = tmp_path_factory.mktemp("work")
-    program, *words = RUN_LINE.split(" && ")[-1].split()
+    program, *words = RUN_LINE.split()
     assert program == "crossglg"
     done = crossglg(*words, "--dataset", own_clips, "--output", folder / "mine", *sets(SMALL), cwd=folder)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -53,7 +59,7 @@ def sets(values):
 
 @pytest.mark.slow
 def test_readme_run_command_word_for_word(tmp_path):
-    done = subprocess.run(RUN_LINE.split(" && ")[-1], shell=True, cwd=tmp_path, check=False)
+    done = subprocess.run(RUN_LINE, shell=True, cwd=tmp_path, check=False)
     assert done.returncode == 0
     assert (tmp_path / "runs" / pipeline.run_name(Config()) / "results.json").is_file()
 
@@ -115,11 +121,27 @@ def test_other_settings_in_a_trained_folder_are_one_sentence(finished_run, tmp_p
     assert len(error.traceback) == 1 and error.traceback[0].startswith("✗ ")
 
 
-def test_run_collects_results_and_pictures_in_figures(finished_run):
-    figures = finished_run.parent / "figures"
-    rows = (figures / "results.csv").read_text().splitlines()
+def test_run_writes_nothing_outside_its_folder(finished_run):
+    assert list(finished_run.parent.iterdir()) == [finished_run]
+
+
+def test_publish_collects_results_and_pictures(finished_run, tmp_path):
+    done = crossglg("publish", finished_run, "--figures", tmp_path / "shown")
+    assert done.returncode == 0, done.stderr
+    rows = (tmp_path / "shown" / "results.csv").read_text().splitlines()
     assert len(rows) == 1 + len(CLASSIFIERS), "one row per classifier"
-    assert (figures / "mine" / "results.json").is_file()
+    published = {path.name for path in (tmp_path / "shown" / "mine").iterdir()}
+    assert published == {"results.json", *(path.name for path in (finished_run / "figures").iterdir())}
+
+
+def test_only_a_finished_run_is_published(finished_run, tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere is not there; give the folder of a run"):
+        pipeline.publish(tmp_path / "nowhere", tmp_path / "figures")
+    unfinished = shutil.copytree(finished_run, tmp_path / "unfinished")
+    (unfinished / "notebooks" / "04_joint_attention.ipynb").unlink()
+    with pytest.raises(ValueError, match=r"04_joint_attention is missing.*crossglg run --resume --output .*unfinished"):
+        pipeline.publish(unfinished, tmp_path / "figures")
+    assert not (tmp_path / "figures").exists()
 
 
 def test_no_novel_class_is_named_by_the_trained_model(finished_run):
@@ -186,6 +208,58 @@ def nbval(*paths):
     return subprocess.run(
         [*command, "--rootdir", paths[0].parent, "-c", os.devnull, *paths], capture_output=True, text=True, check=False
     )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals and locks of Unix")
+@pytest.mark.parametrize("whom", ["command", "terminal"])
+def test_ctrl_c_ends_with_the_command_that_continues(whom, own_clips, tmp_path):
+    config = Config.create(dataset=str(own_clips), **SMALL)
+    words = [sys.executable, "-m", "crossglg", "run", "--dataset", own_clips, "--output", "r", *sets(SMALL)]
+    process = subprocess.Popen(
+        [*map(str, words)], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    copy = pipeline.executed_copy(tmp_path / "r", "00_tour")
+    while process.poll() is None and not (copy.is_file() and '"running"' in copy.read_text()):
+        time.sleep(0.05)  # until a cell is at work in the kernel
+    (kernel,) = processes("--ppid", process.pid)
+    second = crossglg("run", "--resume", "--output", "r", cwd=tmp_path)
+    assert second.returncode == 2
+    assert re.search(rf"r is being written by process {process.pid} since 20\d\d-", second.stderr)
+    (os.kill if whom == "command" else os.killpg)(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told.endswith("\ninterrupted; continue with: crossglg run --resume --output r\n")
+    assert "Traceback" not in told and "never retrieved" not in told
+    assert not processes("-p", kernel), "the kernel is ended too"
+    pipeline.run(config, tmp_path / "r", resume=True, notebooks=("00_tour",))
+
+
+def processes(*which):
+    """The ids of the processes that `ps` finds."""
+    command = ["ps", "-o", "pid=", *map(str, which)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+
+
+def test_run_and_train_share_one_lock(own_clips, tmp_path):
+    config = Config.create(dataset=str(own_clips), **SMALL)
+    with sole_writer(tmp_path / pipeline.LOCK, tmp_path):
+        for start in (pipeline.run, pipeline.train):
+            with pytest.raises(ValueError, match=rf"is being written by process {os.getpid()} since"):
+                start(config, tmp_path)
+    assert not list(tmp_path.iterdir()), "nothing was begun"
+
+
+@pytest.mark.parametrize("own", [None, "active"])
+def test_threads_of_a_kernel_wait_passively_unless_the_user_says_otherwise(own, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", own or "")
+    if own is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("%env OMP_WAIT_POLICY")])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, tmp_path / "ask.ipynb")
+    monkeypatch.setattr(pipeline, "notebook_path", lambda name: tmp_path / f"{name}.ipynb")
+    answered = nbformat.read(pipeline.execute("ask", {}, tmp_path / "answered.ipynb"), 4)
+    assert answered.cells[-1].outputs[0]["data"]["text/plain"] == repr(own or "passive")
 
 
 @pytest.mark.parametrize(
@@ -262,8 +336,28 @@ def test_list_prints_every_kind():
         "text-encoders",
         "objectives",
         "classifiers",
+        "studies",
     ):
         done = crossglg("list", what)
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.splitlines()) >= 1
     assert "1,572,227 parameters" in crossglg("list", "encoders").stdout
+
+
+def test_list_without_a_word_and_its_help_name_every_kind():
+    without, usage = crossglg("list"), crossglg("list", "--help").stdout
+    assert without.returncode == 0, without.stderr
+    assert len(without.stdout.splitlines()) == len(LISTINGS)
+    for name in LISTINGS:
+        assert f"crossglg list {name} " in without.stdout and re.search(rf"\b{name}\b", usage)
+
+
+def test_list_studies_says_what_each_asks():
+    rows = dict(line.split(maxsplit=1) for line in crossglg("list", "studies").stdout.splitlines())
+    assert set(rows) == {path.stem for path in (ROOT / "studies").glob("*.yaml")}
+    assert rows["ablation"] == "Which half of the guidance helps?"
+
+
+def test_version_is_printed():
+    done = crossglg("--version")
+    assert (done.returncode, done.stdout.strip()) == (0, __version__)

@@ -145,13 +145,13 @@ def test_every_share_of_the_base_classes_is_a_benchmark(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"base_shares": [2.0]}, "base_share=2.0 must lie between"),
+        ({"base_shares": [2.0]}, "base_share=2.0 must be at most 1.0"),
         ({"base_shares": [1]}, "each a float"),
         ({"methods": {"a": {"base_share": 0.5}}}, "method 'a' must not set 'base_share'"),
         ({"benchmark": ["a"]}, r"unknown entry 'benchmark'; did you mean 'benchmarks'"),
         ({"seeds": [0, 0]}, r"seeds: \[0, 0\] must be different values, each a int"),
         ({"seeds": [True]}, "each a int"),
-        ({"seeds": [-1]}, "seed=-1 must not be negative"),
+        ({"seeds": [-1]}, "seed=-1 must be at least 0"),
         ({"seeds": 3}, "seeds: 3 must be a list"),
         ({"seeds": [3], "ensembles": True}, r"an ensemble is of several seeds, and seeds are \[3\]"),
         ({"ensembles": "yes"}, "ensembles: 'yes' must be a bool"),

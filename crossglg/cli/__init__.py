@@ -5,14 +5,59 @@ One file per group of commands; importing it here is the one line a new group ne
 
 from __future__ import annotations
 
+import logging
+import os
+import shlex
 import sys
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
+
+import crossglg
+from crossglg.processes import wait_passively
+
+wait_passively()  # here, as it counts for what is loaded after it
+
+CONTINUES = {"train", "study", "describe", "convert", "fetch"}  # commands that go on where they were stopped
+
+
+class _Commands(TyperGroup):
+    def invoke(self, context: Any) -> Any:
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            program = "torchrun … -m crossglg" if "RANK" in os.environ else "crossglg"
+            interrupted(f"{program} {shlex.join(sys.argv[1:])}" if CONTINUES & set(sys.argv[1:3]) else "")
+
 
 app = typer.Typer(
-    help="One-shot recognition of human actions from 3-D skeletons, guided by language (CrossGLG).",
+    help="One-shot recognition of human actions from 3-D skeletons, guided by language (CrossGLG).", cls=_Commands,
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
 )  # fmt: skip
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(crossglg.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+def interrupted(command: str) -> NoReturn:
+    """End after Ctrl-C with one sentence. command: what continues, "" if there is nothing to continue."""
+    logging.getLogger("asyncio").disabled = True  # a kernel's tasks report that they were ended
+    if os.environ.get("RANK", "0") == "0":  # the first of the processes that torchrun started
+        typer.echo(f"\ninterrupted; continue with: {command}" if command else "\ninterrupted", err=True)
+    raise typer.Exit(130) from None
 
 
 def main() -> None:

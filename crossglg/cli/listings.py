@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated
 
@@ -9,26 +11,7 @@ import typer
 
 from crossglg.cli import app
 from crossglg.config import HELP, PRESETS, Config
-
-
-@app.command("list")
-def list_(
-    what: Annotated[
-        str,
-        typer.Argument(help="settings, presets, datasets, sources, protocols, formats, layouts, encoders, …"),
-    ],
-) -> None:
-    """List what can be chosen."""
-    listings = {
-        "settings": _settings, "presets": _presets,
-        "datasets": _datasets, "sources": _sources, "protocols": protocols, "formats": _formats,
-        "layouts": _layouts, "steps": _steps,
-        "encoders": _encoders, "text-encoders": _text_encoders, "providers": _providers,
-        "objectives": _objectives, "classifiers": _classifiers,
-    }  # fmt: skip
-    if what not in listings:
-        raise ValueError(f"cannot list {what!r}; choose one of {', '.join(listings)}")
-    echo_table(listings[what]())
+from crossglg.files import project_folder
 
 
 def echo_table(rows: dict[str, str]) -> None:
@@ -140,3 +123,45 @@ def _objectives() -> dict[str, str]:
     from crossglg.objectives import OBJECTIVES
 
     return {name: (type(objective).__doc__ or "").splitlines()[0] for name, objective in OBJECTIVES.items()}
+
+
+def _studies() -> dict[str, str]:
+    """Each study with the first sentence of the comment that its file begins with."""
+    rows = {}
+    for path in sorted(project_folder("studies").glob("*.yaml")):
+        lines = takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
+        comment = " ".join(line.removeprefix("#").strip() for line in lines)
+        rows[path.stem] = re.split(r"(?<=[.?]) ", comment)[0]
+    return rows
+
+
+# what can be listed → its listing, and what that is
+LISTINGS = {
+    "settings": (_settings, "everything that can be set with --set, with its default"),
+    "presets": (_presets, "settings that go together, for --preset"),
+    "datasets": (_datasets, "what --dataset can be"),
+    "sources": (_sources, "public data sets, for 'crossglg data fetch'"),
+    "protocols": (protocols, "one-shot protocols that come with the package, for --benchmark"),
+    "formats": (_formats, "source formats, for 'crossglg data convert'"),
+    "layouts": (_layouts, "which joints a skeleton has"),
+    "steps": (_steps, "what can be done to coordinates, for --set coordinate_steps=…"),
+    "encoders": (_encoders, "skeleton encoders, for --encoder"),
+    "text-encoders": (_text_encoders, "for --set text_encoder=…"),
+    "providers": (_providers, "language models, for 'crossglg describe'"),
+    "objectives": (_objectives, "what training can ask, for --set objective=…"),
+    "classifiers": (_classifiers, "how clips are compared one-shot"),
+    "studies": (_studies, "comparisons that come with the package, for 'crossglg study'"),
+}
+
+
+@app.command("list")
+def list_(
+    what: Annotated[str | None, typer.Argument(help=f"one of {', '.join(LISTINGS)}; none: what these are")] = None,
+) -> None:
+    """List what can be chosen."""
+    if what is None:
+        echo_table({f"crossglg list {name}": about for name, (_, about) in LISTINGS.items()})
+        return
+    if what not in LISTINGS:
+        raise ValueError(f"cannot list {what!r}; choose one of {', '.join(LISTINGS)}")
+    echo_table(LISTINGS[what][0]())

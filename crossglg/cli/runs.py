@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from crossglg.cli import app
+from crossglg.cli import app, interrupted
 from crossglg.config import HELP, PRESETS, Config
 
 Setting = Annotated[
@@ -51,7 +52,12 @@ def run(
         config = pipeline.saved_config(output)
     else:
         config = build_config(preset, settings, dataset=dataset, benchmark=benchmark, encoder=encoder)
-    folder = pipeline.run(config, output, resume)
+    folder = output or pipeline.run_folder(config)
+    try:
+        pipeline.run(config, folder, resume)
+    except KeyboardInterrupt:
+        again = shlex.join(["crossglg", "run", "--resume", "--output", str(folder)])
+        interrupted(again if pipeline.has_run(folder) else "")
     typer.echo(f"{_summary(json.loads((folder / 'results.json').read_text()))}\nwritten to {folder}")
 
 
@@ -144,11 +150,22 @@ def export(
 
 
 @app.command()
+def publish(
+    run: Annotated[Path, typer.Argument(help="a finished run's folder, e.g. runs/mine")],
+    figures: Annotated[Path, typer.Option(help="folder of published runs, with their results.csv")] = Path("figures"),
+) -> None:
+    """Copy a finished run's pictures and results into a folder of published runs, and its rows into results.csv."""
+    from crossglg import pipeline
+
+    typer.echo(f"written to {pipeline.publish(run, figures)}")
+
+
+@app.command()
 def table(
-    figures: Annotated[Path, typer.Option(help="folder with the runs' results")] = Path("figures"),
+    figures: Annotated[Path, typer.Option(help="folder of published runs")] = Path("figures"),
     readme: Annotated[Path | None, typer.Option(help="write the table into this README")] = None,
 ) -> None:
-    """Print the results table of all runs, or write it into a README."""
+    """Print the results table of all published runs, or write it into a README."""
     from crossglg import report
 
     written = report.markdown_table(figures)

@@ -44,9 +44,7 @@ def preprocessing_study(
 
 @app.command()
 def study(
-    file: Annotated[
-        str, typer.Argument(help="a study's .yaml, or one that comes with the project: ablation, embedded")
-    ],
+    file: Annotated[str, typer.Argument(help="a study's .yaml, or one of 'list studies'")],
     data: Annotated[Path | None, typer.Option(help="the folder that DATA stands for in the study")] = None,
     output: Annotated[Path, typer.Option(help="folder of the runs' JSONs; studies may share it")] = Path("runs/study"),
     jobs: Annotated[int | None, typer.Option(help="runs at once; default one per core or Dask worker")] = None,

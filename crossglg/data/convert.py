@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -27,6 +27,7 @@ from tqdm.auto import tqdm
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.readers import Reader, Recording, SourcePath, get_reader
 from crossglg.files import cache_folder, sha256, write_json
+from crossglg.processes import sole_writer
 from crossglg.skeletons import Layout
 
 CHUNK = 8  # files that a worker parses at a time
@@ -80,9 +81,11 @@ def convert(
         raise ValueError(f"workers must be 1 or more, got {workers}")
     _check_options(reader, format, options)
     files = source_files(Path(source), reader.patterns)
-    output.parent.mkdir(parents=True, exist_ok=True)
     header = {"version": VERSION, "format": format, "options": options}
-    with contextlib.closing(_Store(output, header, files, skip_corrupt)) as store:
+    with (
+        sole_writer(output.with_name(f".{output.name}.lock"), output),
+        contextlib.closing(_Store(output, header, files, skip_corrupt)) as store,
+    ):
         waiting = files[len(store.entries) :]
         bar = tqdm(total=len(files), initial=len(store.entries), desc=format, unit="file", disable=not progress)
         with bar, contextlib.closing(_read_all(format, options, waiting, workers or _cores())) as results:
@@ -212,7 +215,6 @@ class _Store:
     def __init__(self, output: Path, header: dict[str, Any], files: Sequence[SourceFile], skip_corrupt: bool) -> None:
         self._paths = [output.with_name(f".{output.name}.{kind}") for kind in ("part", "index")]
         self._rows, self._lines = (path.open("a+b") for path in self._paths)
-        _lock(self._lines, output)
         self._lines.seek(0)
         lines = [line for line in self._lines if line.endswith(b"\n")]
         self.entries: list[dict[str, Any]] = []
@@ -337,15 +339,3 @@ def _log(reader: Reader, store: _Store, clips: SkeletonSet) -> dict[str, Any]:
         "repeated_sample_ids": repeated,
         "notes": {clip["sample_id"]: clip["notes"] for clip in about if clip["notes"]},
     }
-
-
-def _lock(file: IO[bytes], output: Path) -> None:
-    """Hold `file` until it is closed, so that no second process writes the same store (where the system can lock)."""
-    try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise ValueError(f"{output} is being written by another process; wait for it or stop it") from error

@@ -1,0 +1,72 @@
+"""Processes beside each other: one of them writes a folder, and none wastes the cores that others could use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nothing is locked
+    fcntl = None  # type: ignore[assignment]
+
+
+def wait_passively() -> None:
+    """Let OpenMP's waiting threads sleep, in what this process starts and in libraries that it has yet to load.
+
+    They spin by default, which on cores that other processes also use takes time from the threads they wait for. A
+    user's own OMP_WAIT_POLICY stays.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+@contextmanager
+def sole_writer(lock: Path, what: Path) -> Iterator[None]:
+    """Let no other process enter this block with the same lock file; the system frees the lock when a process dies.
+
+    A folder that is made for the lock file goes with it if nothing else has come into it.
+
+    Args:
+        lock: the lock file, which is there as long as the block runs.
+        what: what the block writes, to be named to whoever comes second.
+
+    Raises:
+        ValueError: another process is in the block.
+    """
+    new_folders = [folder for folder in lock.parents if not folder.exists()]
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with _held(lock, what) as file:
+        file.truncate(0)
+        file.write(f"process {os.getpid()} since {datetime.now():%Y-%m-%d %H:%M:%S}")
+        file.flush()
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)  # while it is locked: who has opened it before sees that it is another's
+            with suppress(OSError):  # a folder is not empty
+                for folder in new_folders:
+                    folder.rmdir()
+
+
+def _held(lock: Path, what: Path) -> IO[str]:
+    """Open and lock the file that is at this path when the lock is ours, not one that its last owner has removed."""
+    while True:
+        file = lock.open("a+", encoding="utf-8")
+        try:
+            if fcntl:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            with file:
+                file.seek(0)
+                owner = file.read() or "another process"
+            raise ValueError(f"{what} is being written by {owner}; wait for it or stop it") from error
+        except OSError:  # a file system without locks: the run goes on as if it were alone
+            return file
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+                return file
+        file.close()
