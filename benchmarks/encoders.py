@@ -4,7 +4,8 @@
 
 All competitors of a workload take turns, so that ratios hold on a busy machine too; with `--clock process` (one thread)
 other programs hardly count. "reference" is InfoGCN as its paper's equations, one by one, where an absent second person
-costs as much as a present one (tests/reference_infogcn.py). Forward is what inference computes: normalisations folded,
+costs as much as a present one (tests/support/reference_infogcn.py). Forward is what inference computes: normalisations
+folded,
 no text. A training step is all of CrossGLG's, texts included. Where all clips have one person (`single` 1), there is no
 place for a second. Writes benchmarks/results/encoders-<device>.json, .md.
 """
@@ -33,18 +34,18 @@ from torch.utils.flop_counter import FlopCounterMode
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from reference_infogcn import PlainInfoGCN  # noqa: E402
+from support.reference_infogcn import PlainInfoGCN  # noqa: E402
 
 from crossglg.config import Config  # noqa: E402
 from crossglg.encoders import ENCODERS  # noqa: E402
 from crossglg.encoders.inference import clips_at_once, for_inference  # noqa: E402
 from crossglg.files import write_atomically, write_json  # noqa: E402
 from crossglg.model import CrossGLG, CrossGLGOutput  # noqa: E402
-from crossglg.recorded import Batch, RecordedStep, warm_up  # noqa: E402
 from crossglg.skeletons import get_layout  # noqa: E402
 from crossglg.text.embeddings import TextBank  # noqa: E402
-from crossglg.train import build_optimizer, train_step  # noqa: E402
-from crossglg.trained import build_model  # noqa: E402
+from crossglg.training.cuda_graph import Batch, RecordedStep, warm_up  # noqa: E402
+from crossglg.training.trained_model import build_model  # noqa: E402
+from crossglg.training.trainer import build_optimizer, train_step  # noqa: E402
 
 CLASSES, TEXT_WIDTH = 100, 384
 LAYOUT = get_layout("ntu25")

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-from crossglg.data.protocols import load_task
-from crossglg.explore import explore
-from crossglg.trained import TrainedModel
+from crossglg.data.tasks import load_task
+from crossglg.explain.explorer import explore
+from crossglg.training.trained_model import TrainedModel
 
 
 def main() -> None:

@@ -64,7 +64,7 @@ def interleaved(functions: dict[str, Callable[[], object]], repeats: int) -> dic
 
 
 def time_parsers(repeats: int) -> dict:
-    from ntu_files import skeleton_text
+    from support.ntu_files import skeleton_text
 
     from crossglg.data.readers.ntu import parse
 
@@ -139,7 +139,7 @@ def _processor_seconds() -> float:
 
 
 def write_short_files(folder: Path, count: int) -> Path:
-    from ntu_files import sample_name, skeleton_text
+    from support.ntu_files import sample_name, skeleton_text
 
     content = skeleton_text(np.ones((1, 2, 25, 3)))
     folder.mkdir()
@@ -150,7 +150,7 @@ def write_short_files(folder: Path, count: int) -> Path:
 
 
 def main() -> None:
-    from ntu_files import write_tree
+    from support.ntu_files import write_tree
 
     from crossglg.files import write_json
 

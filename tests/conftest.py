@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+TESTS = Path(__file__).parent
+SHARED_DATA = TESTS.parents[1] / "shared" / "data"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -15,6 +17,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CROSSGLG_CACHE", str(folder))
+        patch.setenv("PYTHONPATH", str(TESTS), prepend=os.pathsep)  # processes that tests start use tests/support too
         yield folder
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from crossglg.comparison import (
+from crossglg.statistics import (
     Interval,
     accuracies,
     accuracy_table,

@@ -14,10 +14,10 @@ from crossglg.config import Config
 from crossglg.encoders import build_encoder
 from crossglg.encoders.base import Bodies
 from crossglg.encoders.infogcn import Bottleneck
+from crossglg.explain.attribution import represent_by_joint
 from crossglg.model import CrossGLG, CrossModalInteraction, InteractionBlock, JointImportance
 from crossglg.skeletons import get_layout
-from crossglg.trained import build_model
-from crossglg.why import represent_by_joint
+from crossglg.training.trained_model import build_model
 
 NTU = get_layout("ntu25")
 TEXT_WIDTH = 12

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from crossglg.config import Config
-from crossglg.pipeline import NOTEBOOKS, parameters_of
+from crossglg.runs.pipeline import NOTEBOOKS, parameters_of
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -84,14 +84,14 @@ def test_readme_names_every_module_and_command():
 
 
 def test_readme_results_are_those_of_the_runs():
-    from crossglg.report import markdown_table
+    from crossglg.runs.results import markdown_table
 
     table = README.partition("<!-- results -->")[2].partition("<!-- /results -->")[0].strip()
     assert table == markdown_table(ROOT / "figures"), "run: crossglg table --readme README.md"
 
 
 def test_published_studies_are_those_of_the_jsons():
-    from crossglg.study import Study, study_table
+    from crossglg.studies.study import Study, study_table
 
     for page in ("README.md", "NOTES.md"):
         text = (ROOT / page).read_text(encoding="utf-8")

@@ -115,7 +115,7 @@ def sheet(
 
 def _recordings(paths: list[Path], format_: str) -> Iterator[tuple[str, Recording]]:
     """(format, recording) of every file; in a folder, a file that no format accepts is named on stderr and skipped."""
-    from crossglg.data.own import identify, matching_formats, read_any
+    from crossglg.data.any_file import identify, matching_formats, read_any
 
     for path in paths:
         if not path.exists():

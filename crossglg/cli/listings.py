@@ -44,7 +44,7 @@ def _presets() -> dict[str, str]:
 
 
 def _datasets() -> dict[str, str]:
-    from crossglg.data.protocols import DATASETS
+    from crossglg.data.tasks import DATASETS
 
     return {
         **dict.fromkeys(DATASETS, "registered"),
@@ -61,7 +61,7 @@ def _sources() -> dict[str, str]:
 
 def protocols() -> dict[str, str]:
     """The protocols that come with the package, with their titles."""
-    from crossglg.data.protocol_files import find_protocol, shipped_protocols
+    from crossglg.data.protocols import find_protocol, shipped_protocols
 
     return {name: find_protocol(name).title for name in shipped_protocols()}
 

@@ -13,7 +13,7 @@ from crossglg.cli import app
 
 if TYPE_CHECKING:
     from crossglg.data.clips import SkeletonSet
-    from crossglg.recognize import Recognition, Timeline
+    from crossglg.recognition.recognizer import Recognition, Timeline
 
 Clips = Annotated[list[Path], typer.Argument(help="skeleton files in any format of 'list formats'")]
 Model = Annotated[Path, typer.Option(help="a trained model's folder, e.g. runs/…/model")]
@@ -36,7 +36,7 @@ def enroll(
 ) -> None:
     """Add an action from one clip (or several) to your own actions."""
     from crossglg.data.clips import concatenate
-    from crossglg.recognize import enroll as add
+    from crossglg.recognition.recognizer import enroll as add
 
     read = _read(clips, format_, layout, person)
     enrolled = add(action, concatenate(read, action), actions)  # all clips or, if one is refused, none
@@ -65,8 +65,8 @@ def recognize(
 ) -> None:
     """Recognise your own actions in clips, or follow them through long recordings."""
     from crossglg.data.clips import SkeletonSet
-    from crossglg.recognize import Recognizer
-    from crossglg.trained import TrainedModel
+    from crossglg.recognition.recognizer import Recognizer
+    from crossglg.training.trained_model import TrainedModel
 
     if output is not None and not stream:
         raise ValueError("--output is for the timelines of --stream; give both")
@@ -95,7 +95,7 @@ def recognize(
 
 def _read(paths: list[Path], format_: str, layout: str, person: int) -> list[SkeletonSet]:
     """Every clip of the files as a set of its own; what reading had to decide is told on stderr."""
-    from crossglg.data.own import read_any
+    from crossglg.data.any_file import read_any
 
     sets = []
     for path in paths:

@@ -27,7 +27,7 @@ def figures_(
     classifier: Annotated[str, typer.Option(help="how clips are compared; see 'list classifiers'")] = "cosine",
 ) -> None:
     """Draw a finished run for a paper: strips, importance, confusion, features, exemplars, curves; with one page."""
-    from crossglg.gallery import make_gallery
+    from crossglg.runs.gallery import make_gallery
 
     formats = [word.strip() for word in format_.split(",")]
     typer.echo(f"written to {make_gallery(run, output, formats, class_ or (), compare or (), classifier)}")
@@ -44,7 +44,7 @@ def board(
     ] = None,
 ) -> None:
     """Write one page that shows a run, also while it trains: curves, results, confusion, joints, the player."""
-    from crossglg import board as board_
+    from crossglg.runs import board as board_
 
     path = output or run / board_.BOARD
     board_.write_board(run, path, refresh=board_.SECONDS if watch else 0)

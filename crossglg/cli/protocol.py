@@ -26,7 +26,7 @@ def show(
     benchmark: Annotated[str, typer.Argument(metavar="NAME|FILE:NAME", help=HELP["benchmark"])],
 ) -> None:
     """Show a protocol: classes, exemplars, counts, notes and hash."""
-    from crossglg.data.protocol_files import find_protocol
+    from crossglg.data.protocols import find_protocol
 
     typer.echo(find_protocol(benchmark).describe())
 
@@ -40,8 +40,8 @@ def make(
     seed: Annotated[int, typer.Option(help=HELP["seed"])] = 0,
 ) -> None:
     """Make a protocol on a data set: its novel classes, and random exemplars."""
-    from crossglg.data.protocol_files import write_protocol
-    from crossglg.data.protocols import make_protocol
+    from crossglg.data.protocols import write_protocol
+    from crossglg.data.tasks import make_protocol
 
     if draws < 1:
         raise ValueError(f"--draws {draws} must be at least 1")

@@ -45,7 +45,7 @@ def run(
     resume: Annotated[bool, typer.Option("--resume", help="continue the run in --output, with its settings")] = False,
 ) -> None:
     """Run the whole pipeline: descriptions, training, one-shot evaluation, joint attention."""
-    from crossglg import pipeline
+    from crossglg.runs import pipeline
 
     told = settings or dataset or benchmark or encoder or preset != "embedded"
     if resume and output and not told:
@@ -71,8 +71,9 @@ def train(
     output: Output = None,
 ) -> None:
     """Only train; again, to continue. On several GPUs: torchrun --nproc-per-node 2 -m crossglg train …"""
-    from crossglg import distributed, pipeline
-    from crossglg.trained import resolve_device
+    from crossglg.runs import pipeline
+    from crossglg.training import distributed
+    from crossglg.training.trained_model import resolve_device
 
     config = build_config(preset, settings, dataset=dataset, benchmark=benchmark, encoder=encoder)
     with distributed.joined(resolve_device(config)):
@@ -97,12 +98,12 @@ def evaluate(
     from dataclasses import replace
 
     from crossglg.config import parse_values
-    from crossglg.data.protocols import load_task
-    from crossglg.data.representations import Representation
+    from crossglg.data.tasks import load_task
     from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, Features, KeyJoints, usable
     from crossglg.one_shot import evaluate as score
+    from crossglg.one_shot.representation import Representation
     from crossglg.text.descriptions import find_descriptions
-    from crossglg.trained import TrainedModel
+    from crossglg.training.trained_model import TrainedModel
 
     members = [TrainedModel.load(folder) for folder in model]
     trained = members[0]
@@ -143,8 +144,8 @@ def export(
     clips: Annotated[int, typer.Option(help="clips in every batch")] = 1,
 ) -> None:
     """Write a trained model as one file for other programs: raw clips in, representation and joint importance out."""
-    from crossglg.export import export as write
-    from crossglg.trained import TrainedModel
+    from crossglg.training.export import export as write
+    from crossglg.training.trained_model import TrainedModel
 
     typer.echo(f"written to {write(TrainedModel.load(model), output, persons, clips)}")
 
@@ -155,7 +156,7 @@ def publish(
     figures: Annotated[Path, typer.Option(help="folder of published runs, with their results.csv")] = Path("figures"),
 ) -> None:
     """Copy a finished run's pictures and results into a folder of published runs, and its rows into results.csv."""
-    from crossglg import pipeline
+    from crossglg.runs import pipeline
 
     typer.echo(f"written to {pipeline.publish(run, figures)}")
 
@@ -166,17 +167,17 @@ def table(
     readme: Annotated[Path | None, typer.Option(help="write the table into this README")] = None,
 ) -> None:
     """Print the results table of all published runs, or write it into a README."""
-    from crossglg import report
+    from crossglg.runs import results
 
-    written = report.markdown_table(figures)
+    written = results.markdown_table(figures)
     if readme:
-        report.update_readme(readme, "results", written)
+        results.update_readme(readme, "results", written)
     typer.echo(written)
 
 
 def _summary(content: dict[str, Any]) -> str:
     """Accuracies of a `results.json`, with the published ones of the same protocol beside them."""
-    from crossglg.data.protocol_files import find_protocol, shipped_protocols
+    from crossglg.data.protocols import find_protocol, shipped_protocols
 
     hashes = f"protocol {content['protocol_sha256'][:12]}"
     if "clips_sha256" in content:  # results of older versions have none

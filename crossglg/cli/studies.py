@@ -21,8 +21,8 @@ def preprocessing_study(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
 ) -> None:
     """Measure what each preprocessing step does to the one-shot accuracy of raw coordinates."""
-    from crossglg.data.protocols import load_task
-    from crossglg.preprocessing_study import preprocessing_study, study_table
+    from crossglg.data.tasks import load_task
+    from crossglg.studies.preprocessing import preprocessing_study, study_table
 
     tasks = [load_task(Config(dataset=dataset, benchmark=name, draws=draws)) for name in benchmark]
     results = preprocessing_study(tasks, classifier)
@@ -59,8 +59,8 @@ def study(
     readme: Annotated[Path | None, typer.Option(help="also write the table into this README")] = None,
 ) -> None:
     """Make all runs of a study that are not finished yet, and print the table: accuracies, paired differences."""
-    from crossglg.report import update_readme
-    from crossglg.study import Study, run_study, study_figure, study_table
+    from crossglg.runs.results import update_readme
+    from crossglg.studies.study import Study, run_study, study_figure, study_table
     from crossglg.viz import figures
 
     parsed = Study.load(file)

@@ -119,7 +119,7 @@ def _prices(price_in: float | None, price_out: float | None) -> tuple[float, flo
 
 def _actions(dataset: str | None, actions: Path | None, layout: str) -> tuple[list[str], Layout]:
     """The class names to describe and the layout to describe them for."""
-    from crossglg.data.protocols import classes_of
+    from crossglg.data.tasks import classes_of
     from crossglg.skeletons import get_layout
 
     if (dataset is None) == (actions is None):

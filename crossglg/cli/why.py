@@ -27,12 +27,12 @@ def faithfulness(
     from dataclasses import replace
 
     from crossglg.config import parse_values
-    from crossglg.data.protocols import load_task
     from crossglg.data.synthetic import true_importance
-    from crossglg.faithfulness import METRICS, study, table
+    from crossglg.data.tasks import load_task
+    from crossglg.explain.faithfulness import METRICS, study, table
     from crossglg.files import write_json
-    from crossglg.report import about_model, about_task, versions
-    from crossglg.trained import TrainedModel
+    from crossglg.runs.results import about_model, about_task, versions
+    from crossglg.training.trained_model import TrainedModel
     from crossglg.viz import figures
     from crossglg.viz.why import faithfulness_curves
 

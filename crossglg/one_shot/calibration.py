@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from crossglg.data.representations import Representation
 from crossglg.one_shot.features import Array, Base, class_means
+from crossglg.one_shot.representation import Representation
 
 
 def distribution_calibration(

@@ -7,10 +7,10 @@ out.
 
 from __future__ import annotations
 
-from crossglg.data.representations import Representation
 from crossglg.one_shot.features import Array, Base
 from crossglg.one_shot.joints import joint_importance, joint_whitened
 from crossglg.one_shot.pooled import whitened_cosine
+from crossglg.one_shot.representation import Representation
 
 
 def multi_scale(exemplar: Representation, query: Representation, base: Base) -> Array:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from crossglg.config import nearest
-from crossglg.data.protocols import Task
+from crossglg.data.tasks import Task
 from crossglg.one_shot.classifiers import CLASSIFIERS, TEXT_CLASSIFIERS
 from crossglg.one_shot.features import Array, Features
 from crossglg.one_shot.text_at_inference import KeyJoints

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossglg.data.protocols import Task
-from crossglg.data.representations import Representation
-from crossglg.data.representations import unit_rows as unit_rows
+from crossglg.data.tasks import Task
+from crossglg.one_shot.representation import Representation
+from crossglg.one_shot.representation import unit_rows as unit_rows
 
 Array = NDArray[np.floating]
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from crossglg.data.representations import Representation
 from crossglg.one_shot.features import Array, Base, part, unit_rows
+from crossglg.one_shot.representation import Representation
 
 
 def joint_centred(exemplar: Representation, query: Representation, base: Base) -> Array:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from scipy.spatial.distance import cdist
 
-from crossglg.data.representations import Representation
 from crossglg.one_shot.features import Array, Base, unit_rows
+from crossglg.one_shot.representation import Representation
 
 
 def cosine(exemplar: Representation, query: Representation, base: Base) -> Array:

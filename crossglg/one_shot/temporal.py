@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from crossglg.data.representations import Representation
 from crossglg.one_shot.features import Array, Base, part, unit_rows
+from crossglg.one_shot.representation import Representation
 
 AT_ONCE = 2**24  # numbers in an array of cosines of steps
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crossglg.data.representations import Representation
 from crossglg.one_shot.combined import multi_scale
 from crossglg.one_shot.features import Array, Base, unit_rows
 from crossglg.one_shot.joints import whitened_joints
+from crossglg.one_shot.representation import Representation
 from crossglg.skeletons import Layout
 from crossglg.text.descriptions import Description
 from crossglg.text.key_joints import key_joint_target

@@ -10,8 +10,8 @@ from scipy.sparse import csr_array
 from scipy.spatial.distance import cdist
 from scipy.special import softmax
 
-from crossglg.data.representations import Representation
 from crossglg.one_shot.features import Array, Base, unit_rows
+from crossglg.one_shot.representation import Representation
 
 
 def transductive_centring(exemplar: Representation, query: Representation, base: Base) -> Array:

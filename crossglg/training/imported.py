@@ -14,7 +14,7 @@ from crossglg.config import Config
 from crossglg.encoders.published import classifier_shape, load_published, read_checkpoint
 from crossglg.files import sha256, write_atomically
 from crossglg.skeletons import Layout
-from crossglg.trained import TrainedModel, build_model, model_card
+from crossglg.training.trained_model import TrainedModel, build_model, model_card
 
 
 def import_weights(

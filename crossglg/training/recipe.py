@@ -8,12 +8,12 @@ from pathlib import Path
 
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.protocols import Task, load_task
+from crossglg.data.tasks import Task, load_task
 from crossglg.objectives import find_objective
 from crossglg.text.descriptions import Description, find_descriptions
 from crossglg.text.embeddings import TextBank, build_name_bank, build_text_bank, find_encoder
-from crossglg.train import fit
-from crossglg.trained import TrainedModel, build_model, resolve_device
+from crossglg.training.trained_model import TrainedModel, build_model, resolve_device
+from crossglg.training.trainer import fit
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Prepared:
         after_epoch: Callable[[dict[str, float]], None] | None = None,
         overwrite: bool = False,
     ) -> TrainedModel:
-        """Train on the base classes alone and save the model in `folder`; see `crossglg.train.fit`."""
+        """Train on the base classes alone and save the model in `folder`; see `crossglg.training.trainer.fit`."""
         base = self.task.base
         return fit(self.config, base, self.bank, folder, self.task.name, self.sources, after_epoch, overwrite)
 

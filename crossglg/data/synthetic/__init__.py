@@ -1,0 +1,12 @@
+"""The built-in synthetic dataset: actions, bodies that perform them, and the joints that matter."""
+
+from crossglg.data.synthetic.performances import (
+    ACTIONS,
+    NOVEL_ACTIONS,
+    is_left_handed,
+    load,
+    synthesise,
+    true_importance,
+)
+
+__all__ = ["ACTIONS", "NOVEL_ACTIONS", "is_left_handed", "load", "synthesise", "true_importance"]

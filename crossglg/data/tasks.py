@@ -1,0 +1,342 @@
+"""One-shot tasks: a protocol (classes that teach, classes that are new, exemplars) together with its clips.
+
+A `Task` keeps base and novel clips in two separate sets; training is only ever handed the first. Protocols without
+clips are those of `crossglg.data.protocols`.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossglg.config import Config, nearest
+from crossglg.data import convert, synthetic
+from crossglg.data.clips import SkeletonSet, concatenate
+from crossglg.data.protocols import Protocol, find_protocol, protocol_sha256, shipped_protocols
+from crossglg.data.readers import READERS
+from crossglg.files import MissingError, data_folder, sha256
+from crossglg.skeletons import Layout
+
+# A dataset the package knows by name: one line here, one file beside this one.
+DATASETS: dict[str, Callable[[], tuple[SkeletonSet, Sequence[str]]]] = {
+    "synthetic": lambda: (synthetic.load(clips_per_action=36), synthetic.NOVEL_ACTIONS),
+    "synthetic-small": lambda: (synthetic.load(clips_per_action=6), synthetic.NOVEL_ACTIONS),
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A one-shot task. `base` holds base classes only, `novel` novel classes only.
+
+    draws: (R, K) for each of R exemplar draws the index into `novel` of one exemplar per novel class, classes in the
+    order of `novel.class_names`. sha256: of name, classes and exemplars; clips_sha256: of these and of which clips are
+    there on either side, so that it also tells whether two runs had the same queries. Raises ValueError if a class is
+    on both sides or a draw does not fit.
+    """
+
+    name: str
+    base: SkeletonSet
+    novel: SkeletonSet
+    draws: NDArray[np.int64]
+    sha256: str = field(init=False)
+    clips_sha256: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        shared = set(self.base.class_names) & set(self.novel.class_names)
+        if shared:
+            raise ValueError(f"{self.name}: {sorted(shared)[0]!r} is both a base and a novel class")
+        if self.draws.ndim != 2 or self.draws.shape[1] != len(self.novel.class_names) or not len(self.draws):
+            raise ValueError(
+                f"{self.name}: draws must be (draws, {len(self.novel.class_names)} novel classes), "
+                f"got {self.draws.shape}"
+            )
+        if self.draws.min() < 0 or self.draws.max() >= len(self.novel):
+            raise ValueError(f"{self.name}: an exemplar lies outside the {len(self.novel)} novel clips")
+        if (self.novel.label[self.draws] != np.arange(self.draws.shape[1])).any():
+            raise ValueError(f"{self.name}: an exemplar is not of the class it stands for")
+        exemplars = [[_clip_id(self.novel, i) for i in draw] for draw in self.draws]
+        digest = protocol_sha256(self.name, self.base.class_names, self.novel.class_names, exemplars)
+        clips = [sorted("/".join(_clip_id(side, i)) for i in range(len(side))) for side in (self.base, self.novel)]
+        object.__setattr__(self, "sha256", digest)
+        object.__setattr__(self, "clips_sha256", sha256(json.dumps([digest, *clips])))
+
+    def queries(self, draw: int) -> NDArray[np.int64]:
+        """Indices into `novel` of every clip that is not an exemplar of this draw."""
+        return np.setdiff1d(np.arange(len(self.novel)), self.draws[draw])
+
+    def protocol(self, dataset: str = "") -> Protocol:
+        """The protocol without the clips. dataset: their source, where exemplars are to be found by sample id alone."""
+        names = self.novel.class_names
+        return Protocol(
+            self.name,
+            self.base.class_names,
+            names,
+            tuple({c: _clip_id(self.novel, i) for c, i in zip(names, draw, strict=True)} for draw in self.draws),
+            dataset=dataset,
+            layout=self.base.layout.name,
+            counts={
+                "base_classes": len(self.base.class_names),
+                "novel_classes": len(names),
+                "base_clips": len(self.base),
+                "exemplars": len(names),
+                "queries": len(self.queries(0)),
+            },
+        )
+
+
+def load_task(config: Config) -> Task:
+    """The task a Config names: a protocol (shipped, or of a file), a registered dataset, or clips of the user's own.
+
+    A dataset whose one-shot protocol is shipped, such as ntu120, has that one unless another is named. With
+    `pseudo_novel`, the pseudo-novel task cut out of it; with `base_share`, fewer base classes. Raises FileNotFoundError
+    or ValueError for anything missing or inconsistent.
+    """
+    task = _real_task(config)
+    if config.pseudo_novel:
+        task = pseudo_task(task, config.pseudo_novel, config.pseudo_split)
+    return with_fewer_base_classes(task, config.base_share) if config.base_share < 1.0 else task
+
+
+def is_synthetic(config: Config) -> bool:
+    """Whether a Config's clips are the built-in synthetic ones, of which the joints that matter are known."""
+    return config.dataset in DATASETS and not config.benchmark
+
+
+def pseudo_task(task: Task, fraction: float, split: int = 0) -> Task:
+    """A task made of the base classes of another: `fraction` of them play novel, the others stay base.
+
+    Its novel classes are gone, so that what is chosen on it has not seen them. split: another number, another random
+    choice of classes and exemplars, whatever the seed of a run. As many draws as the task has. Raises ValueError if
+    fewer than two classes are left on either side.
+    """
+    novel = round(fraction * len(task.base.class_names))
+    classes = draw_novel_classes(task.base, split, novel)
+    return split_task(task.base, classes, len(task.draws), pseudo_name(task.name, split), split)
+
+
+def with_fewer_base_classes(task: Task, share: float) -> Task:
+    """The task with a random `share` of its base classes, at least two, and all of its novel side.
+
+    The choice depends on nothing but the classes, and a smaller share is part of a larger one.
+    """
+    names = task.base.class_names
+    kept = np.random.default_rng(0).permutation(len(names))[: max(2, round(share * len(names)))]
+    base = _only(task.base, [names[k] for k in sorted(kept)])
+    return replace(task, name=share_name(task.name, share), base=base)
+
+
+def pseudo_name(task: str, split: int) -> str:
+    """What the pseudo-novel task of a task is called."""
+    return f"{task}-pseudo{split}"
+
+
+def share_name(task: str, share: float) -> str:
+    """What a task is called that has this share of its base classes."""
+    return f"{task}-base{100 * share:g}"
+
+
+def _real_task(config: Config) -> Task:
+    if config.benchmark:
+        return _benchmark_task(config)
+    if (official := f"{config.dataset}-one-shot") in shipped_protocols():
+        return _benchmark_task(replace(config, benchmark=official))
+    if config.dataset in DATASETS:
+        clips, novel_classes = DATASETS[config.dataset]()
+        return split_task(clips, novel_classes, config.draws, config.dataset)
+    clips = _load(config.dataset)
+    return split_task(clips, draw_novel_classes(clips, config.seed), config.draws, clips.name)
+
+
+def classes_of(dataset: str) -> tuple[tuple[str, ...], Layout]:
+    """Class names, as a task of this dataset has them, and layout of a registered dataset, a file or a folder.
+
+    Raises FileNotFoundError or ValueError as `load_task` does.
+    """
+    clips = _load(dataset)
+    return clips.class_names, clips.layout
+
+
+def make_protocol(dataset: str, novel: int | Sequence[str], draws: int, seed: int, name: str) -> Protocol:
+    """A new protocol on a dataset: `novel` classes by name, or so many at random, and random exemplars from `seed`.
+
+    Where sample ids are unique, it does not depend on the name of the data's file. Raises ValueError as `split_task`.
+    """
+    clips = _load(dataset)
+    classes = draw_novel_classes(clips, seed, novel) if isinstance(novel, int) else novel
+    if len(set(clips.sample_id.tolist())) < len(clips):  # several sources use the same ids
+        return split_task(clips, classes, draws, name, seed).protocol()
+    clips = replace(clips, source=np.full(len(clips), clips.name))
+    return split_task(clips, classes, draws, name, seed).protocol(clips.name)
+
+
+def split_task(clips: SkeletonSet, novel_classes: Sequence[str], draws: int, name: str, seed: int = 0) -> Task:
+    """Split a set by class and draw exemplars at random (always the same ones for the same set and seed).
+
+    Classes without clips are left out. Raises ValueError if a novel class is unknown or has fewer than two clips.
+    """
+    novel = _only(clips, novel_classes)
+    base = _only(clips, [c for c in clips.class_names if c not in set(novel_classes)])
+    counts = np.bincount(novel.label, minlength=len(novel.class_names))
+    if counts.min() < 2:
+        short = novel.class_names[int(counts.argmin())]
+        raise ValueError(f"{name}: novel class {short!r} has {counts.min()} clips; it needs an exemplar and a query")
+    rng = np.random.default_rng(seed)
+    members = [np.flatnonzero(novel.label == k) for k in range(len(novel.class_names))]
+    return Task(name, base, novel, np.array([[rng.choice(m) for m in members] for _ in range(draws)]))
+
+
+def draw_novel_classes(clips: SkeletonSet, seed: int, number: int | None = None) -> tuple[str, ...]:
+    """`number` classes at random, else a quarter of them (2 to 20), for a set that brings no protocol of its own."""
+    counts = np.bincount(clips.label, minlength=len(clips.class_names))
+    usable = [c for c, n in zip(clips.class_names, counts, strict=True) if n >= 2]
+    if len(usable) < 4:
+        raise ValueError(f"{clips.name} has {len(usable)} classes with two clips or more; one-shot needs at least 4")
+    number = min(20, max(2, len(usable) // 4)) if number is None else number
+    if not 2 <= number <= len(usable) - 2:
+        raise ValueError(f"{number} novel classes of {len(usable)} usable ones in {clips.name}: leave 2 on either side")
+    return tuple(sorted(np.random.default_rng(seed).choice(usable, number, replace=False).tolist()))
+
+
+def _load(dataset: str) -> SkeletonSet:
+    """A registered set, one in the data folder, FORMAT:PATH of a source (converted once), or the user's own `.npz`.
+
+    The last by canonical name: two names of one action cannot fall on both sides.
+    """
+    if dataset in DATASETS:
+        return DATASETS[dataset]()[0]
+    if f"{dataset}-one-shot" in shipped_protocols():
+        return _converted(dataset)
+    if not Path(dataset).exists():
+        if ":" in dataset:
+            return replace(SkeletonSet.load(convert.stored(dataset)), name=Path(dataset.partition(":")[2]).stem)
+        raise MissingError(
+            f"dataset {dataset!r} is neither registered ({', '.join(DATASETS)}) nor a file or folder, "
+            f"nor FORMAT:PATH (formats: {', '.join(READERS)}){nearest(dataset, list(DATASETS))}"
+        )
+    return SkeletonSet.load(dataset).with_canonical_classes()
+
+
+def _converted(dataset: str) -> SkeletonSet:
+    """A known data set that the user has converted into the data folder."""
+    path = data_folder() / f"{dataset}.npz"
+    if not path.exists():
+        raise MissingError(
+            f"{dataset} cannot be shipped and is looked for in {path}: 'crossglg list sources' and 'crossglg data "
+            f"fetch NAME' say how to get it, 'crossglg data convert FOLDER --format FORMAT --output {path}' puts it "
+            f"there"
+        )
+    return SkeletonSet.load(path)
+
+
+def _benchmark_task(config: Config) -> Task:
+    protocol = find_protocol(config.benchmark)
+    if not protocol.novel_classes:
+        raise ValueError(f"{protocol.name} cannot be run, its classes are not public: {' '.join(protocol.notes)}")
+    base, novel = _clips_of_sets(protocol) if protocol.base_sets else _clips_of_dataset(protocol, config.dataset)
+    protocol = protocol.with_classes(_classes_with_clips(novel))
+    _check_classes(protocol, base, protocol.base_classes, "base")
+    _check_classes(protocol, novel, protocol.novel_classes, "novel")
+    base, novel = _only(base, protocol.base_classes), _only(novel, protocol.novel_classes)
+    if protocol.left_out:
+        novel = novel.subset(np.flatnonzero(~np.isin(novel.sample_id, protocol.left_out)))
+    task = Task(protocol.name, base, novel, _exemplars(protocol, novel, config.draws))
+    _warn_of_other_data(protocol, task)
+    return task
+
+
+def _clips_of_sets(protocol: Protocol) -> tuple[SkeletonSet, SkeletonSet]:
+    """The sets beside the protocol's file. One novel set keeps its own class names; a union has canonical names."""
+    folder = protocol.path.parent if protocol.path else Path()
+    sets = {s: SkeletonSet.load(folder / f"{s}.npz") for s in {*protocol.base_sets, *protocol.novel_sets}}
+    base = concatenate([sets[s] for s in protocol.base_sets], protocol.name)
+    novel = [sets[s] for s in protocol.novel_sets]
+    return base, novel[0] if len(novel) == 1 else concatenate(novel, protocol.name)
+
+
+def _clips_of_dataset(protocol: Protocol, dataset: str) -> tuple[SkeletonSet, SkeletonSet]:
+    """The dataset for both sides, named as the protocol calls it: exemplars and hash do not depend on a file's name."""
+    clips = _load(dataset)
+    if protocol.dataset:
+        clips = replace(clips, source=np.full(len(clips), protocol.dataset))
+    return clips, clips
+
+
+def _classes_with_clips(clips: SkeletonSet) -> list[str]:
+    return [clips.class_names[k] for k in np.unique(clips.label)]
+
+
+def _check_classes(protocol: Protocol, clips: SkeletonSet, classes: Sequence[str], side: str) -> None:
+    present = set(_classes_with_clips(clips))
+    missing = [c for c in classes if c not in present]
+    if missing:
+        found = len(clips.where(classes=[c for c in classes if c in present]))
+        clips_of_side = "base_clips" if side == "base" else "novel_clips"
+        raise ValueError(
+            f"{protocol.name}: {clips.name} has no clip of {missing[0]!r} and lacks {len(missing)} of the "
+            f"{len(classes)} {side} classes; {_of_expected(protocol, found, clips_of_side)} expected clips are there. "
+            f"Give the protocol's data with --dataset, classes named as in 'crossglg protocol show'"
+        )
+
+
+def _of_expected(protocol: Protocol, found: int, key: str) -> str:
+    """Clips found, of how many where the protocol has a count; in words."""
+    counts = {"novel_clips": protocol.counts.get("exemplars", 0) + protocol.counts.get("queries", 0), **protocol.counts}
+    return f"{found:,} of {counts[key]:,}" if counts.get(key) else f"{found:,}"
+
+
+def _exemplars(protocol: Protocol, novel: SkeletonSet, draws: int) -> NDArray[np.int64]:
+    """(R, K) index into `novel` of the exemplars of the first `draws` draws."""
+    at: dict[tuple[str, str], list[int]] = {}
+    for i in range(len(novel)):
+        at.setdefault(_clip_id(novel, i), []).append(i)
+    wanted = [[draw[c] for c in novel.class_names] for draw in protocol.exemplar_draws[:draws]]
+    every = {exemplar for draw in wanted for exemplar in draw}
+    missing = sorted(every - set(at))
+    if missing:
+        raise ValueError(
+            f"{protocol.name}: exemplar {missing[0]} is not among the novel clips: {len(every) - len(missing)} of "
+            f"{len(every)} exemplars and {_of_expected(protocol, len(novel), 'novel_clips')} novel clips are there"
+        )
+    twice = sorted(exemplar for exemplar in every if len(at[exemplar]) > 1)
+    if twice:
+        raise ValueError(f"{protocol.name}: exemplar {twice[0]} is {len(at[twice[0]])} clips; make sample ids unique")
+    return np.array([[at[exemplar][0] for exemplar in draw] for draw in wanted])
+
+
+def _warn_of_other_data(protocol: Protocol, task: Task) -> None:
+    """Numbers compare with published ones only on the published clips, in the published layout."""
+    there = {"base_clips": len(task.base), "queries": len(task.queries(0))}
+    other = [
+        f"{there[key]:,} {key.replace('_', ' ')} of {protocol.counts[key]:,} in the protocol"
+        for key in there
+        if protocol.counts.get(key, there[key]) != there[key]
+    ]
+    if protocol.layout not in ("", task.novel.layout.name):
+        other.append(f"layout {task.novel.layout.name} instead of {protocol.layout}")
+    if other:
+        warnings.warn(f"{task.name}: {', '.join(other)}; results do not compare with published ones", stacklevel=4)
+
+
+def _clip_id(clips: SkeletonSet, i: int) -> tuple[str, str]:
+    return str(clips.source[i]), str(clips.sample_id[i])
+
+
+def _only(clips: SkeletonSet, classes: Sequence[str]) -> SkeletonSet:
+    """The clips of the named classes, relabelled 0…K−1 in that order; classes without clips are dropped."""
+    chosen = clips.subset(clips.where(classes=classes))
+    names = [clips.class_names[k] for k in np.unique(chosen.label)]
+    names = [c for c in classes if c in names]
+    if not names:
+        raise ValueError(f"{clips.name} has no clip of the classes {list(classes)[:5]}…")
+    position = {clips.class_names.index(c): k for k, c in enumerate(names)}
+    label = np.array([position[int(k)] for k in chosen.label])
+    return SkeletonSet.build(
+        chosen.xyz, chosen.offsets, label, names, chosen.layout, name=clips.name, persons=chosen.persons,
+        subject=chosen.subject, camera=chosen.camera, sample_id=chosen.sample_id, source=chosen.source, fps=clips.fps,
+    )  # fmt: skip

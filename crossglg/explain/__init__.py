@@ -1,0 +1,1 @@
+"""Looking into a model: attention, attribution, faithfulness, edited texts, the explorer."""

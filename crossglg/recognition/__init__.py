@@ -1,0 +1,1 @@
+"""Recognizing one's own actions."""

@@ -1,0 +1,286 @@
+"""Your own actions: enrol an action from one clip, recognise it in new clips and in long recordings.
+
+Enrolled clips are kept as they are, in the documented `.npz`: any trained model can use them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossglg.data.clips import SkeletonSet, concatenate
+from crossglg.data.tasks import Task
+from crossglg.files import write_atomically
+from crossglg.one_shot import unit_rows
+from crossglg.skeletons import Layout
+from crossglg.training.trained_model import TrainedModel
+
+SHORTEST = 8  # frames; fewer show a pose, not a motion
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What one clip was taken for. ranking: (action, cosine similarity), best first;  action: the best, or "unknown"
+    below `threshold`;  decided_by: (V,) by how much the lead over the second action shrinks without each joint."""
+
+    clip: str
+    action: str
+    ranking: tuple[tuple[str, float], ...]
+    threshold: float
+    decided_by: NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A long recording, window by window. start, end: (W,) seconds;  scores: (W, K) cosine to each action."""
+
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+    scores: NDArray[np.floating]
+    actions: tuple[str, ...]
+    threshold: float
+
+    @property
+    def labels(self) -> list[str]:
+        """(W,) the most similar action of each window, or "unknown"."""
+        best = self.scores.argmax(1)
+        return [self.actions[k] if s[k] >= self.threshold else UNKNOWN for k, s in zip(best, self.scores, strict=True)]
+
+    @property
+    def edges(self) -> NDArray[np.float64]:
+        """(W + 1,) seconds: a window stands for the time around its middle, half way to its neighbours."""
+        middle = (self.start + self.end) / 2.0
+        return np.concatenate([self.start[:1], (middle[1:] + middle[:-1]) / 2.0, self.end[-1:]])
+
+    def segments(self) -> list[tuple[float, float, str]]:
+        """(start, end, label) of neighbouring windows with the same label joined, "unknown" included."""
+        labels, edges = self.labels, self.edges
+        changes = [w for w in range(len(labels)) if w == 0 or labels[w] != labels[w - 1]]
+        return [(float(edges[a]), float(edges[b]), labels[a]) for a, b in pairwise([*changes, len(labels)])]
+
+    def to_csv(self, path: str | Path) -> Path:
+        """One line per window: start, end, label and the similarity to every action; written atomically."""
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(["start_s", "end_s", "action", *self.actions])
+        for start, end, label, row in zip(self.start, self.end, self.labels, self.scores, strict=True):
+            writer.writerow([f"{start:.3f}", f"{end:.3f}", label, *(f"{score:.4f}" for score in row)])
+        return write_atomically(Path(path), lambda file: file.write(text.getvalue().encode()))
+
+
+@dataclass
+class Recognizer:
+    """A trained model and the clips it compares with; several clips of one action count by the most similar.
+
+    exemplars: one class per action, in the model's layout;  threshold: cosine below which a clip is "unknown".
+    """
+
+    trained: TrainedModel
+    exemplars: SkeletonSet
+    threshold: float
+
+    @classmethod
+    def of(cls, trained: TrainedModel, exemplars: SkeletonSet, threshold: float | None = None) -> Recognizer:
+        """threshold None: calibrated, the higher of two. On held-out base clips: where a known action is refused as
+        often as an unknown one is accepted. On the exemplars: what three quarters of them do not reach with an exemplar
+        of another action; actions the model was not trained on look more alike to it than those it was (NOTES.md).
+        """
+        exemplars = fitting(_without_empty_classes(exemplars), trained)
+        if threshold is None:
+            threshold = equal_error_threshold(trained.details.get("similarity", {}), len(exemplars.class_names))
+            threshold = max(threshold, rival_similarity(trained.embed(exemplars), exemplars.label))
+        return cls(trained, exemplars, threshold)
+
+    def scores(self, clips: SkeletonSet) -> NDArray[np.floating]:
+        """(N, K) cosine similarity of each clip to its nearest exemplar of each enrolled action."""
+        clips = fitting(clips, self.trained)
+        return self._compare(self.trained.embed(clips))
+
+    def recognize(self, clips: SkeletonSet) -> list[Recognition]:
+        """Recognise each clip; raises ValueError for clips that are too short or too long for one action."""
+        clips = fitting(clips, self.trained)
+        _check_duration(clips, self.trained)
+        own = unit_rows(self.trained.embed_leaving_out(clips))  # (N, 1 + V, D)
+        theirs = unit_rows(self.trained.embed_leaving_out(self.exemplars))
+        every = self._best_per_action(np.einsum("njd,ejd->nje", own, theirs))  # (N, 1 + V, K)
+        scores, without = every[:, 0], every[:, 1:]
+        results = []
+        for i, row in enumerate(scores):
+            order = np.argsort(-row, kind="stable")
+            first, second = order[0], order[min(1, len(order) - 1)]
+            lead = row[first] - row[second] if len(row) > 1 else row[first]
+            rest = without[i, :, first] - without[i, :, second] if len(row) > 1 else without[i, :, first]
+            action = self.exemplars.class_names[first] if row[first] >= self.threshold else UNKNOWN
+            ranking = tuple((self.exemplars.class_names[k], float(row[k])) for k in order)
+            results.append(Recognition(str(clips.sample_id[i]), action, ranking, self.threshold, lead - rest))
+        return results
+
+    def follow(self, recording: SkeletonSet, window: float = 0.0, step: float = 0.0) -> Timeline:
+        """Slide a window over one long recording. window: seconds, 0 the median of the exemplars; step: 0 a quarter."""
+        recording = fitting(recording, self.trained)
+        if len(recording) != 1:
+            raise ValueError(f"following needs one recording, got {len(recording)} clips; give them one by one")
+        window = window or float(np.median(self.exemplars.frames)) / self.exemplars.fps
+        step = step or window / 4.0
+        size, stride = round(window * recording.fps), max(1, round(step * recording.fps))
+        total = int(recording.frames[0])
+        if size < SHORTEST or size > total:
+            raise ValueError(
+                f"a window of {window:.2f} s is {size} frames; it needs {SHORTEST} at least and no more than the "
+                f"recording's {total}"
+            )
+        starts = np.arange(0, total - size + 1, stride)
+        scores = np.concatenate(
+            [
+                self._compare(self.trained.embed(_cut(recording, part, size)))
+                for part in np.split(starts, range(512, len(starts), 512))
+            ]
+        )
+        return Timeline(
+            starts / recording.fps, (starts + size) / recording.fps, scores, self.exemplars.class_names, self.threshold
+        )
+
+    @cached_property
+    def _exemplar_z(self) -> NDArray[np.floating]:
+        return unit_rows(self.trained.embed(self.exemplars))
+
+    def _compare(self, z: NDArray[np.floating]) -> NDArray[np.floating]:
+        """(…, D) → (…, K)."""
+        return self._best_per_action(unit_rows(z) @ self._exemplar_z.T)
+
+    def _best_per_action(self, similarity: NDArray[np.floating]) -> NDArray[np.floating]:
+        columns = [similarity[..., self.exemplars.label == k].max(-1) for k in range(len(self.exemplars.class_names))]
+        return np.stack(columns, axis=-1)
+
+
+def enroll(action: str, clips: SkeletonSet, path: str | Path) -> SkeletonSet:
+    """Add clips of an action to the file of one's own actions (made if there is none); returns all of them.
+
+    Clips are carried to the layout of the file. Raises ValueError for clips too short to show a motion.
+    """
+    if not action.strip() or action == UNKNOWN:
+        raise ValueError(f"an action needs a name other than {action!r}")
+    _check_long_enough(clips)
+    label, path = np.zeros(len(clips), dtype=np.int64), Path(path)
+    sets = [replace(clips, label=label, class_names=(action,), canonical_names=())]
+    if path.is_file():
+        sets.insert(0, SkeletonSet.load(path))
+    enrolled = concatenate(sets, path.stem)
+    enrolled.save(path)
+    return enrolled
+
+
+def sample_files(task: Task, folder: Path, actions: int = 4) -> dict[str, str]:
+    """Write clips of the first novel classes as files, as if they were the reader's own.
+
+    Returns, as notebook 06 takes them: "examples" (NAME=FILE;…), "queries" (FILE;…, one more class than was enrolled)
+    and "recording", one clip of each action after another.
+    """
+    novel = task.novel
+    known = novel.class_names[:actions]
+    examples, queries, parts = [], [], []
+    for k, name in enumerate(novel.class_names[: actions + 1]):
+        exemplar, query, other = np.resize(np.flatnonzero(novel.label == k), 3).tolist()
+        queries.append(str(novel.subset([query]).save(folder / f"query_{k}.npz")))
+        if name in known:
+            file = novel.subset([exemplar]).save(folder / f"example_{k}.npz")
+            examples.append(f"{name}={file}")
+            parts.append(novel[other][:1])
+    long = _one_after_another([part[0] for part in parts], novel.layout)
+    recording = SkeletonSet.build(
+        long, [0, len(long)], [0], ["recording"], novel.layout, name="recording", fps=novel.fps
+    )
+    return {
+        "examples": ";".join(examples),
+        "queries": ";".join(queries),
+        "recording": str(recording.save(folder / "recording.npz")),
+    }
+
+
+def fitting(clips: SkeletonSet, trained: TrainedModel) -> SkeletonSet:
+    """The clips in the model's layout (see `skeletons.retarget`); raises ValueError if the model cannot take them."""
+    _check_long_enough(clips)
+    clips = clips if clips.layout.joints == trained.layout.joints else clips.retargeted(trained.layout)
+    trained.check(clips)
+    return clips
+
+
+def equal_error_threshold(similarity: dict[str, Sequence[float]], actions: int) -> float:
+    """Cosine at which refusing a known action and accepting an unknown one are equally likely.
+
+    similarity: as `trained.similarity_quantiles` makes it;  actions: K enrolled; an unknown clip is accepted if any of
+    its K similarities is above. Returns −1, below every cosine, where the record is empty.
+    """
+    if not similarity:
+        return -1.0
+    levels = np.linspace(0.0, 1.0, len(similarity["same"]))
+    candidates = np.linspace(-1.0, 1.0, 2001)
+    refused = np.interp(candidates, similarity["same"], levels)
+    accepted = 1.0 - np.interp(candidates, similarity["different"], levels) ** actions
+    return float(candidates[np.abs(refused - accepted).argmin()])
+
+
+def rival_similarity(z: NDArray[np.floating], label: NDArray[np.int64], share: float = 0.75) -> float:
+    """The cosine that `share` of the exemplars do not reach with any exemplar of another action; −1 for one action.
+
+    Each exemplar stands for a clip of an unknown action when its own is left out.  z: (E, D), label: (E,).
+    """
+    similarity = unit_rows(z) @ unit_rows(z).T
+    similarity[label[:, None] == label] = -1.0
+    return float(np.quantile(similarity.max(1), share))
+
+
+def _check_long_enough(clips: SkeletonSet) -> None:
+    short = np.flatnonzero(clips.frames < SHORTEST)
+    if len(short):
+        i = int(short[0])
+        raise ValueError(
+            f"{clips.sample_id[i]} has {clips.frames[i]} frames; an action needs {SHORTEST} or more: give a longer clip"
+        )
+
+
+def _check_duration(clips: SkeletonSet, trained: TrainedModel) -> None:
+    """A clip much longer than any the model has learnt from holds more than one action."""
+    longest = trained.details.get("seconds", [0.0, 0.0, float("inf")])[2]
+    seconds = clips.frames / clips.fps
+    if seconds.max() > 2.0 * longest:
+        i = int(seconds.argmax())
+        raise ValueError(
+            f"{clips.sample_id[i]} lasts {seconds[i]:.0f} s, the longest clip the model learnt from {longest:.0f} s; "
+            f"follow it with a sliding window instead (--stream)"
+        )
+
+
+def _one_after_another(clips: Sequence[NDArray[np.floating]], layout: Layout) -> NDArray[np.floating]:
+    """Join clips (T, V, C) in time; each is moved to where the one before it ends, as nobody jumps through a room."""
+    hips = [layout.index("left hip"), layout.index("right hip")]
+    joined = [clips[0]]
+    for clip in clips[1:]:
+        shift = joined[-1][-1, hips].mean(0) - clip[0, hips].mean(0)
+        joined.append(np.where(clip.any((1, 2), keepdims=True), clip + shift, 0.0))
+    return np.concatenate(joined)
+
+
+def _without_empty_classes(clips: SkeletonSet) -> SkeletonSet:
+    used, label = np.unique(clips.label, return_inverse=True)
+    return replace(clips, label=label, class_names=tuple(clips.class_names[k] for k in used), canonical_names=())
+
+
+def _cut(recording: SkeletonSet, starts: NDArray[np.int64], size: int) -> SkeletonSet:
+    """The windows of one recording as clips of their own."""
+    clip = recording[0]  # (M, T, V, C)
+    windows = np.stack([clip[:, start : start + size] for start in starts])
+    return SkeletonSet.build(
+        windows.reshape(-1, *clip.shape[2:]), np.arange(len(starts) + 1) * len(clip) * size, [0] * len(starts),
+        recording.class_names, recording.layout, name=recording.name, persons=np.full(len(starts), len(clip)),
+        fps=recording.fps,
+    )  # fmt: skip

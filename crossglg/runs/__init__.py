@@ -1,0 +1,1 @@
+"""What a run leaves: pipeline, results, board, gallery."""

@@ -1,0 +1,108 @@
+"""Runs in the folder `runs`: which one a notebook reads when it is told none, where it writes, what it leaves."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from datetime import datetime
+from pathlib import Path
+
+import nbformat
+from nbformat.sign import NotebookNotary
+
+from crossglg.files import MissingError, read_json, write_atomically
+from crossglg.training.trained_model import DESCRIPTION
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+SHOWN = 5  # other runs that are listed
+
+
+def runs_folder() -> Path:
+    """Where runs are: for a notebook in the project's folder `notebooks` beside that, otherwise here."""
+    return Path("../runs" if Path.cwd().name == "notebooks" else "runs")
+
+
+def run_folder(output: str, name: str) -> Path:
+    """The folder to write to: `output` if it is given, otherwise `name` among the runs."""
+    return Path(output) if output else runs_folder() / name
+
+
+def find_run(output: str = "", joint_importance: bool = False) -> Path:
+    """The folder of a run with a trained model: `output` if it is given, otherwise the newest, and say which.
+
+    Args:
+        output: the run's folder; empty for the newest one.
+        joint_importance: only a model that has joint importance will do.
+
+    Raises:
+        MissingError: no such run; names those that are there and the command that makes one.
+    """
+    given = [Path(output)] if output else _newest_first()
+    fitting = [run for run in given if _lacks(run, joint_importance) is None]
+    if not fitting:
+        raise MissingError(_what_is_there(output, joint_importance))
+    if not output:
+        print(f"Model: {_dated(fitting[0])}.")
+        if len(fitting) > 1:
+            print(f"It is the newest of {len(fitting)}. To use another, set output at the top, for example to:")
+            print(*(f"  {_dated(run)}" for run in fitting[1 : 1 + SHOWN]), sep="\n")
+    return fitting[0]
+
+
+def finish_notebook(path: Path) -> None:
+    """Let an executed notebook show everywhere what it showed when it ran.
+
+    A widget is dead without its kernel: the page or picture that it left takes its place, and progress bars, which
+    leave none, go. Then the notebook is signed, so that Jupyter trusts it and lets the pages play.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        cell.outputs = [o for o in cell.outputs if WIDGET not in o.get("data", {}) or "image/png" in o.data]
+        for output in cell.outputs:
+            output.get("data", {}).pop(WIDGET, None)
+    notebook.metadata.pop("widgets", None)
+    content = (nbformat.writes(notebook) + "\n").encode()
+    write_atomically(path, lambda file: file.write(content))
+    with contextlib.suppress(OSError):  # a home that cannot be written
+        NotebookNotary().sign(notebook)
+
+
+def _newest_first() -> list[Path]:
+    """Every run that was begun: trained ones by the time of their training, then the others."""
+    folders = [folder for folder in runs_folder().glob("*") if (folder / "config.json").is_file() or _trained(folder)]
+    return sorted(folders, key=lambda run: (-_model_file(run).stat().st_mtime if _trained(run) else 0, run.name))
+
+
+def _model_file(run: Path) -> Path:
+    return run / "model" / DESCRIPTION  # written last, so the model is whole where it is there
+
+
+def _trained(run: Path) -> bool:
+    return _model_file(run).is_file()
+
+
+def _lacks(run: Path, joint_importance: bool) -> str | None:
+    """What keeps a run from being used, None if nothing does."""
+    if not _trained(run):
+        return "no trained model"
+    guidance = read_json(_model_file(run))["config"]["guidance"] if joint_importance else "both"
+    return None if guidance in ("both", "g2l") else f"guidance={guidance}"
+
+
+def _dated(run: Path) -> str:
+    return f"{run}, trained {datetime.fromtimestamp(_model_file(run).stat().st_mtime):%Y-%m-%d %H:%M}"
+
+
+def _what_is_there(output: str, joint_importance: bool) -> str:
+    needed = "no trained model" + (" with joint importance (guidance both or g2l)" if joint_importance else "")
+    lines = [f"{needed} in {output or runs_folder()}."]
+    there = {run: _lacks(run, joint_importance) for run in _newest_first()}
+    if fitting := [run for run, lacks in there.items() if lacks is None]:
+        lines += ["Leave output empty for the newest run, or set it to one of:", *(f"  {_dated(r)}" for r in fitting)]
+    elif there:
+        lines += ["Runs there:", *(f"  {run}: {lacks}" for run, lacks in there.items())]
+    root = shlex.quote(str(runs_folder().resolve().parent))
+    lines.append(f"To make one, run notebook 02_train to its end, or in a terminal: cd {root} && crossglg run")
+    return "\n".join(lines)

@@ -1,0 +1,215 @@
+"""The pipeline: the notebooks in order, run headlessly. The only module that knows Papermill.
+
+Papermill by itself accepts misspelt parameters; here every name and type is checked before the first cell runs.
+"""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from crossglg.config import HELP, Config
+from crossglg.files import project_folder, read_json, write_json
+from crossglg.processes import sole_writer, wait_passively
+from crossglg.runs.folders import finish_notebook
+from crossglg.runs.results import RESULTS, absolute_paths, method_name, task_name, write_csv
+
+NOTEBOOKS = (
+    "00_tour", "01_describe_actions", "02_train", "03_one_shot_evaluation", "04_joint_attention", "06_your_own_actions",
+)  # fmt: skip
+CONFIG = "config.json"
+RUNS = Path("runs")  # where runs are if nobody says where
+LOCK = ".lock"
+
+
+class NotebookError(RuntimeError):
+    """A notebook failed while running: says which, where the executed copy lies, and the error itself."""
+
+
+def run(
+    config: Config,
+    output: str | Path | None = None,
+    resume: bool = False,
+    notebooks: tuple[str, ...] = NOTEBOOKS,
+) -> Path:
+    """Run the notebooks in order; returns the run's folder with executed notebooks, model, figures and results.json.
+
+    Nothing outside that folder is written.  resume: continue the run in `output`, skipping what is done; without it a
+    folder that holds a run is refused. Raises ValueError for settings that cannot work, or if another process writes
+    the folder; NotebookError when a cell fails.
+    """
+    config = absolute_paths(config)
+    output = Path(output or run_folder(config)).resolve()
+    values = {**config.to_dict(), "output": str(output)}
+    with sole_writer(output / LOCK, output):
+        _start(config, output, resume)
+        for name in notebooks:
+            execute(name, values, executed_copy(output, name), resume)
+    return output
+
+
+def train(config: Config, output: str | Path | None = None) -> Path:
+    """Only the training, without notebooks; processes that are `distributed.joined` share it. Returns model's folder.
+
+    A training in `output` is continued, and `run` with the same settings and resume=True does the rest of the pipeline.
+    Raises ValueError for settings that cannot work, or if another process writes the folder.
+    """
+    from crossglg.training import distributed, recipe
+
+    config = absolute_paths(config)
+    output = Path(output or run_folder(config)).resolve()
+    first = distributed.rank() == 0  # of the processes that share this training it alone writes
+    with sole_writer(output / LOCK, output) if first else nullcontext():
+        if first:
+            _start(config, output, resume=True)
+        recipe.prepare(config).train(output / "model")
+    return output / "model"
+
+
+def saved_config(output: str | Path) -> Config:
+    """The settings of the run in a folder; raises FileNotFoundError or ValueError if they cannot be read."""
+    if not has_run(output):
+        runs = sorted(str(other.parent) for other in RUNS.glob(f"*/{CONFIG}"))
+        raise FileNotFoundError(
+            f"{output} {'holds no run' if Path(output).is_dir() else 'is not there'}; give the folder of a run: "
+            f"{', '.join(runs) or f'there is none in {RUNS}/ yet, crossglg run makes one'}"
+        )
+    return Config.create(**read_json(Path(output) / CONFIG))
+
+
+def has_run(output: str | Path) -> bool:
+    """Whether a run was begun in a folder."""
+    return (Path(output) / CONFIG).is_file()
+
+
+def run_folder(config: Config) -> Path:
+    """Where a run is put if nobody says where."""
+    return RUNS / run_name(config)
+
+
+def executed_copy(output: Path, name: str) -> Path:
+    """Where a run keeps its copy of a notebook."""
+    return output / "notebooks" / f"{name}.ipynb"
+
+
+def run_name(config: Config) -> str:
+    """A folder name that says what was run."""
+    return f"{task_name(config)}-{config.encoder}-{method_name(config)}-seed{config.seed}"
+
+
+def parameters_of(name: str) -> dict[str, Any]:
+    """The parameters a notebook declares, with their defaults."""
+    from papermill import inspect_notebook
+
+    declared = inspect_notebook(str(notebook_path(name)))
+    namespace: dict[str, Any] = {}
+    for parameter, entry in declared.items():
+        namespace[parameter] = _literal(entry["default"])
+    return namespace
+
+
+def notebook_path(name: str) -> Path:
+    """Path of a notebook by name; raises ValueError with the valid names."""
+    path = project_folder("notebooks") / f"{name}.ipynb"
+    if not path.is_file():
+        known = sorted(p.stem for p in project_folder("notebooks").glob("*.ipynb"))
+        raise ValueError(f"no notebook {name!r}; notebooks: {', '.join(known)}")
+    return path
+
+
+def execute(name: str, values: dict[str, Any], target: Path, resume: bool = False) -> Path:
+    """Run one notebook with those of `values` that it declares; with `resume`, skip it if `target` did so already."""
+    import papermill
+
+    declared = parameters_of(name)
+    parameters = {key: values[key] for key in declared if key in values}
+    if resume and _finished(target, parameters):
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    wait_passively()  # the kernel is handed the variable
+    try:
+        papermill.execute_notebook(
+            notebook_path(name), target, parameters, cwd=str(project_folder("notebooks")), kernel_name="python3",
+            progress_bar={"desc": name, "unit": "cell"}, log_output=False,
+            shutdown_kernel="immediate",  # after Ctrl-C too: a kernel that is asked to end prints where it was
+        )  # fmt: skip
+    except papermill.PapermillExecutionError as error:
+        raise NotebookError(f"{name} failed in {target}: {error.ename}: {error.evalue}") from error
+    finish_notebook(target)
+    return target
+
+
+def write_parameterized(name: str, values: dict[str, Any], target: Path) -> Path:
+    """Write a copy of a notebook with its parameters filled in, not executed: for Run All by hand, or for nbval."""
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+
+    parameters = {key: values[key] for key in parameters_of(name) if key in values}
+    notebook = parameterize_notebook(load_notebook_node(str(notebook_path(name))), parameters)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, target)
+    return target
+
+
+def publish(output: str | Path, figures: str | Path) -> Path:
+    """Copy a run's pictures and results.json (their manifest) to `figures/<run>` and bring `results.csv` up to date.
+
+    Raises FileNotFoundError if there is no run, ValueError if it is not finished.
+    """
+    output, figures = Path(output).resolve(), Path(figures)
+    saved_config(output)
+    waiting = [name for name in NOTEBOOKS if not _finished(executed_copy(output, name))]
+    if waiting or not (output / RESULTS).is_file():
+        raise ValueError(
+            f"{output} is not finished ({waiting[0] if waiting else RESULTS} is missing); finish it first: "
+            f"crossglg run --resume --output {output}"
+        )
+    target = figures / output.name
+    target.mkdir(parents=True, exist_ok=True)
+    for file in [output / RESULTS, *sorted((output / "figures").glob("*"))]:
+        shutil.copyfile(file, target / file.name)
+    write_csv(figures)
+    return target
+
+
+def _start(config: Config, output: Path, resume: bool) -> None:
+    """Refuse what would mix two runs, check what can be checked, and write down the config."""
+    from crossglg.training import recipe
+
+    if has_run(output):
+        if not resume:
+            raise ValueError(f"{output} holds a run already; continue it with --resume or choose another --output")
+        before = read_json(output / CONFIG)
+        changed = [name for name in HELP if before.get(name) != getattr(config, name)]
+        if changed:
+            raise ValueError(
+                f"{output} was run with {changed[0]}={before.get(changed[0])!r}, not {getattr(config, changed[0])!r}; "
+                f"resume with the same settings or choose another --output"
+            )
+    recipe.check(config)
+    write_json(output / CONFIG, config.to_dict())
+
+
+def _finished(target: Path, parameters: dict[str, Any] | None = None) -> bool:
+    """Whether a notebook was executed to its end, with these parameters unless they do not matter."""
+    if not target.is_file():
+        return False
+    try:
+        about = nbformat.read(target, as_version=4).metadata.get("papermill", {})
+    except (ValueError, OSError, KeyError):
+        return False  # cut off while it was written
+    ended = about.get("exception") is None and bool(about.get("end_time"))
+    return ended and (parameters is None or about.get("parameters") == parameters)
+
+
+def _literal(text: str) -> Any:
+    import ast
+
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

@@ -1,0 +1,82 @@
+"""A trained model as one file for other programs: ONNX, or PyTorch's own exported program.
+
+The file takes raw clips: preprocessing (centre, align, scale, streams) is inside, so nobody has to repeat it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from crossglg.data.transforms import Preprocessing
+from crossglg.encoders.inference import for_inference
+from crossglg.files import write_atomically
+from crossglg.training.trained_model import TrainedModel
+
+SUFFIXES = {".onnx": "ONNX", ".pt2": "torch.export"}
+
+
+class Inference(nn.Module):
+    """What is exported: x (N, M, T, V, C) in metres, everybody present → z (N, D) and k_out (N, V) if there is one."""
+
+    def __init__(self, trained: TrainedModel) -> None:
+        super().__init__()
+        self.model = for_inference(trained.model)
+        self.prepare = Preprocessing.from_config(trained.config, trained.layout)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        joints, importance = self.model.joint_features(self.prepare(x), None)
+        z = self.model.represent(joints)
+        return (z,) if importance is None else (z, importance)
+
+
+def export(trained: TrainedModel, path: str | Path, persons: int = 1, clips: int = 1) -> Path:
+    """Write `path` (.onnx or .pt2) for batches of exactly `clips` clips of `persons` persons and the model's T frames.
+
+    Outputs "z" and, with guidance, "joint_importance". Raises ValueError for another ending, too many persons, or when
+    the packages for ONNX are missing.
+    """
+    path = Path(path)
+    if path.suffix not in SUFFIXES:
+        raise ValueError(f"cannot export to {path.name!r}; give a name ending in {' or '.join(SUFFIXES)}")
+    if not 1 <= persons <= trained.persons or clips < 1:
+        raise ValueError(f"persons={persons}, clips={clips}: this model takes 1 to {trained.persons} persons a clip")
+    inference = Inference(trained).eval().cpu()
+    x = example(trained, persons, clips)
+    with torch.inference_mode():
+        program = torch.export.export(inference, (x,))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / path.name
+        if path.suffix == ".pt2":
+            torch.export.save(program, file)
+        else:
+            _to_onnx(program, x, file, ["z", "joint_importance"][: len(inference(x))])
+        content = file.read_bytes()
+    return write_atomically(path, lambda out: out.write(content))
+
+
+def example(trained: TrainedModel, persons: int = 1, clips: int = 1) -> Tensor:
+    """Clips of the right shape, (N, M, T, V, C), for tracing and for trying an exported file."""
+    shape = (clips, persons, trained.config.frames, trained.layout.num_joints, trained.channels)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+def _to_onnx(program: torch.export.ExportedProgram, x: Tensor, file: Path, outputs: list[str]) -> None:
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ValueError(f"ONNX needs more packages: pip install 'crossglg[export]' ({error})") from error
+    torch.onnx.export(
+        program,
+        (x,),
+        str(file),
+        dynamo=True,
+        external_data=False,
+        input_names=["x"],
+        output_names=outputs,
+        verbose=False,
+    )

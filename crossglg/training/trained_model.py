@@ -1,0 +1,328 @@
+"""A model together with all it needs to read clips: saving, loading, and features of whole sets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from crossglg.config import Config
+from crossglg.data.clips import SkeletonSet
+from crossglg.data.transforms import DeviceClips, Preprocessing, freeze_joints
+from crossglg.encoders import build_encoder
+from crossglg.encoders.inference import clips_at_once, for_inference
+from crossglg.files import MissingError, read_json, write_atomically, write_json
+from crossglg.model import CrossGLG, CrossModalInteraction, JointImportance
+from crossglg.objectives import find_objective
+from crossglg.one_shot.representation import Representation, motion_energy
+from crossglg.skeletons import Layout
+from crossglg.training import distributed
+
+WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
+FEW = 16  # for so many clips, making a copy for inference takes longer than it saves
+TRAINING_ONLY = ("cross_modal.", "alignment.")  # parameters that meet texts
+
+
+def build_model(config: Config, layout: Layout, persons: int, channels: int, classes: int, text_width: int) -> CrossGLG:
+    """The model a Config asks for, initialized from its seed. channels: C of the raw coordinates (2 or 3).
+
+    The caller's random state stays as it is.  text_width 0: without what meets texts, as saved models are. Raises
+    ValueError for an unknown encoder or objective, or an objective that cannot have this guidance.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(config.seed)
+        return _new_model(config, layout, persons, channels, classes, text_width)
+
+
+def _new_model(config: Config, layout: Layout, persons: int, channels: int, classes: int, text_width: int) -> CrossGLG:
+    objective = find_objective(config)
+    options = {"mode": config.mode} if config.mode else {}
+    encoder = build_encoder(config.encoder, layout, channels * len(config.streams.split("+")), persons, **options)
+    split = config.importance_after_block or encoder.importance_after_block
+    importance, cross_modal = None, None
+    if config.guidance in ("both", "g2l"):
+        importance = JointImportance(encoder.widths[:split][-1])  # CrossGLG refuses a split beyond the blocks
+    if config.guidance in ("both", "l2g") and text_width:
+        cross_modal = CrossModalInteraction(
+            encoder.widths[-1], encoder.out_features, text_width, layout.num_joints,
+            config.interaction_blocks, config.interaction_width,
+        )  # fmt: skip
+    if config.class_prior_weight and not objective.classifies:
+        raise ValueError(
+            f"objective={config.objective!r} has no classes, class_prior_weight={config.class_prior_weight} wants "
+            f"a mean for each; leave it at 0"
+        )
+    alignment = objective.alignment(encoder, layout, text_width) if text_width else None
+    return CrossGLG(
+        encoder, classes if objective.classifies else 0, importance, cross_modal, split, config.scale_importance,
+        config.dropout, alignment, class_prior=config.class_prior_weight > 0,
+        persons_with_zeros=persons if config.absent_persons == "zeros" else 0,
+    )  # fmt: skip
+
+
+def resolve_device(config: Config) -> torch.device:
+    """The device a Config asks for; "auto" is a GPU if there is one. Raises ValueError if it is not there."""
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"device={name!r} is no device: use auto, cpu, cuda or cuda:1") from error
+    device = distributed.own_device(device)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device={str(device)!r} but this machine has {torch.cuda.device_count()} CUDA devices; use device=cpu"
+        )
+    return device
+
+
+def autocast(config: Config, device: torch.device) -> torch.autocast:
+    """bfloat16 where the Config's precision asks for it."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.precision == "bfloat16")
+
+
+@dataclass
+class TrainedModel:
+    """model: skeleton branch;  class_names: base classes the classifier knows;  details: what training recorded."""
+
+    model: CrossGLG
+    config: Config
+    layout: Layout
+    persons: int
+    channels: int
+    class_names: tuple[str, ...]
+    details: dict[str, Any]
+
+    def embed(self, clips: SkeletonSet, moving: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+        """One-shot representations z of all clips, (N, D). moving: (N, V), False for joints to freeze first."""
+        return self.over(clips, CrossGLG.embed, moving)
+
+    def represent(self, clips: SkeletonSet) -> Representation:
+        """All that one-shot classifiers compare: z, features of joints and over time, importance where there is one,
+        motion."""
+
+        def everything(model: CrossGLG, x: Tensor, mask: Tensor) -> list[Tensor]:
+            feat, importance, bodies = model.block_features(x, mask)
+            joints = bodies.mean(feat.mean(2)).transpose(1, 2)  # (N, V, D)
+            sequence = bodies.mean(feat.mean(3)).transpose(1, 2)  # (N, T', D)
+            found = [model.represent(joints).float(), joints.half(), sequence.half()]
+            return found if importance is None else [*found, importance.float()]
+
+        columns = zip(*self._run(clips, everything), strict=True)
+        learnt = Representation(*(torch.cat(column).numpy() for column in columns))
+        return replace(learnt, motion=motion_energy(clips))
+
+    def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
+        """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""
+        if self.model.joint_importance is None:
+            raise ValueError(f"a model with guidance={self.config.guidance!r} has no joint importance; use both or g2l")
+        return self.over(clips, lambda model, x, mask: cast(Tensor, model.joint_features(x, mask)[1]))
+
+    def stem_features(self, clips: SkeletonSet) -> NDArray[np.float32]:
+        """What joint importance is predicted from, (N, V, D_pre)."""
+        return self.over(clips, CrossGLG.stem_features)
+
+    def embed_leaving_out(self, clips: SkeletonSet) -> NDArray[np.float32]:
+        """(N, 1 + V, D): the representation z, then what is left of it without each joint.
+
+        A joint's final features are left out of the pooling; what other joints took from it in the encoder stays.
+        """
+
+        def leave_out(model: CrossGLG, x: Tensor, mask: Tensor) -> Tensor:
+            joints, _ = model.joint_features(x, mask)  # (N, V, D)
+            rest = (joints.sum(1, keepdim=True) - joints) / (joints.shape[1] - 1)
+            pooled = torch.cat([joints.mean(1, keepdim=True), rest], 1)  # (N, 1 + V, D)
+            return model.represent(pooled.flatten(0, 1)[:, None]).unflatten(0, pooled.shape[:2])
+
+        return self.over(clips, leave_out)
+
+    def over(
+        self,
+        clips: SkeletonSet,
+        function: Callable[[CrossGLG, Tensor, Tensor], Tensor],
+        moving: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.float32]:
+        """function: (model, x, person_mask) → (N, …), run over all clips in batches. moving: as of `embed`."""
+        rows = self._run(clips, lambda model, x, mask: [function(model, x, mask).float()], moving)
+        return np.concatenate([row.numpy() for (row,) in rows])
+
+    def _run(
+        self,
+        clips: SkeletonSet,
+        function: Callable[[CrossGLG, Tensor, Tensor], list[Tensor]],
+        moving: NDArray[np.bool_] | None = None,
+    ) -> Iterator[list[Tensor]]:
+        """What the function makes of each batch of the clips, on the CPU. moving: as of `embed`."""
+        model = self.model.eval()
+        if self.config.compile:
+            function = torch.compile(function)
+        elif len(clips) > FEW:
+            model = for_inference(model)
+        prepare = self.preprocessing
+        for index, x, mask in self.batches(clips):
+            with torch.inference_mode():
+                if moving is not None:
+                    x = freeze_joints(x, torch.as_tensor(moving[index.numpy()]).to(x.device), self.layout)
+                x = prepare.channels(x)  # coordinates stay float32 whatever the precision
+                with autocast(self.config, x.device):
+                    results = [tensor.cpu() for tensor in function(model, x, mask)]
+            yield results
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        return Preprocessing.from_config(self.config, self.layout)
+
+    def batches(self, clips: SkeletonSet) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """All clips in batches: index (n,), canonical coordinates x (n, M, T, V, C) before the streams, person_mask."""
+        self.check(clips)
+        resident, prepare = DeviceClips(clips, self.device), self.preprocessing
+        sizes: int | list[int] = 256
+        if self.device.type == "cpu":
+            features = self.model.encoder.widths[0] * self.config.frames * self.layout.num_joints
+            sizes = clips_at_once(torch.as_tensor(clips.persons), features)
+        for index in torch.arange(len(clips)).split(sizes):
+            x, mask = resident.batch(index, self.config.frames)
+            yield index, prepare.canonical(x), mask
+
+    def check(self, clips: SkeletonSet) -> None:
+        """Raise ValueError unless the clips are of the layout, channels and persons this model was trained on."""
+        if clips.layout.joints != self.layout.joints:
+            raise ValueError(
+                f"{clips.name} is in layout {clips.layout.name!r} ({clips.layout.num_joints} joints), the model was "
+                f"trained on {self.layout.name!r} ({self.layout.num_joints}); use clips.retargeted(model.layout)"
+            )
+        if clips.num_channels != self.channels:
+            raise ValueError(
+                f"{clips.name} has {clips.num_channels} coordinates, the model was trained on {self.channels}"
+            )
+        if clips.persons.max() > self.persons:
+            raise ValueError(
+                f"{clips.name} has clips of {clips.persons.max()} persons, the model knows {self.persons}; choose one "
+                f"person with --person"
+            )
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the skeleton branch as safetensors and everything else as JSON; texts are not needed any more."""
+        folder = Path(folder)
+        weights = {
+            name: t.clone(memory_format=torch.contiguous_format)  # apart, even where blocks share a tensor
+            for name, t in self.model.state_dict().items()
+            if not name.startswith(TRAINING_ONLY)
+        }
+        write_atomically(folder / WEIGHTS, lambda file: file.write(save(weights)))
+        description = {
+            "config": self.config.to_dict(),
+            "layout": asdict(self.layout),
+            "persons": self.persons,
+            "channels": self.channels,
+            "class_names": self.class_names,
+            "details": self.details,
+        }
+        write_json(folder / DESCRIPTION, description)
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str | torch.device = "cpu") -> TrainedModel:
+        """Read what `save` wrote. Raises FileNotFoundError, or ValueError if files are damaged or do not fit."""
+        folder = Path(folder)
+        if not (folder / DESCRIPTION).is_file():
+            inside = folder / "model"
+            found = (inside / DESCRIPTION).is_file()
+            advice = f"did you mean {inside}?" if found else "'crossglg run' makes one, in runs/NAME/model"
+            raise MissingError(f"no trained model in {folder}; {advice}")
+        content = read_json(folder / DESCRIPTION)
+        try:
+            layout = content["layout"]
+            layout = Layout(layout["name"], tuple(layout["joints"]), tuple(map(tuple, layout["bones"])), layout["root"])
+            config, details = Config(**content["config"]), content["details"]
+            persons, channels, classes = content["persons"], content["channels"], tuple(content["class_names"])
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{folder / DESCRIPTION} is damaged or not of this version ({error!r})") from error
+        model = build_model(config, layout, persons, channels, len(classes), text_width=0)
+        try:
+            model.load_state_dict(load_file(folder / WEIGHTS))
+        except (SafetensorError, RuntimeError, OSError) as error:
+            raise ValueError(f"{folder / WEIGHTS} is damaged or of another model ({error}); train again") from error
+        return cls(model.to(device), config, layout, persons, channels, classes, details)
+
+    @property
+    def num_parameters(self) -> int:
+        """Parameters that inference uses."""
+        return sum(p.numel() for name, p in self.model.named_parameters() if not name.startswith(TRAINING_ONLY))
+
+
+def similarity_quantiles(z: NDArray[np.floating], label: NDArray[np.int64], most: int = 1000) -> dict[str, list[float]]:
+    """How similar two clips are: 101 quantiles of the cosine of pairs of the "same" class and of two "different" ones.
+
+    z: (N, D), label: (N,). The empty dictionary where there is no pair of either kind; `most` clips are enough.
+    """
+    chosen = np.random.default_rng(0).permutation(len(z))[:most]
+    z, label = z[chosen], label[chosen]
+    unit = z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
+    i, j = np.triu_indices(len(z), k=1)
+    cosine, same = (unit @ unit.T)[i, j], label[i] == label[j]
+    if not same.any() or same.all():
+        return {}
+    levels = np.linspace(0.0, 1.0, 101)
+    return {
+        "same": np.quantile(cosine[same], levels).round(5).tolist(),
+        "different": np.quantile(cosine[~same], levels).round(5).tolist(),
+    }
+
+
+def model_card(trained: TrainedModel) -> str:
+    """A model card in Markdown: what the model is, what it was trained on, what it may be used for."""
+    d, c = trained.details, trained.config
+    settings = json.dumps(c.to_dict(), indent=1)
+    if "imported_from" in d:
+        return f"""# {c.encoder}, published weights
+
+Imported from {d["imported_from"]} (sha256 {d["sha256"]}): {trained.layout.name}, {trained.layout.num_joints} joints,
+{trained.channels}-D, up to {trained.persons} person(s). What it was trained on is not in the file: classes, clips or
+texts that are novel in a benchmark may have been among them, and then its accuracy there says nothing about one-shot
+recognition.
+
+- parameters at inference: {trained.num_parameters:,}
+- left out of the file: {", ".join(d["left_out"]) or "nothing"}
+
+Classes: {", ".join(trained.class_names) or "none (the file has no classifier of this kind)"}
+
+```json
+{settings}
+```
+"""
+    return f"""# {c.encoder}, guidance "{c.guidance}"
+
+CrossGLG model for one-shot recognition of human actions from skeletons ({trained.layout.name},
+{trained.layout.num_joints} joints, {trained.channels}-D, up to {trained.persons} person(s)).
+
+- data: {d["data"]}, {d["training_clips"]} base clips of {len(trained.class_names)} classes, \
+{d["held_out_clips"]} more held out to choose the epoch
+- objective: {c.objective}
+- initial weights: {c.initial_weights or "new"}
+- texts: {", ".join(d["texts"]) or "none"}; text encoder {c.text_encoder}; used: {c.text_source}
+- parameters at inference: {trained.num_parameters:,}
+- chosen epoch: {d["chosen_epoch"]} of {c.epochs}, accuracy on held-out base clips {d["held_out_accuracy"]:.3f}
+- seed {c.seed}; torch {d["torch"]}; crossglg {d["crossglg"]}
+
+It has seen no clip, label or text of a novel class. It recognises motions, not persons or intentions; it was not tested
+for medical or safety decisions.
+
+Base classes: {", ".join(trained.class_names)}
+
+```json
+{settings}
+```
+"""

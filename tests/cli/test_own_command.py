@@ -1,0 +1,312 @@
+"""`crossglg enroll` and `crossglg recognize` with real files: they answer, or say in one line why they cannot."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from support.skeleton_people import standing
+from support.source_files.bvh import write_sample as write_bvh
+from support.source_files.keypoints import array, wide
+from support.source_files.keypoints import write_sample as write_csv
+
+from crossglg import cli
+from crossglg.config import Config
+from crossglg.data.clips import SkeletonSet
+from crossglg.data.synthetic import synthesise
+from crossglg.data.tasks import split_task
+from crossglg.data.transforms import DeviceClips, Preprocessing
+from crossglg.one_shot import Features, evaluate
+from crossglg.recognition.recognizer import Recognizer
+from crossglg.skeletons import get_layout
+from crossglg.training.trained_model import TrainedModel, build_model
+
+NTU = get_layout("ntu25")
+ACTIONS = ("hand waving", "jump up", "kicking something")
+
+Run = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def motions() -> SkeletonSet:
+    return synthesise(0, clips_per_action=3, actions=ACTIONS)
+
+
+@pytest.fixture(scope="module")
+def model(motions: SkeletonSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained model of one person, on disk: which clip it takes for which is not asked here."""
+    torch.manual_seed(0)
+    config = Config(frames=16)
+    network = build_model(config, NTU, 1, 3, 2, text_width=0)
+    with torch.no_grad():  # statistics of real input instead of none
+        x, mask = DeviceClips(motions).batch(torch.arange(len(motions)), 16)
+        network.train()(Preprocessing.from_config(config, NTU)(x), mask)
+    trained = TrainedModel(network.eval(), config, NTU, 1, 3, ("a", "b"), {"seconds": [1.0, 2.0, 6.0]})
+    folder = tmp_path_factory.mktemp("model")
+    trained.save(folder)
+    return folder
+
+
+@pytest.fixture
+def outcome(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., tuple[int, str, str]]:
+    """Run a command line in tmp_path: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["crossglg", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return (int(end.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def run(outcome: Callable[..., tuple[int, str, str]]) -> Run:
+    """What a command that ends well prints."""
+
+    def succeed(*words: str | Path) -> str:
+        code, out, err = outcome(*words)
+        assert code == 0, err
+        return out
+
+    return succeed
+
+
+@pytest.fixture
+def refusal(outcome: Callable[..., tuple[int, str, str]]) -> Run:
+    """The one line in which a command refuses bad input."""
+
+    def refuse(*words: str | Path) -> str:
+        code, out, err = outcome(*words)
+        (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
+        assert code == 2 and not out and err.endswith(f"{line}\n") and "Traceback" not in err
+        return line
+
+    return refuse
+
+
+@pytest.fixture
+def enrolled(run: Run, tmp_path: Path, motions: SkeletonSet) -> dict[str, Path]:
+    """Three actions, each enrolled from a file of another format."""
+    files = {
+        "standing about": write_bvh(tmp_path), "waving": write_csv(tmp_path),
+        "jumping": motions.subset([4]).save(tmp_path / "jump.npz"),
+    }  # fmt: skip
+    for action, file in files.items():
+        run("enroll", action, file)
+    return files
+
+
+def walk(motions: SkeletonSet, frames: int, name: str = "long") -> SkeletonSet:
+    """A recording of that many frames, clips of different actions in turn."""
+    xyz = np.resize(np.concatenate([motions[i][0] for i in (0, 3, 6)]), (frames, 25, 3))
+    return SkeletonSet.build(xyz, [0, frames], [0], ["?"], NTU, name=name, sample_id=[name], fps=30.0)
+
+
+def test_enrolled_actions_are_listed_and_kept(run: Run, tmp_path: Path, enrolled: dict[str, Path]) -> None:
+    out = run("enroll", "waving", enrolled["waving"])
+    assert out.splitlines() == ["jumping: 1 clip(s)", "standing about: 1 clip(s)", "waving: 2 clip(s)",
+                                "kept in my_actions.npz"]  # fmt: skip
+    kept = SkeletonSet.load(tmp_path / "my_actions.npz")
+    assert sorted(kept.sample_id) == sorted(["someone", "me", "me", str(SkeletonSet.load("jump.npz").sample_id[0])])
+    assert kept.layout.name == "kinect20"  # of the first that was enrolled
+
+
+def test_several_clips_are_enrolled_at_once_or_not_at_all(
+    run: Run, refusal: Run, tmp_path: Path, motions: SkeletonSet
+) -> None:
+    short = walk(motions, 3, name="short").save(tmp_path / "short.npz")
+    good = write_csv(tmp_path)
+    assert "short has 3 frames; an action needs 8 or more" in refusal("enroll", "wave", good, short)
+    assert not (tmp_path / "my_actions.npz").exists()
+    out = run("enroll", "wave", good, motions.subset([1, 2]).save(tmp_path / "two.npz"))
+    assert "wave: 3 clip(s)" in out
+
+
+def test_each_enrolled_clip_is_recognised_as_itself(run: Run, enrolled: dict[str, Path], model: Path) -> None:
+    out = run("recognize", *enrolled.values(), "--model", model)
+    for line, (action, file) in zip(out.splitlines(), enrolled.items(), strict=True):
+        assert f": {action}  ({action} 1.00, " in line and "unknown below" in line, file
+    assert "someone: standing about" in out and "me: waving" in out
+
+
+def test_json_says_the_same_as_python(run: Run, enrolled: dict[str, Path], model: Path, motions: SkeletonSet) -> None:
+    query = motions.subset([5]).save(Path("query.npz"))
+    (answer,) = json.loads(run("recognize", query, "--model", model, "--threshold", "-1", "--json"))
+    expected = Recognizer.of(TrainedModel.load(model), SkeletonSet.load("my_actions.npz"), -1.0)
+    (result,) = expected.recognize(SkeletonSet.load(query))
+    assert answer["clip"] == result.clip and answer["action"] == result.action == answer["ranking"][0]["action"]
+    for said, (action, similarity) in zip(answer["ranking"], result.ranking, strict=True):
+        assert said == {"action": action, "similarity": pytest.approx(similarity)}
+    assert list(answer["decided_by"]) == list(NTU.joints) and answer["threshold"] == -1.0
+    assert list(answer["decided_by"].values()) == pytest.approx(result.decided_by.tolist(), abs=1e-5)
+    (strict,) = json.loads(run("recognize", query, "--model", model, "--threshold", "1.01", "--json"))
+    assert strict["action"] == "unknown" and strict["ranking"] == answer["ranking"]
+
+
+def test_one_person_of_two_is_chosen(
+    run: Run, refusal: Run, enrolled: dict[str, Path], model: Path, motions: SkeletonSet
+) -> None:
+    first, second = motions[0], motions[4]
+    frames = min(first.shape[1], second.shape[1])
+    people = np.concatenate([first[0, :frames], second[0, :frames]])
+    pair = SkeletonSet.build(people, [0, len(people)], [0], ["?"], NTU, name="pair", persons=[2], sample_id=["pair"])
+    file = pair.save(Path("pair.npz"))
+    error = refusal("recognize", file, "--model", model)
+    assert "pair has clips of 2 persons, the model knows 1; choose one person with --person" in error
+    alone = SkeletonSet.build(second[0, :frames], [0, frames], [0], ["?"], NTU, name="pair", sample_id=["pair"])
+    of_two = run("recognize", file, "--model", model, "--person", "2")
+    assert of_two == run("recognize", alone.save(Path("alone.npz")), "--model", model)
+    assert of_two != run("recognize", file, "--model", model, "--person", "1")
+    assert "pair has 2 person(s), there is no person 3" in refusal("recognize", file, "--model", model, "--person", "3")
+    assert "waving: 2 clip(s)" in run("enroll", "waving", file, "--person", "1")
+
+
+def test_a_stream_gives_a_timeline_as_text_table_and_picture(
+    run: Run, enrolled: dict[str, Path], model: Path, motions: SkeletonSet, tmp_path: Path
+) -> None:
+    recording = walk(motions, 450).save(tmp_path / "long.npz")
+    options = ("--stream", "--window", "2", "--threshold", "-1", "--output", "found")
+    out = run("recognize", recording, "--model", model, *options)
+    rows = list(csv.DictReader((tmp_path / "found" / "long.csv").open()))
+    assert list(rows[0]) == ["start_s", "end_s", "action", "jumping", "standing about", "waving"]
+    assert len(rows) == 27  # (15 s − 2 s) / 0.5 s + 1
+    assert (rows[0]["start_s"], rows[0]["end_s"], rows[-1]["end_s"]) == ("0.000", "2.000", "15.000")
+    for row in rows:
+        scores = {action: float(row[action]) for action in enrolled}
+        assert scores[row["action"]] == max(scores.values()) <= 1.0
+    assert len({row["action"] for row in rows}) > 1
+    assert (tmp_path / "found" / "long.png").read_bytes().startswith(b"\x89PNG")
+    *segments, last = out.splitlines()
+    assert last == f"written to {Path('found/long')}.png and .csv"
+    changes = sum(a["action"] != b["action"] for a, b in pairwise(rows))
+    assert len(segments) == changes + 1 and segments[0].startswith("long     0.00–")
+    assert segments[-1].endswith(f" 15.00 s  {rows[-1]['action']}")
+
+
+def test_streams_of_one_name_do_not_overwrite_each_other(
+    run: Run, enrolled: dict[str, Path], model: Path, motions: SkeletonSet, tmp_path: Path
+) -> None:
+    files = [walk(motions, 90, name="../same").save(tmp_path / name / "same.npz") for name in ("a", "b")]
+    run("recognize", *files, "--model", model, "--stream", "--window", "1", "--output", "found")
+    assert sorted(path.name for path in (tmp_path / "found").iterdir()) == [
+        "_same-1.csv", "_same-1.png", "_same-2.csv", "_same-2.png",
+    ]  # fmt: skip
+
+
+def test_an_array_of_17_joints_needs_the_layout(run: Run, refusal: Run, enrolled: dict[str, Path], model: Path) -> None:
+    Path("people.npy").write_bytes(array(standing("h36m17")))
+    error = refusal("recognize", "people.npy", "--model", model)
+    assert "17 joints may be coco17 or h36m17; say which, as layout='coco17'" in error
+    assert "people: " in run("recognize", "people.npy", "--model", model, "--layout", "h36m17")
+    Path("mine.yaml").write_text("name: mine\nroot: a\njoints: [a, b]\nbones: [[b, a]]\n")
+    assert "people.npy cannot be read. Tried keypoints: " in refusal(
+        "enroll", "wave", "people.npy", "--layout", "mine.yaml"
+    )
+    assert "unknown layout 'h36m'" in refusal("enroll", "wave", "people.npy", "--layout", "h36m")
+    assert "'npz' say what their joints are" in refusal("enroll", "jump", "jump.npz", "--layout", "ntu25")
+    assert "waving: 2 clip(s)" in run("enroll", "waving", "people.npy", "--layout", "h36m17")
+
+
+def test_recordings_that_cannot_be_recognised(
+    refusal: Run, enrolled: dict[str, Path], model: Path, motions: SkeletonSet, tmp_path: Path
+) -> None:
+    def refused(file: str | Path, *options: str | Path) -> str:
+        return refusal("recognize", file, "--model", model, *options)
+
+    assert "three has 3 frames; an action needs 8 or more" in refused(
+        walk(motions, 3, name="three").save(Path("3.npz"))
+    )
+    gap = standing("mediapipe33")[0].copy()
+    gap[5:30, 13] = np.nan
+    Path("gap.csv").write_bytes(wide(gap, get_layout("mediapipe33").joints))
+    assert "is missing for 25 frames from frame 5 on, more than the 15" in refused("gap.csv")
+    assert "gap.csv" in refused("gap.csv")
+    long = walk(motions, 18_000, name="ten minutes").save(Path("long.npz"))
+    assert "ten minutes lasts 600 s, the longest clip the model learnt from 6 s" in refused(long)
+    assert "(--stream)" in refused(long)
+    Path("notes.odd").write_text("hello")
+    assert "notes.odd: no format has files named so" in refused("notes.odd")
+    Path("notes.csv").write_text("hello\n1\n")
+    assert "notes.csv cannot be read. Tried keypoints: " in refused("notes.csv")
+    flat = standing("coco17")[0, ..., :2] * 100
+    Path("flat.csv").write_bytes(wide(flat, get_layout("coco17").joints))
+    assert "2 coordinates, the model was trained on 3" in refused("flat.csv")
+    assert "no skeleton file nowhere.bvh" in refused("nowhere.bvh")
+    assert "is a folder" in refused(tmp_path)
+    assert "a window of 60.00 s is 1800 frames" in refused("me.csv", "--stream", "--window", "60")
+
+
+def test_a_ten_minute_file_is_streamed(run: Run, enrolled: dict[str, Path], model: Path, motions: SkeletonSet) -> None:
+    long = walk(motions, 18_000).save(Path("long.npz"))
+    out = run("recognize", long, "--model", model, "--stream", "--window", "8")
+    assert out.splitlines()[-1].split("–")[1].startswith(" 600.00 s")
+
+
+def test_what_recognising_needs_is_named_if_it_is_not_there(
+    refusal: Run, enrolled: dict[str, Path], model: Path, tmp_path: Path
+) -> None:
+    assert "no trained model in nowhere; 'crossglg run' makes one" in refusal(
+        "recognize", "me.csv", "--model", "nowhere"
+    )
+    error = refusal("recognize", "me.csv", "--model", model, "--actions", "none.npz")
+    assert "no actions are kept in none.npz; enrol some first: crossglg enroll ACTION CLIP --actions none.npz" in error
+    (tmp_path / "bad.npz").write_bytes(b"no zip")
+    assert "bad.npz" in refusal("recognize", "me.csv", "--model", model, "--actions", "bad.npz")
+    error = refusal("recognize", "me.csv", "--model", model, "--output", "found")
+    assert "--output is for the timelines of --stream" in error
+    assert "--json is for clips" in refusal("recognize", "me.csv", "--model", model, "--stream", "--json")
+    (tmp_path / "file").write_text("no folder")
+    assert "File exists: 'file'" in refusal("recognize", "me.csv", "--model", model, "--stream", "--output", "file")
+
+
+def test_an_action_is_enrolled_under_a_name(refusal: Run, tmp_path: Path) -> None:
+    file = write_csv(tmp_path)
+    assert "an action needs a name other than 'unknown'" in refusal("enroll", "unknown", file)
+    assert "an action needs a name other than ' '" in refusal("enroll", " ", file)
+    assert not (tmp_path / "my_actions.npz").exists()
+
+
+RAW = (  # genuine files: pattern below the folder of raw samples, clips in all
+    ("utd_mhad_mat/*.mat", 3), ("msr_action3d_txt/*.txt", 3), ("msr_daily_txt/*.txt", 3),
+    ("kinder_gator_csv/*.csv", 2), ("nw_ucla_json/*.json", 3), ("bandai_bvh/*.bvh", 2), ("cmu_bvh_iclone/*.bvh", 1),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("pattern", "count"), RAW, ids=[pattern.split("/")[0] for pattern, _ in RAW])
+def test_genuine_files_go_through(run: Run, shared_data: Path, model: Path, pattern: str, count: int) -> None:
+    files = sorted((shared_data / "raw").glob(pattern))
+    assert len(files) == count
+    for number, file in enumerate(files):
+        assert f"action {number}: 1 clip(s)" in run("enroll", f"action {number}", file)
+    answers = json.loads(run("recognize", *files, "--model", model, "--json"))
+    assert [answer["ranking"][0]["action"] for answer in answers] == [f"action {n}" for n in range(count)]
+    assert all(answer["ranking"][0]["similarity"] == pytest.approx(1.0, abs=1e-3) for answer in answers)
+
+
+def test_accuracy_on_genuine_clips_is_the_benchmarks(run: Run, shared_data: Path, model: Path) -> None:
+    every = SkeletonSet.load(shared_data / "utd_mhad.npz")
+    classes = ("wave", "bowling", "squat", "jog in place")
+    chosen = [np.flatnonzero(every.label == every.class_names.index(name))[:12] for name in (*classes, "clap")]
+    task = split_task(every.subset(np.concatenate(chosen)), classes, draws=1, name="utd")
+    for name, exemplar in zip(task.novel.class_names, task.draws[0], strict=True):
+        run("enroll", name, task.novel.subset([exemplar]).save(Path(f"{name}.npz")))
+    queries = task.novel.subset(task.queries(0))
+    queries.save(Path("queries.npz"))
+    answers = json.loads(run("recognize", "queries.npz", "--model", model, "--threshold", "-1", "--json"))
+    right = [answer["action"] == queries.class_of(i) for i, answer in enumerate(answers)]
+    trained = TrainedModel.load(model)
+    features = Features.of(task, lambda clips: trained.embed(clips.retargeted(trained.layout)))
+    assert np.mean(right) == pytest.approx(evaluate(task, features).accuracy[0])
+    assert len(right) == 44 and 0.25 < np.mean(right) < 1.0

@@ -1,0 +1,333 @@
+"""Conversion: the same set whatever the number of processes, kills and archives; nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.ntu_files import sample_name, skeleton_text, write_skeleton_file, write_tree
+from typer.testing import CliRunner
+
+from crossglg.cli import app
+from crossglg.config import Config
+from crossglg.data import convert as module
+from crossglg.data.clips import SkeletonSet
+from crossglg.data.convert import convert, log_path, source_files, stored
+from crossglg.data.readers import READERS, Reader, Recording
+from crossglg.data.readers.ntu import CLASS_NAMES, read
+from crossglg.data.tasks import classes_of, load_task
+from crossglg.files import read_json
+from crossglg.skeletons import get_layout
+
+FILES = 36
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tree(tmp_path_factory.mktemp("ntu") / "nturgb+d_skeletons", FILES, 6)
+
+
+@pytest.fixture(scope="module")
+def expected(tree: Path) -> list[Recording]:
+    return [recording for path in sorted(tree.glob("*.skeleton")) for recording in read(path)]
+
+
+def same(clips: SkeletonSet, expected: list[Recording]) -> None:
+    assert clips.sample_id.tolist() == [recording.sample_id for recording in expected]
+    for i, recording in enumerate(expected):
+        np.testing.assert_array_equal(clips[i], recording.xyz)
+        about = (clips.class_of(i), clips.subject[i], clips.camera[i])
+        assert about == (recording.class_name, recording.subject, recording.camera)
+
+
+def left_behind(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+# ---- what comes out
+
+
+def test_a_folder_becomes_a_mapped_set(tree: Path, expected: list[Recording], tmp_path: Path) -> None:
+    clips = convert(tree, "ntu", tmp_path / "ntu.npz", workers=1, progress=False)
+    same(clips, expected)
+    assert isinstance(clips.xyz, np.memmap) and clips.xyz.dtype == np.float32
+    assert clips.class_names == CLASS_NAMES and clips.layout.name == "ntu25"
+    assert set(clips.source.tolist()) == {"nturgb+d_skeletons"}
+    assert left_behind(tmp_path) == ["ntu.npz", "ntu.npz.log.json"]
+    log = read_json(log_path(tmp_path / "ntu.npz"))
+    assert (log["format"], log["files"], log["clips"]) == ("ntu", FILES, len(expected))
+    assert log["steps"] == list(READERS["ntu"].steps) and log["frames"] == clips.frames.sum()
+    assert log["notes"] == {r.sample_id: list(r.notes) for r in expected if r.notes}
+    assert {2, 1} == set(clips.persons.tolist()) and log["classes_with_clips"] == 6
+
+
+def test_processes_zip_and_folder_of_zips_give_the_same(tree: Path, expected: list[Recording], tmp_path: Path) -> None:
+    (tmp_path / "zips").mkdir()
+    with zipfile.ZipFile(tmp_path / "zips" / "ntu.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in tree.iterdir():
+            archive.write(path, f"nturgb+d_skeletons/{path.name}")
+        archive.writestr("readme.txt", "not a clip")
+    same(convert(tree, "ntu", tmp_path / "two.npz", workers=2, progress=False), expected)
+    same(convert(tmp_path / "zips" / "ntu.zip", "ntu", tmp_path / "zip.npz", workers=1, progress=False), expected)
+    same(convert(tmp_path / "zips", "ntu", tmp_path / "zips.npz", workers=1, progress=False), expected)
+
+
+def test_options_reach_the_reader_and_the_log(tree: Path, tmp_path: Path) -> None:
+    clips = convert(tree, "ntu", tmp_path / "copy.npz", workers=1, progress=False, second_body="copy")
+    assert (clips.persons == 2).all()
+    assert read_json(log_path(tmp_path / "copy.npz"))["options"] == {"second_body": "copy"}
+    with pytest.raises(ValueError, match="format 'ntu' has no option 'third_body'; its options: second_body"):
+        convert(tree, "ntu", tmp_path / "x.npz", third_body="zeros")
+
+
+# ---- what goes wrong
+
+
+def test_corrupt_files_are_named_then_skipped_when_asked(tree: Path, expected: list[Recording], tmp_path: Path) -> None:
+    broken = tmp_path / "tree"
+    shutil.copytree(tree, broken)
+    names = sorted(path.name for path in broken.iterdir())
+    (broken / names[10]).write_bytes((broken / names[10]).read_bytes()[:5000])
+    (broken / names[20]).write_text("1\n0\n")  # nobody
+    with pytest.raises(ValueError, match=rf"{names[10]}: is cut off in frame .* --skip-corrupt"):
+        convert(broken, "ntu", tmp_path / "ntu.npz", workers=1, progress=False)
+    assert not (tmp_path / "ntu.npz").exists()
+    clips = convert(broken, "ntu", tmp_path / "ntu.npz", workers=1, skip_corrupt=True, progress=False)
+    same(clips, [r for r in expected if f"{r.sample_id}.skeleton" not in (names[10], names[20])])
+    log = read_json(log_path(tmp_path / "ntu.npz"))
+    assert list(log["corrupt"]) == [names[10]] and log["without_clip"] == [names[20]]
+
+
+def test_a_damaged_zip_member_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "ntu.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("S001C001P001R001A001.skeleton", skeleton_text(np.ones((1, 20, 25, 3))))
+    content = bytearray(path.read_bytes())
+    content[100:110] = b"x" * 10
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"S001C001P001R001A001.skeleton: "):
+        convert(path, "ntu", tmp_path / "ntu.npz", progress=False)
+    path.write_bytes(content[:-30])
+    with pytest.raises(ValueError, match=r"ntu.zip is damaged"):
+        convert(path, "ntu", tmp_path / "ntu.npz", progress=False)
+
+
+def test_bad_requests_are_answered(tree: Path, tmp_path: Path) -> None:
+    for call, message in (
+        (lambda: convert(tree, "ntv", tmp_path / "x.npz"), "unknown format 'ntv'"),
+        (lambda: convert(tree, "ntu", tmp_path / "x.txt"), "must be a .npz file"),
+        (lambda: convert(tree, "ntu", tmp_path / "x.npz", workers=0), "workers must be 1 or more"),
+        (lambda: convert(tmp_path, "ntu", tmp_path / "x.npz"), r"holds no file called \*.skeleton"),
+        (lambda: convert(tmp_path / "gone", "ntu", tmp_path / "x.npz"), "no folder, zip or file"),
+    ):
+        with pytest.raises((ValueError, FileNotFoundError), match=message):
+            call()
+    (tmp_path / "S001C001P001R001A001.skeleton").write_text("0\n")
+    with pytest.raises(ValueError, match="holds no clip"):
+        convert(tmp_path, "ntu", tmp_path / "x.npz", progress=False)
+
+
+def test_clips_of_two_layouts_are_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_layout(path: Path) -> list[Recording]:
+        layout = get_layout(path.read_text())
+        return [Recording(np.ones((1, 2, layout.num_joints, 3), np.float32), layout, path.stem)]
+
+    monkeypatch.setitem(READERS, "named", Reader("a test", ("*.txt",), read_layout, ("read",)))
+    for name, layout in (("a", "ntu25"), ("b", "ntu25"), ("c", "kinect20")):
+        (tmp_path / f"{name}.txt").write_text(layout)
+    with pytest.raises(ValueError, match=r"c.txt: c has layout 'kinect20' in 3-D, but the clips before have 'ntu25'"):
+        convert(tmp_path, "named", tmp_path / "x.npz", progress=False)
+    (tmp_path / "c.txt").unlink()
+    clips = convert(tmp_path, "named", tmp_path / "x.npz", progress=False)
+    assert clips.class_names == ("unnamed",) and len(clips) == 2
+
+
+# ---- resuming
+
+
+def test_a_stopped_conversion_goes_on_where_it_was(
+    tree: Path, expected: list[Recording], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "ntu.npz"
+    files = source_files(tree, ["*.skeleton"])
+
+    def stop_after(count: int) -> None:
+        """Stop a conversion after `count` more files, leaving half-written tails."""
+        chunks = iter([replace(file) for file in files])
+
+        def limited(format: str, options: dict, chunk: list) -> list:
+            nonlocal count
+            count -= 1
+            if count < 0:
+                raise KeyboardInterrupt
+            next(chunks)
+            return [read(chunk[0].path)]
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(module, "_read_chunk", limited)
+            convert(tree, "ntu", output, workers=1, progress=False)
+
+    part, index = tmp_path / ".ntu.npz.part", tmp_path / ".ntu.npz.index"
+    stop_after(10)
+    assert len(index.read_bytes().splitlines()) == 1 + 10
+    with part.open("ab") as rows, index.open("ab") as lines:  # killed within a file: rows without their line
+        rows.write(b"\x01" * 777)
+        lines.write(b'{"file": ["S0')
+    stop_after(5)
+    assert len(index.read_bytes().splitlines()) == 1 + 15
+    kept = index.read_bytes()
+    with part.open("r+b") as rows:  # rows lost after a power cut: the lines that promise them are not believed
+        rows.truncate(json.loads(kept.splitlines()[12])["end"])
+    seen: list[str] = []
+    read_chunk = module._read_chunk
+    monkeypatch.setattr(
+        module, "_read_chunk", lambda f, o, chunk: seen.extend(file.name for file in chunk) or read_chunk(f, o, chunk)
+    )
+    same(convert(tree, "ntu", output, workers=1, progress=False), expected)
+    assert seen == [file.name for file in files[12:]]
+    assert left_behind(tmp_path) == ["ntu.npz", "ntu.npz.log.json"]
+
+
+def test_changed_files_and_options_are_converted_again(tree: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "tree"
+    shutil.copytree(tree, copied)
+    names = sorted(path.name for path in copied.iterdir())
+    good = (copied / names[12]).read_bytes()
+    (copied / names[12]).write_bytes(good[:100])
+    for _ in range(2):
+        with pytest.raises(ValueError, match=names[12]):
+            convert(copied, "ntu", tmp_path / "ntu.npz", workers=1, progress=False)
+    index = tmp_path / ".ntu.npz.index"
+    assert len(index.read_bytes().splitlines()) == 1 + 12
+    write_skeleton_file(copied / names[3], np.full((1, 15, 25, 3), 0.5))  # differs from what was converted
+    (copied / names[12]).write_bytes(good)
+    clips = convert(copied, "ntu", tmp_path / "ntu.npz", workers=1, progress=False)
+    assert clips.frames[3] == 15 and len(clips) == FILES
+    (copied / names[12]).write_bytes(good[:100])
+    with pytest.raises(ValueError, match=names[12]):
+        convert(copied, "ntu", tmp_path / "ntu.npz", workers=1, progress=False)
+    with pytest.raises(ValueError, match=names[12]):
+        convert(copied, "ntu", tmp_path / "ntu.npz", workers=1, progress=False, second_body="copy")
+    assert json.loads(index.read_bytes().splitlines()[0])["options"] == {"second_body": "copy"}
+
+
+SCRIPT = """
+import sys, time
+from crossglg.data import convert as module
+from crossglg.data.convert import convert
+read_chunk = module._read_chunk
+module._read_chunk = lambda *given: time.sleep(0.02) or read_chunk(*given)  # time to be killed in
+if __name__ == "__main__":
+    convert(sys.argv[1], "ntu", sys.argv[2], workers=int(sys.argv[3]), progress=False)
+"""
+
+
+def test_killed_conversion_is_completed(tree: Path, expected: list[Recording], tmp_path: Path) -> None:
+    """A real process, killed without a chance to clean up, several times."""
+    script = tmp_path / "run.py"
+    script.write_text(SCRIPT)
+    output = tmp_path / "out" / "ntu.npz"
+    index = output.with_name(".ntu.npz.index")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    for lines in (3, 9):
+        process = subprocess.Popen([sys.executable, str(script), str(tree), str(output), "1"], env=environment)
+        while process.poll() is None and (not index.is_file() or len(index.read_bytes().splitlines()) < lines):
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert lines <= len(index.read_bytes().splitlines()) < FILES and not output.exists()
+    same(convert(tree, "ntu", output, workers=1, progress=False), expected)
+    assert left_behind(output.parent) == ["ntu.npz", "ntu.npz.log.json"]
+
+
+def test_two_processes_do_not_write_the_same_store(tree: Path, tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    script, output = tmp_path / "run.py", tmp_path / "out" / "ntu.npz"
+    script.write_text(SCRIPT.replace("0.02", "60"))
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    process = subprocess.Popen([sys.executable, str(script), str(tree), str(output), "1"], env=environment)
+    while process.poll() is None and not output.with_name(".ntu.npz.index").is_file():
+        time.sleep(0.01)
+    with pytest.raises(ValueError, match=rf"ntu\.npz is being written by process {process.pid} since 20"):
+        convert(tree, "ntu", output, progress=False)
+    process.kill()
+    process.wait()
+    assert len(convert(tree, "ntu", output, workers=1, progress=False)) == FILES, "a dead process holds no lock"
+    assert left_behind(output.parent) == ["ntu.npz", "ntu.npz.log.json"]
+
+
+# ---- as a dataset
+
+
+def test_a_source_is_a_dataset(tree: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "tree"
+    shutil.copytree(tree, copied)
+    dataset = f"ntu:{copied}"
+    path = stored(dataset)
+    before = path.stat().st_mtime_ns
+    task = load_task(Config(dataset=dataset, draws=2))
+    assert path.stat().st_mtime_ns == before, "converted a second time"
+    assert len(task.base) + len(task.novel) == FILES and task.name == "tree"
+    assert len(task.base.class_names) == 4 and len(task.novel.class_names) == 2  # classes without clips are dropped
+    assert classes_of(dataset)[0] == CLASS_NAMES
+    write_skeleton_file(copied / f"{sample_name(2, 1, 1, 1, 1)}.skeleton", np.ones((1, 20, 25, 3)))
+    assert stored(dataset) != path
+    with pytest.raises(ValueError, match="unknown format 'nut'"):
+        load_task(Config(dataset=f"nut:{copied}"))
+    with pytest.raises(FileNotFoundError, match="gone"):
+        load_task(Config(dataset="ntu:gone"))
+
+
+def test_commands(tree: Path, tmp_path: Path) -> None:
+    runner = CliRunner()
+    output = tmp_path / "ntu.npz"
+    told_to = ["--format", "ntu", "--output", str(output), "--workers", "1"]
+    done = runner.invoke(app, ["data", "convert", str(tree), *told_to])
+    assert done.exit_code == 0, done.output
+    told = runner.invoke(app, ["data", "info", str(output)])
+    assert told.exit_code == 0, told.output
+    for text in (
+        f"{FILES} clips",
+        "6 of 120 have clips",
+        "ntu25 (25 joints, 3-D)",
+        f"{FILES} files, format ntu",
+        "step 7",
+    ):
+        assert text in told.output
+    again = runner.invoke(app, ["data", "info", f"ntu:{tree}"])
+    assert again.exit_code == 0 and "step 7" in again.output
+
+
+@pytest.mark.slow
+def test_raw_files_to_evaluation_by_one_command(tmp_path: Path) -> None:
+    """`crossglg run --dataset ntu:TREE`, from relative paths: store, training, evaluation."""
+    write_tree(tmp_path / "tree", 240, 12)
+    command = [
+        sys.executable,
+        "-m",
+        "crossglg.cli",
+        "run",
+        "--dataset",
+        "ntu:tree",
+        "--preset",
+        "smoke",
+        "--output",
+        "run",
+    ]
+    code = "import sys; from crossglg.cli import main; sys.argv = ['crossglg', *sys.argv[1:]]; main()"
+    command[1:3] = ["-c", code]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    results = read_json(tmp_path / "run" / "results.json")
+    assert results["one_shot"]["cosine"]["mean"] > 0.0 and results["task"] == "tree"

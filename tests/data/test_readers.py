@@ -1,0 +1,104 @@
+"""The contract of every reader in the registry: it reads its own format, and says clearly what it cannot read.
+
+Sample files of a format are written by `tests/support/source_files/<name>.py`: its `write_sample(folder) -> file`
+writes a small tree of the exact format into `folder` and returns one file of it. A reader without samples fails.
+"""
+
+from __future__ import annotations
+
+import importlib
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import source_files
+from support.skeleton_people import head_height
+
+from crossglg.data.readers import READERS, Reader, Recording, get_reader
+
+SAMPLES = Path(source_files.__path__[0])
+
+
+@pytest.fixture(params=READERS)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def reader(name: str) -> Reader:
+    return get_reader(name)
+
+
+@pytest.fixture
+def write(name: str) -> Callable[[Path], Path]:
+    module = name.replace("-", "_")
+    assert (SAMPLES / f"{module}.py").is_file(), f"the reader {name!r} has no tests/support/source_files/{module}.py"
+    return importlib.import_module(f"support.source_files.{module}").write_sample
+
+
+def test_reader_says_what_it_is_and_does(reader: Reader) -> None:
+    assert len(reader.about.split()) >= 4
+    assert reader.patterns and all("*" in pattern for pattern in reader.patterns)
+    assert reader.steps and all(step.strip() for step in reader.steps)
+    assert len(set(reader.class_names)) == len(reader.class_names)
+
+
+def test_patterns_find_the_file_in_a_folder(reader: Reader, write: Callable[[Path], Path], tmp_path: Path) -> None:
+    file = write(tmp_path)
+    assert file in [found for pattern in reader.patterns for found in tmp_path.rglob(pattern)]
+
+
+def test_reads_people_who_stand(reader: Reader, write: Callable[[Path], Path], tmp_path: Path) -> None:
+    recordings = reader.read(write(tmp_path))
+    assert recordings
+    for recording in recordings:
+        persons, frames, joints, channels = recording.xyz.shape
+        assert recording.xyz.dtype == np.float32 and np.isfinite(recording.xyz).all()
+        assert persons >= 1 and frames >= 2 and joints == recording.layout.num_joints and channels in (2, 3)
+        assert np.any(recording.xyz != 0, axis=(1, 2, 3)).all(), "a person who is never seen"
+        assert head_height(recording.xyz, recording.layout) > 0, "upside down"
+        assert not reader.class_names or recording.class_name in reader.class_names
+    ids = [recording.sample_id for recording in recordings]
+    assert all(ids) and len(set(ids)) == len(ids)
+
+
+def test_zip_reads_as_the_folder_does(reader: Reader, write: Callable[[Path], Path], tmp_path: Path) -> None:
+    folder = tmp_path / "tree"
+    folder.mkdir()
+    file = write(folder)
+    with zipfile.ZipFile(tmp_path / "tree.zip", "w") as archive:
+        for member in sorted(folder.rglob("*")):
+            archive.write(member, member.relative_to(folder).as_posix())
+    zipped = reader.read(zipfile.Path(tmp_path / "tree.zip") / file.relative_to(folder).as_posix())
+    for one, other in zip(reader.read(file), zipped, strict=True):
+        assert _facts(one) == _facts(other)
+        np.testing.assert_array_equal(one.xyz, other.xyz)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n", b"Dear reader,\nthis is no skeleton.\n", np.random.default_rng(0).bytes(4096)],
+    ids=["empty", "blank", "text", "random"],
+)
+def test_foreign_file_is_refused_by_name(
+    reader: Reader, write: Callable[[Path], Path], tmp_path: Path, content: bytes
+) -> None:
+    file = write(tmp_path)
+    file.write_bytes(content)
+    with pytest.raises(ValueError) as refusal:
+        reader.read(file)
+    assert file.name in str(refusal.value)
+    assert "\n" not in str(refusal.value), "one sentence, not a report"
+
+
+def test_unknown_format_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="unknown format 'c3d'") as refusal:
+        get_reader("c3d")
+    assert all(name in str(refusal.value) for name in READERS)
+
+
+def _facts(recording: Recording) -> tuple[object, ...]:
+    keys = ("layout", "sample_id", "class_name", "subject", "camera", "fps", "notes")
+    return tuple(getattr(recording, key) for key in keys)

@@ -1,0 +1,75 @@
+"""Time warping equals the recursion written cell by cell, and forgives another speed."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from crossglg.data.clips import SkeletonSet
+from crossglg.data.synthetic import synthesise
+from crossglg.one_shot.baselines.dtw import FRAME_COSTS, dtw_distances, pairwise, warped
+from crossglg.one_shot.baselines.raw import prepared_clips
+
+
+def recursion(cost: NDArray[np.float64]) -> float:
+    """Each cell from the three before it, as Sakoe and Chiba define it."""
+
+    @cache
+    def to(i: int, j: int) -> float:
+        if i < 0 or j < 0:
+            return np.inf
+        return cost[i, j] + (0.0 if i == j == 0 else min(to(i - 1, j), to(i, j - 1), to(i - 1, j - 1)))
+
+    return to(cost.shape[0] - 1, cost.shape[1] - 1)
+
+
+@pytest.mark.parametrize(("first", "second"), [(6, 6), (4, 9), (7, 3), (1, 5), (5, 1), (1, 1)])
+def test_warping_equals_the_recursion(first: int, second: int) -> None:
+    cost = np.random.default_rng(first).random((first, second, 8))
+    np.testing.assert_allclose(warped(cost), [recursion(cost[..., p]) for p in range(8)])
+
+
+@pytest.mark.parametrize("cost", FRAME_COSTS)
+@pytest.mark.parametrize("block", [1, 3, 20])
+def test_all_pairs_equal_one_pair_at_a_time(cost: str, block: int) -> None:
+    poses = torch.randn(7, 5, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = pairwise(poses, cost, block)
+    for i, a in enumerate(poses.numpy()):
+        for j, b in enumerate(poses.numpy()):
+            frames = np.array([[np.linalg.norm(p - q) for q in b] for p in a])
+            if cost == "cosine":
+                frames = np.array([[1 - p @ q / np.linalg.norm(p) / np.linalg.norm(q) for q in b] for p in a])
+            assert found[i, j] == pytest.approx(recursion(frames), abs=1e-5)
+    np.testing.assert_allclose(found, found.T, rtol=1e-12)
+
+
+def test_a_clip_at_another_pace_is_the_same_clip() -> None:
+    clips = synthesise(0, 1, ("hand waving", "squat down"))
+    rows = [clips[i][0] for i in range(2)]
+    slow = np.concatenate([rows[0][:20].repeat(3, axis=0), rows[0][20:]])  # the beginning takes three times as long
+    xyz = np.concatenate([*rows, slow])
+    offsets = np.cumsum([0, *map(len, rows), len(slow)])
+    three = SkeletonSet.build(xyz, offsets, [0, 1, 0], clips.class_names, clips.layout)
+    for cost in FRAME_COSTS:
+        distance = dtw_distances(three, cost)
+        assert distance[0, 2] < 0.2 * distance[0, 1]
+    straight = prepared_clips(three).transpose(1, 2).flatten(2)
+    without_warping = (straight[0] - straight[2]).norm(dim=-1).sum()
+    assert dtw_distances(three)[0, 2] < 0.5 * without_warping
+
+
+def test_every_person_counts() -> None:
+    clips = synthesise(0, 1, ("hand waving", "squat down"))
+    alone = [clips[i][0][:30] for i in range(2)]
+    xyz = np.concatenate([alone[0], alone[0], alone[0], alone[1]])  # with a twin, with somebody who squats
+    pairs = SkeletonSet.build(xyz, [0, 60, 120], [0, 1], clips.class_names, clips.layout, persons=[2, 2])
+    assert dtw_distances(pairs)[0, 1] > 1.0
+
+
+def test_an_unknown_cost_is_named() -> None:
+    with pytest.raises(ValueError, match="cost='dot' is not one of cosine, euclidean"):
+        dtw_distances(synthesise(0, 1, ("hand waving",)), "dot")

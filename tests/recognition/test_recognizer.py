@@ -1,0 +1,255 @@
+"""Recognising one's own actions is the benchmark's evaluation, and answers clearly where it cannot answer."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from crossglg.config import Config
+from crossglg.data.clips import SkeletonSet
+from crossglg.data.synthetic import synthesise
+from crossglg.data.tasks import Task, split_task
+from crossglg.data.transforms import DeviceClips, Preprocessing
+from crossglg.one_shot import Features, evaluate
+from crossglg.recognition.recognizer import (
+    UNKNOWN,
+    Recognizer,
+    Timeline,
+    enroll,
+    equal_error_threshold,
+    rival_similarity,
+    sample_files,
+)
+from crossglg.skeletons import get_layout
+from crossglg.training.trained_model import TrainedModel, build_model, similarity_quantiles
+
+NTU, KINECT = get_layout("ntu25"), get_layout("kinect20")
+ACTIONS = ("hand waving", "jump up", "kicking something", "drop", "clapping", "cheer up")
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    return split_task(synthesise(0, clips_per_action=5, actions=ACTIONS), ACTIONS[:4], draws=2, name="own")
+
+
+@pytest.fixture(scope="module")
+def trained(task: Task) -> TrainedModel:
+    """An untrained model of one person: what it thinks does not matter here, that it always thinks the same does."""
+    config = Config(frames=16)
+    model = build_model(config, NTU, 1, 3, 2, text_width=0).eval()
+    with torch.no_grad():  # statistics of real input instead of none
+        model.train()
+        x, mask = DeviceClips(task.base).batch(torch.arange(len(task.base)), 16)
+        model(Preprocessing.from_config(config, NTU)(x), mask)
+        model.eval()
+    return TrainedModel(model, config, NTU, 1, 3, ACTIONS[4:], {"seconds": [1.0, 2.0, 6.0]})
+
+
+@pytest.fixture(scope="module")
+def recognizer(trained: TrainedModel, task: Task) -> Recognizer:
+    return Recognizer.of(trained, task.novel.subset(task.draws[0]), threshold=-1.0)
+
+
+def test_accuracy_is_the_benchmarks(recognizer: Recognizer, task: Task, trained: TrainedModel) -> None:
+    query = task.novel.subset(task.queries(0))
+    right = [r.action == query.class_of(i) for i, r in enumerate(recognizer.recognize(query))]
+    expected = evaluate(task, Features.of(task, trained.embed)).accuracy[0]
+    assert np.mean(right) == pytest.approx(expected)
+    assert 0.2 < expected < 1.0  # neither chance nor perfect, or the comparison would say little
+
+
+def test_several_clips_of_an_action_count_by_the_most_similar(trained: TrainedModel, task: Task) -> None:
+    exemplars = task.novel.subset([0, 1, *task.draws[0][1:]])
+    single = [Recognizer.of(trained, exemplars.subset([i, 2, 3, 4]), -1.0).scores(task.novel) for i in (0, 1)]
+    np.testing.assert_allclose(
+        Recognizer.of(trained, exemplars, -1.0).scores(task.novel), np.maximum(*single), atol=1e-6
+    )
+
+
+def test_a_class_nobody_enrolled_is_no_candidate(trained: TrainedModel, task: Task) -> None:
+    part = Recognizer.of(trained, task.novel.subset(task.draws[0][[0, 2]]))
+    assert part.exemplars.class_names == (task.novel.class_names[0], task.novel.class_names[2])
+    assert part.scores(task.novel).shape == (len(task.novel), 2)
+
+
+def test_ranking_and_threshold(recognizer: Recognizer, task: Task) -> None:
+    query = task.novel.subset([7])
+    scores = recognizer.scores(query)[0]
+    result = recognizer.recognize(query)[0]
+    assert [s for _, s in result.ranking] == pytest.approx(sorted(scores.tolist(), reverse=True), abs=1e-5)
+    assert result.ranking[0][0] == task.novel.class_names[int(scores.argmax())] == result.action
+    strict = replace(recognizer, threshold=float(scores.max()) + 0.01)
+    assert strict.recognize(query)[0].action == UNKNOWN
+
+
+def test_deciding_joints_are_those_whose_absence_costs_the_lead(recognizer: Recognizer, task: Task) -> None:
+    """Plain loop: leave one joint's features out of clip and exemplars, and see what is left of the lead."""
+    model, query = recognizer.trained.model, task.novel.subset([9])
+
+    def joints_of(clips: SkeletonSet) -> torch.Tensor:
+        x, mask = DeviceClips(clips).batch(torch.arange(len(clips)), 16)
+        with torch.inference_mode():
+            return model.joint_features(Preprocessing.from_config(Config(frames=16), NTU)(x), mask)[0]
+
+    own, theirs = joints_of(query), joints_of(recognizer.exemplars)
+
+    def scores(kept: list[int]) -> torch.Tensor:
+        with torch.inference_mode():
+            z, e = model.represent(own[:, kept]), model.represent(theirs[:, kept])
+        return torch.nn.functional.cosine_similarity(z, e)
+
+    every = list(range(25))
+    first, second = scores(every).argsort(descending=True)[:2]
+    for joint in (0, 7, 11, 24):
+        rest = scores([j for j in every if j != joint])
+        expected = (scores(every)[first] - scores(every)[second]) - (rest[first] - rest[second])
+        assert recognizer.recognize(query)[0].decided_by[joint] == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_threshold_is_where_both_errors_are_equally_frequent() -> None:
+    rng = np.random.default_rng(0)
+    label = np.repeat(np.arange(30), 12)
+    z = rng.standard_normal((30, 16))[label] + 0.9 * rng.standard_normal((360, 16))
+    quantiles = similarity_quantiles(z, label)
+    unit = z / np.linalg.norm(z, axis=1, keepdims=True)
+    pairs = [(unit[i] @ unit[j], label[i] == label[j]) for i in range(360) for j in range(i)]
+    same = np.array([c for c, s in pairs if s])
+    other = np.array([c for c, s in pairs if not s])
+    assert quantiles["same"][50] == pytest.approx(np.median(same), abs=1e-3)
+    assert quantiles["different"][90] == pytest.approx(np.quantile(other, 0.9), abs=1e-3)
+    thresholds = [equal_error_threshold(quantiles, k) for k in (1, 5, 20)]
+    assert thresholds == sorted(thresholds)  # the more actions, the easier one of them is hit by chance
+    for threshold, k in zip(thresholds, (1, 5, 20), strict=True):
+        refused = (same < threshold).mean()
+        accepted = np.mean([rng.choice(other, k).max() >= threshold for _ in range(4000)])
+        assert refused == pytest.approx(accepted, abs=0.03)
+
+
+def test_exemplars_of_other_actions_stand_for_the_unknown() -> None:
+    rng = np.random.default_rng(1)
+    z, label = rng.standard_normal((9, 4)), np.array([0, 0, 1, 2, 3, 4, 5, 6, 6])
+    nearest = []
+    for i in range(9):
+        others = [z[i] @ z[j] / np.linalg.norm(z[i]) / np.linalg.norm(z[j]) for j in range(9) if label[j] != label[i]]
+        nearest.append(max(others))
+    assert rival_similarity(z, label) == pytest.approx(np.quantile(nearest, 0.75))
+    assert rival_similarity(z[:2], label[:2]) == -1.0
+
+
+def test_calibrated_threshold_is_the_higher_of_both(trained: TrainedModel, task: Task) -> None:
+    exemplars = task.novel.subset(task.draws[0])
+    rivals = rival_similarity(trained.embed(exemplars), np.arange(4))
+    assert Recognizer.of(trained, exemplars).threshold == pytest.approx(rivals)
+    strict = {"same": np.linspace(0.99, 1.0, 101).tolist(), "different": np.linspace(0.9, 1.0, 101).tolist()}
+    calibrated = replace(trained, details={"similarity": strict})
+    expected = equal_error_threshold(strict, 4)
+    assert Recognizer.of(calibrated, exemplars).threshold == pytest.approx(max(expected, rivals))
+
+
+def test_without_a_record_nothing_is_unknown() -> None:
+    assert equal_error_threshold({}, 5) == -1.0
+    assert similarity_quantiles(np.eye(3), np.arange(3)) == {}
+
+
+def test_following_a_recording_finds_each_action_where_it_happens(recognizer: Recognizer, task: Task) -> None:
+    clips = [recognizer.exemplars.subset([k]) for k in (0, 2, 1)]
+    joined = np.concatenate([c.xyz for c in clips])
+    recording = SkeletonSet.build(joined, [0, len(joined)], [0], ["long"], NTU, name="long", fps=30.0)
+    size = int(clips[0].frames[0])
+    timeline = recognizer.follow(recording, window=size / 30.0, step=1 / 30.0)
+    assert len(timeline.scores) == len(joined) - size + 1
+    # The first window is the exemplar itself.
+    assert timeline.labels[0] == recognizer.exemplars.class_names[0]
+    assert timeline.scores[0].max() == pytest.approx(1.0, abs=1e-5)
+    assert timeline.start[1] == pytest.approx(1 / 30.0)
+    last = clips[-1]
+    assert (
+        recognizer.follow(recording, window=int(last.frames[0]) / 30.0, step=1 / 30.0).labels[-1] == last.class_names[1]
+    )
+    one_by_one = recognizer.scores(
+        SkeletonSet.build(joined[9 : 9 + size], [0, size], [0], ["part"], NTU, name="part")
+    )  # fmt: skip
+    np.testing.assert_allclose(timeline.scores[9], one_by_one[0], atol=1e-5)
+
+
+def test_timeline_joins_neighbouring_windows_and_is_written(tmp_path: Path) -> None:
+    scores = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.2], [0.1, 0.7]])
+    start = np.array([0.0, 1.0, 2.0, 3.0])
+    timeline = Timeline(start, start + 2.0, scores, ("wave", "jump"), 0.5)
+    assert timeline.labels == ["wave", "wave", UNKNOWN, "jump"]
+    assert timeline.segments() == [(0.0, 2.5, "wave"), (2.5, 3.5, UNKNOWN), (3.5, 5.0, "jump")]
+    rows = list(csv.reader(timeline.to_csv(tmp_path / "t.csv").open()))
+    assert rows[0] == ["start_s", "end_s", "action", "wave", "jump"]
+    assert rows[4] == ["3.000", "5.000", "jump", "0.1000", "0.7000"]
+
+
+def test_enrolled_clips_are_kept_and_added_to(tmp_path: Path, task: Task) -> None:
+    file = tmp_path / "mine.npz"
+    enroll("my wave", task.novel.subset([0]), file)
+    enroll("my jump", task.novel.subset([5]).retargeted(KINECT), file)
+    kept = enroll("my wave", task.novel.subset([1]), file)
+    again = SkeletonSet.load(file)
+    assert again.class_names == kept.class_names == ("my jump", "my wave")
+    assert sorted(again.class_of(i) for i in range(3)) == ["my jump", "my wave", "my wave"]
+    assert again.layout.joints == NTU.joints  # carried to the layout of the first
+    np.testing.assert_array_equal(again[0], task.novel[0])
+
+
+def test_a_clip_of_another_layout_is_carried_over(recognizer: Recognizer, task: Task) -> None:
+    same = recognizer.scores(task.novel.subset([3]))
+    other = recognizer.scores(task.novel.subset([3]).retargeted(KINECT))
+    assert np.abs(same - other).max() < 0.5 and recognizer.recognize(task.novel.subset([3]).retargeted(KINECT))
+
+
+def cut(clips: SkeletonSet, frames: int) -> SkeletonSet:
+    xyz = np.resize(clips[0][0], (frames, 25, 3))
+    return SkeletonSet.build(xyz, [0, frames], [0], ["x"], NTU, name="x", sample_id=["my clip"])
+
+
+def test_recordings_that_cannot_be_one_action_are_refused(
+    recognizer: Recognizer, task: Task, tmp_path: Path, trained: TrainedModel
+) -> None:
+    with pytest.raises(ValueError, match=r"my clip has 3 frames; an action needs 8 or more"):
+        recognizer.recognize(cut(task.novel, 3))
+    with pytest.raises(ValueError, match="my clip has 3 frames"):
+        enroll("wave", cut(task.novel, 3), tmp_path / "mine.npz")
+    with pytest.raises(ValueError, match=r"my clip lasts 600 s, .* learnt from 6 s; follow it .*--stream"):
+        recognizer.recognize(cut(task.novel, 18000))
+    with pytest.raises(ValueError, match=r"a window of 900.00 s .* recording's 600"):
+        recognizer.follow(cut(task.novel, 600), window=900.0)
+    with pytest.raises(ValueError, match="one recording, got 4 clips"):
+        recognizer.follow(task.novel.subset([0, 1, 2, 3]))
+    with pytest.raises(ValueError, match="an action needs a name other than 'unknown'"):
+        enroll("unknown", task.novel.subset([0]), tmp_path / "mine.npz")
+    pair = replace(cut(task.novel, 40), persons=np.array([2]))
+    with pytest.raises(ValueError, match="2 persons, the model knows 1"):
+        recognizer.recognize(pair)
+    stick = SkeletonSet.build(np.ones((20, 17, 2)), [0, 20], [0], ["x"], get_layout("coco17"), name="flat")
+    with pytest.raises(ValueError, match="flat has 2 coordinates, the model was trained on 3"):
+        recognizer.recognize(stick)
+    assert not (tmp_path / "mine.npz").exists()
+
+
+def test_a_ten_minute_recording_is_followed(recognizer: Recognizer, task: Task) -> None:
+    timeline = recognizer.follow(cut(task.novel, 18000), window=2.0, step=2.0)
+    assert timeline.scores.shape == (300, 4) and timeline.end[-1] == pytest.approx(600.0)
+
+
+def test_sample_files_are_read_like_the_readers_own(trained: TrainedModel, task: Task, tmp_path: Path) -> None:
+    files = sample_files(task, tmp_path, actions=3)
+    examples = dict(word.split("=") for word in files["examples"].split(";"))
+    assert list(examples) == list(task.novel.class_names[:3])
+    queries = files["queries"].split(";")
+    assert len(queries) == 4  # one more than was enrolled
+    for file in (*examples.values(), *queries):
+        assert len(SkeletonSet.load(file)) == 1
+    long = SkeletonSet.load(files["recording"])[0][0]
+    hips = long[:, [NTU.index("left hip"), NTU.index("right hip")]].mean(1)
+    step = np.linalg.norm(np.diff(hips, axis=0), axis=1)
+    usual = max(np.linalg.norm(np.diff(task.novel[i][0][:, 0], axis=0), axis=1).max() for i in range(len(task.novel)))
+    assert len(long) > 60 and step.max() < usual + 0.1  # nobody jumps from one clip to the next

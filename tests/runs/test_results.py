@@ -1,0 +1,257 @@
+"""A number in a table can be traced to its run: results.json, csv and README agree, and the command makes it again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from crossglg import cli
+from crossglg.config import PRESETS, Config
+from crossglg.data.synthetic import synthesise
+from crossglg.data.tasks import split_task
+from crossglg.one_shot import Features, OneShotResult, evaluate, half_width
+from crossglg.runs.results import (
+    accuracy_interval,
+    add_results,
+    command,
+    load_results,
+    markdown_table,
+    method_name,
+    portable,
+    update_readme,
+    versions,
+    write_csv,
+    write_results,
+)
+from crossglg.training.trained_model import TrainedModel, build_model
+
+CONFIG = Config(epochs=3, seed=4, guidance="g2l", dataset="my data/clips.npz", device="cpu")
+ACTIONS = ("drink water", "clapping", "kicking something", "hand waving")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, TrainedModel, list[OneShotResult]]:
+    """figures/first/results.json of an untrained model on a small task, and what it was made of."""
+    folder = tmp_path_factory.mktemp("figures")
+    task = split_task(synthesise(0, 3, ACTIONS), ACTIONS[2:], 3, "toy")
+    layout = task.base.layout
+    model = build_model(CONFIG, layout, persons=1, channels=3, classes=2, text_width=0)
+    details = {"chosen_epoch": 2, "held_out_accuracy": 0.5}
+    trained = TrainedModel(model, CONFIG, layout, 1, 3, task.base.class_names, details)
+    results = [evaluate(task, Features.of(task, trained.embed), name) for name in ("cosine", "euclidean")]
+    write_results(folder / "first", task, trained, results)
+    return folder, task, trained, results
+
+
+def add_run(
+    folder: Path, name: str, accuracy: list[float], task: str = "toy", raw: list[float] | None = None, **config
+):
+    """Write the results.json of a made-up run with the given accuracies per draw."""
+    mean, interval = accuracy_interval([accuracy])
+    content: dict[str, Any] = {
+        "task": task,
+        "protocol_sha256": f"{task}-{len(accuracy)}-draws",
+        "config": replace(Config(), draws=len(accuracy), **config).to_dict(),
+        "one_shot": {"cosine": {"mean": mean, "interval": interval, "draws": accuracy}},
+        "git_sha": "0123456789abcdef",
+        "torch": "2",
+    }
+    if raw:
+        content["raw_coordinates"] = {"draws": raw}
+    (folder / name).mkdir(parents=True)
+    (folder / name / "results.json").write_text(json.dumps(content))
+
+
+def rows(table: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+
+
+def test_results_json_holds_what_was_evaluated(written) -> None:
+    folder, task, trained, results = written
+    (found,) = load_results(folder)
+    assert found["name"] == "first"
+    assert found["one_shot"] == {r.classifier: r.to_dict() for r in results}
+    assert Config(**found["config"]) == replace(CONFIG, dataset="clips.npz")  # no folder of this machine
+    assert (found["task"], found["protocol_sha256"]) == ("toy", task.sha256)
+    assert (found["base_classes"], found["novel_classes"]) == (list(ACTIONS[:2]), list(ACTIONS[2:]))
+    assert (found["base_clips"], found["novel_clips"]) == (6, 6)
+    assert found["parameters"] == trained.num_parameters
+    assert (found["chosen_epoch"], found["held_out_accuracy"]) == (2, 0.5)
+    assert versions().items() <= found.items()
+
+
+def test_a_portable_config_names_files_without_their_folders() -> None:
+    config = replace(CONFIG, dataset="/home/me/data", benchmark="/home/me/b.json:to-utd", descriptions="a/b.json")
+    expected = replace(config, dataset="data", benchmark="b.json:to-utd", descriptions="b.json")
+    assert portable(config.to_dict()) == expected.to_dict()
+    assert portable(Config().to_dict()) == Config().to_dict()
+
+
+def test_results_can_be_added_to(tmp_path: Path) -> None:
+    add_run(tmp_path, "a", [0.5])
+    add_results(tmp_path / "a", attention={"auc": 0.7})
+    (found,) = load_results(tmp_path)
+    assert found["attention"] == {"auc": 0.7}
+    assert found["one_shot"]["cosine"]["draws"] == [0.5]
+
+
+def test_git_sha_is_a_commit_or_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert re.fullmatch("[0-9a-f]{40}|unknown", versions()["git_sha"])
+    monkeypatch.setenv("PATH", "")
+    assert versions()["git_sha"] == "unknown"
+
+
+def test_csv_has_one_row_per_run_and_classifier(written) -> None:
+    folder, task, trained, results = written
+    with open(write_csv(folder), newline="", encoding="utf-8") as file:
+        found = list(csv.DictReader(file))
+    assert [(row["run"], row["classifier"]) for row in found] == [("first", "cosine"), ("first", "euclidean")]
+    for row, result in zip(found, results, strict=True):
+        assert row["accuracy"] == f"{100 * result.mean:.2f}"
+        assert row["interval_over_draws"] == f"{100 * result.interval:.2f}"
+        assert (row["draws"], row["seed"], row["epochs"], row["guidance"]) == ("3", "4", "3", "g2l")
+        assert row["parameters"] == str(trained.num_parameters)
+        assert task.sha256.startswith(row["protocol_sha256"])
+        assert row["command"] == command({**CONFIG.to_dict(), "dataset": "clips.npz"})
+
+
+def test_csv_of_no_runs_is_a_header(tmp_path: Path) -> None:
+    assert write_csv(tmp_path).read_text() == "run\n"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        Config(),
+        CONFIG,
+        *(Config.create(preset) for preset in PRESETS),
+        Config(
+            dataset="a folder/it's; here", benchmark="b c.json:to utd", encoder="infogcn", scale_importance=False,
+            learning_rate=1e-05, crop=0.55, align_view=False,
+        ),
+    ],
+)  # fmt: skip
+def test_command_makes_the_same_config_again(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command goes through the real command line; only the run itself is stopped."""
+    from crossglg.runs import pipeline
+
+    asked: list[Config] = []
+
+    def stop(config: Config, *_: object) -> Path:
+        asked.append(config)
+        raise RuntimeError("stopped")
+
+    monkeypatch.setattr(pipeline, "run", stop)
+    program, *words = shlex.split(command(config.to_dict()))
+    CliRunner().invoke(cli.app, words)
+    assert program == "crossglg"
+    assert asked == [config]
+
+
+def test_command_says_only_what_differs_from_the_defaults() -> None:
+    assert command(Config().to_dict()) == "crossglg run"
+    assert command(Config(epochs=5).to_dict()) == "crossglg run --set epochs=5"
+    assert "--set colour=red" in command({**Config().to_dict(), "colour": "red"})  # a result of another version
+
+
+def test_runs_and_rows_are_named_by_what_makes_the_method(tmp_path: Path) -> None:
+    assert method_name(Config()) == "both"
+    assert method_name(Config(guidance="none", objective="protonet")) == "protonet-none"
+    assert method_name(Config(text_source="shuffled")) == "shuffled-both"
+    add_run(tmp_path, "a", [0.5, 0.6], encoder="infogcn", guidance="none", objective="protonet")
+    add_run(tmp_path, "b", [0.5, 0.6], encoder="infogcn", guidance="none")
+    old = tmp_path / "b" / "results.json"
+    content = json.loads(old.read_text())
+    del content["config"]["objective"], content["config"]["text_source"]  # from before there were any
+    old.write_text(json.dumps(content))
+    table = markdown_table(tmp_path)
+    assert "infogcn, protonet, no text" in table and "| infogcn, no text" in table
+
+
+def test_interval_of_one_seed_is_students_t_over_draws() -> None:
+    draws = [0.4, 0.5, 0.7, 0.45]
+    assert accuracy_interval([draws]) == pytest.approx((0.5125, half_width(np.array(draws))))
+    assert accuracy_interval([[0.4]]) == (0.4, 0.0)
+
+
+def test_interval_of_several_seeds_is_a_bootstrap_over_seeds_and_draws() -> None:
+    rng = np.random.default_rng(0)
+    accuracy = 0.5 + 0.05 * rng.standard_normal((5, 1)) + 0.03 * rng.standard_normal((1, 8))
+    mean, interval = accuracy_interval(accuracy.tolist())
+    assert mean == pytest.approx(accuracy.mean())
+    # Seeds and draws add up here, so the variance of the bootstrapped mean is the sum of both.
+    deviation = np.sqrt(accuracy.mean(1).var() / 5 + accuracy.mean(0).var() / 8)
+    assert interval == pytest.approx(1.96 * deviation, rel=0.15)
+    assert accuracy_interval(accuracy.tolist()) == (mean, interval)
+    assert accuracy_interval([[0.3, 0.3], [0.3, 0.3]]) == (pytest.approx(0.3), pytest.approx(0.0))
+
+
+def test_table_rows_are_tasks_by_methods_raw_first_over_seeds(tmp_path: Path) -> None:
+    add_run(tmp_path, "z", [0.5, 0.7], seed=0, raw=[0.2, 0.2])
+    add_run(tmp_path, "b", [0.6, 0.8], seed=1, raw=[0.2, 0.2])
+    add_run(tmp_path, "c", [0.4, 0.4], guidance="none")
+    add_run(tmp_path, "d", [0.1, 0.1], task="another", guidance="l2g", encoder="infogcn")
+    table = markdown_table(tmp_path)
+    assert table.splitlines()[:2] == ["| one-shot task | method | seeds | top-1, % |", "|---|---|---|---|"]
+    mean, interval = accuracy_interval([[0.6, 0.8], [0.5, 0.7]])
+    assert mean == pytest.approx(0.65)
+    assert rows(table) == [
+        ["another", "infogcn, local→global only", "1", "10.0 ± 0.0"],
+        ["toy", "raw coordinates", "–", "20.0 ± 0.0"],
+        ["toy", "infogcn-small, CrossGLG", "2", f"65.0 ± {100 * interval:.1f}"],
+        ["toy", "infogcn-small, no text", "1", "40.0 ± 0.0"],
+    ]
+    assert rows(markdown_table(tmp_path, "euclidean")) == [["toy", "raw coordinates", "–", "20.0 ± 0.0"]]
+
+
+def test_table_of_no_runs_is_a_header(tmp_path: Path) -> None:
+    assert len(markdown_table(tmp_path).splitlines()) == 2
+
+
+def test_runs_of_other_settings_or_draws_are_not_averaged_as_seeds(tmp_path: Path) -> None:
+    add_run(tmp_path, "a", [0.5, 0.5], raw=[0.2, 0.2])
+    add_run(tmp_path, "b", [0.7, 0.7], seed=1, calibration_weight=0.0)
+    add_run(tmp_path, "c", [0.9, 0.9, 0.9], raw=[0.3] * 3, seed=2)
+    assert [row[1:] for row in rows(markdown_table(tmp_path))] == [
+        ["raw coordinates (draws=2)", "–", "20.0 ± 0.0"],
+        ["raw coordinates (draws=3)", "–", "30.0 ± 0.0"],
+        ["infogcn-small, CrossGLG (calibration_weight=0.0, draws=2)", "1", "70.0 ± 0.0"],
+        ["infogcn-small, CrossGLG (calibration_weight=0.5, draws=2)", "1", "50.0 ± 0.0"],
+        ["infogcn-small, CrossGLG (calibration_weight=0.5, draws=3)", "1", "90.0 ± 0.0"],
+    ]
+
+
+def test_a_seed_that_was_run_twice_counts_once(tmp_path: Path) -> None:
+    add_run(tmp_path, "a", [0.5, 0.5])
+    add_run(tmp_path, "again elsewhere", [0.5, 0.5], dataset="synthetic", device="cpu")
+    assert [row[2] for row in rows(markdown_table(tmp_path))] == ["1"]
+
+
+def test_readme_keeps_everything_but_the_table(tmp_path: Path) -> None:
+    add_run(tmp_path, "a", [0.5, 0.5])
+    readme = tmp_path / "README.md"
+    readme.write_text("# Title\n<!-- results -->\nold table\n<!-- /results -->\nthe end – ü\n", encoding="utf-8")
+    expected = f"# Title\n<!-- results -->\n{markdown_table(tmp_path)}\n<!-- /results -->\nthe end – ü\n"
+    for _ in range(2):  # a second time changes nothing
+        update_readme(readme, "results", markdown_table(tmp_path))
+        assert readme.read_text(encoding="utf-8") == expected
+
+
+@pytest.mark.parametrize("text", ["# Title\n", "<!-- results -->\n", "<!-- /results -->\n<!-- results -->\n"])
+def test_a_readme_without_marks_is_an_error_and_stays(tmp_path: Path, text: str) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(text)
+    with pytest.raises(
+        ValueError, match="no place for the table: add the lines <!-- results --> and <!-- /results -->"
+    ):
+        update_readme(readme, "results", "a table")
+    assert readme.read_text() == text

@@ -1,0 +1,526 @@
+"""A study runs what is missing and nothing twice, survives kill −9 and failing methods; its table is of its JSONs."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from crossglg import cli
+from crossglg.data.protocols import find_protocol, write_protocol
+from crossglg.data.synthetic import synthesise
+from crossglg.data.tasks import load_task, make_protocol
+from crossglg.encoders import ENCODERS
+from crossglg.encoders.infogcn import InfoGCN
+from crossglg.files import read_json
+from crossglg.objectives import OBJECTIVES
+from crossglg.one_shot import CLASSIFIERS, Features, evaluate
+from crossglg.one_shot.baselines.dtw import dtw_distances
+from crossglg.one_shot.baselines.raw import raw_coordinates
+from crossglg.runs.results import versions
+from crossglg.statistics import accuracies, accuracy_table, difference_table, intervals
+from crossglg.studies import study
+from crossglg.studies.study import Study, run_study, study_figure, study_table
+from crossglg.training.trained_model import TrainedModel
+
+ACTIONS = (
+    "drink water", "kicking something", "clapping", "sitting down",
+    "hand waving", "jump up", "nod head/bow", "squat down",
+)  # fmt: skip
+SETTINGS = {
+    "dataset": "DATA/mine.npz", "encoder": "tiny", "streams": "joint", "frames": 8, "epochs": 1, "batch_size": 12,
+    "interaction_blocks": 1, "interaction_width": 16, "device": "cpu", "draws": 2,
+}  # fmt: skip
+CONTENT = {
+    "settings": SETTINGS,
+    "benchmarks": ["DATA/toy.json:toy"],
+    "seeds": [0, 1],
+    "methods": {"base": {"guidance": "none"}, "crossglg": {}},
+}
+TINY = partial(InfoGCN, widths=(8, 8, 16), strides=(2, 1, 2), importance_after_block=1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny_encoder_and_one_core():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ENCODERS, "tiny", TINY)
+        patch.setattr(study, "cpu_count", lambda: 1)  # one thread per run, whatever the machine
+        yield
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as --data names it: eight classes of five clips, and a protocol."""
+    folder = tmp_path_factory.mktemp("data")
+    clips = str(synthesise(0, 5, ACTIONS).save(folder / "mine.npz"))
+    write_protocol(folder / "toy.json", make_protocol(clips, 2, 2, 0, "toy"))
+    return folder
+
+
+def load(folder: Path, content: dict | str = CONTENT, **changes: object) -> Study:
+    path = folder / "mine.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump({**content, **changes}, sort_keys=False))
+    return Study.load(path)
+
+
+def run(parsed: Study, folder: Path, data: Path, **options) -> list[str]:
+    """Run in this process; returns what was reported."""
+    lines: list[str] = []
+    run_study(parsed, folder, data, jobs=1, report=lines.append, **options)
+    return lines
+
+
+@pytest.fixture(scope="module")
+def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Path]:
+    folder = tmp_path_factory.mktemp("finished")
+    parsed = load(folder)
+    run(parsed, folder / "runs", data)
+    return parsed, folder / "runs"
+
+
+def draws(folder: Path) -> dict[str, dict]:
+    """Run → classifier → accuracy per draw, of all JSONs."""
+    found = {path.stem: read_json(path)["one_shot"] for path in folder.glob("*.json")}
+    return {name: {c: result["draws"] for c, result in one_shot.items()} for name, one_shot in found.items()}
+
+
+# --- the file
+
+
+def test_a_study_is_benchmarks_by_encoders_by_methods_by_seeds(tmp_path: Path) -> None:
+    parsed = load(
+        tmp_path, benchmarks=["a.json:x", "DATA/b.json:y"], encoders=["tiny", "infogcn-small"], seeds=[3, 0, 7],
+        preset="smoke", settings={"dataset": "c.npz", "epochs": 9},
+    )  # fmt: skip
+    runs = parsed.runs()
+    assert len(runs) == len({r.name for r in runs}) == 2 * (1 + 2 * 3 * 2)
+    first = runs[2]  # raw is once per benchmark
+    assert [r.method for r in runs[:3]] == ["raw", "raw", "base"]
+    c = first.config
+    assert (c.benchmark, c.encoder, c.seed, c.guidance, c.frames, c.epochs) == ("a.json:x", "tiny", 3, "none", 16, 9)
+    assert [r.seed for r in runs] == [None] * 2 + [3] * 8 + [0] * 8 + [7] * 8
+    assert parsed.reference == "base"
+
+
+def test_a_run_is_named_by_its_settings_alone(tmp_path: Path) -> None:
+    runs = load(tmp_path).runs()
+    names = [r.name for r in runs]
+    assert re.fullmatch(r"toy-tiny-both-seed0-[0-9a-f]{10}", names[2])
+    elsewhere = {**SETTINGS, "dataset": "/other/mine.npz", "device": "cuda", "cuda_graph": False, "precision": "auto"}
+    moved = load(tmp_path, settings=elsewhere, benchmarks=["x/toy.json:toy"])
+    renamed = load(tmp_path, methods={"plain": {"guidance": "none"}, "ours": {"guidance": "both"}})
+    for other in (moved, renamed):
+        assert [r.name for r in other.runs()] == names
+    for change in ({"epochs": 2}, {"precision": "bfloat16"}):
+        changed = load(tmp_path, settings={**SETTINGS, **change}).runs()
+        assert [a == b.name for a, b in zip(names, changed, strict=True)] == [True] + 4 * [False]
+
+
+def test_on_pseudo_novel_classes_all_runs_have_the_same(tmp_path: Path) -> None:
+    runs = load(tmp_path, settings={**SETTINGS, "pseudo_novel": 0.5, "pseudo_split": 2}).runs()
+    assert {(r.config.pseudo_novel, r.config.pseudo_split) for r in runs} == {(0.5, 2)}  # raw coordinates too
+    assert all(r.name.startswith("toy-pseudo2-") for r in runs)
+    assert not {r.name for r in runs} & {r.name for r in load(tmp_path).runs()}
+
+
+def test_every_share_of_the_base_classes_is_a_benchmark(tmp_path: Path) -> None:
+    runs = load(tmp_path, base_shares=[0.5, 1.0], seeds=[0]).runs()
+    assert [(r.method, r.config.base_share) for r in runs] == [
+        ("raw", 0.5), ("raw", 1.0), ("base", 0.5), ("crossglg", 0.5), ("base", 1.0), ("crossglg", 1.0),
+    ]  # fmt: skip
+    assert sum(r.name.startswith("toy-base50-") for r in runs) == 3
+    assert {r.name for r in runs} >= {r.name for r in load(tmp_path, seeds=[0]).runs()}, "the whole is shared"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"base_shares": [2.0]}, "base_share=2.0 must be at most 1.0"),
+        ({"base_shares": [1]}, "each a float"),
+        ({"methods": {"a": {"base_share": 0.5}}}, "method 'a' must not set 'base_share'"),
+        ({"benchmark": ["a"]}, r"unknown entry 'benchmark'; did you mean 'benchmarks'"),
+        ({"seeds": [0, 0]}, r"seeds: \[0, 0\] must be different values, each a int"),
+        ({"seeds": [True]}, "each a int"),
+        ({"seeds": [-1]}, "seed=-1 must be at least 0"),
+        ({"seeds": 3}, "seeds: 3 must be a list"),
+        ({"seeds": [3], "ensembles": True}, r"an ensemble is of several seeds, and seeds are \[3\]"),
+        ({"ensembles": "yes"}, "ensembles: 'yes' must be a bool"),
+        ({"methods": {"a ×2": {}}}, "cannot be called 'a ×2'"),
+        ({"methods": {}}, "it needs 'methods'"),
+        ({"methods": {"a": {"epoch": 3}}}, r"method 'a': unknown setting 'epoch'; did you mean 'epochs'"),
+        ({"methods": {"a": {"epochs": "x"}}}, r"method 'a': epochs='x' is not a int"),
+        ({"methods": {"a": 3}}, "method 'a': 3 must be settings"),
+        ({"methods": {"a": {}, "b": {"guidance": "both"}}}, "'a' and 'b' have the same settings"),
+        ({"methods": {"a": {"seed": 3}}}, "method 'a' must not set 'seed'"),
+        ({"methods": {"a": {"draws": 3}}}, "method 'a' must not set 'draws'"),
+        ({"methods": {"a": {"pseudo_novel": 0.3}}}, "method 'a' must not set 'pseudo_novel'"),
+        ({"methods": {"raw": {}}}, "cannot be called 'raw'"),
+        ({"methods": {"a": {"encoder": "tiny"}}, "encoders": ["tiny"]}, "must not set 'encoder'"),
+        ({"settings": {"benchmark": "x"}}, "settings must not set 'benchmark'"),
+        ({"methods": {"dtw": {}}}, "cannot be called 'dtw'"),
+        ({"methods": {"a": {"objective": "protnet"}}}, "unknown objective 'protnet'; did you mean 'protonet'"),
+        ({"methods": {"a": {"objective": "triplet"}}}, "trains no classifier, .*use guidance=none or guidance=g2l"),
+        ({"untrained": ["dwt"]}, "untrained: unknown 'dwt'; did you mean 'dtw'"),
+        ({"untrained": ["dtw"], "reference": "raw"}, "reference 'raw' is no method"),
+        ({"classifiers": ["cosine", "cosine"]}, "classifiers: .* must be different values"),
+        ({"classifiers": ["cosin"]}, "classifiers: unknown 'cosin'; did you mean 'cosine'"),
+        ({"reference": "bass"}, "reference 'bass' is no method; did you mean 'base'"),
+        ({"encoders": ["infogcm"]}, "unknown encoder 'infogcm'; did you mean 'infogcn'"),
+        ({"preset": "papr"}, "unknown preset 'papr'"),
+        ({"benchmarks": ["a/t.json:x", "b/t.json:x"]}, "two files have the same name and both have 'x'"),
+    ],
+)
+def test_what_cannot_be_a_study_is_named(tmp_path: Path, changes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path, **changes)
+
+
+def test_what_yaml_would_swallow_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="'a' is there twice"):
+        load(tmp_path, "methods: {a: {}, a: {guidance: none}}")
+    with pytest.raises(ValueError, match="not readable YAML"):
+        load(tmp_path, "methods: {a: [}")
+    without_protocol = {**CONTENT, "settings": SETTINGS}
+    del without_protocol["benchmarks"]
+    with pytest.raises(ValueError, match="every seed would draw other novel classes"):
+        load(tmp_path, without_protocol)
+    with pytest.raises(FileNotFoundError, match="no study 'ablatoin'; did you mean 'ablation'"):
+        Study.load("ablatoin")
+
+
+def test_the_studies_that_come_with_the_project() -> None:
+    ablation = Study.load("ablation")
+    assert len(ablation.runs()) == 5 + 5 * 4 * 5
+    assert {c.guidance for c in ablation.methods.values()} == {"none", "g2l", "l2g", "both"}
+    baselines, controls, guidance = Study.load("baselines"), Study.load("controls"), Study.load("guidance")
+    assert [run.method for run in baselines.runs()[:2]] == ["raw", "dtw"]
+    assert {c.objective for c in baselines.methods.values()} == OBJECTIVES.keys()
+    assert {c.text_source for c in controls.methods.values()} == {"descriptions", "shuffled", "class-name", "constant"}
+    shared = {run.name for run in baselines.runs()} & {run.name for run in controls.runs()}
+    assert len(shared) == 5 + 5 * 2 * 5, "raw, base and crossglg are made once for both"
+    assert shared <= {run.name for run in guidance.runs()}
+    ours = {run.name for study in (baselines, controls) for run in study.runs()}
+    trained = [run for run in guidance.runs() if not run.members]
+    assert {run.name for run in trained} <= ours, "no run of the first study is made twice"
+    assert len(guidance.runs()) == len(trained) + 5 * 3
+    encoders = Study.load("encoders")
+    assert set(encoders.encoders) == {*ENCODERS} - {"tiny"}
+    for name in ("embedded", "tiny", "encoders"):
+        assert all(r.config.dataset.startswith("synthetic") for r in Study.load(name).runs())
+
+
+# --- running
+
+
+def test_every_run_has_one_json_of_what_was_measured(finished: tuple[Study, Path], data: Path) -> None:
+    parsed, folder = finished
+    runs = parsed.runs()
+    assert sorted(path.stem for path in folder.glob("*.json")) == sorted(r.name for r in runs)
+    for r in runs:
+        record = read_json(folder / f"{r.name}.json")
+        task = load_task(study._with_data(r.config, data))
+        assert (record["protocol_sha256"], record["clips_sha256"]) == (task.sha256, task.clips_sha256)
+        assert record["protocol_file_sha256"] == find_protocol(f"{data / 'toy.json'}:toy").sha256
+        assert record["config"] == {**r.config.to_dict(), "dataset": "mine.npz", "benchmark": "toy.json:toy"}
+        assert record["threads"] == 1 and record["seconds"] >= 0 and record["device"] == "cpu"
+        assert versions().items() <= record.items()
+        assert str(data) not in json.dumps(record)
+        embed, names = raw_coordinates, list(study.RAW_CLASSIFIERS)
+        if r.method != "raw":
+            trained = TrainedModel.load(folder / "models" / r.name)
+            assert record["parameters"] == trained.num_parameters
+            assert not (folder / "models" / r.name / "checkpoint.safetensors").exists()
+            guided = r.config.guidance == "both"
+            embed, names = trained.represent, [n for n in CLASSIFIERS if guided or "importance" not in n]
+        assert list(record["one_shot"]) == names
+        for name in names:
+            expected = evaluate(task, Features.of(task, embed), name)
+            np.testing.assert_allclose(record["one_shot"][name]["draws"], expected.accuracy)
+            assert record["one_shot"][name]["mean"] == pytest.approx(expected.mean)
+
+
+def test_time_warping_is_a_row_of_its_own_once_per_benchmark(
+    finished: tuple[Study, Path], data: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(finished[1], tmp_path / "runs")
+    parsed = load(tmp_path, untrained=["raw", "dtw"])
+    assert [(r.method, r.seed) for r in parsed.runs()[:3]] == [("raw", None), ("dtw", None), ("base", 0)]
+    assert len(run(parsed, tmp_path / "runs", data)) == 2, "the others are finished"
+    record = parsed.finished(tmp_path / "runs")[1]
+    task = load_task(study._with_data(parsed.runs()[1].config, data))
+    assert list(record["one_shot"]) == ["cosine", "euclidean"]
+    for cost, result in record["one_shot"].items():
+        distance, expected = dtw_distances(task.novel, cost), []
+        for number, exemplars in enumerate(task.draws):
+            nearest = [task.novel.label[min(exemplars, key=lambda e: distance[q, e])] for q in task.queries(number)]
+            expected.append(np.mean(nearest == task.novel.label[task.queries(number)]))
+        np.testing.assert_allclose(result["draws"], expected)
+    assert "| dtw |" in study_table(parsed, tmp_path / "runs")
+    labels = study_figure(parsed, tmp_path / "runs").axes[0].get_yticklabels()
+    assert [label.get_text() for label in labels] == ["raw", "dtw", "base", "crossglg"]
+
+
+def test_the_models_of_all_seeds_are_an_ensemble(finished: tuple[Study, Path], data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    shutil.copytree(finished[1], folder)
+    parsed = load(tmp_path, ensembles=True)
+    assert parsed.runs()[:5] == finished[0].runs()
+    together = parsed.runs()[5:]
+    assert [(r.method, r.seed, len(r.members)) for r in together] == [("base ×2", None, 2), ("crossglg ×2", None, 2)]
+    lost = folder / "models" / together[1].members[1].name
+    lost.rename(tmp_path / "lost")
+    with pytest.raises(RuntimeError, match="1 of 2 runs failed"):
+        run(parsed, folder, data)
+    error = read_json(folder / f"{together[1].name}.json")["error"]
+    assert error.startswith(f"FileNotFoundError: no model of {lost.name} in ")
+    (tmp_path / "lost").rename(lost)
+    assert len(run(parsed, folder, data)) == 2, "the failed one alone"
+    task = load_task(study._with_data(together[0].config, data))
+    for made, record in zip(together, parsed.finished(folder)[5:], strict=True):
+        members = [TrainedModel.load(folder / "models" / member.name) for member in made.members]
+        assert record["members"] == [member.name for member in made.members]
+        cosines = []
+        for member in members:
+            z = member.embed(task.novel)
+            z /= np.linalg.norm(z, axis=1, keepdims=True)
+            cosines.append(z @ z.T)
+        for number, accuracy in enumerate(record["one_shot"]["cosine"]["draws"]):
+            query = task.queries(number)
+            nearest = np.mean(cosines, 0)[np.ix_(query, task.draws[number])].argmax(1)
+            assert accuracy == pytest.approx(np.mean(nearest == task.novel.label[query]))
+    table = study_table(parsed, folder)
+    assert re.search(r"\| base ×2 \| – \| [\d.]+ ± ", table)
+    single, ensembles = table.split("| method less base ×2 |")
+    assert re.search(r"\| crossglg ×2 \| .* \| 1 \| 1 \|", ensembles), "one pair, which is no evidence"
+    assert "×2" not in single.partition("| method less base |")[2]
+
+
+def test_a_finished_run_is_never_made_again(finished: tuple[Study, Path], data: Path) -> None:
+    parsed, folder = finished
+    before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.json")}
+    assert run(parsed, folder, data) == [f"mine: 5 of 5 runs are finished in {folder}"]
+    assert {path.name: path.stat().st_mtime_ns for path in folder.glob("*.json")} == before
+
+
+def test_another_study_takes_the_runs_it_shares(finished: tuple[Study, Path], tmp_path: Path) -> None:
+    _, folder = finished
+    methods = {"plain": {"guidance": "none"}, "g2l": {"guidance": "g2l"}}
+    assert [r["method"] for r in load(tmp_path, methods=methods).finished(folder)] == ["raw", "plain", "plain"]
+
+
+def test_a_failing_method_is_recorded_repeated_and_stops_nothing(data: Path, tmp_path: Path) -> None:
+    texts = tmp_path / "texts.json"
+    methods = {"broken": {"descriptions": str(texts)}, "base": {"guidance": "none"}}
+    parsed, lines = load(tmp_path, seeds=[0], methods=methods), []
+    with pytest.raises(RuntimeError, match="1 of 3 runs failed; run the study again"):
+        run_study(parsed, tmp_path / "runs", data, jobs=1, report=lines.append)
+    assert [r["method"] for r in parsed.finished(tmp_path / "runs")] == ["raw", "base"]
+    (broken,) = [r for r in parsed.runs() if r.method == "broken"]
+    assert read_json(tmp_path / "runs" / f"{broken.name}.json")["error"] == f"FileNotFoundError: no file {texts}"
+    assert any(f"{broken.name} failed: FileNotFoundError" in line for line in lines)
+    assert "Traceback" in (tmp_path / "runs" / "models" / broken.name / "log.txt").read_text()
+    unpaired = study_table(parsed, tmp_path / "runs")  # the reference is the one that failed
+    assert "| base |" in unpaired and "less" not in unpaired and "broken" not in unpaired
+    assert "| method less base |" in study_table(parsed, tmp_path / "runs", reference="base")
+    texts.write_text(json.dumps({"layout": "ntu25", "provenance": {}, "classes": {}}))
+    assert len(run(parsed, tmp_path / "runs", data)) == 2, "the failed run alone"
+    assert [r["method"] for r in parsed.finished(tmp_path / "runs")] == ["raw", "broken", "base"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import test_study as t
+from crossglg.studies import study
+
+from crossglg.training import trainer
+
+t.ENCODERS["tiny"] = t.TINY
+study.cpu_count = lambda: 1
+step, steps = trainer.train_step, []
+
+def fatal_step(*args):
+    steps.append(1)
+    if len(steps) == 8:  # two steps per epoch: in the second epoch of the second training
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(*args)
+
+trainer.train_step = fatal_step
+data, folder = map(Path, sys.argv[1:])
+study.run_study(t.two_epochs(folder), folder / "runs", data, jobs=1)
+"""
+
+
+def two_epochs(folder: Path) -> Study:
+    return load(folder, settings={**SETTINGS, "epochs": 2}, seeds=[0])
+
+
+def test_a_killed_study_goes_on_within_the_training_to_the_same_numbers(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
+    run(two_epochs(tmp_path / "whole"), tmp_path / "whole" / "runs", data)
+    command = [sys.executable, "-c", KILLED, str(data), str(tmp_path)]
+    died = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    parsed, folder = Study.load(tmp_path / "mine.yaml"), tmp_path / "runs"
+    assert [r["method"] for r in parsed.finished(folder)] == ["raw", "base"]
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("*.json")}
+    assert len(run(parsed, folder, data)) == 2
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+    assert [r.get("resumed") for r in parsed.finished(folder)] == [None, False, True]
+    assert draws(folder) == draws(tmp_path / "whole" / "runs")
+
+
+@pytest.fixture(scope="module")
+def by_workers(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Path]:
+    """A study of an encoder that other processes know too, run by two of them."""
+    folder = tmp_path_factory.mktemp("workers")
+    parsed = load(folder, settings={**SETTINGS, "encoder": "stgcn++-small"}, seeds=[0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study, "cpu_count", lambda: 2)
+        run_study(parsed, folder / "runs", data, jobs=2, report=str)
+    return parsed, folder / "runs"
+
+
+def test_parallel_workers_find_the_same_numbers(by_workers: tuple[Study, Path], data: Path, tmp_path: Path) -> None:
+    parsed, folder = by_workers
+    assert [r["threads"] for r in parsed.finished(folder)] == [1, 1, 1]
+    run(parsed, tmp_path, data)
+    assert draws(folder) == draws(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_of_two_workers_finds_the_same_numbers(
+    by_workers: tuple[Study, Path], data: Path, tmp_path: Path
+) -> None:
+    distributed = pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
+    cluster = partial(distributed.LocalCluster, processes=True, dashboard_address=None)
+    parsed, folder = by_workers
+    one_process = cluster(n_workers=1, threads_per_worker=2)
+    with one_process, pytest.raises(ValueError, match="1 workers with up to 2 threads; start workers of one thread"):
+        run_study(parsed, tmp_path, data, None, "dask", one_process.scheduler_address)
+    lines: list[str] = []
+    with cluster(n_workers=2, threads_per_worker=1) as two:
+        run_study(parsed, tmp_path, data, None, "dask", two.scheduler_address, lines.append)
+    assert len(lines) == 1 + len(parsed.runs())
+    assert draws(tmp_path) == draws(folder)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"backend": "dusk"}, "unknown backend 'dusk'; did you mean 'dask'"),
+        ({"backend": "dask"}, "go together"),
+        ({"address": "tcp://localhost:1"}, "go together"),
+        ({"data": ""}, "below DATA/; say where they lie with --data"),
+        ({"data": "nowhere"}, "no file nowhere/toy.json"),
+        ({"jobs": 0}, "jobs=0 must be at least 1"),
+    ],
+)
+def test_what_cannot_run_is_named_before_anything_runs(data: Path, tmp_path: Path, options: dict, message: str) -> None:
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        run_study(load(tmp_path), tmp_path / "runs", **{"data": data, "jobs": 1, "report": str, **options})
+    assert not (tmp_path / "runs").exists()
+
+
+def test_runs_of_other_settings_or_another_protocol_are_not_taken(
+    finished: tuple[Study, Path], data: Path, tmp_path: Path
+) -> None:
+    parsed, folder = finished
+    first = parsed.runs()[1]
+    record = read_json(folder / f"{first.name}.json")
+    path = tmp_path / f"{first.name}.json"
+
+    def made_with(**settings: object) -> None:
+        path.write_text(json.dumps({**record, "config": {**record["config"], **settings}}))
+
+    made_with(precision="bfloat16")
+    with pytest.raises(ValueError, match="made with precision='bfloat16', not 'float32'"):
+        parsed.finished(tmp_path)
+    made_with(precision="auto")  # as older runs have it
+    assert [r["name"] for r in parsed.finished(tmp_path)] == [first.name]
+    made_with(warmup_epochs=9)
+    with pytest.raises(ValueError, match="made with warmup_epochs=9, not 2; set warmup_epochs in the study, or move"):
+        parsed.finished(tmp_path)
+    path.write_text(json.dumps({**record, "protocol_file_sha256": "other"}))
+    with pytest.raises(ValueError, match="another protocol of the same name"):
+        run(parsed, tmp_path, data)
+
+
+# --- tables and figures
+
+
+def test_the_table_is_made_of_the_jsons_alone(finished: tuple[Study, Path], tmp_path: Path) -> None:
+    parsed, folder = finished
+    table = study_table(parsed, folder, ["euclidean"])
+    records = [{**read_json(folder / f"{r.name}.json"), "name": r.name, "method": r.method, "seed": r.seed}
+               for r in parsed.runs()]  # fmt: skip
+    found = accuracies(records, ["euclidean"])
+    assert accuracy_table(found) in table and difference_table(found, "base") in table
+    own = replace(parsed, classifiers=("euclidean",))
+    assert study_table(own, folder) == table
+    both = study_table(replace(parsed, classifiers=("cosine", "joint-importance")), folder)
+    assert "| crossglg, joint-importance |" in both and "| base, joint-importance |" not in both
+    raw_alone = replace(parsed, seeds=(), classifiers=("cosine", "joint-importance"))
+    assert "| raw |" in study_table(raw_alone, folder, reference="raw")
+    assert "5 of 5 runs" in table and "by euclidean" in table and versions()["git_sha"][:12] in table
+    assert difference_table(found, "raw") in study_table(parsed, folder, ["euclidean"], "raw")
+    assert study_table(parsed, tmp_path) == f"mine: no run is finished in {tmp_path}."
+
+
+def test_encoders_have_tables_of_their_own(finished: tuple[Study, Path], tmp_path: Path) -> None:
+    _, folder = finished
+    encoders = load(tmp_path, settings={k: v for k, v in SETTINGS.items() if k != "encoder"}, encoders=["tiny"])
+    table = study_table(encoders, folder)
+    assert "### tiny" in table and table.count("| crossglg |") == 2
+    labels = study_figure(encoders, folder).axes[0].get_yticklabels()
+    assert [label.get_text() for label in labels] == ["raw", "base, tiny", "crossglg, tiny"]
+
+
+def test_the_figure_has_the_intervals_of_the_table(finished: tuple[Study, Path]) -> None:
+    parsed, folder = finished
+    (axes,) = study_figure(parsed, folder).axes
+    assert axes.get_title(loc="left") == "toy"
+    cells = intervals(accuracies(parsed.finished(folder)))["toy"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(cells)
+    for container, cell in zip(axes.containers, cells.values(), strict=True):
+        dot, _, (bar,) = container.lines
+        assert dot.get_xdata()[0] == pytest.approx(cell.mean)
+        np.testing.assert_allclose(bar.get_segments()[0][:, 0], [cell.low, cell.high])
+
+
+def test_the_command_prints_the_table_without_the_data_and_draws_it(
+    finished: tuple[Study, Path], tmp_path: Path
+) -> None:
+    parsed, folder = finished
+    words = ["study", str(folder.parent / "mine.yaml"), "--output", str(folder)]
+    shown = CliRunner().invoke(cli.app, [*words, "--table", "--figure", str(tmp_path / "a.svg")])
+    assert study_table(parsed, folder) in shown.output
+    assert (tmp_path / "a.svg").is_file()
+    refused = CliRunner().invoke(cli.app, words)
+    assert isinstance(refused.exception, ValueError) and "--data FOLDER" in str(refused.exception)
+
+
+def test_notebook_05_runs_what_is_missing_and_shows_the_table(
+    by_workers: tuple[Study, Path], data: Path, tmp_path: Path
+) -> None:
+    from crossglg.runs.pipeline import execute
+
+    parsed, folder = by_workers
+    shutil.copytree(folder, tmp_path / "study")
+    (tmp_path / "study" / f"{parsed.runs()[0].name}.json").unlink()
+    values = {"study": str(folder.parent / "mine.yaml"), "output": str(tmp_path), "data": str(data)}
+    done = execute("05_ablations", values, tmp_path / "05.ipynb").read_text(encoding="utf-8")
+    assert "2 of 3 runs are finished" in done
+    assert all(json.dumps(line, ensure_ascii=False)[1:-1] in done for line in study_table(parsed, folder).splitlines())
+    assert (tmp_path / "figures" / "study.png").is_file()

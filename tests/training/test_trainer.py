@@ -1,0 +1,586 @@
+"""Training is repeatable, survives kill −9, sees base clips only, and saves what inference needs and nothing else."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from support.tiny_training import (
+    ACTIONS,
+    CONFIG,
+    NOVEL,
+    TINY,
+    Spy,
+    last_weights,
+    make_bank,
+    make_base,
+    make_clips,
+    same,
+    weights,
+)
+from torch import Tensor
+
+from crossglg.config import Config
+from crossglg.data.clips import SkeletonSet
+from crossglg.data.tasks import split_task
+from crossglg.encoders import ENCODERS
+from crossglg.encoders.infogcn import InfoGCN
+from crossglg.files import InputError
+from crossglg.skeletons import get_layout
+from crossglg.text.embeddings import TextBank
+from crossglg.training import trainer
+from crossglg.training.trained_model import TrainedModel, build_model, model_card, resolve_device
+from crossglg.training.trainer import (
+    build_optimizer,
+    chosen_epoch,
+    fit,
+    hold_out,
+    recordable,
+    set_learning_rate,
+)
+
+
+@pytest.fixture(autouse=True)
+def tiny_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real InfoGCN, published head and its noise included, small enough to train in a second."""
+    monkeypatch.setitem(ENCODERS, "tiny", TINY)
+
+
+@pytest.fixture(scope="module")
+def base() -> SkeletonSet:
+    return make_base()
+
+
+@pytest.fixture(scope="module")
+def bank(base: SkeletonSet) -> TextBank:
+    return make_bank(base.class_names)
+
+
+@pytest.fixture(scope="module")
+def finished(base: SkeletonSet, bank: TextBank, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an uninterrupted training with CONFIG."""
+    folder = tmp_path_factory.mktemp("finished")
+    ENCODERS["tiny"] = TINY  # a module fixture comes before `tiny_encoder`
+    fit(CONFIG, base, bank, folder, data="tiny data", texts=("tiny texts",))
+    return folder
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Learning
+
+
+def test_losses_go_down(base: SkeletonSet, bank: TextBank, tmp_path: Path) -> None:
+    records: list[dict[str, float]] = []
+    trained = fit(replace(CONFIG, epochs=12, batch_size=8), base, bank, tmp_path, after_epoch=records.append)
+    assert [record["epoch"] for record in records] == list(range(12))
+    assert records == trained.details["history"]
+    for name in ("skeleton_loss", "calibration_loss", "cross_modal_loss", "total_loss"):
+        assert records[-1][name] < 0.97 * records[0][name], name
+    last = records[-1]
+    total = last["skeleton_loss"] + 0.5 * last["calibration_loss"] + 0.2 * last["cross_modal_loss"]
+    assert last["total_loss"] == pytest.approx(total, rel=1e-5)
+
+
+def test_a_seed_repeats_bitwise_and_another_differs(
+    finished: Path, base: SkeletonSet, bank: TextBank, tmp_path
+) -> None:
+    torch.rand(7)  # the state of the global generator must not matter
+    fit(CONFIG, base, bank, tmp_path / "again")
+    assert same(weights(tmp_path / "again"), weights(finished))
+    assert same(last_weights(tmp_path / "again"), last_weights(finished))
+    fit(replace(CONFIG, seed=1), base, bank, tmp_path / "other")
+    assert not same(weights(tmp_path / "other"), weights(finished))
+
+
+def test_sgd_trains_too(base: SkeletonSet, bank: TextBank, tmp_path: Path) -> None:
+    trained = fit(replace(CONFIG, optimizer="sgd", learning_rate=0.05, epochs=6), base, bank, tmp_path)
+    losses = [record["total_loss"] for record in trained.details["history"]]
+    assert losses[-1] < losses[0]
+
+
+def test_bfloat16_trains_and_never_rounds_coordinates(base, bank, tmp_path: Path, monkeypatch) -> None:
+    seen: list[Tensor] = []
+    embed_input = InfoGCN.embed_input
+    monkeypatch.setattr(InfoGCN, "embed_input", lambda self, x, bodies: seen.append(x) or embed_input(self, x, bodies))
+    trained = fit(replace(CONFIG, precision="bfloat16"), base, bank, tmp_path)
+    assert all(t.dtype in (torch.float32, torch.int64) for t in weights(tmp_path).values())
+    rounded = trained.embed(base)
+    # A rotation computed in bfloat16 is as good as float32 in type, so values are looked at, not types alone.
+    assert all((x != x.bfloat16().float()).float().mean() > 0.5 for x in seen)
+    trained.config = replace(trained.config, precision="float32")
+    exact = trained.embed(base)
+    assert not np.array_equal(rounded, exact)
+    cosine = (rounded * exact).sum(1) / np.linalg.norm(rounded, axis=1) / np.linalg.norm(exact, axis=1)
+    assert cosine.min() > 0.99
+
+
+@pytest.mark.slow
+def test_compiled_training_and_inference_equal_eager_ones(base, bank, tmp_path: Path, monkeypatch) -> None:
+    """Half of the clips get a second person, so that the number of bodies varies; one step, then the same weights."""
+    config = replace(CONFIG, epochs=1, warmup_epochs=0, batch_size=1000, learning_rate=1e-3, dropout=0.0)
+    monkeypatch.setitem(ENCODERS, "tiny", partial(TINY, bottleneck=False))  # its noise is drawn differently
+    persons = [1 + i % 2 for i in range(len(base))]
+    rows = [np.tile(base[i][0], (count, 1, 1)) for i, count in enumerate(persons)]
+    offsets = np.cumsum([0, *map(len, rows)])
+    mixed = SkeletonSet.build(np.concatenate(rows), offsets, base.label, base.class_names, base.layout, persons=persons)
+    eager = fit(config, mixed, bank, tmp_path / "eager")
+    compiled = fit(replace(config, compile=True), mixed, bank, tmp_path / "compiled")
+    assert eager.details["history"][0]["total_loss"] == pytest.approx(
+        compiled.details["history"][0]["total_loss"], abs=1e-4
+    )
+    compiled.model.load_state_dict(eager.model.state_dict())
+    assert compiled.config.compile
+    for count in (5, len(mixed)):
+        some = mixed.subset(np.arange(count))
+        np.testing.assert_allclose(compiled.embed(some), eager.embed(some), atol=1e-4)
+        np.testing.assert_allclose(compiled.joint_importance(some), eager.joint_importance(some), atol=1e-4)
+
+
+def test_a_batch_larger_than_the_set_is_one_step(base: SkeletonSet, bank: TextBank, tmp_path: Path) -> None:
+    config = replace(CONFIG, batch_size=500, epochs=1, held_out=0.0)
+    trained = fit(config, base, bank, tmp_path)
+    assert (trained.details["training_clips"], trained.details["held_out_clips"]) == (36, 0)
+    assert trained.details["chosen_epoch"] == 0
+    assert math.isnan(trained.details["held_out_accuracy"])
+
+
+def test_a_loss_that_is_not_finite_is_an_error(base: SkeletonSet, bank: TextBank, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"loss of epoch \d is not finite; lower learning_rate=1e\+30"):
+        fit(replace(CONFIG, learning_rate=1e30), base, bank, tmp_path)
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_two_dimensional_clips_in_another_layout_train(tmp_path: Path) -> None:
+    clips = make_base().retargeted(get_layout("kinect20"))
+    flat = replace(clips, xyz=clips.xyz[..., :2])
+    trained = fit(replace(CONFIG, epochs=1), flat, make_bank(flat.class_names, joints=20), tmp_path)
+    assert trained.embed(flat).shape == (36, 32)
+    assert np.array_equal(TrainedModel.load(tmp_path).embed(flat), trained.embed(flat))
+    with pytest.raises(ValueError, match="has 3 coordinates, the model was trained on 2"):
+        trained.embed(clips)
+
+
+def test_steps_are_recorded_on_a_gpu_where_all_are_alike() -> None:
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    assert recordable(CONFIG, gpu, persons=1)
+    assert not recordable(CONFIG, gpu, persons=2)
+    assert not recordable(CONFIG, cpu, persons=1)
+    comparing = {"objective": "protonet", "guidance": "none", "batch_classes": 2}
+    for other in ({"optimizer": "sgd"}, {"compile": True}, {"cuda_graph": False}, comparing):
+        assert not recordable(replace(CONFIG, **other), gpu, persons=1)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Interruption
+
+KILLED = """
+import os, signal, sys
+import torch
+from crossglg.training import trainer
+from support import tiny_training as t
+
+torch.set_num_threads({threads})
+t.ENCODERS["tiny"] = t.TINY
+steps = []
+step = trainer.train_step
+
+def fatal_step(*args):
+    steps.append(1)
+    if len(steps) == 4:  # the second of the two steps of the second epoch
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(*args)
+
+trainer.train_step = fatal_step
+base = t.make_base()
+trainer.fit(t.CONFIG, base, t.make_bank(base.class_names), sys.argv[1])
+"""
+
+
+def test_a_training_killed_within_an_epoch_continues_to_the_same_bits(
+    finished: Path, base: SkeletonSet, bank: TextBank, tmp_path: Path
+) -> None:
+    script = KILLED.format(threads=torch.get_num_threads())
+    died = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    assert (tmp_path / "checkpoint.safetensors").exists()
+    assert not (tmp_path / "model.safetensors").exists()
+    seen: list[dict[str, float]] = []
+    fit(CONFIG, base, bank, tmp_path, after_epoch=seen.append)
+    assert [record["epoch"] for record in seen] == [1, 2]  # the first epoch is not trained again
+    assert same(weights(tmp_path), weights(finished))
+    assert same(last_weights(tmp_path), last_weights(finished))
+    histories = [TrainedModel.load(folder).details["history"] for folder in (tmp_path, finished)]
+    assert histories[0] == histories[1]
+
+
+def copy_checkpoint(finished: Path, folder: Path) -> Path:
+    path = folder / "checkpoint.safetensors"
+    path.write_bytes((finished / path.name).read_bytes())
+    return path
+
+
+def test_a_finished_training_is_not_trained_again(finished: Path, base: SkeletonSet, bank: TextBank, tmp_path) -> None:
+    copy_checkpoint(finished, tmp_path)
+    seen: list[dict[str, float]] = []
+    fit(CONFIG, base, bank, tmp_path, after_epoch=seen.append)
+    assert seen == []
+    assert same(weights(tmp_path), weights(finished))
+
+
+def test_a_checkpoint_knows_its_clips_and_texts_wherever_they_lie(
+    finished: Path, base: SkeletonSet, bank: TextBank, tmp_path: Path
+) -> None:
+    copy_checkpoint(finished, tmp_path)
+    seen: list[dict[str, float]] = []
+    moved = replace(CONFIG, dataset="../elsewhere", benchmark="../elsewhere/benchmarks.json:its", descriptions="d.json")
+    fit(moved, base, bank, tmp_path, after_epoch=seen.append)
+    assert seen == []
+
+
+@pytest.mark.parametrize("kept", [0, 7, 0.5, 0.999])
+def test_a_damaged_checkpoint_is_named(
+    finished: Path, base: SkeletonSet, bank: TextBank, tmp_path, kept: float
+) -> None:
+    path = copy_checkpoint(finished, tmp_path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content) if 0 < kept < 1 else kept)])
+    with pytest.raises(ValueError, match=r"checkpoint\.safetensors is damaged .*delete it"):
+        fit(CONFIG, base, bank, tmp_path)
+
+
+def test_weights_in_place_of_a_checkpoint_are_named(
+    finished: Path, base: SkeletonSet, bank: TextBank, tmp_path
+) -> None:
+    (tmp_path / "checkpoint.safetensors").write_bytes((finished / "model.safetensors").read_bytes())
+    with pytest.raises(ValueError, match=r"checkpoint\.safetensors belongs to a training with other settings"):
+        fit(CONFIG, base, bank, tmp_path)
+
+
+@pytest.mark.parametrize("change", ["learning_rate", "clips", "labels", "texts", "targets"])
+def test_a_checkpoint_of_another_training_is_refused(finished: Path, base, bank, tmp_path: Path, change: str) -> None:
+    path = copy_checkpoint(finished, tmp_path)
+    before = path.read_bytes()
+    config = replace(CONFIG, learning_rate=1e-3) if change == "learning_rate" else CONFIG
+    if change == "clips":
+        base = replace(base, xyz=base.xyz[::-1].copy())
+    if change == "labels":
+        base = replace(base, label=base.label[::-1].copy())
+    if change == "texts":
+        bank = replace(bank, local=bank.local.flip(1))
+    if change == "targets":
+        bank = replace(bank, key_joint_target=bank.key_joint_target.flip(1))
+    said = r"settings \(learning_rate: \S+ → 0.001\)" if change == "learning_rate" else "clips or texts"
+    with pytest.raises(InputError, match=f"belongs to a training with other {said}; replace it with overwrite=True"):
+        fit(config, base, bank, tmp_path)
+    assert path.read_bytes() == before
+
+
+def test_another_training_is_overwritten_on_demand_and_then_continued(
+    finished: Path, base: SkeletonSet, bank: TextBank, tmp_path: Path
+) -> None:
+    other = replace(CONFIG, learning_rate=1e-3)
+    there, fresh = tmp_path / "there", tmp_path / "fresh"
+    there.mkdir()
+    copy_checkpoint(finished, there)
+    trained = fit(other, base, bank, there, overwrite=True)
+    fit(other, base, bank, fresh)
+    assert same(weights(there), weights(fresh)), "nothing of the old training is left"
+    epochs: list[dict[str, float]] = []
+    again = fit(other, base, bank, there, after_epoch=epochs.append, overwrite=True)
+    assert not epochs and again.details["history"] == trained.details["history"], "the same training is continued"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What training may see
+
+
+def test_nothing_of_the_novel_classes_reaches_the_weights(finished: Path, tmp_path: Path) -> None:
+    """The same task with other novel motions, labels, names and texts gives the same bits."""
+    clips = make_clips()
+    rng = np.random.default_rng(0)
+    xyz, label = clips.xyz.copy(), clips.label.copy()
+    for i in np.flatnonzero(label >= 6):
+        xyz[clips.offsets[i] : clips.offsets[i + 1]] = rng.standard_normal((clips.frames[i], 25, 3))
+    label[36:] = rng.permutation(label[36:])
+    rubbish = (*ACTIONS[:6], "rubbish", "more rubbish")
+    task = split_task(replace(clips, xyz=xyz, label=label, class_names=rubbish), rubbish[6:], 2, "tiny")
+    assert not np.array_equal(task.novel.xyz, split_task(clips, NOVEL, 2, "tiny").novel.xyz)
+    texts = make_bank(rubbish)
+    base_rows = [rubbish.index(name) for name in task.base.class_names]
+    bank = TextBank(
+        task.base.class_names, texts.local[base_rows], texts.key_joint_target[base_rows], texts.global_[base_rows]
+    )
+    trained = fit(CONFIG, task.base, bank, tmp_path)
+    assert same(weights(tmp_path), weights(finished))
+    assert trained.class_names == ACTIONS[:6]
+
+
+def test_texts_of_a_novel_class_are_refused(base: SkeletonSet, tmp_path: Path) -> None:
+    for names in (ACTIONS, base.class_names[::-1], (*base.class_names[:-1], NOVEL[0]), base.class_names[:-1]):
+        with pytest.raises(ValueError, match="classes are not the base classes, in order"):
+            fit(CONFIG, base, make_bank(names), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_training_clips_are_trained_on(base: SkeletonSet, bank: TextBank, tmp_path, monkeypatch) -> None:
+    Spy.asked = []
+    labels: list[int] = []
+    texts_fit: list[bool] = []
+    step = trainer.train_step
+
+    def noting_step(model, optimizer, batch, texts, config):
+        labels.extend(batch[2].tolist())
+        texts_fit.append(
+            torch.equal(texts.local, bank.local) and torch.equal(texts.key_joint_target, bank.key_joint_target)
+        )
+        return step(model, optimizer, batch, texts, config)
+
+    monkeypatch.setattr(trainer, "DeviceClips", Spy)
+    monkeypatch.setattr(trainer, "train_step", noting_step)
+    fit(replace(CONFIG, batch_size=10), base, bank, tmp_path)
+    training, held_out = hold_out(base, CONFIG.held_out, CONFIG.seed)
+    asked = {kind: [i for k, index in Spy.asked if k == kind for i in index] for kind in ("training", "validation")}
+    assert set(asked["training"]) == set(training.tolist())  # 3 epochs of 30 clips, all are met
+    assert len(asked["training"]) == 3 * len(training)
+    assert not set(asked["training"]) & set(held_out.tolist())
+    assert asked["validation"] == held_out.tolist() * 3
+    assert labels == base.label[asked["training"]].tolist()
+    assert all(texts_fit)
+    assert not set(bank.classes) & set(NOVEL)
+
+
+def test_held_out_clips_do_not_move_the_weights(finished: Path, base: SkeletonSet, bank: TextBank, tmp_path) -> None:
+    _, held_out = hold_out(base, CONFIG.held_out, CONFIG.seed)
+    xyz = base.xyz.copy()
+    for i in held_out:
+        rows = slice(base.offsets[i], base.offsets[i + 1])
+        xyz[rows] = np.random.default_rng(i).standard_normal(xyz[rows].shape)
+    fit(CONFIG, replace(base, xyz=xyz), bank, tmp_path)
+    assert same(last_weights(tmp_path), last_weights(finished))
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.34, 0.9])
+def test_hold_out_takes_the_same_share_of_every_class(base: SkeletonSet, fraction: float) -> None:
+    training, held_out = hold_out(base, fraction, seed=3)
+    assert sorted([*training, *held_out]) == list(range(len(base)))
+    assert np.bincount(base.label[held_out], minlength=6).tolist() == [min(round(6 * fraction), 5)] * 6
+    assert np.array_equal(hold_out(base, fraction, seed=3)[1], held_out)
+    if fraction in (0.1, 0.34):
+        assert not np.array_equal(hold_out(base, fraction, seed=4)[1], held_out)
+
+
+def test_hold_out_never_empties_a_class(base: SkeletonSet) -> None:
+    few = base.subset([0, 6, 7, 12])  # one clip, two clips, one clip
+    training, _ = hold_out(few, 0.9, seed=0)
+    assert set(few.label[training]) == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "chosen"),
+    [([0.1, 0.5, 0.3], 1), ([0.5, 0.5, 0.4], 1), ([0.0, 0.0], 1), ([math.nan] * 3, 2), ([0.7], 0)],
+)
+def test_chosen_epoch_is_the_best_and_the_latest_of_equals(accuracy: list[float], chosen: int) -> None:
+    assert chosen_epoch([{"validation_accuracy": value} for value in accuracy]) == chosen
+
+
+@pytest.mark.parametrize("choice", [0, 1, 2])
+def test_the_saved_weights_are_those_of_the_chosen_epoch(base, bank, tmp_path: Path, monkeypatch, choice: int) -> None:
+    """Every epoch's weights are caught from its checkpoint; the saved ones are those of the epoch that was chosen."""
+    caught: list[dict[str, Tensor]] = []
+    monkeypatch.setattr(trainer, "chosen_epoch", lambda history: min(len(history) - 1, choice))
+    trained = fit(CONFIG, base, bank, tmp_path, after_epoch=lambda _: caught.append(last_weights(tmp_path)))
+    saved = weights(tmp_path)
+    matching = [e for e in range(3) if all(torch.equal(saved[name], caught[e][f"model/{name}"]) for name in saved)]
+    assert matching == [choice]
+    assert trained.details["held_out_accuracy"] == trained.details["history"][choice]["validation_accuracy"]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Optimiser
+
+
+def learning_rates(config: Config, epochs: list[float]) -> list[float]:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
+    rates = []
+    for epoch in epochs:
+        set_learning_rate(optimizer, config, epoch)
+        rates.append(optimizer.param_groups[0]["lr"])
+    return rates
+
+
+def test_learning_rate_warms_up_linearly_then_follows_a_cosine_to_zero() -> None:
+    config = replace(CONFIG, epochs=12, warmup_epochs=2, learning_rate=1.0)
+    warm = learning_rates(config, [0.0, 0.5, 1.0, 1.5])
+    assert warm == pytest.approx([0.005, 0.255, 0.505, 0.755])
+    assert learning_rates(config, [2.0, 4.5, 7.0, 9.5, 12.0]) == pytest.approx(
+        [1.0, 0.5 + 0.5**1.5, 0.5, 0.5 - 0.5**1.5, 0.0], abs=1e-12
+    )
+    assert learning_rates(replace(config, epochs=1), [0.0, 0.5]) == pytest.approx([1.0, 0.5])
+    assert learning_rates(replace(config, warmup_epochs=0), [0.0]) == [1.0]
+
+
+def test_learning_rate_never_exceeds_its_peak() -> None:
+    assert max(learning_rates(replace(CONFIG, epochs=12, warmup_epochs=2), np.linspace(0, 12, 5000).tolist())) <= 5e-3
+
+
+@pytest.mark.parametrize(("name", "kind"), [("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)])
+def test_weight_decay_spares_biases_norms_topologies_and_positions(name: str, kind: type) -> None:
+    config = replace(CONFIG, optimizer=name, weight_decay=0.1)
+    model = build_model(config, get_layout("ntu25"), 2, 3, 6, text_width=10)
+    optimizer = build_optimizer(model, config)
+    assert type(optimizer) is kind
+    if name == "sgd":
+        assert optimizer.defaults["nesterov"] and optimizer.defaults["momentum"] == 0.9
+    decay = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
+    names = {name: decay[id(p)] for name, p in model.named_parameters()}
+    assert len(names) == len(decay) == len(list(model.parameters()))
+    norms = {f"{n}.weight" for n, m in model.named_modules() if "Norm" in type(m).__name__}
+    for parameter, amount in names.items():
+        spared = parameter.endswith(("bias", "topology", "position", "place")) or parameter in norms
+        assert amount == (0.0 if spared else 0.1), parameter
+    assert {"encoder.blocks.0.spatial.topology", "encoder.position", "cross_modal.place"} <= names.keys()
+
+
+def test_the_bottleneck_and_a_mode_train_and_come_back_with_the_model(
+    base: SkeletonSet, bank: TextBank, tmp_path
+) -> None:
+    config = replace(CONFIG, epochs=2, mode=2, marginal_weight=1e-4, class_prior_weight=0.1)
+    record = fit(config, base, bank, tmp_path).details["history"][-1]
+    parts = ("skeleton_loss", "calibration_loss", "cross_modal_loss", "marginal_prior_loss", "class_prior_loss")
+    total = sum(weight * record[name] for weight, name in zip((1.0, 0.5, 0.2, 1e-4, 0.1), parts, strict=True))
+    assert record["total_loss"] == pytest.approx(total, rel=1e-4)
+    saved = weights(tmp_path)
+    prior = saved["prior_mean"]  # fixed: orthogonal, of length 3
+    torch.testing.assert_close(prior @ prior.T, 9 * torch.eye(len(prior)), atol=1e-4, rtol=0)
+    model = TrainedModel.load(tmp_path).model
+    assert torch.equal(model.prior_mean, prior)
+    assert torch.equal(model.encoder.relative, saved["encoder.relative"])
+
+
+def test_nothing_of_the_bottleneck_is_there_by_default(finished: Path) -> None:
+    history = json.loads((finished / "model.json").read_text())["details"]["history"]
+    assert not history[0].keys() & {"marginal_prior_loss", "class_prior_loss"}
+    assert not weights(finished).keys() & {"prior_mean", "encoder.relative"}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Saving and loading
+
+
+@pytest.mark.parametrize("guidance", ["none", "g2l", "l2g", "both"])
+def test_every_guidance_trains_saves_and_loads(base: SkeletonSet, bank: TextBank, tmp_path, guidance: str) -> None:
+    trained = fit(replace(CONFIG, guidance=guidance, epochs=2), base, bank, tmp_path)
+    recorded = trained.details["history"][-1].keys()
+    assert ("calibration_loss" in recorded) == (guidance in ("g2l", "both"))
+    assert ("cross_modal_loss" in recorded) == (guidance in ("l2g", "both"))
+    assert not [name for name in weights(tmp_path) if name.startswith("cross_modal")]
+    loaded = TrainedModel.load(tmp_path)
+    assert loaded.model.cross_modal is None
+    assert loaded.num_parameters == trained.num_parameters == sum(p.numel() for p in loaded.model.parameters())
+    assert np.array_equal(loaded.embed(base), trained.embed(base))
+    assert np.isfinite(loaded.embed(base)).all()
+    if guidance in ("g2l", "both"):
+        assert np.array_equal(loaded.joint_importance(base), trained.joint_importance(base))
+        np.testing.assert_allclose(loaded.joint_importance(base).sum(1), 1.0, rtol=1e-5)
+    else:
+        with pytest.raises(ValueError, match=f"guidance='{guidance}' has no joint importance"):
+            loaded.joint_importance(base)
+    assert (loaded.config, loaded.layout, loaded.class_names) == (trained.config, trained.layout, trained.class_names)
+    assert json.loads(json.dumps(trained.details)) == loaded.details
+
+
+def test_embedding_does_not_depend_on_the_other_clips(finished: Path, base: SkeletonSet) -> None:
+    trained = TrainedModel.load(finished)
+    together = trained.embed(base)
+    np.testing.assert_allclose(trained.embed(base.subset([5, 30])), together[[5, 30]], atol=1e-5)
+    assert np.linalg.norm(together[5] - together[30]) > 1e-3
+
+
+def copied(finished: Path, folder: Path) -> Path:
+    for name in ("model.safetensors", "model.json"):
+        (folder / name).write_bytes((finished / name).read_bytes())
+    return folder
+
+
+def test_loading_from_an_empty_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no trained model in"):
+        TrainedModel.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.999])
+def test_truncated_weights_are_named(finished: Path, tmp_path: Path, kept: float) -> None:
+    path = copied(finished, tmp_path) / "model.safetensors"
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    with pytest.raises(ValueError, match=r"model\.safetensors is damaged or of another model"):
+        TrainedModel.load(tmp_path)
+
+
+def test_missing_weights_are_named(finished: Path, tmp_path: Path) -> None:
+    (copied(finished, tmp_path) / "model.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"model\.safetensors is damaged or of another model"):
+        TrainedModel.load(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "unknown setting", "another model"])
+def test_a_damaged_description_is_named(finished: Path, tmp_path: Path, damage: str) -> None:
+    path = copied(finished, tmp_path) / "model.json"
+    content = json.loads(path.read_text())
+    if damage == "unknown setting":
+        content["config"]["colour"] = "red"
+    if damage == "another model":
+        content["config"]["guidance"] = "none"
+    text = {"cut": path.read_text()[:200], "empty": "{}"}.get(damage, json.dumps(content))
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"model\.(json|safetensors) is"):
+        TrainedModel.load(tmp_path)
+
+
+def test_clips_that_do_not_fit_the_model_are_named(finished: Path, base: SkeletonSet) -> None:
+    trained = TrainedModel.load(finished)
+    with pytest.raises(ValueError, match=r"layout 'kinect20' \(20 joints\), the model was trained on 'ntu25'"):
+        trained.embed(base.retargeted(get_layout("kinect20")))
+    with pytest.raises(ValueError, match="has 2 coordinates, the model was trained on 3"):
+        trained.embed(replace(base, xyz=base.xyz[..., :2]))
+    pair = base.subset([0])
+    pair = replace(pair, xyz=np.concatenate([pair.xyz, pair.xyz]), offsets=2 * pair.offsets, persons=np.array([2]))
+    with pytest.raises(ValueError, match="clips of 2 persons, the model knows 1"):
+        trained.embed(pair)
+
+
+def test_model_card_says_what_was_trained_on_what(finished: Path) -> None:
+    trained = TrainedModel.load(finished)
+    card = (finished / "README.md").read_text(encoding="utf-8")
+    assert card == model_card(trained)
+    chosen = trained.details["chosen_epoch"]
+    for words in (
+        "tiny data, 30 base clips of 6 classes, 6 more held out",
+        "texts: tiny texts",
+        f"parameters at inference: {trained.num_parameters:,}",
+        f"chosen epoch: {chosen} of 3, accuracy on held-out base clips {trained.details['held_out_accuracy']:.3f}",
+        "seed 0; torch",
+        f"Base classes: {', '.join(ACTIONS[:6])}",
+        '"guidance": "both"',
+    ):
+        assert words in card, words
+    assert not [name for name in NOVEL if name in card]
+
+
+@pytest.mark.parametrize(("device", "message"), [("tpuu", "is no device"), ("cuda:99", "CUDA devices")])
+def test_a_device_that_is_not_there_is_named(device: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        resolve_device(replace(CONFIG, device=device))
