@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import Bodies, SkeletonEncoder
+from crossglg.encoders.base import PersonIndex, SkeletonEncoder
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class CrossGLGOutput:
     alignment: tuple[Tensor, Tensor] | None = None
 
 
-class JointImportance(nn.Module):
+class JointImportanceModule(nn.Module):
     """JID: how much each joint matters for this clip, from the stem's features. Two linear layers, softmax over joints.
 
     Paper: CrossGLG, global-to-local. Inferred: the mean over the present persons, and a ReLU between the two layers.
@@ -39,7 +39,7 @@ class JointImportance(nn.Module):
         super().__init__()
         self.score = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
 
-    def forward(self, stem_features: Tensor, bodies: Bodies) -> Tensor:
+    def forward(self, stem_features: Tensor, bodies: PersonIndex) -> Tensor:
         """stem_features: (B, D_pre, T', V). Returns k_out (N, V); rows sum to 1."""
         pooled = bodies.mean(stem_features.mean(2)).transpose(1, 2)  # (N, V, D_pre)
         return self.of_pooled(pooled)
@@ -95,9 +95,9 @@ class InteractionBlock(nn.Module):
         return fused + self.fuse(fused)
 
 
-def present_bodies(x: Tensor, person_mask: Tensor | None) -> Bodies:
+def present_bodies(x: Tensor, person_mask: Tensor | None) -> PersonIndex:
     """person_mask None: everybody is there."""
-    return Bodies.all(x.shape[0], x.shape[1], x.device) if person_mask is None else Bodies.of(person_mask)
+    return PersonIndex.all(x.shape[0], x.shape[1], x.device) if person_mask is None else PersonIndex.of(person_mask)
 
 
 def with_zeros(x: Tensor, person_mask: Tensor | None, persons: int) -> Tensor:
@@ -122,7 +122,7 @@ class CrossGLG(nn.Module):
         self,
         encoder: SkeletonEncoder,
         num_classes: int,
-        joint_importance: JointImportance | None = None,
+        joint_importance: JointImportanceModule | None = None,
         cross_modal: CrossModalInteraction | None = None,
         importance_after_block: int = 0,
         scale_importance: bool = True,
@@ -182,7 +182,7 @@ class CrossGLG(nn.Module):
 
     def block_features(
         self, x: Tensor, person_mask: Tensor | None = None, blocks: int | None = None
-    ) -> tuple[Tensor, Tensor | None, Bodies]:
+    ) -> tuple[Tensor, Tensor | None, PersonIndex]:
         """What the first `blocks` blocks (None: all) give, (B, D, T', V), k_out (N, V) if it is known by then, and whom
         the B rows belong to."""
         if self.persons_with_zeros:

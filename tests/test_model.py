@@ -12,10 +12,10 @@ from torch.nn import functional as F
 
 from crossglg.config import Config
 from crossglg.encoders import build_encoder
-from crossglg.encoders.base import Bodies
+from crossglg.encoders.base import PersonIndex
 from crossglg.encoders.infogcn import Bottleneck
 from crossglg.explain.attribution import represent_by_joint
-from crossglg.model import CrossGLG, CrossModalInteraction, InteractionBlock, JointImportance
+from crossglg.model import CrossGLG, CrossModalInteraction, InteractionBlock, JointImportanceModule
 from crossglg.skeletons import get_layout
 from crossglg.training.trained_model import build_model
 
@@ -87,9 +87,9 @@ def interact(block: InteractionBlock, text: list[Tensor], skeleton: list[Tensor]
 @torch.no_grad()
 def test_joint_importance_equals_the_loop() -> None:
     torch.manual_seed(0)
-    layer = JointImportance(6)
+    layer = JointImportanceModule(6)
     mask = torch.tensor([[True, True], [True, False]])
-    bodies = Bodies.of(mask)
+    bodies = PersonIndex.of(mask)
     stem = torch.randn(3, 6, 4, 5)  # persons: two of the first clip, one of the second
     first, _, second = layer.score
     expected = []
@@ -164,7 +164,7 @@ def test_uniform_unscaled_importance_is_a_weight_of_one_over_v(batch: tuple[Tens
     x, mask, _ = batch
     guided, plain = build("g2l", scale_importance=False).eval(), build("none").eval()
     make_uniform(guided)
-    bodies, encoder, split = Bodies.of(mask), plain.encoder, plain.importance_after_block
+    bodies, encoder, split = PersonIndex.of(mask), plain.encoder, plain.importance_after_block
     stem = encoder.run_blocks(encoder.input(x, bodies), 0, split)
     feat = encoder.run_blocks(stem, split, None, torch.full((len(stem), 25), 1 / 25))
     expected = encoder.head(bodies.mean(feat.mean((2, 3))))
@@ -176,7 +176,7 @@ def test_importance_is_read_after_n_pre_blocks_and_weights_only_later_ones(batch
     """The encoder's own blocks, taken one by one with the clip's importance repeated for each of its persons."""
     x, mask, _ = batch
     model = build("g2l", importance_after_block=after_block).eval()
-    bodies = Bodies.of(mask)
+    bodies = PersonIndex.of(mask)
     feat = model.encoder.input(x, bodies)
     for block in model.encoder.blocks[:after_block]:
         feat = block(feat)

@@ -1,7 +1,7 @@
 """What every skeleton encoder is: a stack of blocks, each with a spatial interaction that joint weights may follow.
 
 Inside an encoder a batch is the list of the B persons that are really there, `(B, D, T, V)`; absent persons are
-skipped, not multiplied by zero. `Bodies` remembers which clip each belongs to. In memory D comes last (PyTorch's
+skipped, not multiplied by zero. `PersonIndex` remembers which clip each belongs to. In memory D comes last (PyTorch's
 channels_last), so that `feat.permute(0, 2, 3, 1)` are contiguous rows of features for products over joints.
 """
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
-class Bodies:
+class PersonIndex:
     """The persons present in a batch. clip (B,): its clip, 0…N−1;  slot (B,): its place among the clip's persons.
 
     each: how many persons every clip has, None where clips may differ.
@@ -27,13 +27,13 @@ class Bodies:
     each: int | None = None
 
     @classmethod
-    def all(cls, num_clips: int, persons: int, device: torch.device) -> Bodies:
+    def all(cls, num_clips: int, persons: int, device: torch.device) -> PersonIndex:
         """Everybody is there. Shapes then follow from those of the batch, which `torch.export` needs."""
         row = torch.arange(num_clips * persons, device=device)
         return cls(row // persons, row % persons, num_clips, persons)
 
     @classmethod
-    def of(cls, person_mask: Tensor) -> Bodies:
+    def of(cls, person_mask: Tensor) -> PersonIndex:
         """person_mask: (N, M) bool. A clip without anybody keeps its first slot, so that every clip has features."""
         if person_mask.shape[1] == 1:
             return cls.all(len(person_mask), 1, person_mask.device)
@@ -53,13 +53,13 @@ class Bodies:
         total = torch.zeros(self.num_clips, *feat.shape[1:], device=feat.device, dtype=feat.dtype)
         return total.index_add(0, self.clip, feat) / count.view(-1, *[1] * (feat.dim() - 1))
 
-    def places(self) -> int:
-        """How many places among the persons there are, up to the last one taken."""
+    def slots(self) -> int:
+        """How many slots for persons there are, up to the last one taken."""
         return self.each if self.each is not None else int(self.slot.max()) + 1
 
-    def at(self, place: int) -> slice | Tensor:
-        """The rows of a (B, …) tensor that belong to this place."""
-        return slice(place, None, self.each) if self.each is not None else (self.slot == place).nonzero().squeeze(1)
+    def at(self, slot: int) -> slice | Tensor:
+        """The rows of a (B, …) tensor that belong to this slot."""
+        return slice(slot, None, self.each) if self.each is not None else (self.slot == slot).nonzero().squeeze(1)
 
 
 class SkeletonEncoder(nn.Module, ABC):
@@ -80,10 +80,10 @@ class SkeletonEncoder(nn.Module, ABC):
         """Give the classifier over z the initial weights of the published model, where it has some of its own."""
 
     @abstractmethod
-    def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
+    def embed_input(self, x: Tensor, bodies: PersonIndex) -> Tensor:
         """x: (B, T, V, C) of the present persons. Returns (B, D, T, V)."""
 
-    def input(self, x: Tensor, bodies: Bodies) -> Tensor:
+    def input(self, x: Tensor, bodies: PersonIndex) -> Tensor:
         """x: (N, M, T, V, C). Returns (B, D, T, V) of the present persons."""
         return self.embed_input(x[bodies.clip, bodies.slot], bodies)
 
@@ -95,7 +95,7 @@ class SkeletonEncoder(nn.Module, ABC):
 
     def forward(self, x: Tensor, person_mask: Tensor) -> Tensor:
         """The plain encoder: x (N, M, T, V, C), person_mask (N, M) → representation (N, D_out)."""
-        bodies = Bodies.of(person_mask)
+        bodies = PersonIndex.of(person_mask)
         feat = self.run_blocks(self.input(x, bodies), 0, None)
         return self.head(bodies.mean(feat.mean((2, 3))))
 

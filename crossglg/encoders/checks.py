@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from crossglg.encoders.base import Bodies, SkeletonEncoder
+from crossglg.encoders.base import PersonIndex, SkeletonEncoder
 from crossglg.skeletons import Layout, get_layout
 
 Build = Callable[[Layout, int, int], SkeletonEncoder]
@@ -48,7 +48,7 @@ def has_the_widths_it_announces(build: Build, layout: Layout) -> None:
     _require(len(encoder.widths) == blocks, f"{blocks} blocks but {len(encoder.widths)} widths")
     _require(1 <= split < blocks, f"importance_after_block={split} does not lie between 1 and {blocks - 1}")
     x, mask = random_clips(layout, 2)
-    feat = encoder.input(x, Bodies.of(mask))
+    feat = encoder.input(x, PersonIndex.of(mask))
     for i, width in enumerate(encoder.widths):
         feat = encoder.run_blocks(feat, i, i + 1)
         shape = (*feat.shape[:2], feat.shape[3])
@@ -100,7 +100,7 @@ def weights_joints_after_mixing_them(build: Build, layout: Layout) -> None:
     """Joint weights follow each block's spatial interaction; weights of one change nothing."""
     encoder = _new(build, layout).eval()
     x, mask = random_clips(layout, 2, 1)
-    feat = encoder.input(x, Bodies.of(mask))
+    feat = encoder.input(x, PersonIndex.of(mask))
     joint, others = 7, [j for j in range(layout.num_joints) if j != 7]
     ones = torch.ones(2, layout.num_joints)
     zero = ones.clone()
@@ -165,7 +165,7 @@ class _Everybody(nn.Module):
         self.encoder = encoder
 
     def forward(self, x: Tensor) -> Tensor:
-        bodies = Bodies.all(x.shape[0], x.shape[1], x.device)
+        bodies = PersonIndex.all(x.shape[0], x.shape[1], x.device)
         feat = self.encoder.run_blocks(self.encoder.input(x, bodies), 0, None)
         return self.encoder.head(bodies.mean(feat.mean((2, 3))))
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import Bodies, SkeletonEncoder
+from crossglg.encoders.base import PersonIndex, SkeletonEncoder
 from crossglg.skeletons import Layout
 
 
@@ -52,7 +52,7 @@ class DSTformer(SkeletonEncoder):
         self.blocks = nn.ModuleList(DualStreamBlock(width, heads, mlp_ratio, end) for end in ends)
         self.head = nn.Identity()
 
-    def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
+    def embed_input(self, x: Tensor, bodies: PersonIndex) -> Tensor:
         frames = x.shape[1]
         if frames > self.max_frames:
             raise ValueError(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import Bodies, SkeletonEncoder, weight_joints
+from crossglg.encoders.base import PersonIndex, SkeletonEncoder, weight_joints
 
 WIDTHS = (64, 64, 64, 64, 128, 128, 128, 256, 256, 256)  # of the published CTR-GCN, HD-GCN and ST-GCN++
 STRIDES = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
@@ -42,8 +42,8 @@ class EncodingBlock(nn.Module):
         return F.relu(out) if self.residual is None else F.relu_(out + self.residual(feat))
 
 
-class PlaceNorm(nn.ModuleList):
-    """Batch normalisation of every feature of every joint, each place among the persons with its own statistics.
+class PerPersonBatchNorm(nn.ModuleList):
+    """Batch normalisation of every feature of every joint, each slot among the persons with its own statistics.
 
     Published models normalise all persons of a clip in one row, which is the same.
     """
@@ -51,25 +51,25 @@ class PlaceNorm(nn.ModuleList):
     def __init__(self, features: int, persons: int) -> None:
         super().__init__(nn.BatchNorm1d(features) for _ in range(persons))
 
-    def forward(self, x: Tensor, bodies: Bodies) -> Tensor:
+    def forward(self, x: Tensor, bodies: PersonIndex) -> Tensor:
         """x: (B, T, V, D) → the same shape; V·D are the features."""
-        places = bodies.places()
-        if places > len(self):
+        slots = bodies.slots()
+        if slots > len(self):
             raise ValueError(
-                f"a clip has {places} persons, this encoder was built for {len(self)}; build it for {places}"
+                f"a clip has {slots} persons, this encoder was built for {len(self)}; build it for {slots}"
             )
         taken = self.taken(bodies)
         if len(taken) == 1:
             return norm_joints(self[taken[0]], x)
         normed = torch.empty_like(x)
-        for place in taken:
-            rows = bodies.at(place)
-            normed[rows] = norm_joints(self[place], x[rows])
+        for slot in taken:
+            rows = bodies.at(slot)
+            normed[rows] = norm_joints(self[slot], x[rows])
         return normed
 
-    def taken(self, bodies: Bodies) -> list[int]:
-        """The places that somebody of this batch has."""
-        return [place for place in range(bodies.places()) if bodies.each is not None or (bodies.slot == place).any()]
+    def taken(self, bodies: PersonIndex) -> list[int]:
+        """The slots that somebody of this batch has."""
+        return [slot for slot in range(bodies.slots()) if bodies.each is not None or (bodies.slot == slot).any()]
 
 
 def norm_joints(norm: nn.Module, x: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import Bodies
-from crossglg.encoders.graph import STRIDES, WIDTHS, EncodingBlock, GraphEncoder, PlaceNorm
+from crossglg.encoders.base import PersonIndex
+from crossglg.encoders.graph import STRIDES, WIDTHS, EncodingBlock, GraphEncoder, PerPersonBatchNorm
 from crossglg.encoders.temporal import MultiScaleTemporalConv, conv_norm, kaiming, kaiming_shortcut
 from crossglg.skeletons import Layout
 
@@ -47,12 +47,12 @@ class HDGCN(GraphEncoder):
             )
 
         super().__init__(in_channels, widths, strides, importance_after_block, block)
-        self.input_norm = PlaceNorm(layout.num_joints * in_channels, persons)
+        self.input_norm = PerPersonBatchNorm(layout.num_joints * in_channels, persons)
 
     def start_classifier(self, classifier: nn.Linear) -> None:
         nn.init.normal_(classifier.weight, std=(2.0 / classifier.out_features) ** 0.5)
 
-    def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
+    def embed_input(self, x: Tensor, bodies: PersonIndex) -> Tensor:
         return self.input_norm(x, bodies).permute(0, 3, 1, 2).contiguous()
 
 

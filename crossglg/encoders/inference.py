@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from crossglg.encoders.base import Bodies
-from crossglg.encoders.graph import PlaceNorm
+from crossglg.encoders.base import PersonIndex
+from crossglg.encoders.graph import PerPersonBatchNorm
 from crossglg.encoders.infogcn import SelfAttentionGraphConv
 from crossglg.encoders.temporal import MultiScaleTemporalConv
 
@@ -99,9 +99,9 @@ class PointwiseConv(nn.Conv2d):
 
 
 class FoldedPersonNorm(nn.Module):
-    """The normalisations of all places as one product and sum."""
+    """The normalizations of all slots as one product and sum."""
 
-    def __init__(self, norms: PlaceNorm) -> None:
+    def __init__(self, norms: PerPersonBatchNorm) -> None:
         super().__init__()
         names = ("weight", "bias", "running_mean", "running_var")
         weight, bias, mean, variance = (torch.stack([getattr(norm, name) for norm in norms]) for name in names)
@@ -110,11 +110,11 @@ class FoldedPersonNorm(nn.Module):
         )  # (M, V·D)
         self.shift = nn.Parameter(bias - mean * self.scale, requires_grad=False)
 
-    def forward(self, x: Tensor, bodies: Bodies) -> Tensor:
-        if bodies.places() > len(self.scale):
+    def forward(self, x: Tensor, bodies: PersonIndex) -> Tensor:
+        if bodies.slots() > len(self.scale):
             raise ValueError(
-                f"a clip has {bodies.places()} persons, this encoder was built for {len(self.scale)}; build it for "
-                f"{bodies.places()}"
+                f"a clip has {bodies.slots()} persons, this encoder was built for {len(self.scale)}; build it for "
+                f"{bodies.slots()}"
             )
         scale, shift = (row[bodies.slot].view_as(x[:, :1]) for row in (self.scale, self.shift))
         return torch.addcmul(shift, x, scale)
@@ -159,7 +159,7 @@ def branch_norms(norm: nn.Module, branches: int) -> list[nn.BatchNorm2d]:
 
 
 FOLDED: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
-    PlaceNorm: FoldedPersonNorm,
+    PerPersonBatchNorm: FoldedPersonNorm,
     SelfAttentionGraphConv: _fold_graph_conv,
     MultiScaleTemporalConv: _fold_temporal,
 }

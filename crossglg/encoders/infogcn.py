@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import Bodies, SkeletonEncoder
-from crossglg.encoders.graph import EncodingBlock, PlaceNorm
+from crossglg.encoders.base import PersonIndex, SkeletonEncoder
+from crossglg.encoders.graph import EncodingBlock, PerPersonBatchNorm
 from crossglg.encoders.temporal import MultiScaleTemporalConv, kaiming_shortcut
 from crossglg.skeletons import Layout
 
@@ -49,7 +49,7 @@ class InfoGCN(SkeletonEncoder):
         self.register_buffer("relative", relative_positions(layout, mode) if mode else None)
         self.joint_embedding = nn.Linear(in_channels, first)
         self.position = nn.Parameter(torch.randn(joints, first))
-        self.input_norm = PlaceNorm(joints * first, persons)
+        self.input_norm = PerPersonBatchNorm(joints * first, persons)
         self.blocks = nn.ModuleList(
             EncodingBlock(
                 SelfAttentionGraphConv(width, out, joints, heads),
@@ -63,7 +63,7 @@ class InfoGCN(SkeletonEncoder):
     def start_classifier(self, classifier: nn.Linear) -> None:
         nn.init.normal_(classifier.weight, std=(2.0 / classifier.out_features) ** 0.5)
 
-    def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
+    def embed_input(self, x: Tensor, bodies: PersonIndex) -> Tensor:
         if self.relative is not None:
             x = self.relative @ x
         y = self.joint_embedding(x) + self.position

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from crossglg.encoders.base import SkeletonEncoder
 from crossglg.encoders.ctrgcn import CTRGCN
 from crossglg.encoders.dstformer import DSTformer
-from crossglg.encoders.graph import PlaceNorm
+from crossglg.encoders.graph import PerPersonBatchNorm
 from crossglg.encoders.hdgcn import HDGCN
 from crossglg.encoders.infogcn import Bottleneck, InfoGCN
 from crossglg.encoders.stgcn import STGCNPlusPlus
@@ -303,7 +303,7 @@ def _way(conv: str, norm: str, shortcut: nn.Module | None) -> Named:
         yield from _norm(norm, shortcut[1])
 
 
-def _person_norms(name: str, norms: PlaceNorm) -> Named:
+def _person_norms(name: str, norms: PerPersonBatchNorm) -> Named:
     """One published normalisation of the features of all persons."""
     each = [dict(_norm(name, norm)) for norm in norms]
     for key in each[0]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import Bodies
+from crossglg.encoders.base import PersonIndex
 from crossglg.encoders.graph import STRIDES, WIDTHS, EncodingBlock, GraphEncoder, norm_joints
 from crossglg.encoders.temporal import conv_norm, shortcut, time_conv
 from crossglg.skeletons import Layout
@@ -51,7 +51,7 @@ class STGCNPlusPlus(GraphEncoder):
         nn.init.normal_(classifier.weight, std=0.01)
         nn.init.zeros_(classifier.bias)
 
-    def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
+    def embed_input(self, x: Tensor, bodies: PersonIndex) -> Tensor:
         return norm_joints(self.input_norm, x).permute(0, 3, 1, 2)
 
 

@@ -30,8 +30,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from crossglg.encoders.base import Bodies
-from crossglg.encoders.graph import PlaceNorm
+from crossglg.encoders.base import PersonIndex
+from crossglg.encoders.graph import PerPersonBatchNorm
 
 Output = TypeVar("Output")
 TIMEOUT = timedelta(minutes=10)  # how long to wait for a process that is silent but not known to be dead
@@ -242,13 +242,13 @@ class BatchNorm2d(_Synchronised, nn.BatchNorm2d):
     pass
 
 
-class SynchronisedPlaceNorm(PlaceNorm):
+class SynchronisedPersonBatchNorm(PerPersonBatchNorm):
     """Processes wait for each other in a normalisation, so all of them do those that one of them needs."""
 
-    def taken(self, bodies: Bodies) -> list[int]:
+    def taken(self, bodies: PersonIndex) -> list[int]:
         return total(torch.bincount(bodies.slot, minlength=len(self))).nonzero().flatten().tolist()
 
 
 _SYNCHRONISED: dict[type, type] = {
-    nn.BatchNorm1d: BatchNorm1d, nn.BatchNorm2d: BatchNorm2d, PlaceNorm: SynchronisedPlaceNorm,
+    nn.BatchNorm1d: BatchNorm1d, nn.BatchNorm2d: BatchNorm2d, PerPersonBatchNorm: SynchronisedPersonBatchNorm,
 }  # fmt: skip

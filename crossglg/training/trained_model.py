@@ -21,7 +21,7 @@ from crossglg.data.transforms import DeviceClips, Preprocessing, freeze_joints
 from crossglg.encoders import build_encoder
 from crossglg.encoders.inference import clips_at_once, for_inference
 from crossglg.files import MissingError, read_json, write_atomically, write_json
-from crossglg.model import CrossGLG, CrossModalInteraction, JointImportance
+from crossglg.model import CrossGLG, CrossModalInteraction, JointImportanceModule
 from crossglg.objectives import find_objective
 from crossglg.one_shot.representation import Representation, motion_energy
 from crossglg.skeletons import Layout
@@ -50,7 +50,7 @@ def _new_model(config: Config, layout: Layout, persons: int, channels: int, clas
     split = config.importance_after_block or encoder.importance_after_block
     importance, cross_modal = None, None
     if config.guidance in ("both", "g2l"):
-        importance = JointImportance(encoder.widths[:split][-1])  # CrossGLG refuses a split beyond the blocks
+        importance = JointImportanceModule(encoder.widths[:split][-1])  # CrossGLG refuses a split beyond the blocks
     if config.guidance in ("both", "l2g") and text_width:
         cross_modal = CrossModalInteraction(
             encoder.widths[-1], encoder.out_features, text_width, layout.num_joints,

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from crossglg.encoders.base import Bodies
+from crossglg.encoders.base import PersonIndex
 from crossglg.workshop.feedback import Exercise, numbers
 
 
 def check_joint_importance(kind: Any) -> None:
     """kind: the class; kind(width) is a module, called with stem features (B, D, T', V) and bodies; gives (N, V)."""
-    exercise = Exercise("3.1", "JointImportance")
+    exercise = Exercise("3.1", "JointImportanceModule")
     exercise.written(kind)
     exercise.need(isinstance(kind, type) and issubclass(kind, nn.Module), "a subclass of nn.Module was expected.")
     torch.manual_seed(31)
@@ -22,7 +22,7 @@ def check_joint_importance(kind: Any) -> None:
     layers = [part for part in module.modules() if isinstance(part, nn.Linear)]
     exercise.need(layers, "not solved yet: it has no layers; make two nn.Linear in __init__.")
     exercise.need(len(layers) == 2, f"two linear layers were expected, it has {len(layers)}.")
-    bodies = Bodies.of(torch.tensor([[True, True], [True, False], [True, True]]))
+    bodies = PersonIndex.of(torch.tensor([[True, True], [True, False], [True, True]]))
     feat = torch.randn(5, 8, 6, 11)
     out = exercise.call(module, feat, bodies)
     found = exercise.array(
@@ -61,7 +61,7 @@ def _built(exercise: Exercise, kind: Callable[[int], nn.Module]) -> nn.Module:
     try:
         return kind(8)
     except Exception as error:  # whatever a learner's code raises
-        exercise.fail(f"JointImportance(8) stops with {type(error).__name__}: {error}")
+        exercise.fail(f"JointImportanceModule(8) stops with {type(error).__name__}: {error}")
 
 
 def _gradient_reaches(exercise: Exercise, module: nn.Module, out: Tensor) -> None:

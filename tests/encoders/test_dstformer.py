@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from crossglg.encoders import build_encoder
-from crossglg.encoders.base import Bodies
+from crossglg.encoders.base import PersonIndex
 from crossglg.encoders.dstformer import DSTformer, DualStreamBlock, SelfAttention
-from crossglg.model import JointImportance
+from crossglg.model import JointImportanceModule
 from crossglg.skeletons import get_layout
 
 NTU = get_layout("ntu25")
@@ -48,7 +48,7 @@ def test_backbone_and_published_head_have_the_published_number_of_parameters(
 def test_joint_importance_stays_within_the_published_extra(name: str, limit: int) -> None:
     with torch.device("meta"):
         encoder = build_encoder(name, NTU)
-        jid = JointImportance(encoder.widths[encoder.importance_after_block - 1])
+        jid = JointImportanceModule(encoder.widths[encoder.importance_after_block - 1])
     assert parameters(jid) < limit
 
 
@@ -122,7 +122,7 @@ def test_a_token_is_its_frames_its_joint_and_its_time(frames: int, patch: int) -
     torch.manual_seed(0)
     encoder = DSTformer(NTU, 3, 1, width=8, depth=2, heads=2, max_frames=9, patch=patch)
     x = torch.randn(2, frames, 25, 3)
-    rows = encoder.embed_input(x, Bodies.of(torch.ones(2, 1, dtype=torch.bool)))
+    rows = encoder.embed_input(x, PersonIndex.of(torch.ones(2, 1, dtype=torch.bool)))
     tokens = -(-frames // patch)
     assert rows.shape == (2, 8, tokens, 25)
     for token in range(tokens):

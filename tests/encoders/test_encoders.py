@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from crossglg.encoders import ENCODERS, build_encoder
-from crossglg.encoders.base import Bodies, SkeletonEncoder
+from crossglg.encoders.base import PersonIndex, SkeletonEncoder
 from crossglg.encoders.checks import CHECKS, Build, can_be_exported
-from crossglg.encoders.graph import PlaceNorm
+from crossglg.encoders.graph import PerPersonBatchNorm
 from crossglg.encoders.inference import FEATURES_AT_ONCE, PointwiseConv, clips_at_once, for_inference, pointwise
 from crossglg.encoders.infogcn import InfoGCN, SelfAttentionGraphConv, relative_positions
 from crossglg.encoders.temporal import MultiScaleTemporalConv
 from crossglg.files import read_json
-from crossglg.model import CrossGLG, JointImportance
+from crossglg.model import CrossGLG, JointImportanceModule
 from crossglg.skeletons import Layout, get_layout
 
 NTU = get_layout("ntu25")
@@ -77,7 +77,7 @@ def test_any_number_of_channels_is_taken_and_all_count(name: str, channels: int)
 @each_encoder
 def test_an_exported_embedding_equals_the_eager_one(name: str) -> None:
     encoder = build(name)
-    joint_importance = JointImportance(encoder.widths[encoder.importance_after_block - 1])
+    joint_importance = JointImportanceModule(encoder.widths[encoder.importance_after_block - 1])
     model = CrossGLG(encoder, num_classes=4, joint_importance=joint_importance).eval()
     unsettle(model)
     x, mask = clips(2, 2)
@@ -137,7 +137,7 @@ def test_joint_weights_act_after_the_spatial_interaction(name: str) -> None:
     encoder = build(name).eval()
     fill_by_rule(encoder)
     x, mask = clips(2, 1)
-    feat = encoder.input(x, Bodies.of(mask))
+    feat = encoder.input(x, PersonIndex.of(mask))
     joint, others = 7, [j for j in range(25) if j != 7]
     weight = torch.ones(2, 25)
     weight[:, joint] = 0.0
@@ -181,7 +181,9 @@ def test_clips_at_once_fill_the_caches_and_are_never_cut() -> None:
 @each_encoder
 def test_joint_importance_adds_hardly_any_parameters_to_inference(name: str) -> None:
     encoder = build(name)
-    extra = sum(p.numel() for p in JointImportance(encoder.widths[encoder.importance_after_block - 1]).parameters())
+    extra = sum(
+        p.numel() for p in JointImportanceModule(encoder.widths[encoder.importance_after_block - 1]).parameters()
+    )
     assert extra <= (500_000 if name == "dstformer" else 100_000)
 
 
@@ -210,7 +212,7 @@ def test_a_person_without_a_place_is_an_error() -> None:
 
 def test_bodies_mean_equals_a_loop_over_clips() -> None:
     mask = torch.tensor([[True, True], [False, False], [False, True], [True, False]])
-    bodies = Bodies.of(mask)
+    bodies = PersonIndex.of(mask)
     assert bodies.clip.tolist() == [0, 0, 1, 2, 3]
     assert bodies.slot.tolist() == [0, 1, 0, 1, 0]
     feat = torch.randn(5, 3, 2)
@@ -221,10 +223,13 @@ def test_bodies_mean_equals_a_loop_over_clips() -> None:
 
 @pytest.mark.parametrize("persons", [1, 2])
 def test_bodies_without_a_mask_are_those_of_a_full_mask(persons: int) -> None:
-    everybody, masked = Bodies.all(3, persons, torch.device("cpu")), Bodies.of(torch.ones(3, persons, dtype=torch.bool))
+    everybody, masked = (
+        PersonIndex.all(3, persons, torch.device("cpu")),
+        PersonIndex.of(torch.ones(3, persons, dtype=torch.bool)),
+    )
     assert torch.equal(everybody.clip, masked.clip)
     assert torch.equal(everybody.slot, masked.slot)
-    assert everybody.places() == masked.places() == persons
+    assert everybody.slots() == masked.slots() == persons
     feat = torch.randn(3 * persons, 4, 2)
     for place in range(persons):
         assert torch.equal(feat[everybody.at(place)], feat[masked.at(place)])
@@ -233,12 +238,12 @@ def test_bodies_without_a_mask_are_those_of_a_full_mask(persons: int) -> None:
 
 def test_each_place_among_the_persons_has_its_own_statistics() -> None:
     """As the published models do it: one row of M·V·D features per clip, normalised as a whole."""
-    norm = PlaceNorm(4 * 3, persons=2)
+    norm = PerPersonBatchNorm(4 * 3, persons=2)
     x = torch.randn(5, 2, 6, 4, 3) * torch.tensor([1.0, 7.0]).view(1, 2, 1, 1, 1)
     rows = x.permute(0, 2, 1, 3, 4).reshape(5 * 6, 2 * 4 * 3)  # clips and frames × persons, joints and features
     expected = ((rows - rows.mean(0)) / (rows.var(0, correction=0) + 1e-5).sqrt()).view(5, 6, 2, 4, 3).transpose(1, 2)
     mask = torch.ones(5, 2, dtype=torch.bool)
-    for bodies in (Bodies.all(5, 2, x.device), Bodies.of(mask)):
+    for bodies in (PersonIndex.all(5, 2, x.device), PersonIndex.of(mask)):
         torch.testing.assert_close(norm(x.flatten(0, 1), bodies).view_as(x), expected, atol=1e-5, rtol=1e-5)
 
 
@@ -397,14 +402,14 @@ def test_bottleneck_adds_noise_in_training_only() -> None:
 
 
 def test_folded_places_keep_their_own_statistics() -> None:
-    norm = PlaceNorm(4 * 3, persons=2)
+    norm = PerPersonBatchNorm(4 * 3, persons=2)
     unsettle(norm)
     assert (norm[0].running_mean - norm[1].running_mean).abs().max() > 0.1
-    bodies = Bodies.of(torch.tensor([[True, True], [True, False], [False, True]]))
+    bodies = PersonIndex.of(torch.tensor([[True, True], [True, False], [False, True]]))
     x = torch.randn(4, 6, 4, 3)
     torch.testing.assert_close(for_inference(norm)(x, bodies), norm.eval()(x, bodies), atol=1e-5, rtol=1e-5)
     with pytest.raises(ValueError, match=r"3 persons.*built for 2"):
-        for_inference(norm)(x, Bodies.all(1, 3, x.device))
+        for_inference(norm)(x, PersonIndex.all(1, 3, x.device))
 
 
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])

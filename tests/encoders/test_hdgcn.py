@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from crossglg.encoders import build_encoder
 from crossglg.encoders.hdgcn import HDGCN, EdgeConv, HierarchicalGraphConv, hierarchical_graph, hierarchy
-from crossglg.model import JointImportance
+from crossglg.model import JointImportanceModule
 from crossglg.skeletons import LAYOUTS, Layout, get_layout
 
 NTU = get_layout("ntu25")
@@ -56,7 +56,7 @@ def test_joints_have_five_nearest_and_levels_three() -> None:
 @pytest.mark.parametrize("name", ["hdgcn", "hdgcn-small"])
 def test_joint_importance_adds_less_than_a_tenth_of_a_million(name: str) -> None:
     encoder = build_encoder(name, NTU)
-    jid = JointImportance(encoder.widths[encoder.importance_after_block - 1])
+    jid = JointImportanceModule(encoder.widths[encoder.importance_after_block - 1])
     assert sum(p.numel() for p in jid.parameters()) < 100_000
 
 

@@ -24,7 +24,7 @@ from crossglg.cli import app
 from crossglg.config import Config
 from crossglg.data.tasks import load_task
 from crossglg.encoders import build_encoder
-from crossglg.encoders.base import Bodies, SkeletonEncoder
+from crossglg.encoders.base import PersonIndex, SkeletonEncoder
 from crossglg.encoders.dstformer import DSTformer
 from crossglg.encoders.inference import for_inference
 from crossglg.encoders.infogcn import InfoGCN, relative_positions
@@ -79,7 +79,7 @@ def clips(name: str) -> tuple[Tensor, Tensor]:
 def outputs(name: str, encoder: SkeletonEncoder, classifier: nn.Linear | None) -> dict[str, Tensor]:
     """What a golden file holds, by its names there."""
     x, mask = clips(name)
-    bodies = Bodies.of(mask)
+    bodies = PersonIndex.of(mask)
     feat = encoder.input(x, bodies)
     found: dict[str, Tensor] = {}
     for i in range(len(encoder.blocks)):
@@ -297,7 +297,7 @@ def test_what_is_no_checkpoint_is_refused_and_runs_nothing(tmp_path: Path) -> No
 
 def test_an_encoder_without_published_weights_says_so() -> None:
     class Other(SkeletonEncoder):
-        def embed_input(self, x: Tensor, bodies: Bodies) -> Tensor:
+        def embed_input(self, x: Tensor, bodies: PersonIndex) -> Tensor:
             return x
 
     with pytest.raises(WeightsError, match="no published weights are known for Other; known: InfoGCN, CTRGCN"):

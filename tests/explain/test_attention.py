@@ -12,7 +12,7 @@ from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.synthetic import synthesise, true_importance
 from crossglg.data.transforms import DeviceClips, Preprocessing
-from crossglg.encoders.base import Bodies
+from crossglg.encoders.base import PersonIndex
 from crossglg.explain.attention import (
     activation,
     agreement,
@@ -149,7 +149,7 @@ def test_activation_is_the_size_of_what_a_block_gives(trained: TrainedModel, few
     x, mask = DeviceClips(few).batch(torch.arange(2), 16)
     x = Preprocessing.from_config(trained.config, NTU)(x)
     with torch.inference_mode():
-        bodies = Bodies.of(mask)
+        bodies = PersonIndex.of(mask)
         feat = model.encoder.input(x, bodies)
         for number in range(1, (block or last) + 1):
             weight = None

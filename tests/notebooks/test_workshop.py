@@ -30,7 +30,7 @@ from crossglg.training import trained_model
 from crossglg.cli import main
 from crossglg.config import HELP
 from crossglg.encoders.graph import EncodingBlock
-from crossglg.model import JointImportance
+from crossglg.model import JointImportanceModule
 from crossglg.one_shot import unit_rows
 from crossglg.skeletons import get_layout, retarget_plan
 from crossglg.text.descriptions import find_descriptions
@@ -306,7 +306,7 @@ WRONG_3 = [
 ]  # fmt: skip
 RIGHT_3 = [
     (workshop.check_joint_importance, Importance),
-    (workshop.check_joint_importance, JointImportance),
+    (workshop.check_joint_importance, JointImportanceModule),
     (workshop.check_calibration_loss, losses.calibration_loss),
     (workshop.check_calibration_loss, lambda k_out, k_gt: nn.functional.mse_loss(7 * k_out, 7 * k_gt)),
     (workshop.check_block, block),
@@ -559,7 +559,7 @@ QUICK = {"epochs": 1, "frames": 8, "draws": 4}
 
 def run_cells(notebook: nbformat.NotebookNode, patch: pytest.MonkeyPatch, folder: Path) -> dict[str, Exception]:
     """Run all code cells in this process, which has loaded torch already; returns which failed, and how."""
-    for place, name in ((trained, "JointImportance"), (losses, "calibration_loss"), (EncodingBlock, "forward")):
+    for place, name in ((trained, "JointImportanceModule"), (losses, "calibration_loss"), (EncodingBlock, "forward")):
         patch.setattr(place, name, getattr(place, name))  # session 3 swaps these; they come back after the test
     patch.setattr(tempfile, "tempdir", str(folder))
     failed: dict[str, Exception] = {}

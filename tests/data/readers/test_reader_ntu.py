@@ -115,7 +115,7 @@ def test_unused_numbers_may_be_anything() -> None:
 
 
 def tracked(*bodies: np.ndarray):
-    """Bodies of (T, 25, 3), zero where not seen, as parse gives them."""
+    """PersonIndex of (T, 25, 3), zero where not seen, as parse gives them."""
     frames = max(len(b) for b in bodies)
     padded = np.stack([np.pad(b, ((0, frames - len(b)), (0, 0), (0, 0))) for b in bodies])
     return parse(skeleton_text(padded)).bodies
