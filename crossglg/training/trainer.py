@@ -1,14 +1,8 @@
-"""Training on base classes: `fit` is handed base clips and their texts, and nothing else.
-
-All randomness of an epoch follows from (seed, epoch), so a run that was killed continues to the same result.
-"""
+"""Training on base classes: `fit` is handed base clips and their texts, and nothing else."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 from tqdm.auto import tqdm
@@ -27,15 +19,22 @@ from crossglg import losses
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing, mirror
-from crossglg.files import InputError, sha256, write_atomically
+from crossglg.files import write_atomically
 from crossglg.model import CrossGLG
 from crossglg.objectives import find_objective
 from crossglg.skeletons import Layout
 from crossglg.text.embeddings import TextBank
 from crossglg.training import distributed
+from crossglg.training.checkpoint import (
+    CHECKPOINT,
+    History,
+    Record,
+    fingerprint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from crossglg.training.cuda_graph import Batch, RecordedStep
 from crossglg.training.trained_model import (
-    WEIGHTS,
     TrainedModel,
     autocast,
     build_model,
@@ -43,12 +42,6 @@ from crossglg.training.trained_model import (
     resolve_device,
     similarity_quantiles,
 )
-
-CHECKPOINT = "checkpoint.safetensors"
-SAME_RESULT = ("device", "cuda_graph")
-# May change before a training goes on.
-WHERE = ("dataset", "benchmark", "descriptions", "text_encoder", "initial_weights", *SAME_RESULT)
-History = list[dict[str, float]]
 
 
 def fit(
@@ -58,162 +51,219 @@ def fit(
     folder: str | Path,
     data: str = "",
     texts: tuple[str, ...] = (),
-    after_epoch: Callable[[dict[str, float]], None] | None = None,
+    after_epoch: Callable[[Record], None] | None = None,
     overwrite: bool = False,
 ) -> TrainedModel:
-    """Train on the base clips; the epoch is chosen on held-out base clips; the model is saved in `folder`.
+    """Train on base clips alone, choose the epoch on held-out base clips, and save the model.
 
-    The caller's random state stays as it is.
+    The caller's random state stays as it is. Processes that are `distributed.joined` all call this, with the same
+    arguments; the first one writes.
 
-    It is chosen by the classifier's accuracy, or without a classifier by that of the nearest of one training clip per
-    class (cosine), over five choices of these.
-    bank: texts of exactly `base.class_names`.  data, texts: names for the model card.  after_epoch: called with each
-    epoch's record. A checkpoint of the same settings in `folder` is continued; one of other settings is an error, or
-    with `overwrite` replaced.
-    Processes that are `distributed.joined` all call this, with the same arguments; the first one writes.
-    Raises ValueError when the texts are not those of the base classes, or when the loss is not finite; InputError for a
-    checkpoint of other settings.
+    Args:
+        config: the settings.
+        base: the base clips.
+        bank: texts of exactly `base.class_names`.
+        folder: where checkpoint and model are written. A checkpoint of the same training is continued.
+        data: name of the data, for the model card.
+        texts: names of the texts, for the model card.
+        after_epoch: called with each epoch's record.
+        overwrite: replace the checkpoint of another training.
+
+    Raises:
+        ValueError: the texts are not those of the base classes, or the loss is not finite.
+        InputError: the folder holds a checkpoint of another training.
     """
-    if bank.classes != base.class_names:
-        raise ValueError("the text bank's classes are not the base classes, in order; build it from base.class_names")
     device = resolve_device(config)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        return _fit(config, base, bank, Path(folder), data, texts, after_epoch, device, overwrite)
+        trainer = Trainer(config, base, bank, Path(folder))
+        trainer.resume(overwrite)
+        trainer.train(after_epoch)
+        return trainer.finish(data, texts)
 
 
-def _fit(
-    config: Config,
-    base: SkeletonSet,
-    bank: TextBank,
-    folder: Path,
-    data: str,
-    texts: tuple[str, ...],
-    after_epoch: Callable[[dict[str, float]], None] | None,
-    device: torch.device,
-    overwrite: bool,
-) -> TrainedModel:
-    objective = find_objective(config)
-    persons = int(base.persons.max())
-    initial = TrainedModel.load(config.initial_weights) if config.initial_weights else None
-    if initial:
-        persons = max(persons, initial.persons)
-    width = bank.local.shape[-1]
-    num_classes = len(base.class_names)
-    one_sided = one_sided_classes(config, bank, base.layout)
-    # The mirror image of class k is class num_classes + k.
-    outputs = 2 * num_classes if one_sided.any() else num_classes
-    model = build_model(config, base.layout, persons, base.num_channels, outputs, width)
-    if initial:
-        start_from(model, initial, base)
-    model = model.to(device)
-    if config.compile and distributed.world_size() > 1:
-        raise ValueError("compile=true is for one process; leave it out to train with several")
-    if config.compile:
-        model.compile()
-    distributed.synchronise(model)
-    optimizer = build_optimizer(model, config)
-    training, held_out = hold_out(base, config.held_out, config.seed)
-    clips = DeviceClips(base, device)
-    prepare = Preprocessing.from_config(config, base.layout)
-    label = torch.as_tensor(base.label)
-    texts_there = bank.to(device)
-    own, partner = torch.arange(base.layout.num_joints), torch.as_tensor(base.layout.mirrored)
-    exemplars = torch.as_tensor(training_exemplars(base.label, training, config.seed))
+class Trainer:
+    """One training, which `fit` runs from start to end.
 
-    def step_with(batch: Batch) -> dict[str, Tensor]:
-        return train_step(model, optimizer, batch, texts_there, config)
+    All randomness of an epoch follows from (seed, epoch), so a training that was killed continues to the same result.
 
-    take_step = RecordedStep(step_with, model, optimizer) if recordable(config, device, persons) else step_with
+    Attributes:
+        model: the model, on its device.
+        history: a record of losses and validation accuracy for every finished epoch.
+        best: the weights of the epoch that is the best so far.
+    """
 
-    def epoch_of_training(epoch: int) -> dict[str, float]:
-        generator = torch.Generator().manual_seed(epoch_seed(config.seed, epoch))
-        torch.manual_seed(epoch_seed(config.seed, epoch) + distributed.rank())  # dropout and bottleneck noise
-        model.train()
-        batches = objective.batches(label[training], config, generator)
+    def __init__(self, config: Config, base: SkeletonSet, bank: TextBank, folder: Path) -> None:
+        if bank.classes != base.class_names:
+            raise ValueError(
+                "the text bank's classes are not the base classes, in order; build it from base.class_names"
+            )
+        if config.compile and distributed.world_size() > 1:
+            raise ValueError("compile=true is for one process; leave it out to train with several")
+        self.config, self.base, self.folder = config, base, folder
+        self.device, self.objective = resolve_device(config), find_objective(config)
+        self.one_sided = one_sided_classes(config, bank, base.layout)
+        self.model, self.persons = new_model(config, base, bank, mirrored=bool(self.one_sided.any()))
+        self.model.to(self.device)
+        if config.compile:
+            self.model.compile()
+        distributed.synchronise(self.model)
+        self.optimizer = build_optimizer(self.model, config)
+        self.clips, self.label = DeviceClips(base, self.device), torch.as_tensor(base.label)
+        self.training, self.held_out = hold_out(base, config.held_out, config.seed)
+        self.prepare = Preprocessing.from_config(config, base.layout)
+        self.texts = bank.to(self.device)
+        self.fingerprint = fingerprint(config, base, bank)
+        self.history: History = []
+        self.best: dict[str, Tensor] = {}
+
+    def resume(self, overwrite: bool = False) -> None:
+        """Continue the checkpoint in the folder, if there is one. overwrite: replace that of another training."""
+        path = self.folder / CHECKPOINT
+        found = load_checkpoint(path, self.model, self.optimizer, self.config, self.fingerprint, overwrite)
+        self.history, self.best = found
+        distributed.check_alike(f"{self.fingerprint} {len(self.history)}", self.device)
+
+    def train(self, after_epoch: Callable[[Record], None] | None = None) -> None:
+        """Train the epochs that are left; a checkpoint follows each of them."""
+        done, total = len(self.history), self.config.epochs
+        quiet = distributed.rank() > 0
+        bar = tqdm(range(done, total), initial=done, total=total, desc="training", unit="epoch", disable=quiet)
+        take_step = self.step()
+        for epoch in bar:
+            record = self.train_epoch(epoch, take_step)
+            record["validation_accuracy"] = self.validate()
+            self.history.append(record)
+            if chosen_epoch(self.history) == epoch:
+                self.best = {name: value.clone() for name, value in self.model.state_dict().items()}
+            self.save()
+            bar.set_postfix(loss=f"{record['total_loss']:.3f}", held_out=f"{record['validation_accuracy']:.3f}")
+            if after_epoch:
+                after_epoch(record)
+
+    def step(self) -> Callable[[Batch], dict[str, Tensor]]:
+        """A function that takes one step with a batch, on a GPU recorded where all steps are alike."""
+
+        def take(batch: Batch) -> dict[str, Tensor]:
+            return train_step(self.model, self.optimizer, batch, self.texts, self.config)
+
+        if recordable(self.config, self.device, self.persons):
+            return RecordedStep(take, self.model, self.optimizer)
+        return take
+
+    def train_epoch(self, epoch: int, take_step: Callable[[Batch], dict[str, Tensor]]) -> Record:
+        """One pass over the training clips. Returns the mean of every loss; raises ValueError if they explode."""
+        seed = epoch_seed(self.config.seed, epoch)
+        generator = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed + distributed.rank())  # dropout and bottleneck noise
+        self.model.train()
+        batches = self.objective.batches(self.label[self.training], self.config, generator)
         sums: dict[str, Tensor] = {}
         for step, rows in enumerate(batches):
-            index = torch.as_tensor(training)[rows]
-            set_learning_rate(optimizer, config, epoch + step / len(batches))
-            x, mask = clips.batch(index, config.frames, config.crop, generator)
-            classes, joint_of = label[index], None
-            if config.mirror:
-                mirrored = torch.rand(len(x), generator=generator) < config.mirror
-                x = mirror(x, mirrored, base.layout)
-                classes = classes + num_classes * (mirrored & one_sided[classes])
-                joint_of = torch.where(mirrored[:, None], partner, own).to(device)
-            batch = (prepare(x, generator), mask, classes.to(device), joint_of)
+            set_learning_rate(self.optimizer, self.config, epoch + step / len(batches))
+            batch = self.batch(torch.as_tensor(self.training)[rows], generator)
             for name, value in take_step(batch).items():
-                sums[name] = sums.get(name, torch.zeros((), device=device)) + value
+                sums[name] = sums.get(name, torch.zeros((), device=self.device)) + value
         record = {name: float(value) / len(batches) for name, value in sums.items()}
         if not math.isfinite(record["total_loss"]):
-            raise ValueError(f"the loss of epoch {epoch} is not finite; lower learning_rate={config.learning_rate}")
+            raise ValueError(
+                f"the loss of epoch {epoch} is not finite; lower learning_rate={self.config.learning_rate}"
+            )
         return {"epoch": epoch, **record}
 
-    def output_of(clips_at: Tensor) -> Tensor:
+    def batch(self, index: Tensor, generator: torch.Generator) -> Batch:
+        """Augmented clips: x (N, M, T, V, C), person_mask (N, M), label (N,), joint_of (N, V) or None.
+
+        The mirror image of class k may be class K + k; joint_of is as of `CrossGLG.forward`.
+        """
+        config, layout = self.config, self.base.layout
+        x, mask = self.clips.batch(index, config.frames, config.crop, generator)
+        label, joint_of = self.label[index], None
+        if config.mirror:
+            mirrored = torch.rand(len(x), generator=generator) < config.mirror
+            x = mirror(x, mirrored, layout)
+            label = label + len(self.base.class_names) * (mirrored & self.one_sided[label])
+            own, partner = torch.arange(layout.num_joints), torch.as_tensor(layout.mirrored)
+            joint_of = torch.where(mirrored[:, None], partner, own).to(self.device)
+        return self.prepare(x, generator), mask, label.to(self.device), joint_of
+
+    def validate(self) -> float:
+        """Accuracy on the held-out base clips, NaN without any.
+
+        By the classifier, or without one by the nearest of one training clip per class (cosine), over five choices of
+        these.
+        """
+        if not len(self.held_out):
+            return float("nan")
+        scores = self.scores(torch.as_tensor(self.held_out))
+        if not self.objective.classifies:
+            exemplars = torch.as_tensor(training_exemplars(self.base.label, self.training, self.config.seed))
+            z = self.scores(exemplars.flatten()).unflatten(0, exemplars.shape)
+            scores = F.normalize(scores, dim=-1) @ F.normalize(z, dim=-1).mT  # (draws, N, K)
+        return float((scores.argmax(-1) == self.label[self.held_out]).double().mean())
+
+    @torch.inference_mode()
+    def scores(self, index: Tensor) -> Tensor:
         """Logits of clips as they are, without augmentation; z if there is no classifier."""
+        self.model.eval()
         rows = []
-        for index in clips_at.split(256):
-            with torch.inference_mode():
-                x, mask = clips.batch(index, config.frames)
-                x = prepare(x)  # coordinates stay float32 whatever the precision
-                with autocast(config, device):
-                    out = model(x, mask)
-                rows.append((out.z if out.logits is None else out.logits[:, :num_classes]).float().cpu())
+        for part in index.split(256):
+            x, mask = self.clips.batch(part, self.config.frames)
+            x = self.prepare(x)  # coordinates stay float32 whatever the precision
+            with autocast(self.config, self.device):
+                out = self.model(x, mask)
+            rows.append((out.z if out.logits is None else out.logits[:, : len(self.base.class_names)]).float().cpu())
         return torch.cat(rows)
 
-    def held_out_accuracy() -> float:
-        if not len(held_out):
-            return float("nan")
-        model.eval()
-        scores = output_of(torch.as_tensor(held_out))
-        if not objective.classifies:
-            exemplar = output_of(exemplars.flatten()).unflatten(0, exemplars.shape)
-            scores = F.normalize(scores, dim=-1) @ F.normalize(exemplar, dim=-1).mT  # (draws, N, K)
-        return float((scores.argmax(-1) == label[held_out]).double().mean())
-
-    fingerprint = _fingerprint(config, base, bank)
-    history, best = _resume(folder / CHECKPOINT, model, optimizer, config, fingerprint, device, overwrite)
-    distributed.check_alike(f"{fingerprint} {len(history)}", device)
-    bar = tqdm(
-        range(len(history), config.epochs), initial=len(history), total=config.epochs, desc="training", unit="epoch",
-        disable=distributed.rank() > 0,
-    )  # fmt: skip
-    for epoch in bar:
-        record = epoch_of_training(epoch)
-        record["validation_accuracy"] = held_out_accuracy()
-        history.append(record)
-        if chosen_epoch(history) == epoch:
-            best = {name: value.clone() for name, value in model.state_dict().items()}
+    def save(self) -> None:
+        """Write the checkpoint, from the first process."""
         if distributed.rank() == 0:
-            _save_checkpoint(folder / CHECKPOINT, model, optimizer, best, history, config, fingerprint)
-        bar.set_postfix(loss=f"{record['total_loss']:.3f}", held_out=f"{record['validation_accuracy']:.3f}")
-        if after_epoch:
-            after_epoch(record)
+            save_checkpoint(
+                self.folder / CHECKPOINT, self.model, self.optimizer, self.best, self.history, self.config,
+                self.fingerprint,
+            )  # fmt: skip
 
-    model.load_state_dict(best)
-    if model.classifier is not None and outputs > num_classes:
-        model.keep_classes(num_classes)
-    chosen = chosen_epoch(history)
-    details: dict[str, Any] = {
-        "data": data or base.name,
-        "texts": list(texts),
-        "training_clips": len(training),
-        "held_out_clips": len(held_out),
-        "chosen_epoch": chosen,
-        "held_out_accuracy": history[chosen]["validation_accuracy"],
-        "history": history,
-        "torch": torch.__version__,
-        "crossglg": crossglg.__version__,
-    }
-    trained = TrainedModel(model, config, base.layout, persons, base.num_channels, base.class_names, details)
-    # What recognising one's own clips needs: when two clips are alike, and how long a clip usually is.
-    unseen = base.subset(held_out) if len(held_out) else base
-    details["similarity"] = similarity_quantiles(trained.embed(unseen), unseen.label)
-    details["seconds"] = np.quantile(base.frames / base.fps, [0.0, 0.5, 1.0]).round(3).tolist()
-    if distributed.rank() == 0:
-        trained.save(folder)
-        write_atomically(folder / "README.md", lambda file: file.write(model_card(trained).encode()))
-    return trained
+    def finish(self, data: str = "", texts: tuple[str, ...] = ()) -> TrainedModel:
+        """The model of the chosen epoch, saved in the folder with its card. data, texts: names for the card."""
+        base, chosen = self.base, chosen_epoch(self.history)
+        self.model.load_state_dict(self.best)
+        if self.one_sided.any() and self.model.classifier is not None:
+            self.model.keep_classes(len(base.class_names))
+        details: dict[str, Any] = {
+            "data": data or base.name,
+            "texts": list(texts),
+            "training_clips": len(self.training),
+            "held_out_clips": len(self.held_out),
+            "chosen_epoch": chosen,
+            "held_out_accuracy": self.history[chosen]["validation_accuracy"],
+            "history": self.history,
+            "torch": torch.__version__,
+            "crossglg": crossglg.__version__,
+        }
+        trained = TrainedModel(
+            self.model, self.config, base.layout, self.persons, base.num_channels, base.class_names, details
+        )
+        # What recognizing one's own clips needs: when two clips are alike, and how long a clip usually is.
+        unseen = base.subset(self.held_out) if len(self.held_out) else base
+        details["similarity"] = similarity_quantiles(trained.embed(unseen), unseen.label)
+        details["seconds"] = np.quantile(base.frames / base.fps, [0.0, 0.5, 1.0]).round(3).tolist()
+        if distributed.rank() == 0:
+            trained.save(self.folder)
+            write_atomically(self.folder / "README.md", lambda file: file.write(model_card(trained).encode()))
+        return trained
+
+
+def new_model(config: Config, base: SkeletonSet, bank: TextBank, mirrored: bool) -> tuple[CrossGLG, int]:
+    """The model at the start of a training, and how many persons it is for.
+
+    mirrored: with a class of its own for the mirror image of every class.
+    """
+    initial = TrainedModel.load(config.initial_weights) if config.initial_weights else None
+    persons = max(int(base.persons.max()), initial.persons if initial else 1)
+    classes = len(base.class_names) * (2 if mirrored else 1)
+    model = build_model(config, base.layout, persons, base.num_channels, classes, bank.local.shape[-1])
+    if initial:
+        start_from(model, initial, base)
+    return model, persons
 
 
 def start_from(model: CrossGLG, initial: TrainedModel, base: SkeletonSet) -> None:
@@ -341,7 +391,8 @@ def training_exemplars(
 def chosen_epoch(history: History) -> int:
     """The epoch with the best accuracy on held-out base clips, the latest of equals; without such clips the last."""
     accuracy = [record["validation_accuracy"] for record in history]
-    return max(range(len(accuracy)), key=lambda e: (accuracy[e] if accuracy[e] == accuracy[e] else 0.0, e))
+    known = [0.0 if math.isnan(value) else value for value in accuracy]
+    return max(range(len(known)), key=lambda epoch: (known[epoch], epoch))
 
 
 def build_optimizer(model: CrossGLG, config: Config) -> torch.optim.Optimizer:
@@ -377,89 +428,3 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, config: Config, epoch: f
 def epoch_seed(seed: int, epoch: int) -> int:
     """A seed of its own for every (seed, epoch)."""
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
-
-
-def _fingerprint(config: Config, base: SkeletonSet, bank: TextBank) -> str:
-    """What a checkpoint must share with a run to be continued by it: settings, clips, texts; not where those lie."""
-    settings = {name: value for name, value in config.to_dict().items() if name not in WHERE}
-    digest = hashlib.sha256(json.dumps([settings, base.class_names, base.layout.joints]).encode())
-    texts = (bank.local, bank.key_joint_target, bank.global_)
-    for array in (base.xyz, base.offsets, base.persons, base.label, *texts):
-        if array is not None:
-            digest.update(np.ascontiguousarray(array).data)
-    if config.initial_weights:
-        digest.update(sha256(Path(config.initial_weights) / WEIGHTS).encode())
-    return digest.hexdigest()
-
-
-def _difference(metadata: dict[str, str], config: Config) -> str:
-    """What the training of a checkpoint has that that of a config has not, in words."""
-    if "config" not in metadata:
-        return "other settings, clips or texts"
-    before, now = json.loads(metadata["config"]), config.to_dict()
-    changed = [
-        f"{name}: {before.get(name)!r} → {value!r}"
-        for name, value in now.items()
-        if before.get(name) != value and name not in SAME_RESULT
-    ]
-    return f"other settings ({', '.join(changed)})" if changed else "other clips or texts"
-
-
-def _save_checkpoint(
-    path: Path,
-    model: CrossGLG,
-    optimizer: torch.optim.Optimizer,
-    best: dict[str, Tensor],
-    history: History,
-    config: Config,
-    fingerprint: str,
-) -> None:
-    tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
-    tensors |= {f"best/{name}": value for name, value in best.items()}
-    for i, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer/{i}/{name}": value for name, value in state.items()}
-    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    metadata = {
-        "history": json.dumps(history), "fingerprint": fingerprint, "config": json.dumps(config.to_dict()),
-    }  # fmt: skip
-    write_atomically(path, lambda file: file.write(save(tensors, metadata)))
-
-
-def _resume(
-    path: Path,
-    model: CrossGLG,
-    optimizer: torch.optim.Optimizer,
-    config: Config,
-    fingerprint: str,
-    device: torch.device,
-    overwrite: bool,
-) -> tuple[History, dict[str, Tensor]]:
-    """Continue a checkpoint in place if there is one. Returns its history and best weights.
-
-    Both are empty without one, or where one of other settings is to be overwritten.
-    """
-    if not os.path.exists(path):
-        return [], {}
-    groups: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
-    try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
-            metadata = file.metadata() or {}
-            if metadata.get("fingerprint") != fingerprint:
-                if overwrite:
-                    return [], {}
-                raise InputError(
-                    f"{path} belongs to a training with {_difference(metadata, config)}; replace it with "
-                    f"overwrite=True, or choose another folder"
-                )
-            for name in file.keys():  # noqa: SIM118 (a safetensors file, not a dict)
-                group, _, rest = name.partition("/")
-                groups[group][rest] = file.get_tensor(name)
-    except SafetensorError as error:
-        raise ValueError(f"{path} is damaged ({error}); delete it to start this training over") from error
-    model.load_state_dict(groups["model"])
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in groups["optimizer"].items():
-        i, _, key = name.partition("/")
-        state.setdefault(int(i), {})[key] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return json.loads(metadata["history"]), groups["best"]

@@ -327,8 +327,8 @@ def test_a_failing_method_is_recorded_repeated_and_stops_nothing(data: Path, tmp
         run_study(parsed, tmp_path / "runs", data, jobs=1, report=lines.append)
     assert [r["method"] for r in parsed.finished(tmp_path / "runs")] == ["raw", "base"]
     (broken,) = [r for r in parsed.runs() if r.method == "broken"]
-    assert read_json(tmp_path / "runs" / f"{broken.name}.json")["error"] == f"FileNotFoundError: no file {texts}"
-    assert any(f"{broken.name} failed: FileNotFoundError" in line for line in lines)
+    assert read_json(tmp_path / "runs" / f"{broken.name}.json")["error"] == f"MissingError: no file {texts}"
+    assert any(f"{broken.name} failed: MissingError" in line for line in lines)
     assert "Traceback" in (tmp_path / "runs" / "models" / broken.name / "log.txt").read_text()
     unpaired = study_table(parsed, tmp_path / "runs")  # the reference is the one that failed
     assert "| base |" in unpaired and "less" not in unpaired and "broken" not in unpaired

@@ -14,6 +14,7 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.data.synthetic import synthesise
 from crossglg.data.tasks import split_task
 from crossglg.data.transforms import DeviceClips
+from crossglg.encoders import ENCODERS  # noqa: F401 (for processes that register TINY)
 from crossglg.encoders.infogcn import InfoGCN
 from crossglg.text.embeddings import TextBank
 from crossglg.training.trainer import (
