@@ -79,7 +79,7 @@ def sha256(content: bytes | str | Path) -> str:
 def project_folder(name: str) -> Path:
     """The folder `prompts`, `notebooks` or `studies`: in an installed wheel, else beside the package in a checkout."""
     package = Path(__file__).parent
-    for folder in (package / name, package.parent / name):
+    for folder in (package / "shipped" / name, package.parent / name):
         if folder.is_dir():
             return folder
     raise FileNotFoundError(f"the folder {name!r} is neither in nor beside {package}; reinstall crossglg")

@@ -59,13 +59,13 @@ def test_wheel_carries_prompts_notebooks_protocols_and_player(tmp_path):
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
     for name in (
-        "prompts/global.md.j2",
-        "prompts/descriptions/ntu120.json",
-        "notebooks/02_train.ipynb",
-        "notebooks/workshop/1_skeletons.ipynb",
-        "notebooks/workshop/solutions/1_skeletons.ipynb",
-        "notebooks/workshop/handout.html",
-        "studies/ablation.yaml",
+        "shipped/prompts/global.md.j2",
+        "shipped/prompts/descriptions/ntu120.json",
+        "shipped/notebooks/02_train.ipynb",
+        "shipped/notebooks/workshop/1_skeletons.ipynb",
+        "shipped/notebooks/workshop/solutions/1_skeletons.ipynb",
+        "shipped/notebooks/workshop/handout.html",
+        "shipped/studies/ablation.yaml",
         "viz/player.js",
         "data/benchmarks/ntu120-one-shot.json",
     ):

@@ -28,7 +28,7 @@ def faithfulness(
 
     from crossglg.config import parse_values
     from crossglg.data.synthetic import true_importance
-    from crossglg.data.tasks import load_task
+    from crossglg.data.tasks import is_synthetic, load_task
     from crossglg.explain.faithfulness import METRICS, study, table
     from crossglg.files import write_json
     from crossglg.runs.results import about_model, about_task, versions
@@ -40,7 +40,7 @@ def faithfulness(
     named = {"dataset": dataset, "benchmark": "" if dataset is not None and benchmark is None else benchmark}
     config = replace(loaded[0].config, **parse_values({k: v for k, v in named.items() if v is not None}))
     task = load_task(config)
-    embedded = config.dataset.startswith("synthetic") and not config.benchmark
+    embedded = is_synthetic(config)
     found = study(loaded, task, clips, points, draw, truth=true_importance if embedded else None)
     about = {"models": [about_model(trained) for trained in loaded], "draw": draw, **versions()}
     write_json(output / "faithfulness.json", {**about_task(task), **about, "faithfulness": found.to_dict()})
