@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from crossglg.files import InputError
+
 
 def setting(
     default: Any,
@@ -179,20 +181,20 @@ class Config:
         for spec in fields(self):
             value, choices = getattr(self, spec.name), spec.metadata["choices"]
             if choices and value not in choices:
-                raise ValueError(f"{spec.name}={value!r} is not one of {', '.join(choices)}")
+                raise InputError(f"{spec.name}={value!r} is not one of {', '.join(choices)}")
             if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"{spec.name}={value!r} is not a finite number")
+                raise InputError(f"{spec.name}={value!r} is not a finite number")
             low, high, why = (spec.metadata[key] for key in ("low", "high", "why"))
             if low > -math.inf and value < low:
-                raise ValueError(f"{spec.name}={value} must be at least {low}")
+                raise InputError(f"{spec.name}={value} must be at least {low}")
             if high < math.inf and value > high:
-                raise ValueError(f"{spec.name}={value} must be at most {high}: {why}")
+                raise InputError(f"{spec.name}={value} must be at most {high}: {why}")
 
     @classmethod
     def create(cls, preset: str = "embedded", **values: Any) -> Config:
         """A preset with overrides. Strings are read as the setting's type; raises ValueError as `parse_values` does."""
         if preset not in PRESETS:
-            raise ValueError(f"unknown preset {preset!r}; presets: {', '.join(PRESETS)}")
+            raise InputError(f"unknown preset {preset!r}; presets: {', '.join(PRESETS)}")
         return cls(**{**PRESETS[preset], **parse_values(values)})
 
     def to_dict(self) -> dict[str, Any]:
@@ -232,7 +234,7 @@ def nearest(name: str, names: list[str]) -> str:
 
 def _parse(name: str, value: Any) -> Any:
     if name not in HELP:
-        raise ValueError(f"unknown setting {name!r}{nearest(name, list(HELP))} Valid: {', '.join(HELP)}")
+        raise InputError(f"unknown setting {name!r}{nearest(name, list(HELP))} Valid: {', '.join(HELP)}")
     kind = type(getattr(_DEFAULTS, name))
     try:
         if value is None:
@@ -243,7 +245,7 @@ def _parse(name: str, value: Any) -> Any:
             raise ValueError
         return kind(float(value)) if kind is int else kind(value)
     except (KeyError, TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name}={value!r} is not a {kind.__name__}: {HELP[name]}") from None
+        raise InputError(f"{name}={value!r} is not a {kind.__name__}: {HELP[name]}") from None
 
 
 _DEFAULTS = Config()

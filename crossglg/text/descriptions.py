@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from crossglg.config import nearest
-from crossglg.files import project_folder, read_json, sha256, write_json
+from crossglg.files import InputError, project_folder, read_json, sha256, write_json
 from crossglg.skeletons import Layout, get_layout, retarget_plan
 
 
@@ -40,15 +40,15 @@ class Description:
     def __post_init__(self) -> None:
         missing = [joint for joint in self.layout.joints if not self.joints.get(joint, "").strip()]
         if missing:
-            raise ValueError(
+            raise InputError(
                 f"description of {self.action!r} has no text for joint {missing[0]!r} of {self.layout.name}"
             )
         if not self.global_.strip():
-            raise ValueError(f"description of {self.action!r} has no global text")
+            raise InputError(f"description of {self.action!r} has no global text")
         unknown = [joint for joint in self.key_joints if joint not in self.layout.joints]
         if unknown or not self.key_joints:
             what = f"key joint {unknown[0]!r} is not in" if unknown else "no key joints of"
-            raise ValueError(
+            raise InputError(
                 f"description of {self.action!r}: {what} {self.layout.name} ({', '.join(self.layout.joints)})"
             )
 
@@ -81,18 +81,18 @@ class DescriptionFile:
         content = read_json(path)
         kinds = {"layout": str, "provenance": dict, "classes": dict}
         if not isinstance(content, dict) or not all(isinstance(content.get(k), kind) for k, kind in kinds.items()):
-            raise ValueError(f"{path} is no description file: it needs layout, provenance and classes")
+            raise InputError(f"{path} is no description file: it needs layout, provenance and classes")
         layout, source = get_layout(content["layout"]), f"{path.name}:{sha256(path)[:12]}"
         classes = {}
         for action, entry in content["classes"].items():
             try:
                 classes[action] = _read(action, entry, layout, source)
             except KeyError as error:
-                raise ValueError(f"{path}: the description of {action!r} lacks {error.args[0]!r}") from None
+                raise InputError(f"{path}: the description of {action!r} lacks {error.args[0]!r}") from None
             except ValueError as error:
-                raise ValueError(f"{path}: {error}") from None
+                raise InputError(f"{path}: {error}") from None
             except (TypeError, AttributeError) as error:
-                raise ValueError(f"{path}: the description of {action!r} has another form ({error})") from None
+                raise InputError(f"{path}: the description of {action!r} has another form ({error})") from None
         return cls(layout, content["provenance"], classes, path)
 
     def save(self, path: str | Path) -> Path:
@@ -139,7 +139,7 @@ def find_descriptions(
         found.update(file.classes)
     missing = [action for action in actions if action not in found]
     if missing:
-        raise ValueError(
+        raise InputError(
             f"class {missing[0]!r} has no description ({len(missing)} of {len(actions)} lack one)"
             f"{nearest(missing[0], list(found)) or '.'} Write them with 'crossglg describe' and pass descriptions=FILE"
         )

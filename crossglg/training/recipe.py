@@ -9,6 +9,7 @@ from pathlib import Path
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.tasks import Task, load_task
+from crossglg.files import InputError
 from crossglg.objectives import find_objective
 from crossglg.text.descriptions import Description, find_descriptions
 from crossglg.text.embeddings import TextBank, build_name_bank, build_text_bank, find_encoder
@@ -81,7 +82,7 @@ def refuse_what_knows_novel_classes(config: Config, task: Task) -> None:
         return
     known = set(TrainedModel.load(config.initial_weights).class_names) & set(task.novel.class_names)
     if known:
-        raise ValueError(
+        raise InputError(
             f"initial_weights={config.initial_weights!r} were trained on {min(known)!r}, which is a novel class of "
             f"{task.name} ({len(known)} such classes): one-shot accuracy would say nothing; start from other weights"
         )

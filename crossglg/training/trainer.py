@@ -19,7 +19,7 @@ from crossglg import losses
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing, mirror
-from crossglg.files import write_atomically
+from crossglg.files import InputError, write_atomically
 from crossglg.model import CrossGLG
 from crossglg.objectives import find_objective
 from crossglg.skeletons import Layout
@@ -94,11 +94,11 @@ class Trainer:
 
     def __init__(self, config: Config, base: SkeletonSet, bank: TextBank, folder: Path) -> None:
         if bank.classes != base.class_names:
-            raise ValueError(
+            raise InputError(
                 "the text bank's classes are not the base classes, in order; build it from base.class_names"
             )
         if config.compile and distributed.world_size() > 1:
-            raise ValueError("compile=true is for one process; leave it out to train with several")
+            raise InputError("compile=true is for one process; leave it out to train with several")
         self.config, self.base, self.folder = config, base, folder
         self.device, self.objective = resolve_device(config), find_objective(config)
         self.one_sided = one_sided_classes(config, bank, base.layout)
@@ -165,7 +165,7 @@ class Trainer:
                 sums[name] = sums.get(name, torch.zeros((), device=self.device)) + value
         record = {name: float(value) / len(batches) for name, value in sums.items()}
         if not math.isfinite(record["total_loss"]):
-            raise ValueError(
+            raise InputError(
                 f"the loss of epoch {epoch} is not finite; lower learning_rate={self.config.learning_rate}"
             )
         return {"epoch": epoch, **record}
@@ -269,7 +269,7 @@ def new_model(config: Config, base: SkeletonSet, bank: TextBank, mirrored: bool)
 def start_from(model: CrossGLG, initial: TrainedModel, base: SkeletonSet) -> None:
     """Copy the encoder of another model into a new one. Raises ValueError if the two are not of one shape."""
     if initial.layout.joints != base.layout.joints:
-        raise ValueError(
+        raise InputError(
             f"the initial weights are for layout {initial.layout.name!r}, the base clips have {base.layout.name!r}; "
             f"retarget the clips or start from other weights"
         )
@@ -277,7 +277,7 @@ def start_from(model: CrossGLG, initial: TrainedModel, base: SkeletonSet) -> Non
     differ = [name for name in ours.keys() | theirs.keys() if _shape_in(ours, name) != _shape_in(theirs, name)]
     if differ:
         name = min(differ)
-        raise ValueError(
+        raise InputError(
             f"the initial weights are of encoder {initial.config.encoder!r} with streams={initial.config.streams!r} "
             f"and do not fit ({len(differ)} tensors differ: {name} is {_shape_in(theirs, name)}, expected "
             f"{_shape_in(ours, name)}); set encoder, streams and mode as in their model card"
@@ -360,7 +360,7 @@ def one_sided_classes(config: Config, bank: TextBank, layout: Layout) -> Tensor:
     if config.mirror_class == "other":
         return torch.ones(count, dtype=torch.bool)
     if bank.key_joint_target is None:
-        raise ValueError(
+        raise InputError(
             f"mirror_class=text reads left and right off the key joints, which text_source={config.text_source!r} "
             f"does not have; use mirror_class=same or mirror_class=other"
         )
