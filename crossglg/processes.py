@@ -46,8 +46,8 @@ def sole_writer(lock: Path, what: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            lock.unlink(missing_ok=True)  # while it is locked: who has opened it before sees that it is another's
-            with suppress(OSError):  # a folder is not empty
+            with suppress(OSError):  # a folder is not empty, or a system keeps files that are open
+                lock.unlink()  # while it is locked, so that who has it open too sees that it is gone
                 for folder in new_folders:
                     folder.rmdir()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -65,3 +67,15 @@ def test_peak_memory_is_that_of_the_features(benchmark: ModuleType) -> None:
     case = benchmark.Case("infogcn-small", "base", "training step", 8, 0.0, 64, "cpu")
     one_activation = 8 * 2 * 32 * 25 * 48 * 4 / 2**20  # (B, T', V, D) of the first blocks
     assert 10 * one_activation < benchmark.peak_memory(case) < 300 * one_activation
+
+
+@pytest.mark.skipif(not hasattr(os, "getloadavg"), reason="the load of the machine is told on Unix only")
+def test_training_beside_other_work_is_measured_and_written(tmp_path: Path) -> None:
+    script, output = SCRIPT.with_name("beside_other_work.py"), tmp_path / "beside.md"
+    words = ["--busy", "1", "--rounds", "1", "--seconds", "0.1", "--batch", "2", "--output", str(output)]
+    subprocess.run([sys.executable, str(script), *words], check=True, capture_output=True)
+    command, *_, row = output.read_text(encoding="utf-8").splitlines()
+    assert command.startswith("`python benchmarks/beside_other_work.py --busy 1")
+    busy, *rates, ratio = [float(cell.split()[0]) for cell in row.strip("|").split("|")]
+    assert busy == 1 and len(rates) == 3 and min(rates) > 0
+    assert ratio > 0

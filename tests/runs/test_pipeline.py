@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -233,6 +234,20 @@ def test_ctrl_c_ends_with_the_command_that_continues(whom, own_clips, tmp_path):
     assert "Traceback" not in told and "never retrieved" not in told
     assert not processes("-p", kernel), "the kernel is ended too"
     pipeline.run(config, tmp_path / "r", resume=True, notebooks=("00_tour",))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
+def test_ctrl_c_names_the_same_command_where_that_continues(own_clips, tmp_path):
+    words = ["train", "--dataset", str(own_clips), "--output", "my run", *sets({**SMALL, "epochs": 1000})]
+    command = [sys.executable, "-m", "crossglg", *words]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while process.poll() is None and not (tmp_path / "my run" / "model" / "checkpoint.safetensors").is_file():
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in told
+    assert told.endswith(f"\ninterrupted; continue with: crossglg {shlex.join(words)}\n")
+    assert not (tmp_path / "my run" / pipeline.LOCK).exists()
 
 
 def processes(*which):
