@@ -20,9 +20,9 @@ from crossglg.data.readers import (
     utd_mhad,
     utkinect,
 )
-from crossglg.data.readers.base import Reader, Recording, SourcePath
+from crossglg.data.readers.base import Reader, Recording, SourcePath, UnreadableError
 
-__all__ = ["READERS", "Reader", "Recording", "SourcePath", "get_reader"]
+__all__ = ["READERS", "Reader", "Recording", "SourcePath", "UnreadableError", "get_reader"]
 
 READERS: dict[str, Reader] = {
     "ntu": ntu.READER,
