@@ -159,18 +159,14 @@ def test_both_wheels_installed_outside_the_checkout_work_together(tmp_path: Path
     assert where.count(str(site)) == 2
 
     assert "Usage: crossglg" in run(crossglg, "--help")
-    for what, name in {
-        "encoders": "bones",
-        "formats": "walker",
-        "classifiers": "manhattan",
-        "objectives": "brier",
-    }.items():
+    members = {"encoders": "bones", "formats": "walker", "classifiers": "manhattan", "objectives": "brier"}
+    for what, name in members.items():
         (line,) = [line for line in run(crossglg, "list", what).splitlines() if line.startswith(f"{name} ")]
         assert line.endswith("(package crossglg-example)")
     run(crossglg, "run", "--preset", "smoke", "--dataset", "synthetic-small", "--output", tmp_path / "runs")
-    model = tmp_path / "model"
-    own = ("--encoder", "bones", "--set", "objective=brier", "--set", "epochs=1", "--output", model)
-    run(crossglg, "train", "--preset", "smoke", "--dataset", "synthetic-small", *own)
+    own = ("--encoder", "bones", "--set", "objective=brier", "--set", "epochs=1", "--output", tmp_path / "own")
+    trained = run(crossglg, "train", "--preset", "smoke", "--dataset", "synthetic-small", *own)
+    model = trained.rpartition("written to ")[2].strip()
     results = json.loads(run(crossglg, "evaluate", model, "--json"))
     assert 0 < results["one_shot"]["manhattan"]["mean"] <= 1
     clips = tmp_path / "clips.npz"
