@@ -1,3 +1,37 @@
-"""crossglg: one-shot recognition of human actions from 3-D skeletons, guided by language (CrossGLG, ECCV 2024)."""
+"""crossglg: one-shot recognition of human actions from 3-D skeletons, guided by language (CrossGLG, ECCV 2024).
+
+The names in `__all__` are imported when they are first used, so that `import crossglg` loads nothing else.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from crossglg.config import Config
+    from crossglg.data.clips import SkeletonSet
+    from crossglg.data.tasks import load_task
+    from crossglg.explain.explorer import explore
+    from crossglg.one_shot.evaluation import evaluate
+    from crossglg.training.trained_model import TrainedModel
 
 __version__ = "0.1.0"
+__all__ = ["Config", "SkeletonSet", "TrainedModel", "evaluate", "explore", "load_task"]
+
+_MODULES = {
+    "Config": "config",
+    "SkeletonSet": "data.clips",
+    "TrainedModel": "training.trained_model",
+    "evaluate": "one_shot.evaluation",
+    "explore": "explain.explorer",
+    "load_task": "data.tasks",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

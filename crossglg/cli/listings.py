@@ -34,6 +34,11 @@ def layouts(
     typer.echo(f"written to {figures.save(layout_sheet([get_layout(name) for name in names or LAYOUTS]), output)}")
 
 
+def _first_sentence(documented: object) -> str:
+    """Of the docstring, "" without one: a plug-in may have none."""
+    return (documented.__doc__ or "").strip().partition("\n")[0].partition(". ")[0]
+
+
 def _settings() -> dict[str, str]:
     defaults = Config().to_dict()
     return {name: f"{text} [{defaults[name]}]" for name, text in HELP.items()}
@@ -69,13 +74,15 @@ def protocols() -> dict[str, str]:
 def _steps() -> dict[str, str]:
     from crossglg.data.transforms import STEPS
 
-    return {name: (step.__doc__ or "").splitlines()[0] for name, step in STEPS.items()}
+    return {name: _first_sentence(step) for name, step in STEPS.items()}
 
 
 def _formats() -> dict[str, str]:
     from crossglg.data.readers import READERS
 
-    return {name: f"{reader.about} ({', '.join(reader.patterns)})" for name, reader in READERS.items()}
+    return {
+        name: READERS.label(name, f"{reader.about} ({', '.join(reader.patterns)})") for name, reader in READERS.items()
+    }
 
 
 def _layouts() -> dict[str, str]:
@@ -90,9 +97,13 @@ def _encoders() -> dict[str, str]:
 
     rows = {}
     for name in ENCODERS:
-        encoder = build_encoder(name, get_layout("ntu25"))
-        head = (encoder.out_features + 1) * 120
-        rows[name] = f"{sum(p.numel() for p in encoder.parameters()) + head:,} parameters (NTU-25, 120 classes)"
+        try:
+            encoder = build_encoder(name, get_layout("ntu25"))
+            count = sum(p.numel() for p in encoder.parameters()) + (encoder.out_features + 1) * 120
+            about = f"{count:,} parameters (NTU-25, 120 classes)"
+        except Exception as error:  # of a plug-in; the others are listed all the same
+            about = f"cannot be built for NTU-25 ({type(error).__name__}: {error})"
+        rows[name] = ENCODERS.label(name, about)
     return rows
 
 
@@ -114,15 +125,14 @@ def _providers() -> dict[str, str]:
 def _classifiers() -> dict[str, str]:
     from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS
 
-    every = {**CLASSIFIERS, **TEXT_CLASSIFIERS}
-    about = {name: (c.score.__doc__ or "").split(". ")[0].splitlines()[0] for name, c in every.items()}
-    return {name: f"{'text at inference: ' * (name in TEXT_CLASSIFIERS)}{text}" for name, text in about.items()}
+    rows = {name: CLASSIFIERS.label(name, _first_sentence(c.score)) for name, c in CLASSIFIERS.items()}
+    return rows | {name: f"text at inference: {_first_sentence(c.score)}" for name, c in TEXT_CLASSIFIERS.items()}
 
 
 def _objectives() -> dict[str, str]:
     from crossglg.objectives import OBJECTIVES
 
-    return {name: (type(objective).__doc__ or "").splitlines()[0] for name, objective in OBJECTIVES.items()}
+    return {name: OBJECTIVES.label(name, _first_sentence(type(one))) for name, one in OBJECTIVES.items()}
 
 
 def _studies() -> dict[str, str]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import replace
 from pathlib import Path
 
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.readers import READERS, Recording, get_reader
+from crossglg.data.readers import READERS, Reader, Recording, UnreadableError, get_reader
 from crossglg.skeletons import Layout, retarget
 
-DOCUMENTED = "npz"  # the format of crossglg.data.clips
+DOCUMENTED = "npz"  # the format of crossglg.data.clips, which needs no reader elsewhere
 
 
 def read_any(
@@ -41,8 +40,8 @@ def identify(path: Path, file_layout: str = "") -> tuple[str, list[Recording]]:
     for name in matching_formats(path):
         try:
             accepted[name] = _read(path, name, file_layout)
-        except ValueError as error:
-            refused[name] = str(error).removeprefix(f"{path.name}: ").removeprefix(f"{path} ")
+        except UnreadableError as error:
+            refused[name] = error.reason
     if len(accepted) == 1:
         return next(iter(accepted.items()))
     if accepted:
@@ -61,16 +60,19 @@ def matching_formats(path: Path) -> list[str]:
 
 
 def _read(path: Path, format: str, file_layout: str) -> list[Recording]:
-    read = _documented if format == DOCUMENTED else get_reader(format).read
+    reader = _NPZ if format == DOCUMENTED else get_reader(format)
     if not file_layout:
-        return read(path)
-    if "layout" not in inspect.signature(read).parameters:
-        raise ValueError(f"{path.name}: files of the format {format!r} say what their joints are; leave out the layout")
-    return read(path, layout=file_layout)  # type: ignore[call-arg]
+        return reader.read(path)
+    if "layout" not in reader.options:
+        raise UnreadableError(path, f"files of the format {format!r} say what their joints are; leave out the layout")
+    return reader.read(path, layout=file_layout)
 
 
 def _documented(path: Path) -> list[Recording]:
-    clips = SkeletonSet.load(path)
+    try:
+        clips = SkeletonSet.load(path)
+    except ValueError as error:
+        raise ValueError(str(error).replace(str(path), "it", 1)) from error  # whoever calls the reader names the file
     return [
         Recording(
             xyz=clips[i].astype("float32"),
@@ -83,6 +85,9 @@ def _documented(path: Path) -> list[Recording]:
         )
         for i in range(len(clips))
     ]
+
+
+_NPZ = Reader("the documented format", ("*.npz",), _documented, ("as the file was made",))
 
 
 def _carried(recording: Recording, layout: Layout) -> Recording:

@@ -37,10 +37,28 @@ REQUIRED = ("xyz", "offsets", "label", "class_names")
 
 @dataclass(frozen=True)
 class SkeletonSet:
-    """N clips of one layout. `clips[i]` is (M_i, T_i, V, C), a view into `xyz`, which may be memory-mapped.
+    """N clips of one layout. `clips[i]` is `(M_i, T_i, V, C)`, a view into `xyz`, which may be memory-mapped.
 
-    Arrays as in the module's description; `source (N,)` says which file or dataset each clip came from.
-    Raises ValueError on construction if anything is inconsistent, naming the clip.
+    `SkeletonSet.build` fills in what is not known; `SkeletonSet.load` reads the documented `.npz`.
+
+    Args:
+        xyz: `(R, V, C)` coordinates in metres, y up; C is 3, or 2 for clips of an image. Clip i owns the rows
+            `offsets[i]:offsets[i + 1]`: M_i blocks of T_i frames, one for each person. Absent persons are zero.
+        offsets: `(N + 1,)` row numbers from 0 to R.
+        label: `(N,)` index of each clip's class in `class_names`.
+        class_names: K names.
+        layout: names of the V joints, and the bones between them.
+        persons: `(N,)` number of persons M_i of each clip.
+        subject: `(N,)` number of the person who acts, −1 where unknown.
+        camera: `(N,)` number of the camera, −1 where unknown.
+        sample_id: `(N,)` name of each clip.
+        source: `(N,)` file or dataset that each clip is from.
+        canonical_names: K names under which other datasets have the same classes, or nothing.
+        fps: frames per second.
+        name: of the set, for messages and titles.
+
+    Raises:
+        ValueError: anything is inconsistent; the message names the clip.
     """
 
     xyz: NDArray[np.floating]
@@ -78,7 +96,29 @@ class SkeletonSet:
         canonical_names: Sequence[str] | NDArray[np.str_] = (),
         fps: float = 30.0,
     ) -> SkeletonSet:
-        """Fill in what may be left out (one person, unknown subject and camera −1, ids by number)."""
+        """Make a set and fill in what may be left out.
+
+        Args:
+            xyz: `(R, V, C)`, like the other arguments as for the class.
+            offsets: `(N + 1,)`.
+            label: `(N,)`.
+            class_names: K names.
+            layout: of the V joints.
+            name: of the set.
+            persons: `(N,)`; None: one person in each clip.
+            subject: `(N,)`; None: −1, unknown.
+            camera: `(N,)`; None: −1, unknown.
+            sample_id: `(N,)`; None: the clip's number.
+            source: `(N,)`; None: the name of the set.
+            canonical_names: K names, or nothing.
+            fps: frames per second.
+
+        Returns:
+            The set. `xyz` is not copied.
+
+        Raises:
+            ValueError: anything is inconsistent; the message names the clip.
+        """
         count = len(label)
         return cls(
             xyz=np.asanyarray(xyz),
@@ -111,20 +151,39 @@ class SkeletonSet:
 
     @property
     def num_channels(self) -> int:
+        """C, the number of coordinates of a joint."""
         return int(self.xyz.shape[-1])
 
     def class_of(self, i: int) -> str:
+        """The class name of clip i."""
         return self.class_names[int(self.label[i])]
 
     def where(self, *, classes: Sequence[str]) -> NDArray[np.int64]:
-        """Indices of all clips of the named classes, in file order; raises ValueError for an unknown class."""
+        """Find all clips of some classes.
+
+        Args:
+            classes: names from `class_names`.
+
+        Returns:
+            Indices of the clips, in the order of the set.
+
+        Raises:
+            ValueError: a class is unknown.
+        """
         unknown = [c for c in classes if c not in self.class_names]
         if unknown:
             raise ValueError(f"{self.name} has no class {unknown[0]!r}; its classes are {', '.join(self.class_names)}")
         return np.flatnonzero(np.isin(self.label, [self.class_names.index(c) for c in classes]))
 
     def subset(self, indices: NDArray[np.int64] | Sequence[int]) -> SkeletonSet:
-        """The clips at `indices`, in that order (their rows are copied)."""
+        """Take some of the clips; their rows are copied.
+
+        Args:
+            indices: numbers of clips; they may repeat.
+
+        Returns:
+            The clips at `indices`, in that order.
+        """
         indices = np.asarray(indices, dtype=np.int64)
         rows = np.concatenate([np.arange(0), *(np.arange(self.offsets[i], self.offsets[i + 1]) for i in indices)])
         return replace(
@@ -146,11 +205,31 @@ class SkeletonSet:
         return replace(self, label=mapping[self.label], class_names=names, canonical_names=names)
 
     def retargeted(self, layout: Layout) -> SkeletonSet:
-        """The same clips in another layout, matched by joint name (see `skeletons.retarget`)."""
+        """Carry the clips to another layout by the names of the joints (see `skeletons.retarget`).
+
+        Args:
+            layout: the other layout, of V' joints.
+
+        Returns:
+            The same clips, `(M_i, T_i, V', C)` each.
+
+        Raises:
+            ValueError: the two layouts have too little in common.
+        """
         return replace(self, xyz=retarget(self.xyz, self.layout, layout), layout=layout)
 
     def save(self, path: str | Path) -> Path:
-        """Write the documented `.npz`, uncompressed so that loading maps it instead of reading it, atomically."""
+        """Write the documented `.npz`, uncompressed so that loading maps it instead of reading it.
+
+        Args:
+            path: the file. A file that is there stays whole until the new one replaces it.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            OSError: it cannot be written.
+        """
         arrays: dict[str, NDArray] = {
             "xyz": self.xyz,
             "offsets": self.offsets,
@@ -171,7 +250,15 @@ class SkeletonSet:
     def load(cls, path: str | Path) -> SkeletonSet:
         """Read the documented `.npz`, or every `.npz` of a folder as one set.
 
-        Raises FileNotFoundError, or ValueError for a truncated file, pickled arrays, missing arrays or bad content.
+        Args:
+            path: a file or a folder.
+
+        Returns:
+            The set; coordinates that are stored uncompressed stay on the disk until they are needed.
+
+        Raises:
+            FileNotFoundError: there is no such file, or none in the folder.
+            ValueError: a file is truncated, lacks arrays, or holds pickled arrays or inconsistent content.
         """
         path = Path(path)
         if path.is_dir():

@@ -91,11 +91,22 @@ class Task:
 
 
 def load_task(config: Config) -> Task:
-    """The task a Config names: a protocol (shipped, or of a file), a registered dataset, or clips of the user's own.
+    """Load the one-shot task that a Config names.
 
-    A dataset whose one-shot protocol is shipped, such as ntu120, has that one unless another is named. With
-    `pseudo_novel`, the pseudo-novel task cut out of it; with `base_share`, fewer base classes. Raises FileNotFoundError
-    or ValueError for anything missing or inconsistent.
+    It is that of `config.benchmark` where there is one, else that of `config.dataset`: a registered dataset, a file or
+    folder of clips, or FORMAT:PATH of source files. A dataset whose one-shot protocol comes with the package, such as
+    ntu120, has that one unless another is named.
+
+    Args:
+        config: `dataset`, `benchmark` and `draws` choose the task. Above 0, `pseudo_novel` makes a task of the base
+            classes alone; below 1, `base_share` leaves out base classes.
+
+    Returns:
+        The task: base clips, novel clips, and the exemplars of each draw.
+
+    Raises:
+        FileNotFoundError: a dataset, protocol or file is not there.
+        ValueError: a file is damaged, or clips and protocol do not fit together.
     """
     task = _real_task(config)
     if config.pseudo_novel:

@@ -1,4 +1,4 @@
-"""Registry of skeleton encoders: a new encoder is one file and one line here, and inherits the contract tests."""
+"""Registry of skeleton encoders: a new encoder is one file and one line here, or an entry point of another package."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from crossglg.encoders.dstformer import DSTformer
 from crossglg.encoders.hdgcn import HDGCN
 from crossglg.encoders.infogcn import InfoGCN
 from crossglg.encoders.stgcn import STGCNPlusPlus
+from crossglg.plugins import Registry
 from crossglg.skeletons import Layout
 
-# name → (layout, in_channels, persons) → encoder; some take options besides
-ENCODERS: dict[str, Callable[..., SkeletonEncoder]] = {
+_ENCODERS: dict[str, Callable[..., SkeletonEncoder]] = {
     "infogcn": InfoGCN,
     "infogcn-small": partial(
         InfoGCN,
@@ -38,6 +38,8 @@ ENCODERS: dict[str, Callable[..., SkeletonEncoder]] = {
     "dstformer": DSTformer,
     "dstformer-small": partial(DSTformer, width=64, depth=4, heads=4, patch=4, importance_after_block=2),
 }
+# name → (layout, in_channels, persons) → encoder; some take options besides
+ENCODERS = Registry("encoder", _ENCODERS, Callable)
 
 
 def build_encoder(name: str, layout: Layout, in_channels: int = 3, persons: int = 2, **options: int) -> SkeletonEncoder:

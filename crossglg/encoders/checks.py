@@ -5,7 +5,7 @@ The tests run the same checks over ENCODERS. build: (layout, in_channels, person
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,27 @@ def check_encoder(build: Build, layouts: tuple[str, ...] = ("ntu25", "kinect20")
         for check in CHECKS:
             check(build, get_layout(name))
     return [(check.__doc__ or "").partition("\n")[0] for check in CHECKS]
+
+
+# What the rest of the package reads of an encoder: name → its type, and what it is.
+PARTS: dict[str, tuple[type, str]] = {
+    "blocks": (nn.ModuleList, "an nn.ModuleList of modules called as block(feat, joint_weight)"),
+    "widths": (Sequence, "a tuple with the number of features after each block"),
+    "head": (nn.Module, "a module from pooled features (N, D) to z (N, D_out), such as an nn.Linear"),
+    "out_features": (int, "the width D_out of z, an int"),
+    "importance_after_block": (int, "the recommended number of blocks before joint importance, an int"),
+}
+
+
+def has_what_the_package_reads(build: Build, layout: Layout) -> None:
+    """A SkeletonEncoder with blocks, widths, a head, out_features and importance_after_block."""
+    encoder = build(layout, 3, 2)
+    kind = type(encoder).__name__
+    _require(isinstance(encoder, SkeletonEncoder), f"{kind} is no subclass of crossglg.encoders.base.SkeletonEncoder")
+    for name, (expected, what) in PARTS.items():
+        value = getattr(encoder, name, None)
+        _require(value is not None, f"{kind} has no {name}; set it in __init__: {what}")
+        _require(isinstance(value, expected), f"{name} of {kind} is a {type(value).__name__}; it must be {what}")
 
 
 @torch.no_grad()
@@ -137,6 +158,7 @@ def can_be_exported(build: Build, layout: Layout) -> None:
 
 
 CHECKS: tuple[Callable[[Build, Layout], None], ...] = (
+    has_what_the_package_reads,
     has_one_finite_row_per_clip,
     has_the_widths_it_announces,
     sends_a_gradient_to_every_parameter,

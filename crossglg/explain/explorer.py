@@ -26,11 +26,21 @@ Sets = Mapping[str, SkeletonSet]
 def explore(
     models: TrainedModel | Models, clips: SkeletonSet | Sets, clip: int = 0, against: int | None = None
 ) -> Explorer:
-    """The explorer of one model or several by name, and of one set of clips or several by name.
+    """Show in a notebook which joints a model attends to in a clip, with choices for model, clip, block and stream.
 
-    clip: of the first set, shown at first;  against: another of it, beside the first. Without it, the first and the
-    last of several models show the same clip. Clips of another layout are carried over. Raises ValueError if the models
-    differ in layout or cannot take the clips, IndexError if there is no such clip.
+    Args:
+        models: a trained model, or several by name; all of one layout.
+        clips: a set of clips, or several by name. Clips of another layout are carried to that of the models.
+        clip: number of the clip of the first set that is shown at first.
+        against: number of another clip of that set, beside the first. None: of several models, the first and the last
+            show the same clip; of one, nothing is shown beside it.
+
+    Returns:
+        A widget. Its `player` has `frame` and `selected_joint`, which can be read and set.
+
+    Raises:
+        ValueError: there is no model or no clip, or the models differ in layout or cannot take the clips.
+        IndexError: there is no clip of that number.
     """
     models = {"model": models} if isinstance(models, TrainedModel) else dict(models)
     sets = {clips.name: clips} if isinstance(clips, SkeletonSet) else dict(clips)

@@ -1,4 +1,4 @@
-"""Registry of one-shot classifiers: a new classifier is one function and one line here, and inherits the tests.
+"""Registry of one-shot classifiers: a new one is a function and a line here, or an entry point of another package.
 
 `CLASSIFIERS` recognise from skeletons alone. Those that need texts of the novel classes are in `TEXT_CLASSIFIERS`.
 """
@@ -16,6 +16,7 @@ from crossglg.one_shot.pooled import centred_cosine, cosine, euclidean, whitened
 from crossglg.one_shot.temporal import temporal_order, temporal_set
 from crossglg.one_shot.text_at_inference import text_voting
 from crossglg.one_shot.transductive import transductive_centring, transductive_neighbours, transductive_transport
+from crossglg.plugins import Registry
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Classifier:
         return next((name for name in self.needs if name not in there), "")
 
 
-CLASSIFIERS: dict[str, Classifier] = {
+_CLASSIFIERS: dict[str, Classifier] = {
     "cosine": Classifier(cosine),
     "euclidean": Classifier(euclidean),
     "centred-cosine": Classifier(centred_cosine),
@@ -56,6 +57,7 @@ CLASSIFIERS: dict[str, Classifier] = {
 }
 
 TEXT_CLASSIFIERS: dict[str, Classifier] = {"text-voting": Classifier(text_voting, ("joints",))}
+CLASSIFIERS = Registry("classifier", _CLASSIFIERS, Classifier, taken=TEXT_CLASSIFIERS)
 
 
 def usable(features: Features) -> list[str]:

@@ -52,10 +52,19 @@ class OneShotResult:
 def evaluate(
     task: Task, features: Features, classifier: str = "cosine", key_joints: KeyJoints | None = None
 ) -> OneShotResult:
-    """Top-1 accuracy over all queries for every exemplar draw.
+    """Classify all queries of a task from one exemplar per class, for every draw of exemplars.
 
-    key_joints: what the texts of `task.novel.class_names` say, for classifiers of text at inference; no other sees it.
-    Raises ValueError for an unknown classifier, for one that needs what the features lack, or that needs texts.
+    Args:
+        task: K novel classes and R draws of an exemplar of each.
+        features: base and novel clips as a model represents them: `Features.of(task, trained.represent)`.
+        classifier: a name in `CLASSIFIERS` or `TEXT_CLASSIFIERS`.
+        key_joints: what texts say about the novel classes, for classifiers of text at inference; no other sees it.
+
+    Returns:
+        Top-1 accuracy of each draw, `(R,)` in 0…1, and the confusion of classes, `(K, K)` counts.
+
+    Raises:
+        ValueError: the classifier is unknown, needs what the features lack, or needs texts that are not given.
     """
     return evaluate_scores(task, _scorer(task, features, classifier, key_joints), classifier)
 

@@ -51,7 +51,7 @@ def test_refusals_are_listed_by_reader(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^clip\.npy cannot be read\. Tried keypoints: 17 joints may be coco17 or"):
         read_any(file)
     (tmp_path / "clip.npz").write_bytes(b"no zip")
-    with pytest.raises(ValueError, match=r"^clip\.npz cannot be read\. Tried npz: is truncated or not a \.npz"):
+    with pytest.raises(ValueError, match=r"^clip\.npz cannot be read\. Tried npz: it is truncated or not a \.npz"):
         read_any(tmp_path / "clip.npz")
 
 

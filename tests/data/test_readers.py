@@ -21,7 +21,7 @@ from crossglg.data.readers import READERS, Reader, Recording, get_reader
 SAMPLES = Path(source_files.__path__[0])
 
 
-@pytest.fixture(params=READERS)
+@pytest.fixture(params=[name for name in READERS if READERS.packages[name] == "crossglg"])
 def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -89,7 +89,7 @@ def test_foreign_file_is_refused_by_name(
     file.write_bytes(content)
     with pytest.raises(ValueError) as refusal:
         reader.read(file)
-    assert file.name in str(refusal.value)
+    assert str(refusal.value).startswith(f"{file.name}: ") and str(refusal.value).count(file.name) == 1
     assert "\n" not in str(refusal.value), "one sentence, not a report"
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from crossglg.encoders.base import SkeletonEncoder, weight_joints
-from crossglg.encoders.checks import CHECKS, Build, ContractError, check_encoder
+from crossglg.encoders.checks import CHECKS, PARTS, Build, ContractError, check_encoder
 from crossglg.encoders.graph import EncodingBlock
 from crossglg.encoders.infogcn import InfoGCN
 from crossglg.skeletons import Layout
@@ -55,6 +55,16 @@ def with_an_unused_parameter(encoder: SkeletonEncoder) -> None:
     encoder.unused = nn.Parameter(torch.zeros(2, 2))
 
 
+def without(part: str, encoder: SkeletonEncoder) -> None:
+    delattr(encoder, part)
+
+
+def with_blocks_in_a_list(encoder: SkeletonEncoder) -> None:
+    blocks = list(encoder.blocks)
+    del encoder.blocks
+    encoder.blocks = blocks
+
+
 def with_other_widths(encoder: SkeletonEncoder) -> None:
     encoder.widths = (16, 16, 16)
 
@@ -77,6 +87,8 @@ def test_a_sound_encoder_keeps_it() -> None:
 @pytest.mark.parametrize(
     ("flaw", "message"),
     [
+        *((partial(without, part), rf"^InfoGCN has no {part}; set it in __init__: ") for part in PARTS),
+        (with_blocks_in_a_list, r"^blocks of InfoGCN is a list; it must be an nn\.ModuleList"),
         (partial(with_head, lambda: lambda pooled: pooled[:, :8]), r"1 clips of 1 person\(s\) give z \(1, 8\), not"),
         (partial(with_head, lambda: lambda pooled: pooled / 0), r"not finite"),
         (partial(with_head, lambda: torch.zeros_like), r"the same for all clips"),
@@ -95,3 +107,8 @@ def test_a_sound_encoder_keeps_it() -> None:
 def test_an_encoder_that_breaks_it_is_told_how(flaw: Callable[[SkeletonEncoder], None], message: str) -> None:
     with pytest.raises(ContractError, match=message):
         check_encoder(broken(flaw), layouts=("kinect20",))
+
+
+def test_what_is_no_skeleton_encoder_is_told_so() -> None:
+    with pytest.raises(ContractError, match=r"^Linear is no subclass of"):
+        check_encoder(lambda layout, in_channels, persons: nn.Linear(3, 4))

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from support.golden.regenerate import GOLDEN
 from support.numerics import by_rule
 from torch import Tensor, nn
 from typer.testing import CliRunner
@@ -43,7 +44,7 @@ from crossglg.training.trained_model import TrainedModel
 from crossglg.training.trainer import fit
 
 NTU = get_layout("ntu25")
-PINNED = Path(__file__).with_name("golden") / "published.json"
+PINNED = GOLDEN.with_name("published.json")
 SHARED = Path(__file__).parents[3] / "shared" / "golden"
 FILES = {"infogcn": "infogcn", "ctrgcn": "ctrgcn", "hdgcn": "hdgcn", "stgcn++": "stgcnpp", "dstformer": "dstformer128"}
 each_encoder = pytest.mark.parametrize("name", FILES)
@@ -405,7 +406,7 @@ def test_initial_weights_that_know_a_novel_class_are_refused(tmp_path: Path) -> 
 
 
 def regenerate() -> None:
-    """Write golden/published.json: `python tests/test_published.py`, from the published outputs beside the checkout."""
+    """Write published.json from the outputs beside the checkout: `cd tests; python -m encoders.test_published`."""
     pinned = {}
     for name in FILES:
         computed = outputs(name, *loaded(name))

@@ -118,7 +118,7 @@ def test_a_model_without_importance_is_evaluated_without_it(tmp_path: Path) -> N
     folder = untrained(replace(CONFIG, guidance="none", pseudo_novel=0.3)).save(tmp_path / "model")
     content, errors = evaluated(str(folder))
     assert "without joint-importance: this model has no importance" in errors
-    assert list(content["one_shot"]) == [name for name in CLASSIFIERS if "importance" not in name]
+    assert list(content["one_shot"]) == [name for name, one in CLASSIFIERS.items() if "importance" not in one.needs]
     real = load_task(CONFIG)
     assert content["protocol_sha256"] == load_task(replace(CONFIG, pseudo_novel=0.3)).sha256 != real.sha256
     named, _ = evaluated(str(folder), "--dataset", "synthetic-small")

@@ -1,4 +1,4 @@
-"""Registry of source formats: a new one is one file here and one line below, and inherits the contract tests."""
+"""Registry of source formats: a new one is one file and one line here, or an entry point of another package."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from crossglg.data.readers import (
     utd_mhad,
     utkinect,
 )
-from crossglg.data.readers.base import Reader, Recording, SourcePath
+from crossglg.data.readers.base import Reader, Recording, SourcePath, UnreadableError
+from crossglg.plugins import Registry
 
-__all__ = ["READERS", "Reader", "Recording", "SourcePath", "get_reader"]
+__all__ = ["READERS", "Reader", "Recording", "SourcePath", "UnreadableError", "get_reader"]
 
-READERS: dict[str, Reader] = {
+_READERS: dict[str, Reader] = {
     "ntu": ntu.READER,
     "pyskl": pyskl.READER,
     "ctrgcn": ctrgcn.READER,
@@ -41,6 +42,7 @@ READERS: dict[str, Reader] = {
     "utd-mhad": utd_mhad.READER,
     "utkinect": utkinect.READER,
 }
+READERS = Registry("reader", _READERS, Reader)
 
 
 def get_reader(name: str) -> Reader:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +18,20 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.skeletons import Layout
 
 SourcePath = Path | zipfile.Path  # a file in a folder, or a member of a zip
+
+# What the standard library and numpy raise on content that is cut off, garbled or made to do harm.
+GARBLED = (
+    ValueError, EOFError, OverflowError, RuntimeError, MemoryError, OSError, struct.error, zlib.error,
+    zipfile.BadZipFile,
+)  # fmt: skip
+
+
+class UnreadableError(ValueError):
+    """A file is not of a format: "FILE: reason" in a line. reason: what is wrong with it."""
+
+    def __init__(self, path: SourcePath, reason: str) -> None:
+        super().__init__(f"{path.name}: {reason}")
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -64,12 +82,30 @@ class Reader:
     """A source format.
 
     about: the data set or tool, and its paper, in a sentence;  patterns: glob patterns of its files in a folder;
-    read: one file → its recordings; raises ValueError naming the file when the content is not of the format;
-    steps: the named preprocessing that reading does, in order;  class_names: label order (empty: names found, sorted).
+    read_file: one file → its recordings; raises ValueError, without the file's name, when the content is not of the
+    format;  steps: the named preprocessing that reading does, in order;  class_names: label order (empty: names found,
+    sorted).
     """
 
     about: str
     patterns: tuple[str, ...]
-    read: Callable[[SourcePath], list[Recording]]
+    read_file: Callable[..., list[Recording]]
     steps: tuple[str, ...]
     class_names: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> list[str]:
+        """What `read` can be told besides the file."""
+        return list(inspect.signature(self.read_file).parameters)[1:]
+
+    def read(self, path: SourcePath, **options: Any) -> list[Recording]:
+        """The recordings of one file. Raises UnreadableError: here, and nowhere else, an error gets the file's name."""
+        try:
+            return self.read_file(path, **options)
+        except GARBLED as error:
+            raise UnreadableError(path, in_a_line(error)) from error
+
+
+def in_a_line(error: Exception) -> str:
+    """What an error says, without line breaks and not too long; its type if it says nothing."""
+    return " ".join(str(error).split())[:1000] or type(error).__name__

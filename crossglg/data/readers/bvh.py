@@ -85,12 +85,9 @@ def read(path: SourcePath, layout: str = "kinect20", unit: str = "", up: str = "
     """The clip of one file, carried to `layout`.
 
     unit: one of `UNITS`, up: "y", "z", …; both are estimated where they are "" (see the module's description).
-    Raises ValueError naming the file if it is no BVH or essential joints have no conventional name.
+    Raises ValueError if it is no BVH or essential joints have no conventional name.
     """
-    try:
-        return [_recording(parse(path.read_bytes()), path, get_layout(layout), unit, up)]
-    except ValueError as error:
-        raise ValueError(f"{path.name}: {error}") from error
+    return [_recording(parse(path.read_bytes()), path, get_layout(layout), unit, up)]
 
 
 def parse(content: bytes) -> Motion:
@@ -354,7 +351,7 @@ def _number(token: str) -> float:
 READER = Reader(
     about="BVH motion capture of any hierarchy and maker, one person, carried to kinect20 by conventional joint names",
     patterns=("*.bvh", "*.BVH"),
-    read=read,
+    read_file=read,
     steps=(
         "forward kinematics",
         "carried to kinect20 by joint name",

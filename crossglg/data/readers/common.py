@@ -1,11 +1,8 @@
-"""What several readers share: errors that name the file, names of numbered classes, clips in which nobody is seen."""
+"""What several readers share: errors of garbled content, names of numbered classes, clips in which nobody is seen."""
 
 from __future__ import annotations
 
 import contextlib
-import struct
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import cast
@@ -13,27 +10,20 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from crossglg.data.readers.base import Recording, SourcePath
-
-# What the standard library and numpy raise on content that is cut off, garbled or made to do harm.
-_GARBLED = (
-    ValueError, EOFError, OverflowError, RuntimeError, MemoryError, OSError, struct.error, zlib.error,
-    zipfile.BadZipFile,
-)  # fmt: skip
+from crossglg.data.readers.base import GARBLED, Recording, SourcePath, in_a_line
 
 
 @contextlib.contextmanager
-def reading(name: str, kind: str) -> Iterator[None]:
-    """Turn whatever reading the content of `name` raises into one ValueError sentence that names the file.
+def reading(kind: str, what: str = "it") -> Iterator[None]:
+    """Turn whatever reading garbled content raises into one ValueError sentence that says what it should be.
 
     Numbers that become infinite are no warnings here: Recording refuses them.
     """
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             yield
-    except _GARBLED as error:
-        what = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{name} cannot be read as {kind}: {what[:400]}") from error
+    except GARBLED as error:
+        raise ValueError(f"{what} cannot be read as {kind}: {in_a_line(error)}") from error
 
 
 def folder_of(path: SourcePath) -> SourcePath:
@@ -46,7 +36,7 @@ def label_map(path: SourcePath) -> tuple[str, ...]:
     file = folder_of(path) / "label_map.txt"
     if not file.is_file():
         return ()
-    with reading(str(file), "class names, one a line"):
+    with reading("class names, one a line", file.name):
         return tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
 
 

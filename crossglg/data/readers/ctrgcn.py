@@ -38,18 +38,16 @@ def read(path: SourcePath) -> list[Recording]:
     Clips are read one by one, so memory holds what is left of them without their padding: about 4 GB for NTU-120.
     """
     with path.open("rb") as file:
-        return parse(file, str(path), label_map(path), aligned=_is_aligned(path))
+        return parse(file, label_map(path), aligned=_is_aligned(path))
 
 
-def parse(
-    content: bytes | IO[bytes], name: str, class_names: Sequence[str] = (), aligned: bool = False
-) -> list[Recording]:
-    """The clips of an `.npz` without pickled arrays; raises ValueError naming `name`.
+def parse(content: bytes | IO[bytes], class_names: Sequence[str] = (), aligned: bool = False) -> list[Recording]:
+    """The clips of an `.npz` without pickled arrays; raises ValueError.
 
     aligned: the axes are those of InfoGCN's aligned files. Zero frames at the end are cut off; a second person who is
     an exact copy of the first is kept (NTU-120 files fill the missing one so).
     """
-    with reading(name, _KIND):
+    with reading(_KIND):
         recordings: list[Recording] = []
         empty: list[str] = []
         with zipfile.ZipFile(io.BytesIO(content) if isinstance(content, bytes) else content) as archive:
@@ -143,7 +141,7 @@ def _people(clip: NDArray[np.float32], aligned: bool) -> NDArray[np.float32]:
 READER = Reader(
     about="Training arrays of the CTR-GCN family (Chen et al., ICCV 2021), also InfoGCN's …_aligned.npz",
     patterns=("NTU*.npz", "PKU*.npz", "*_aligned.npz"),
-    read=read,
+    read_file=read,
     steps=(
         "as the file was made: centred on the first person's spine in the first frame, two persons",
         "zero frames at the end cut off; persons who are never seen dropped; clips without any person left out",

@@ -61,14 +61,11 @@ def read(
 ) -> list[Recording]:
     """The clip of one file; layout, unit (m, cm, mm) and up (y, -y, z, …) are found out where they are "".
 
-    Raises ValueError naming the file if it is not of the format, its layout is not clear, or joints are missing for
+    Raises ValueError if it is not of the format, its layout is not clear, or joints are missing for
     more than `MAX_GAP` frames.
     """
-    try:
-        points = parse(path.read_bytes())
-        return [_recording(points, path.stem, _named_layout(path, layout), unit, up, fps, visible)]
-    except ValueError as error:
-        raise ValueError(f"{path.name}: {error}") from error
+    points = parse(path.read_bytes())
+    return [_recording(points, path.stem, _named_layout(path, layout), unit, up, fps, visible)]
 
 
 def parse(content: bytes) -> Points:
@@ -352,7 +349,7 @@ def _numbers(texts: Sequence[str]) -> NDArray[np.float64]:
 READER = Reader(
     about="Key points of one's own as .npy arrays or csv: MediaPipe, OpenPose, COCO, Human3.6M, SMPL or a YAML layout",
     patterns=("*.npy", "*.csv"),
-    read=read,
+    read_file=read,
     steps=(
         "points of low visibility left out",
         "gaps interpolated over time",

@@ -81,14 +81,14 @@ def read(path: SourcePath) -> list[Recording]:
     """The clip of a file like POSE-p976_05-Bow-1466765913475.csv: subject, place in the session, action, time."""
     parts = name_parts(path, r"POSE-(p(\d+)_\d+-(.+)-\d+)\.csv", "POSE-p976_05-Bow-1466765913475.csv")
     if parts[3] not in ACTIONS:
-        raise ValueError(f"{path.name}: the action {parts[3]!r} is not one of the set's {len(ACTIONS)}")
+        raise ValueError(f"the action {parts[3]!r} is not one of the set's {len(ACTIONS)}")
     return one_clip(path, parse, get_layout("kinect20"), parts[1], ACTIONS[parts[3]], int(parts[2]))
 
 
 READER = Reader(
     about="Kinder-Gator (Aloba et al. 2018): 58 actions of 10 children and 10 adults, Kinect v1, one csv per clip",
     patterns=("POSE-*.csv",),
-    read=read,
+    read_file=read,
     steps=(NOBODY_DROPPED,),
     class_names=tuple(ACTIONS.values()),
 )

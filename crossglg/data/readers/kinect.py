@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +18,6 @@ LARGEST = 1e12  # no time stamp, frame number or angle is larger
 NOBODY_DROPPED = "frames without a person dropped"
 
 Clip = tuple[NDArray[np.float32], tuple[str, ...]]  # (1, T, V, 3) metres, y up, and notes
-T = TypeVar("T")
-
-
-def parsed(path: SourcePath, parse: Callable[[bytes], T]) -> T:
-    """`parse` of the file's content; its ValueError gets the file's name in front."""
-    try:
-        return parse(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path.name}: {error}") from error
 
 
 def one_clip(
@@ -40,7 +31,7 @@ def one_clip(
     fps: float = 30.0,
 ) -> list[Recording]:
     """The recording of a file that holds one clip; none if nobody is seen in it."""
-    xyz, notes = parsed(path, parse)
+    xyz, notes = parse(path.read_bytes())
     return [Recording(xyz, layout, sample_id, class_name, subject, camera, fps, notes)] if xyz.size else []
 
 
@@ -48,14 +39,14 @@ def name_parts(path: SourcePath, pattern: str, example: str) -> re.Match[str]:
     """The file's name matched as a whole; raises ValueError with an example of the names the data set uses."""
     match = re.fullmatch(pattern, path.name)
     if match is None:
-        raise ValueError(f"{path.name}: labels are read from the name, which must look like {example}")
+        raise ValueError(f"labels are read from the name, which must look like {example}")
     return match
 
 
-def numbered(names: Sequence[str], number: int, path: SourcePath) -> str:
-    """The class with this number, counted from 1; raises ValueError naming the file."""
+def numbered(names: Sequence[str], number: int) -> str:
+    """The class with this number, counted from 1; raises ValueError if there is none."""
     if not 1 <= number <= len(names):
-        raise ValueError(f"{path.name}: the name says action {number}, but actions go from 1 to {len(names)}")
+        raise ValueError(f"the name says action {number}, but actions go from 1 to {len(names)}")
     return names[number - 1]
 
 

@@ -43,18 +43,16 @@ class Detections:
 
 def read(path: SourcePath) -> list[Recording]:
     """The clip of one file, two persons followed over time; [] when nobody is seen in it."""
-    return parse(path.read_bytes(), str(path), path.stem)
+    return parse(path.read_bytes(), path.stem)
 
 
-def parse(
-    content: bytes, name: str, sample_id: str, choose: Callable[[Detections], Detections] | None = None
-) -> list[Recording]:
-    """The clip of one JSON; raises ValueError naming `name`.
+def parse(content: bytes, sample_id: str, choose: Callable[[Detections], Detections] | None = None) -> list[Recording]:
+    """The clip of one JSON; raises ValueError.
 
     choose: which two persons to keep and in which order, `two_by_track` (default) or `two_by_score`. Joints that were
     not found are filled in (see `fill_joints`), and the notes say how many.
     """
-    with reading(name, "Kinetics-skeleton JSON"):
+    with reading("Kinetics-skeleton JSON"):
         clip = _json(content)
         people = (choose or two_by_track)(_detections(clip["data"]))
         kept = np.flatnonzero((people.score > 0).any(axis=(0, 2)))
@@ -214,7 +212,7 @@ def _numbers(person: dict[str, Any], key: str, count: int, index: int) -> NDArra
 READER = Reader(
     about="Kinetics-skeleton (Yan et al., AAAI 2018): OpenPose key points of Kinetics-400, one JSON for each clip",
     patterns=("kinetics_*/*.json",),
-    read=read,
+    read_file=read,
     steps=(
         "x and y centred by 0.5, y up, in fractions of the image",
         "people followed by distance over time; the two of highest summed score kept",

@@ -31,14 +31,14 @@ def parse(content: bytes) -> Clip:
 def read(path: SourcePath) -> list[Recording]:
     """The clip of a file like a01_s01_e01_skeleton3D.txt: action, subject, repetition."""
     parts = name_parts(path, r"(a(\d+)_s(\d+)_e\d+)_skeleton3D\.txt", "a01_s01_e01_skeleton3D.txt")
-    name = numbered(ACTIONS, int(parts[2]), path)
+    name = numbered(ACTIONS, int(parts[2]))
     return one_clip(path, parse, get_layout("kinect20"), parts[1], name, int(parts[3]), fps=15.0)
 
 
 READER = Reader(
     about="MSR Action3D (Li et al. 2010): 20 actions, 10 subjects, a depth sensor at 15 frames/s, one text per clip",
     patterns=("a*_s*_e*_skeleton3D.txt",),
-    read=read,
+    read_file=read,
     steps=("confidences left out", "joints in the order of kinect20", NOBODY_DROPPED),
     class_names=ACTIONS,
 )

@@ -33,14 +33,14 @@ def parse(content: bytes) -> Clip:
 def read(path: SourcePath) -> list[Recording]:
     """The clip of a file like a01_s01_e01_skeleton_proj.txt: action, subject, repetition (2: seated or standing)."""
     parts = name_parts(path, r"(a(\d+)_s(\d+)_e\d+)_skeleton_proj\.txt", "a01_s01_e01_skeleton_proj.txt")
-    name = numbered(ACTIONS, int(parts[2]), path)
+    name = numbered(ACTIONS, int(parts[2]))
     return one_clip(path, parse, get_layout("kinect20"), parts[1], name, int(parts[3]))
 
 
 READER = Reader(
     about="MSRDailyActivity3D (Wang et al. 2012): 16 actions, 10 subjects, Kinect v1, one text per clip",
     patterns=("a*_s*_e*_skeleton_proj.txt",),
-    read=read,
+    read_file=read,
     steps=(NOBODY_DROPPED,),
     class_names=ACTIONS,
 )

@@ -57,17 +57,14 @@ def read(path: SourcePath, second_body: str = "zeros") -> list[Recording]:
     second_body: where nobody but actor 1 is in the clip, "zeros": the second is absent and masked, as CTR-GCN, InfoGCN
     and HD-GCN have it for NTU RGB+D 60 (and we for both);  "copy": the second is the first again, as they have it for
     NTU RGB+D 120. Class, subject and camera come from names like S001C002P003R001A013; a file named otherwise has none.
-    Raises ValueError naming the file if the content is not of the format or its action is not 1…120.
+    Raises ValueError if the content is not of the format or its action is not 1…120.
     """
     if second_body not in SECOND_BODY:
         raise ValueError(f"second_body={second_body!r} must be one of {', '.join(SECOND_BODY)}")
     if path.stem in known_missing():
         return []
-    try:
-        capture = parse(path.read_bytes())
-        camera, subject, action = _about(path.stem)
-    except ValueError as error:
-        raise ValueError(f"{path.name}: {error}") from None
+    capture = parse(path.read_bytes())
+    camera, subject, action = _about(path.stem)
     if not capture.bodies:
         return []
     notes = [f"{capture.empty} frames without a body dropped"] if capture.empty else []
@@ -257,7 +254,7 @@ CLASS_NAMES: tuple[str, ...] = (
 READER = Reader(
     about="NTU RGB+D 60 and 120, raw .skeleton files of Kinect v2 (Shahroudy et al. 2016; Liu et al. 2020)",
     patterns=("*.skeleton",),
-    read=read,
+    read_file=read,
     steps=(
         "leave out the samples the dataset's authors list as missing or incomplete",
         "drop frames without a body",

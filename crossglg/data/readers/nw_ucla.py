@@ -35,14 +35,14 @@ def read(path: SourcePath) -> list[Recording]:
     parts = name_parts(path, r"(a(\d+)_s(\d+)_e\d+_v(\d+))\.json", "a01_s01_e00_v01.json")
     action, subject, view = map(int, parts.group(2, 3, 4))
     if action not in ACTIONS:
-        raise ValueError(f"{path.name}: the name says action {action}; the set has {', '.join(map(str, ACTIONS))}")
+        raise ValueError(f"the name says action {action}; the set has {', '.join(map(str, ACTIONS))}")
     return one_clip(path, parse, get_layout("kinect20"), parts[1], ACTIONS[action], subject, view)
 
 
 READER = Reader(
     about="Northwestern-UCLA (Wang et al. 2014): 10 actions, 10 subjects, three Kinect v1 views, one JSON per clip",
     patterns=("a*_s*_e*_v*.json",),
-    read=read,
+    read_file=read,
     steps=(NOBODY_DROPPED,),
     class_names=tuple(ACTIONS.values()),
 )

@@ -47,19 +47,19 @@ def read(path: SourcePath) -> list[Recording]:
     labels = _label_file(path)
     if labels is None:
         raise ValueError(
-            f"{path} has no label file: {path.name} was looked for in the folders {', '.join(LABEL_FOLDERS)}, "
+            f"it has no label file: {path.name} was looked for in the folders {', '.join(LABEL_FOLDERS)}, "
             f"beside the folder of the skeletons and inside it; put the labels into one of them"
         )
-    return parse(path.read_bytes(), labels.read_bytes(), path.stem, str(path))
+    return parse(path.read_bytes(), labels.read_bytes(), path.stem)
 
 
-def parse(content: bytes, labels: bytes, video: str, name: str) -> list[Recording]:
-    """Cut the clips of one video; raises ValueError naming `name`.
+def parse(content: bytes, labels: bytes, video: str) -> list[Recording]:
+    """Cut the clips of one video; raises ValueError.
 
     video: its name, which tells subject (phase II only) and camera (L, M, R → 1, 2, 3). Intervals that end after the
     recording are cut there; a clip in which nobody is seen is left out.
     """
-    with reading(name, "a PKU-MMD recording"):
+    with reading("a PKU-MMD recording"):
         xyz = _coordinates(content)
         match = _VIDEO.fullmatch(video)
         subject = int(match["subject"]) if match and match["subject"] else -1
@@ -130,7 +130,7 @@ def _intervals(labels: bytes, frames: int) -> Iterator[tuple[int, int, int]]:
 READER = Reader(
     about="PKU-MMD I and II (Liu et al., 2017): continuous Kinect v2 recordings, cut at their label intervals",
     patterns=("*[Ss]keleton*/*-[LMR].txt",),
-    read=read,
+    read_file=read,
     steps=(
         "clips cut out at the label intervals",
         "bodies that are never seen in a clip dropped; clips without any body left out",

@@ -35,16 +35,16 @@ def read(path: SourcePath) -> list[Recording]:
     Everything is held in memory: about twice the pickle for float32 key points, three times for float16.
     """
     with path.open("rb") as file:
-        return parse(file, str(path), label_map(path))
+        return parse(file, label_map(path))
 
 
-def parse(content: bytes | IO[bytes], name: str, class_names: Sequence[str] = ()) -> list[Recording]:
-    """The clips of a pickle that is never unpickled (see `pickles`); raises ValueError naming `name`.
+def parse(content: bytes | IO[bytes], class_names: Sequence[str] = ()) -> list[Recording]:
+    """The clips of a pickle that is never unpickled (see `pickles`); raises ValueError.
 
     Clips in which nobody is seen are left out. A person is absent from a frame where all its scores (in 3-D: all its
     coordinates) are zero.
     """
-    with reading(name, _KIND):
+    with reading(_KIND):
         file = io.BytesIO(content) if isinstance(content, bytes) else content
         annotations = _annotations(read_pickle(file))
         _check_size(annotations, file.tell())
@@ -154,7 +154,7 @@ def _class_name(label: Any, class_names: Sequence[str], sample_id: str) -> str:
 READER = Reader(
     about="PYSKL / MMAction2 annotation pickles (Duan et al., ACM MM 2022): COCO-17 and OpenPose-18 2-D, NTU 3-D",
     patterns=("*.pkl", "*.pickle"),
-    read=read,
+    read_file=read,
     steps=(
         "2-D: y negated (up is up), pixels kept; 3-D: metres kept, clips of PreNormalize3D turned from z up to y up",
         "frames of a person without any score (3-D: without any coordinate) set to zero",

@@ -71,11 +71,11 @@ def read(path: SourcePath) -> list[Recording]:
     The angles lie beside it or in the folder Angles beside its own.
     """
     parts = name_parts(path, r"(m(\d+)_s(\d+)_e\d+)_positions(_inc)?\.txt", "m01_s01_e01_positions.txt")
-    name = numbered(ACTIONS, int(parts[2]), path)
+    name = numbered(ACTIONS, int(parts[2]))
     other = path.name.replace("_positions", "_angles")
     angles = beside(path, other, f"Angles/{other}")
     if angles is None:
-        raise ValueError(f"{path.name}: {other} is neither beside it nor in ../Angles; the positions need the angles")
+        raise ValueError(f"{other} is neither beside it nor in ../Angles; the positions need the angles")
     incorrect = ("done incorrectly on purpose",) if parts[4] else ()
 
     def parse_both(positions: bytes) -> Clip:
@@ -99,7 +99,7 @@ def _rows(content: bytes, what: str) -> np.ndarray:
 READER = Reader(
     about="UI-PRMD, Kinect (Vakanski et al. 2018): 10 rehabilitation movements, 10 subjects, two texts per clip",
     patterns=("m*_s*_e*_positions*.txt",),
-    read=read,
+    read_file=read,
     steps=("joints placed by forward kinematics", "centimetres to metres", "turned to face the camera", NOBODY_DROPPED),
     class_names=ACTIONS,
 )

@@ -50,7 +50,7 @@ def parse(content: bytes) -> Clip:
 def read(path: SourcePath) -> list[Recording]:
     """The clip of a file like a01_s01_t01_skeleton.mat: action, subject, trial."""
     parts = name_parts(path, r"(a(\d+)_s(\d+)_t\d+)_skeleton\.mat", "a1_s1_t1_skeleton.mat")
-    name = numbered(ACTIONS, int(parts[2]), path)
+    name = numbered(ACTIONS, int(parts[2]))
     return one_clip(path, parse, get_layout("kinect20"), parts[1], name, int(parts[3]))
 
 
@@ -95,7 +95,7 @@ def _numbers(parts: Sequence[tuple[int, bytes]]) -> NDArray[np.number]:
 READER = Reader(
     about="UTD-MHAD (Chen et al. 2015): 27 actions, 8 subjects, Kinect v1, one MATLAB file per clip",
     patterns=("a*_s*_t*_skeleton.mat",),
-    read=read,
+    read_file=read,
     steps=("joints in the order of kinect20", NOBODY_DROPPED),
     class_names=ACTIONS,
 )

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from crossglg.data.readers.base import Reader, Recording, SourcePath
-from crossglg.data.readers.kinect import NOBODY_DROPPED, Clip, beside, name_parts, number_table, one_person, parsed
+from crossglg.data.readers.kinect import NOBODY_DROPPED, Clip, beside, name_parts, number_table, one_person
 from crossglg.skeletons import get_layout
 
 ACTIONS = {
@@ -54,11 +54,15 @@ def parse_labels(content: bytes) -> dict[str, Intervals]:
             recordings[name] = {}
         elif match := re.fullmatch(r"(\w+):\s*(\d{1,9}|NaN)\s+(\d{1,9}|NaN)", line.strip()):
             if match[1] not in ACTIONS or not name:
-                raise ValueError(f"{line.strip()!r} is no action of a recording; actions: {', '.join(ACTIONS)}")
+                raise ValueError(
+                    f"{LABELS}: {line.strip()!r} is no action of a recording; actions: {', '.join(ACTIONS)}"
+                )
             if "NaN" not in match.groups():
                 recordings[name][match[1]] = int(match[2]), int(match[3])
         elif line.strip():
-            raise ValueError(f"{line.strip()[:80]!r} is neither a recording (s01_e01) nor an interval (walk: 252 390)")
+            raise ValueError(
+                f"{LABELS}: {line.strip()[:80]!r} is neither a recording (s01_e01) nor an interval (walk: 252 390)"
+            )
     return recordings
 
 
@@ -67,12 +71,12 @@ def read(path: SourcePath) -> list[Recording]:
     parts = name_parts(path, r"joints_(s(\d+)_e\d+)\.txt", "joints_s01_e01.txt")
     labels = beside(path, LABELS)
     if labels is None:
-        raise ValueError(f"{path.name}: {LABELS}, which says when each action is, is neither beside nor above it")
-    intervals = parsed(labels, parse_labels).get(parts[1])
+        raise ValueError(f"{LABELS}, which says when each action is, is neither beside nor above it")
+    intervals = parse_labels(labels.read_bytes()).get(parts[1])
     if not intervals:
-        raise ValueError(f"{path.name}: {LABELS} has no interval for {parts[1]}")
+        raise ValueError(f"{LABELS} has no interval for {parts[1]}")
     corrected = {action: CORRECTED[parts[1], action] for action in intervals if (parts[1], action) in CORRECTED}
-    clips = parsed(path, lambda content: parse(content, intervals | corrected))
+    clips = parse(path.read_bytes(), intervals | corrected)
     recordings = []
     for action, (xyz, notes) in clips.items():
         if not xyz.size:
@@ -94,7 +98,7 @@ def read(path: SourcePath) -> list[Recording]:
 READER = Reader(
     about="UTKinect-Action3D (Xia et al. 2012): 10 actions, 10 subjects, Kinect v1, recordings of ten actions",
     patterns=("joints_s*_e*.txt",),
-    read=read,
+    read_file=read,
     steps=(
         "of rows with one frame number the first kept",
         "cut at the intervals of actionLabel.txt, seven of them corrected",

@@ -19,7 +19,7 @@ from crossglg.data.readers import bvh
 
 def read_content(folder: Path, content: bytes, name: str = "clip.bvh", **options: str) -> bvh.Recording:
     (folder / name).write_bytes(content)
-    [recording] = bvh.read(folder / name, **options)
+    [recording] = bvh.READER.read(folder / name, **options)
     return recording
 
 
@@ -71,7 +71,7 @@ class TestGenuine:
         np.testing.assert_allclose(bvh.forward_kinematics(motion), _loop(motion), atol=1e-6)
 
     def test_limbs_keep_their_length(self, shared_data: Path, file: str) -> None:
-        [recording] = bvh.read(shared_data / "raw" / file)
+        [recording] = bvh.READER.read(shared_data / "raw" / file)
         for side in ("left", "right"):
             for a, b in (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle")):
                 ends = [recording.xyz[0, :, KINECT.index(f"{side} {joint}")] for joint in (a, b)]
@@ -79,7 +79,7 @@ class TestGenuine:
                 assert np.ptp(length) < 1e-3 and 0.15 < length.mean() < 0.6
 
     def test_stands_on_the_floor_with_the_left_at_the_left(self, shared_data: Path, file: str) -> None:
-        [recording] = bvh.read(shared_data / "raw" / file)
+        [recording] = bvh.READER.read(shared_data / "raw" / file)
         at = {joint: recording.xyz[0, :, KINECT.index(joint)] for joint in KINECT.joints}
         assert recording.xyz[..., 1].min() == pytest.approx(0, abs=0.1)
         assert head_height(recording.xyz, KINECT) > 0.3
@@ -90,7 +90,7 @@ class TestGenuine:
             assert np.median(((at["left shoulder"] - at["right shoulder"]) * left).sum(-1)) > 0
 
     def test_says_class_subject_and_rate(self, shared_data: Path, file: str) -> None:
-        [recording] = bvh.read(shared_data / "raw" / file)
+        [recording] = bvh.READER.read(shared_data / "raw" / file)
         expected = {"1": ("bow", -1, 30), "2": ("wave right hand", -1, 30), "0": ("walk", 2, 60)}[
             Path(file).name.removeprefix("dataset-")[0]
         ]
@@ -99,7 +99,7 @@ class TestGenuine:
 
 
 def test_the_waving_hand_is_the_right_one(shared_data: Path) -> None:
-    [recording] = bvh.read(shared_data / "raw/bandai_bvh/dataset-2_wave-right-hand_active_001.bvh")
+    [recording] = bvh.READER.read(shared_data / "raw/bandai_bvh/dataset-2_wave-right-hand_active_001.bvh")
     height = recording.xyz[0, :, :, 1]
     assert height[:, KINECT.index("right hand")].max() > height[:, KINECT.index("head")].max()
     assert height[:, KINECT.index("left hand")].max() < height[:, KINECT.index("left shoulder")].max()

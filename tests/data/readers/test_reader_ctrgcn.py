@@ -60,7 +60,7 @@ def test_aligned_file_is_turned_to_y_up_and_its_mirror_image_undone(tmp_path: Pa
     x[0, :12, 0] = turned
     content = packed(x_train=x.reshape(1, 30, 150), y_train=np.eye(60)[[3]])
     (tmp_path / "NTU60_CS_aligned.npz").write_bytes(content)
-    clip = ctrgcn.read(tmp_path / "NTU60_CS_aligned.npz")[0]
+    clip = ctrgcn.READER.read(tmp_path / "NTU60_CS_aligned.npz")[0]
     assert head_height(clip.xyz, clip.layout) > 0.5
     left = clip.xyz[0, 0, HIPS[0]] - clip.xyz[0, 0, HIPS[1]]
     assert left[0] < -0.05 and abs(left[2]) < 1e-5, "left is −x"
@@ -79,7 +79,11 @@ def _about_y(angle: float) -> np.ndarray:
 
 def test_labels_are_named_by_the_label_map(tmp_path: Path) -> None:
     (tmp_path / "label_map.txt").write_text("".join(f"action {k}\n" for k in range(60)))
-    assert [clip.class_name for clip in ctrgcn.read(write_sample(tmp_path))] == ["action 0", "action 49", "action 7"]
+    assert [clip.class_name for clip in ctrgcn.READER.read(write_sample(tmp_path))] == [
+        "action 0",
+        "action 49",
+        "action 7",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +102,7 @@ def test_labels_are_named_by_the_label_map(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_arrays_are_refused_with_the_file_named(change: dict, said: str) -> None:
-    with pytest.raises(ValueError, match=rf"NTU60_CS\.npz cannot be read as a CTR-GCN \.npz: .*{said}"):
+    with pytest.raises(ValueError, match=rf"^it cannot be read as a CTR-GCN \.npz: .*{said}"):
         parse(**change)
 
 
@@ -111,17 +115,17 @@ def test_array_that_declares_more_than_it_holds_is_refused() -> None:
                 np.lib.format.write_array_header_1_0(member, {"descr": "<f4", "fortran_order": False, "shape": shape})
                 member.write(array.astype("<f4").tobytes())
     with pytest.raises(ValueError, match="y_train is cut off"):
-        ctrgcn.parse(file.getvalue(), "bomb.npz")
+        ctrgcn.parse(file.getvalue())
 
 
 def test_zip_bomb_is_refused_before_it_is_unpacked() -> None:
     file = io.BytesIO()
     np.savez_compressed(file, **(arrays() | {"x_train": np.zeros((2000, 30, 150), dtype=np.float32)}))
     with pytest.raises(ValueError, match="would grow from"):
-        ctrgcn.parse(file.getvalue(), "bomb.npz")
+        ctrgcn.parse(file.getvalue())
     compressed = io.BytesIO()
     np.savez_compressed(compressed, **arrays())
-    assert len(ctrgcn.parse(compressed.getvalue(), "honest.npz")) == 3
+    assert len(ctrgcn.parse(compressed.getvalue())) == 3
 
 
 def rebuilt(member: str, content: bytes) -> bytes:
@@ -141,7 +145,7 @@ MEMBERS = {name: zipfile.ZipFile(io.BytesIO(SMALL)).read(name) for name in ("x_t
 
 
 def fuzzed(content: bytes) -> None:
-    survives(lambda changed: ctrgcn.parse(changed, "fuzz.npz"), content)
+    survives(lambda changed: ctrgcn.parse(changed), content)
 
 
 @given(mutations(SMALL))

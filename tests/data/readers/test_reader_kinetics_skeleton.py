@@ -147,14 +147,14 @@ PERSON = {"pose": [0.5] * 36, "score": [0.5] * 18}
     ],
 )
 def test_wrong_clip_is_refused_with_the_file_named(clip: Any, said: str) -> None:
-    with pytest.raises(ValueError, match=rf"abc\.json cannot be read as Kinetics-skeleton JSON: .*{said}"):
+    with pytest.raises(ValueError, match=rf"^it cannot be read as Kinetics-skeleton JSON: .*{said}"):
         parse(clip)
 
 
 @pytest.mark.parametrize("content", [b"[" * 100_000, b'{"data": [' * 50_000, b'{"data": ' + b"9" * 10_000 + b"}"])
 def test_deep_or_endless_json_is_refused(content: bytes) -> None:
-    with pytest.raises(ValueError, match=r"abc\.json"):
-        kinetics.parse(content, "abc.json", "abc")
+    with pytest.raises(ValueError, match=r"^it cannot be read as Kinetics-skeleton JSON"):
+        kinetics.parse(content, "abc")
 
 
 def small() -> bytes:
@@ -166,7 +166,7 @@ def small() -> bytes:
 
 def fuzzed(content: bytes) -> None:
     for choose in (two_by_track, two_by_score):
-        survives(partial(kinetics.parse, name="fuzz.json", sample_id="fuzz", choose=choose), content)
+        survives(partial(kinetics.parse, sample_id="fuzz", choose=choose), content)
 
 
 @given(mutations(small()))

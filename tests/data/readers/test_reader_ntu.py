@@ -12,7 +12,7 @@ from support.ntu_files import FIRST_ID, ghost, sample_name, second_body, skeleto
 from support.source_files.ntu import LAYOUT, NAME, PERSON
 
 from crossglg.data import synthetic
-from crossglg.data.readers.ntu import CLASS_NAMES, by_motion, known_missing, motion, parse, read, too_wide, two_actors
+from crossglg.data.readers.ntu import CLASS_NAMES, READER, by_motion, known_missing, motion, parse, too_wide, two_actors
 from crossglg.data.synthetic.actions import ACTION_TABLE
 from crossglg.files import project_folder, read_json
 
@@ -102,7 +102,7 @@ def test_a_coordinate_must_be_finite(value: bytes, tmp_path: Path) -> None:
     path = tmp_path / f"{NAME}.skeleton"
     path.write_bytes(CONTENT.replace(first, value, 1))
     with pytest.raises(ValueError, match=rf"{NAME}.skeleton: body {FIRST_ID} has a coordinate that is not finite"):
-        read(path)
+        READER.read(path)
 
 
 def test_unused_numbers_may_be_anything() -> None:
@@ -191,7 +191,7 @@ def test_round_trip_of_embedded_motions(tmp_path: Path) -> None:
     for i in range(len(clips)):
         number = ACTION_TABLE[clips.class_of(i)].number
         path = write_skeleton_file(tmp_path / f"{sample_name(1, 2, 40 + i, 1, number)}.skeleton", clips[i])
-        [clip] = read(path)
+        [clip] = READER.read(path)
         np.testing.assert_allclose(clip.xyz, clips[i], atol=1e-6)
         assert (clip.class_name, clip.subject, clip.camera) == (clips.class_of(i), 40 + i, 2)
         assert clip.sample_id == path.stem and clip.notes == () and clip.layout.name == "ntu25"
@@ -199,7 +199,7 @@ def test_round_trip_of_embedded_motions(tmp_path: Path) -> None:
 
 def test_two_people_and_their_quirks(tmp_path: Path) -> None:
     xyz, ids = quirky()
-    [clip] = read(write_skeleton_file(tmp_path / f"{NAME}.skeleton", xyz, ids))
+    [clip] = READER.read(write_skeleton_file(tmp_path / f"{NAME}.skeleton", xyz, ids))
     seen = np.r_[0:10, 12:30]
     assert clip.xyz.shape == (2, 28, 25, 3)
     order = [0, 1] if np.allclose(clip.xyz[0], xyz[0, seen], atol=1e-5) else [1, 0]
@@ -211,16 +211,16 @@ def test_two_people_and_their_quirks(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("second_body", "persons"), [("zeros", 1), ("copy", 2)])
 def test_missing_second_body(second_body: str, persons: int, tmp_path: Path) -> None:
-    [clip] = read(write_skeleton_file(tmp_path / f"{NAME}.skeleton", PERSON), second_body)
+    [clip] = READER.read(write_skeleton_file(tmp_path / f"{NAME}.skeleton", PERSON), second_body=second_body)
     assert len(clip.xyz) == persons
     np.testing.assert_array_equal(clip.xyz[0], clip.xyz[-1])
     with pytest.raises(ValueError, match="second_body='mirror' must be one of zeros, copy"):
-        read(tmp_path / f"{NAME}.skeleton", "mirror")
+        READER.read(tmp_path / f"{NAME}.skeleton", second_body="mirror")
 
 
 def test_left_and_right_and_front_are_as_in_the_other_sets(tmp_path: Path) -> None:
     """Kinect v2's frame is right-handed like ours: whoever looks at the sensor has the left side at −x, toes to −z."""
-    [clip] = read(write_skeleton_file(tmp_path / f"{NAME}.skeleton", PERSON))
+    [clip] = READER.read(write_skeleton_file(tmp_path / f"{NAME}.skeleton", PERSON))
     for xyz in (clip.xyz[0], synthetic.synthesise(0, 1, ["hand waving"])[0][0]):
         joint = {name: xyz[:, LAYOUT.index(name)].mean(0) for name in LAYOUT.joints}
         across = joint["right hip"] - joint["left hip"]
@@ -231,18 +231,18 @@ def test_left_and_right_and_front_are_as_in_the_other_sets(tmp_path: Path) -> No
 
 def test_files_without_a_clip(tmp_path: Path) -> None:
     listed = tmp_path / "S001C002P005R002A008.skeleton"
-    assert read(write_skeleton_file(listed, PERSON)) == []
+    assert READER.read(write_skeleton_file(listed, PERSON)) == []
     empty = tmp_path / f"{NAME}.skeleton"
     empty.write_bytes(b"3\n0\n0\n0\n")
-    assert read(empty) == []
-    assert read(write_skeleton_file(empty, PERSON * 0.0, seen=np.ones((1, 30), bool))) == []
+    assert READER.read(empty) == []
+    assert READER.read(write_skeleton_file(empty, PERSON * 0.0, seen=np.ones((1, 30), bool))) == []
 
 
 def test_names(tmp_path: Path) -> None:
-    [own] = read(write_skeleton_file(tmp_path / "my wave.skeleton", PERSON))
+    [own] = READER.read(write_skeleton_file(tmp_path / "my wave.skeleton", PERSON))
     assert (own.class_name, own.subject, own.camera, own.sample_id) == ("", -1, -1, "my wave")
     with pytest.raises(ValueError, match=r"S001C001P001R001A121.skeleton: action 121"):
-        read(write_skeleton_file(tmp_path / "S001C001P001R001A121.skeleton", PERSON))
+        READER.read(write_skeleton_file(tmp_path / "S001C001P001R001A121.skeleton", PERSON))
 
 
 # ---- lists

@@ -1,4 +1,4 @@
-"""Recompute the pinned numbers: `python -m tests.golden.regenerate`, then review the difference like code."""
+"""Recompute the pinned numbers (`cd tests; python -m support.golden.regenerate`); review the difference like code."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def packed(**changed: Any) -> bytes:
 
 
 def parse(aligned: bool = False, **changed: Any) -> list:
-    return ctrgcn.parse(packed(**changed), "NTU60_CS.npz", aligned=aligned)
+    return ctrgcn.parse(packed(**changed), aligned=aligned)
 
 
 def write_sample(folder: Path) -> Path:

@@ -49,7 +49,7 @@ def long(people: NDArray[np.floating], joints: Sequence[str], first: int = 0) ->
 def read(folder: Path, content: bytes, name: str = "", **options: object) -> keypoints.Recording:
     file = folder / (name or ("clip.npy" if content.startswith(b"\x93") else "clip.csv"))
     file.write_bytes(content)
-    [recording] = keypoints.read(file, **options)  # type: ignore[arg-type]
+    [recording] = keypoints.READER.read(file, **options)  # type: ignore[arg-type]
     return recording
 
 

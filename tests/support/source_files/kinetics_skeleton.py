@@ -43,7 +43,7 @@ def sure(pose: np.ndarray, score: float = 0.8) -> np.ndarray:
 
 
 def parse(clip: Any, **options: Any) -> list:
-    return kinetics.parse(json.dumps(clip).encode(), "kinetics_train/abc.json", "abc", **options)
+    return kinetics.parse(json.dumps(clip).encode(), "abc", **options)
 
 
 def write_sample(folder: Path) -> Path:

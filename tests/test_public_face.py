@@ -1,0 +1,47 @@
+"""What `import crossglg` offers: few names, documented, and nothing heavy before they are used."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+
+import pytest
+
+import crossglg
+
+
+def test_importing_the_package_loads_nothing_else() -> None:
+    code = "import sys, crossglg; print([n for n in sys.modules if n.partition('.')[0] in ('torch', 'numpy')])"
+    code += "; crossglg.Config; print('crossglg.config' in sys.modules, 'torch' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.split("\n")[:2] == ["[]", "True False"]
+
+
+@pytest.mark.parametrize("name", crossglg.__all__)
+def test_a_public_name_is_the_object_of_its_module(name: str) -> None:
+    public = getattr(crossglg, name)
+    assert public is getattr(importlib.import_module(public.__module__), name)
+    assert name in dir(crossglg)
+
+
+def test_another_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'crossglg' has no attribute 'Confg'"):
+        crossglg.Confg  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "documented",
+    [
+        crossglg.SkeletonSet, crossglg.SkeletonSet.build, crossglg.SkeletonSet.load, crossglg.load_task,
+        crossglg.evaluate, crossglg.explore,
+    ],
+    ids=lambda documented: documented.__qualname__,
+)  # fmt: skip
+def test_every_argument_is_documented(documented: object) -> None:
+    text = inspect.getdoc(documented) or ""
+    described = re.findall(r"^    (\w+): ", text.partition("Args:")[2].partition("\n\n")[0], re.MULTILINE)
+    assert described == list(inspect.signature(documented).parameters)  # type: ignore[arg-type]
+    assert "Raises:" in text
