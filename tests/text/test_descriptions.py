@@ -52,6 +52,14 @@ def test_canonical_classes_are_all_there() -> None:
     assert {"arm curl", "draw letter A", "make letter Y with the body", "write on paper"} < set(file.classes)
 
 
+def test_classes_of_the_wide_benchmarks_are_described_once() -> None:
+    file = DescriptionFile.load(FILES["kinect_union_wide"])
+    others = [DescriptionFile.load(path) for path in FILES.values() if path != file.path]
+    assert len(file.classes) == 53 and file.layout is KINECT
+    assert {"beat with both arms", "catch cap", "phone call", "take umbrella"} <= set(file.classes)
+    assert not any(set(file.classes) & set(other.classes) for other in others)
+
+
 def test_kinetics_skeleton_has_the_thirty_classes_of_kinetics_motion() -> None:
     file = DescriptionFile.load(FILES["kinetics_skeleton"])
     assert len(file.classes) == 30 and file.layout is get_layout("openpose18")

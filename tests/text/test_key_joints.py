@@ -179,6 +179,7 @@ def test_every_word_of_the_lexicon_stands_for_joints_of_a_layout() -> None:
 FLOORS = {
     "ntu120": (0.73, 0.91), "canonical": (0.64, 0.90), "kinder_gator": (0.80, 0.96), "msr_action3d": (0.70, 0.92),
     "msr_daily_activity3d": (0.60, 0.92), "nw_ucla": (0.59, 0.88), "pku_mmd": (0.57, 0.97), "utd_mhad": (0.63, 0.96),
+    "kinect_union_wide": (0.73, 0.92),
 }  # fmt: skip
 
 
