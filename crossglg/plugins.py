@@ -7,7 +7,7 @@ registry is first asked for anything.
 
 from __future__ import annotations
 
-import warnings
+import logging
 from collections.abc import Collection, Iterator, MutableMapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
@@ -17,15 +17,11 @@ T = TypeVar("T")
 OURS = "crossglg"
 
 
-class PluginWarning(UserWarning):
-    """A member that an installed package offers cannot be had."""
-
-
 class Registry(MutableMapping[str, T]):
     """Name → member, those of crossglg first, then those of other packages by package and name.
 
-    A member that cannot be loaded, is of another kind, or has a name that is taken, is left out with a PluginWarning
-    that names its package; asked for by name, it raises ValueError with the same sentence.
+    A member that cannot be loaded, is of another kind, or has a name that is taken, is left out, and a warning is
+    logged that names its package. Who asks for it by name gets the same sentence as a ValueError.
     """
 
     def __init__(self, kind: str, members: dict[str, T], type_: Any, taken: Collection[str] = ()) -> None:
@@ -43,7 +39,7 @@ class Registry(MutableMapping[str, T]):
             member, why = self._load(point, members)
             if why:
                 self._left_out[point.name] = f"the {self.kind} {point.name!r} of the package {package} {why}"
-                warnings.warn(self._left_out[point.name], PluginWarning, stacklevel=2)
+                logging.getLogger(__name__).warning(self._left_out[point.name])
             else:
                 members[point.name] = member
                 self.packages[point.name] = package

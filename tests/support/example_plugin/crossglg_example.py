@@ -1,4 +1,7 @@
-"""A package that adds one member of each kind to crossglg; its entry points are in pyproject.toml."""
+"""A package that adds one member of each kind to crossglg; its entry points are in pyproject.toml.
+
+A larger package has its readers in a module of their own: those of crossglg work without loading torch.
+"""
 
 from __future__ import annotations
 
