@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from crossglg.one_shot.evaluation import evaluate
     from crossglg.training.trained_model import TrainedModel
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Config", "SkeletonSet", "TrainedModel", "evaluate", "explore", "load_task"]
 
 _MODULES = {

@@ -15,12 +15,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+import crossglg
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing, freeze_joints
 from crossglg.encoders import build_encoder
 from crossglg.encoders.inference import clips_at_once, for_inference
-from crossglg.files import MissingError, read_json, write_atomically, write_json
+from crossglg.files import InputError, MissingError, read_json, write_atomically, write_json
 from crossglg.model import CrossGLG, CrossModalInteraction, JointImportanceModule
 from crossglg.objectives import find_objective
 from crossglg.one_shot.representation import Representation, motion_energy
@@ -28,6 +29,7 @@ from crossglg.skeletons import Layout
 from crossglg.training import distributed
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
+FIRST_VERSION = (0, 2)  # whose models this one computes as they were trained
 FEW = 16  # for so many clips, making a copy for inference takes longer than it saves
 TRAINING_ONLY = ("cross_modal.", "alignment.")  # parameters that meet texts
 
@@ -250,6 +252,12 @@ class TrainedModel:
             persons, channels, classes = content["persons"], content["channels"], tuple(content["class_names"])
         except (KeyError, TypeError) as error:
             raise ValueError(f"{folder / DESCRIPTION} is damaged or not of this version ({error!r})") from error
+        made_by = details.get("crossglg", crossglg.__version__)
+        if tuple(map(int, made_by.split(".")[:2])) < FIRST_VERSION:
+            raise InputError(
+                f"{folder} was made by crossglg {made_by}, whose InfoGCN computed something else; train it again, in a "
+                f"new folder"
+            )
         model = build_model(config, layout, persons, channels, len(classes), text_width=0)
         try:
             model.load_state_dict(load_file(folder / WEIGHTS))

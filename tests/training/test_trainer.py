@@ -554,6 +554,15 @@ def test_a_damaged_description_is_named(finished: Path, tmp_path: Path, damage: 
         TrainedModel.load(tmp_path)
 
 
+def test_a_model_of_before_says_that_it_must_be_trained_again(finished: Path, tmp_path: Path) -> None:
+    path = copied(finished, tmp_path) / "model.json"
+    content = json.loads(path.read_text())
+    content["details"]["crossglg"] = "0.1.0"
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"was made by crossglg 0\.1\.0, whose InfoGCN computed something else; train"):
+        TrainedModel.load(tmp_path)
+
+
 def test_clips_that_do_not_fit_the_model_are_named(finished: Path, base: SkeletonSet) -> None:
     trained = TrainedModel.load(finished)
     with pytest.raises(ValueError, match=r"layout 'kinect20' \(20 joints\), the model was trained on 'ntu25'"):
