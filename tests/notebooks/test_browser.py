@@ -21,9 +21,9 @@ import nbformat
 import numpy as np
 import pytest
 
-from crossglg.runs import pipeline
 from crossglg.config import Config
 from crossglg.data import synthetic
+from crossglg.runs import pipeline
 from crossglg.skeletons import get_layout
 from crossglg.text.descriptions import find_descriptions
 from crossglg.text.embeddings import build_text_bank

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from support.chat_server import KEY, LAYOUT, Server, refused
 from pytest_httpserver import HTTPServer
+from support.chat_server import KEY, LAYOUT, Server, refused
 
-from crossglg.runs import pipeline
 from crossglg.config import Config
 from crossglg.data import synthetic
+from crossglg.runs import pipeline
 from crossglg.text.descriptions import DescriptionFile
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import nbformat
 
-from crossglg.runs import pipeline
 from crossglg.encoders.checks import CHECKS
 from crossglg.files import read_json
+from crossglg.runs import pipeline
 
 
 def test_an_encoder_of_ones_own_is_written_checked_and_trained(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ import nbformat
 import pytest
 import torch
 
-from crossglg.runs import pipeline
 from crossglg.config import Config
 from crossglg.data import synthetic
 from crossglg.data.tasks import load_task
+from crossglg.runs import pipeline
 from crossglg.training.trained_model import TrainedModel, build_model
 
 

@@ -23,20 +23,18 @@ from nbclient.exceptions import CellExecutionError
 from torch import nn
 
 from crossglg import losses, workshop
-
-from crossglg.runs import pipeline
-
-from crossglg.training import trained_model
 from crossglg.cli import main
 from crossglg.config import HELP
 from crossglg.encoders.graph import EncodingBlock
 from crossglg.model import JointImportanceModule
 from crossglg.one_shot import unit_rows
+from crossglg.runs import pipeline
 from crossglg.skeletons import get_layout, retarget_plan
 from crossglg.text.descriptions import find_descriptions
 from crossglg.text.key_joints import key_joint_target
 from crossglg.text.prompts import load_prompt
 from crossglg.text.quality import class_cosine
+from crossglg.training import trained_model
 from crossglg.workshop.feedback import Exercise
 from crossglg.workshop.notebooks import BEGIN, STUB, exercise_notebook, solution_notebooks
 
@@ -559,7 +557,11 @@ QUICK = {"epochs": 1, "frames": 8, "draws": 4}
 
 def run_cells(notebook: nbformat.NotebookNode, patch: pytest.MonkeyPatch, folder: Path) -> dict[str, Exception]:
     """Run all code cells in this process, which has loaded torch already; returns which failed, and how."""
-    for place, name in ((trained, "JointImportanceModule"), (losses, "calibration_loss"), (EncodingBlock, "forward")):
+    for place, name in (
+        (trained_model, "JointImportanceModule"),
+        (losses, "calibration_loss"),
+        (EncodingBlock, "forward"),
+    ):
         patch.setattr(place, name, getattr(place, name))  # session 3 swaps these; they come back after the test
     patch.setattr(tempfile, "tempdir", str(folder))
     failed: dict[str, Exception] = {}
