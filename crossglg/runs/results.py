@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shlex
 import subprocess
@@ -12,14 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import crossglg
+from crossglg import tables
 from crossglg.config import Config
 from crossglg.data.tasks import Task, pseudo_name, share_name
 from crossglg.files import read_json, write_atomically, write_json
-from crossglg.one_shot import OneShotResult, half_width
-from crossglg.statistics import bootstrap_means
+from crossglg.one_shot import OneShotResult
+from crossglg.statistics import Interval
 from crossglg.training.trained_model import TrainedModel
 
 RESULTS = "results.json"
@@ -176,23 +173,8 @@ def write_csv(folder: str | Path) -> Path:
         for run in load_results(folder)
         for classifier, result in run["one_shot"].items()
     ]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["run"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return write_atomically(Path(folder) / "results.csv", lambda file: file.write(text.getvalue().encode()))
-
-
-def accuracy_interval(runs: Sequence[Sequence[float]], samples: int = 2000) -> tuple[float, float]:
-    """Mean of accuracies (seeds × draws) and the half width of its 95 % interval, by bootstrap over seeds and draws.
-
-    The draws are the same for every seed, so both are resampled on their own. One seed: the t-interval over draws.
-    """
-    accuracy = np.asarray(runs, dtype=float)
-    if len(accuracy) == 1:
-        return float(accuracy.mean()), half_width(accuracy[0])
-    low, high = np.quantile(bootstrap_means([accuracy], samples), [0.025, 0.975])
-    return float(accuracy.mean()), float(high - low) / 2.0
+    header = list(rows[0]) if rows else ["run"]
+    return tables.write_csv(Path(folder) / "results.csv", header, [list(row.values()) for row in rows])
 
 
 def markdown_table(folder: str | Path, classifier: str = "cosine") -> str:
@@ -216,15 +198,15 @@ def markdown_table(folder: str | Path, classifier: str = "cosine") -> str:
             key = (run["task"], 0, "raw coordinates", run["protocol_sha256"])
             accuracy[key] = {0: run["raw_coordinates"]["draws"]}
             settings[key] = {"draws": len(run["raw_coordinates"]["draws"])}
-    lines = ["| one-shot task | method | seeds | top-1, % |", "|---|---|---|---|"]
+    rows = []
     for key in sorted(accuracy):
         alike = [settings[other] for other in accuracy if other[:3] == key[:3]]
         differing = [f"{n}={v}" for n, v in settings[key].items() if any(other.get(n) != v for other in alike)]
         method = key[2] + (f" ({', '.join(differing)})" if differing else "")
-        mean, interval = accuracy_interval(list(accuracy[key].values()))
+        interval = Interval.of_runs(list(accuracy[key].values()))
         count = str(len(accuracy[key])) if key[1] else "–"
-        lines.append(f"| {key[0]} | {method} | {count} | {100 * mean:.1f} ± {100 * interval:.1f} |")
-    return "\n".join(lines)
+        rows.append([key[0], method, count, f"{100 * interval.mean:.1f} ± {100 * interval.half_width:.1f}"])
+    return tables.markdown(["one-shot task", "method", "seeds", "top-1, %"], rows)
 
 
 # A row may hold several seeds; where a run's files lay and on what it ran does not matter (the protocol is compared).

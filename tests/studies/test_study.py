@@ -29,9 +29,17 @@ from crossglg.one_shot import CLASSIFIERS, Features, evaluate
 from crossglg.one_shot.baselines.dtw import dtw_distances
 from crossglg.one_shot.baselines.raw import raw_coordinates
 from crossglg.runs.results import versions
-from crossglg.statistics import accuracies, accuracy_table, difference_table, intervals
-from crossglg.studies import study
-from crossglg.studies.study import Study, run_study, study_figure, study_table
+from crossglg.studies import runner
+from crossglg.studies.runner import run_study
+from crossglg.studies.spec import Study
+from crossglg.studies.tables import (
+    accuracies,
+    accuracy_table,
+    difference_table,
+    intervals,
+    study_figure,
+    study_table,
+)
 from crossglg.training.trained_model import TrainedModel
 
 ACTIONS = (
@@ -55,7 +63,7 @@ TINY = partial(InfoGCN, widths=(8, 8, 16), strides=(2, 1, 2), importance_after_b
 def tiny_encoder_and_one_core():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(ENCODERS, "tiny", TINY)
-        patch.setattr(study, "cpu_count", lambda: 1)  # one thread per run, whatever the machine
+        patch.setattr(runner, "cpu_count", lambda: 1)  # one thread per run, whatever the machine
         yield
 
 
@@ -229,14 +237,14 @@ def test_every_run_has_one_json_of_what_was_measured(finished: tuple[Study, Path
     assert sorted(path.stem for path in folder.glob("*.json")) == sorted(r.name for r in runs)
     for r in runs:
         record = read_json(folder / f"{r.name}.json")
-        task = load_task(study._with_data(r.config, data))
+        task = load_task(runner._with_data(r.config, data))
         assert (record["protocol_sha256"], record["clips_sha256"]) == (task.sha256, task.clips_sha256)
         assert record["protocol_file_sha256"] == find_protocol(f"{data / 'toy.json'}:toy").sha256
         assert record["config"] == {**r.config.to_dict(), "dataset": "mine.npz", "benchmark": "toy.json:toy"}
         assert record["threads"] == 1 and record["seconds"] >= 0 and record["device"] == "cpu"
         assert versions().items() <= record.items()
         assert str(data) not in json.dumps(record)
-        embed, names = raw_coordinates, list(study.RAW_CLASSIFIERS)
+        embed, names = raw_coordinates, list(runner.RAW_CLASSIFIERS)
         if r.method != "raw":
             trained = TrainedModel.load(folder / "models" / r.name)
             assert record["parameters"] == trained.num_parameters
@@ -258,7 +266,7 @@ def test_time_warping_is_a_row_of_its_own_once_per_benchmark(
     assert [(r.method, r.seed) for r in parsed.runs()[:3]] == [("raw", None), ("dtw", None), ("base", 0)]
     assert len(run(parsed, tmp_path / "runs", data)) == 2, "the others are finished"
     record = parsed.finished(tmp_path / "runs")[1]
-    task = load_task(study._with_data(parsed.runs()[1].config, data))
+    task = load_task(runner._with_data(parsed.runs()[1].config, data))
     assert list(record["one_shot"]) == ["cosine", "euclidean"]
     for cost, result in record["one_shot"].items():
         distance, expected = dtw_distances(task.novel, cost), []
@@ -286,7 +294,7 @@ def test_the_models_of_all_seeds_are_an_ensemble(finished: tuple[Study, Path], d
     assert error.startswith(f"FileNotFoundError: no model of {lost.name} in ")
     (tmp_path / "lost").rename(lost)
     assert len(run(parsed, folder, data)) == 2, "the failed one alone"
-    task = load_task(study._with_data(together[0].config, data))
+    task = load_task(runner._with_data(together[0].config, data))
     for made, record in zip(together, parsed.finished(folder)[5:], strict=True):
         members = [TrainedModel.load(folder / "models" / member.name) for member in made.members]
         assert record["members"] == [member.name for member in made.members]
@@ -342,12 +350,12 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import test_study as t
-from crossglg.studies import study
+from crossglg.studies import runner
 
 from crossglg.training import trainer
 
 t.ENCODERS["tiny"] = t.TINY
-study.cpu_count = lambda: 1
+runner.cpu_count = lambda: 1
 step, steps = trainer.train_step, []
 
 def fatal_step(*args):
@@ -358,7 +366,7 @@ def fatal_step(*args):
 
 trainer.train_step = fatal_step
 data, folder = map(Path, sys.argv[1:])
-study.run_study(t.two_epochs(folder), folder / "runs", data, jobs=1)
+runner.run_study(t.two_epochs(folder), folder / "runs", data, jobs=1)
 """
 
 
@@ -387,7 +395,7 @@ def by_workers(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[St
     folder = tmp_path_factory.mktemp("workers")
     parsed = load(folder, settings={**SETTINGS, "encoder": "stgcn++-small"}, seeds=[0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(study, "cpu_count", lambda: 2)
+        patch.setattr(runner, "cpu_count", lambda: 2)
         run_study(parsed, folder / "runs", data, jobs=2, report=str)
     return parsed, folder / "runs"
 
