@@ -15,12 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
 Array = NDArray[np.floating]
+Indices = NDArray[np.int64]
 ENDS = (0.025, 0.975)  # of a 95 % interval
 EXACT = 16  # so many pairs have few enough signs to try them all
 
@@ -74,13 +76,24 @@ def bootstrap_means(tables: Sequence[ArrayLike], samples: int = 2000) -> Array:
     """
     # `scipy.stats.bootstrap` resamples one axis, or several samples that have nothing to do with each other; here the
     # seeds and the draws of one table are resampled together.
+    arrays = [np.asarray(table, dtype=float) for table in tables]
+    resamples = _resamples(tuple(array.shape for array in arrays), samples)
+    means = [
+        array[seeds[:, :, None], draws[:, None, :]].mean((1, 2))
+        for array, (seeds, draws) in zip(arrays, resamples, strict=True)
+    ]
+    return np.mean(means, axis=0)
+
+
+@lru_cache(maxsize=16)  # the tables of a study have few shapes, and drawing takes far longer than the means
+def _resamples(shapes: tuple[tuple[int, ...], ...], samples: int) -> list[tuple[Indices, Indices]]:
+    """Which seeds, (samples, S), and which draws, (samples, R), are taken of each table; the same at every call."""
     rng = np.random.default_rng(0)
-    means = np.empty((len(tables), samples))
-    for row, table in zip(means, [np.asarray(table, dtype=float) for table in tables], strict=True):
-        seeds, draws = table.shape
-        for i in range(samples):
-            row[i] = table[rng.integers(seeds, size=seeds)][:, rng.integers(draws, size=draws)].mean()
-    return means.mean(0)
+    found = []
+    for seeds, draws in shapes:
+        chosen = [(rng.integers(seeds, size=seeds), rng.integers(draws, size=draws)) for _ in range(samples)]
+        found.append((np.array([one for one, _ in chosen]), np.array([one for _, one in chosen])))
+    return found
 
 
 def bootstrap_bands(values: Array, samples: int = 2000) -> tuple[Array, Array, Array]:

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import crossglg
 from crossglg import tables
@@ -183,30 +183,40 @@ def markdown_table(folder: str | Path, classifier: str = "cosine") -> str:
     A row averages runs of one protocol that differ in nothing but their seed. Rows that would read alike name the
     settings in which they differ.
     """
-    # (task, order, method, settings) → seed → accuracy per draw
-    accuracy: dict[tuple[str, int, str, str], dict[int, list[float]]] = {}
-    settings: dict[tuple[str, int, str, str], dict[str, Any]] = {}
+    rows: dict[_Row, dict[int, list[float]]] = {}  # → seed → accuracy per draw
+    settings: dict[_Row, dict[str, Any]] = {}
     for run in load_results(folder):
+        task, sha = run["task"], run["protocol_sha256"]
         config = {**Config().to_dict(), **run["config"]}  # results made before a setting was there have its default
         if classifier in run["one_shot"]:
             method = ", ".join([config["encoder"], *_unusual(config), METHODS[config["guidance"]]])
             same = {name: value for name, value in config.items() if name not in NOT_IN_A_ROW}
-            key = (run["task"], 1, method, json.dumps([run["protocol_sha256"], same], sort_keys=True))
-            accuracy.setdefault(key, {})[config["seed"]] = run["one_shot"][classifier]["draws"]
-            settings[key] = same
+            row = _Row(task, True, method, json.dumps([sha, same], sort_keys=True))
+            rows.setdefault(row, {})[config["seed"]] = run["one_shot"][classifier]["draws"]
+            settings[row] = same
         if run.get("raw_coordinates"):
-            key = (run["task"], 0, "raw coordinates", run["protocol_sha256"])
-            accuracy[key] = {0: run["raw_coordinates"]["draws"]}
-            settings[key] = {"draws": len(run["raw_coordinates"]["draws"])}
-    rows = []
-    for key in sorted(accuracy):
-        alike = [settings[other] for other in accuracy if other[:3] == key[:3]]
-        differing = [f"{n}={v}" for n, v in settings[key].items() if any(other.get(n) != v for other in alike)]
-        method = key[2] + (f" ({', '.join(differing)})" if differing else "")
-        interval = Interval.of_runs(list(accuracy[key].values()))
-        count = str(len(accuracy[key])) if key[1] else "–"
-        rows.append([key[0], method, count, f"{100 * interval.mean:.1f} ± {100 * interval.half_width:.1f}"])
-    return tables.markdown(["one-shot task", "method", "seeds", "top-1, %"], rows)
+            draws = run["raw_coordinates"]["draws"]
+            row = _Row(task, False, "raw coordinates", sha)
+            rows[row] = {0: draws}
+            settings[row] = {"draws": len(draws)}
+    cells = []
+    for row in sorted(rows):
+        alike = [settings[other] for other in rows if other[:3] == row[:3]]
+        differing = [f"{n}={v}" for n, v in settings[row].items() if any(other.get(n) != v for other in alike)]
+        method = f"{row.method} ({', '.join(differing)})" if differing else row.method
+        interval = Interval.of_runs(list(rows[row].values()))
+        accuracy = f"{100 * interval.mean:.1f} ± {100 * interval.half_width:.1f}"
+        cells.append([row.task, method, len(rows[row]) if row.trained else "–", accuracy])
+    return tables.markdown(["one-shot task", "method", "seeds", "top-1, %"], cells)
+
+
+class _Row(NamedTuple):
+    """What the runs of one row have in common, in the order in which rows are sorted: raw coordinates come first."""
+
+    task: str
+    trained: bool
+    method: str
+    settings: str
 
 
 # A row may hold several seeds; where a run's files lay and on what it ran does not matter (the protocol is compared).

@@ -175,15 +175,24 @@ def _workers(backend: str, jobs: int | None, address: str) -> Iterator[tuple[Any
         raise ValueError(f"jobs={jobs} must be at least 1")
     if (backend == "dask") != bool(address):
         raise ValueError("the backend dask and the address of its scheduler, tcp://HOST:PORT, go together")
-    options: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1}
-    if backend == "loky":
-        wait_passively()  # the workers are handed the variable
-        jobs = jobs or cpu_count()
-        with parallel_config("loky", n_jobs=jobs), warnings.catch_warnings():
-            # A worker that has come to hold much memory is replaced between two runs; no run is lost.
-            warnings.filterwarnings("ignore", "A worker stopped while some jobs")
-            yield Parallel(**options), max(1, cpu_count() // jobs)
-        return
+    with _on_this_machine(jobs) if backend == "loky" else _on_cluster(jobs, address) as threads:
+        yield Parallel(return_as="generator_unordered", batch_size=1), threads
+
+
+@contextmanager
+def _on_this_machine(jobs: int | None) -> Iterator[int]:
+    """joblib's work goes to processes here. Yields the threads that each may use."""
+    wait_passively()  # the workers are handed the variable
+    jobs = jobs or cpu_count()
+    with parallel_config("loky", n_jobs=jobs), warnings.catch_warnings():
+        # A worker that has come to hold much memory is replaced between two runs; no run is lost.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs")
+        yield max(1, cpu_count() // jobs)
+
+
+@contextmanager
+def _on_cluster(jobs: int | None, address: str) -> Iterator[int]:
+    """joblib's work goes to the workers of a Dask cluster. Yields the threads that each may use."""
     if not find_spec("distributed"):
         raise ValueError("the backend dask is not installed: pip install 'crossglg[cluster]'")
     from distributed import Client
@@ -200,7 +209,7 @@ def _workers(backend: str, jobs: int | None, address: str) -> Iterator[tuple[Any
                 f"threads; start workers of one thread each: 'dask worker {address} --nworkers N --nthreads 1'"
             )
         with parallel_config("dask", n_jobs=jobs or len(threads), client=client):
-            yield Parallel(**options), 1
+            yield 1
 
 
 @contextmanager
