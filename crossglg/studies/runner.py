@@ -50,13 +50,23 @@ def run_study(
     address: str = "",
     report: Callable[[str], object] = print,
 ) -> None:
-    """Make all runs that have no JSON in `folder` yet, and those that failed; `report` gets a line for each.
+    """Make all runs that have no JSON in `folder` yet, and those that failed.
 
-    data: the folder that DATA stands for.  jobs: runs at once; default one per core, each with its share of the
-    cores' threads (two threads on a busy core are many times slower than one).  backend: "loky", processes here, or
-    "dask", the workers of the cluster whose scheduler is at `address`: each a process of one thread that sees the same
-    files at the same paths.  Raises ValueError before anything runs for what cannot work, RuntimeError at the end if
-    runs failed; what they raised stands in their JSON, all they printed in models/<run>/log.txt.
+    Args:
+        study: What to run.
+        folder: Where the JSONs lie; the models and logs of the runs are in `models/` below it.
+        data: The folder that DATA stands for.
+        jobs: Runs at once; default one per core, each with its share of the cores' threads (two threads on a busy core
+            are many times slower than one), or one per worker of the cluster.
+        backend: "loky", processes on this machine, or "dask", the workers of a cluster: each a process of one thread
+            that sees the same files at the same paths.
+        address: The cluster's scheduler.
+        report: Gets a line for each run.
+
+    Raises:
+        ValueError: Something cannot work; nothing has run.
+        RuntimeError: Runs failed, and the others are finished. A run's JSON has its error, `models/<run>/log.txt`
+            all that it printed.
     """
     folder = Path(folder).resolve()
     runs = study.runs()

@@ -96,9 +96,10 @@ class Run:
         return re.sub(r"[^\w.+-]+", "_", f"{task_name(c)}-{what}-{hash_}")
 
     def read(self, folder: Path) -> Record | None:
-        """What the run's JSON holds, or None; its `name`, `method` and `seed` are those of this study.
+        """The record in the run's JSON, or None without one; its `name`, `method` and `seed` are those of this study.
 
-        Raises ValueError if it was made with other settings.
+        Raises:
+            ValueError: The JSON was made with other settings.
         """
         path = folder / f"{self.name}.json"
         if not path.is_file():
@@ -132,7 +133,20 @@ class Run:
 
 @dataclass(frozen=True)
 class Study:
-    """A parsed study. methods: name → Config; seed, benchmark and encoder come from the lists (encoder "": its own)."""
+    """A parsed study; the module's docstring says what each entry means.
+
+    Args:
+        name: The name of the file, without its ending.
+        methods: Name → settings. Seed, benchmark, base share and encoder come from the lists.
+        benchmarks: One-shot protocols; "" is the dataset's own.
+        encoders: Names in `ENCODERS`; "" is the encoder of the method's settings.
+        seeds: Of every trained method.
+        reference: The method that the others are compared with.
+        untrained: Those of `UNTRAINED` that get a row.
+        classifiers: By which the tables compare.
+        base_shares: Fractions of the base classes to train on.
+        ensembles: Whether the models of all seeds of a method also make one run together.
+    """
 
     name: str
     methods: Mapping[str, Config]
@@ -149,7 +163,9 @@ class Study:
     def load(cls, file: str | Path) -> Study:
         """Read a study: a file, or one that comes with the project by its name.
 
-        Raises FileNotFoundError, or ValueError naming what is unknown (with the nearest name), twice there or wrong.
+        Raises:
+            FileNotFoundError: There is no such file, and no such study in the project.
+            ValueError: An entry is unknown, wrong or there twice; the message names it.
         """
         path = _study_path(str(file))
         try:

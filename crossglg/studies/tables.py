@@ -23,8 +23,16 @@ MEAN = "mean"  # the column of the mean over benchmarks
 def study_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (), reference: str = "") -> str:
     """Markdown of a study's finished runs: accuracies, paired differences to `reference`, and what they are made of.
 
-    Those tables once per encoder; ensembles are compared with the reference's ensemble.  classifiers, reference: the
-    study's own if empty. Raises ValueError as `accuracies` and `difference_table` do.
+    The tables come once per encoder. Ensembles are compared with the reference's ensemble.
+
+    Args:
+        study: Whose runs.
+        folder: Where their JSONs lie.
+        classifiers: How clips are compared; default the study's.
+        reference: The method that the others are compared with; default the study's.
+
+    Raises:
+        ValueError: No run has the classifier or the reference, or two runs of a benchmark had not the same clips.
     """
     records = study.finished(folder)
     if not records:
