@@ -19,6 +19,8 @@ import time
 from pathlib import Path
 from statistics import median
 
+from crossglg import tables
+
 RESULTS = Path(__file__).parent / "results" / "beside-other-work.md"
 # what is compared → OMP_WAIT_POLICY, "" for unset; the share of the cores that the training has a thread on
 WAYS = {"spinning": ("", 1.0), "passive": ("passive", 1.0), "one thread": ("", 0.0)}
@@ -77,6 +79,12 @@ def main(argv: list[str] | None = None) -> None:
                 rates.setdefault((busy, way), []).append(measured(way, busy, args.seconds, args.batch))
                 print(f"{busy} busy, {way}: {rates[busy, way][-1]:.2f} steps/s", file=sys.stderr)
     words = sys.argv[1:] if argv is None else argv
+    rows = []
+    for busy in args.busy:
+        found = {way: rates[busy, way] for way in WAYS}
+        cells = [f"{median(r):.2f} ({min(r):.2f} to {max(r):.2f})" for r in found.values()]
+        ratio = median(p / s for p, s in zip(found["passive"], found["spinning"], strict=True))
+        rows.append([busy, *cells, f"{ratio:.2f}"])
     lines = [
         f"`{shlex.join(['python', 'benchmarks/beside_other_work.py', *words])}`",
         "",
@@ -84,14 +92,8 @@ def main(argv: list[str] | None = None) -> None:
         f"was {load:.1f} before it began. Steps per second: the median of {args.rounds} rounds, and lowest to highest; "
         "the last column is the median of the ratios within the rounds.",
         "",
-        "| busy processes | " + " | ".join(WAYS) + " | passive ÷ spinning |",
-        "|---|" + "---|" * (len(WAYS) + 1),
+        tables.markdown(["busy processes", *WAYS, "passive ÷ spinning"], rows),
     ]
-    for busy in args.busy:
-        found = {way: rates[busy, way] for way in WAYS}
-        cells = [f"{median(r):.2f} ({min(r):.2f} to {max(r):.2f})" for r in found.values()]
-        ratio = median(p / s for p, s in zip(found["passive"], found["spinning"], strict=True))
-        lines.append(f"| {busy} | {' | '.join(cells)} | {ratio:.2f} |")
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))

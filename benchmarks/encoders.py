@@ -36,6 +36,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from support.reference_infogcn import PlainInfoGCN  # noqa: E402
 
+from crossglg import tables  # noqa: E402
 from crossglg.config import Config  # noqa: E402
 from crossglg.encoders import ENCODERS  # noqa: E402
 from crossglg.encoders.inference import clips_at_once, for_inference  # noqa: E402
@@ -279,9 +280,8 @@ def measure(cases: list[Case], args: argparse.Namespace, ceiling: dict[str, floa
 def markdown(result: dict[str, Any]) -> str:
     names = [name for name in result["rows"][0] if name not in ("frames", "device")]
     about = [f"`{result['command']}`", "", json.dumps(result["environment"]), ""]
-    lines = [*about, f"| {' | '.join(names)} |", "|" + "---|" * len(names)]
-    lines += [f"| {' | '.join(text(row[name]) for name in names)} |" for row in result["rows"]]
-    return "\n".join(lines) + "\n"
+    table = tables.markdown(names, [[text(row[name]) for name in names] for row in result["rows"]])
+    return "\n".join([*about, table]) + "\n"
 
 
 def text(value: Any) -> str:

@@ -24,7 +24,7 @@ with sole_writer(Path(sys.argv[1]), Path("mine")):
 WORKER = """
 import os
 from joblib import delayed
-from crossglg.studies.study import _workers
+from crossglg.studies.runner import _workers
 if __name__ == "__main__":
     with _workers("loky", 1, "") as (parallel, threads):
         print(*parallel([delayed(os.environ.get)("OMP_WAIT_POLICY")]))

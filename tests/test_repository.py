@@ -90,7 +90,8 @@ def test_readme_results_are_those_of_the_runs():
 
 
 def test_published_studies_are_those_of_the_jsons():
-    from crossglg.studies.study import Study, study_table
+    from crossglg.studies.spec import Study
+    from crossglg.studies.tables import study_table
 
     for page in ("README.md", "NOTES.md"):
         text = (ROOT / page).read_text(encoding="utf-8")

@@ -22,7 +22,7 @@ def preprocessing_study(
 ) -> None:
     """Measure what each preprocessing step does to the one-shot accuracy of raw coordinates."""
     from crossglg.data.tasks import load_task
-    from crossglg.studies.preprocessing import preprocessing_study, study_table
+    from crossglg.studies.preprocessing import preprocessing_study, preprocessing_table
 
     tasks = [load_task(Config(dataset=dataset, benchmark=name, draws=draws)) for name in benchmark]
     results = preprocessing_study(tasks, classifier)
@@ -37,7 +37,7 @@ def preprocessing_study(
         typer.echo(json.dumps({"classifier": classifier, "tasks": hashes, "accuracy": accuracy}, indent=1))
         return
     typer.echo(f"Top-1 accuracy of raw coordinates, %, by {classifier}; mean and 95 % interval over exemplar draws.\n")
-    typer.echo(study_table(results))
+    typer.echo(preprocessing_table(results))
     protocols = (f"{n} {h['protocol_sha256'][:12]} (clips {h['clips_sha256'][:12]})" for n, h in hashes.items())
     typer.echo(f"\nProtocols: {', '.join(protocols)}")
 
@@ -60,7 +60,9 @@ def study(
 ) -> None:
     """Make all runs of a study that are not finished yet, and print the table: accuracies, paired differences."""
     from crossglg.runs.results import update_readme
-    from crossglg.studies.study import Study, run_study, study_figure, study_table
+    from crossglg.studies.runner import run_study
+    from crossglg.studies.spec import Study
+    from crossglg.studies.tables import study_figure, study_table
     from crossglg.viz import figures
 
     parsed = Study.load(file)

@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crossglg import tables
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.tasks import Task
 from crossglg.explain.attribution import integrated_gradients, occlusion, winner_and_rival
 from crossglg.one_shot import unit_rows
 from crossglg.one_shot.representation import motion_energy
-from crossglg.statistics import Interval
+from crossglg.statistics import Interval, bootstrap_bands
 from crossglg.training.trained_model import TrainedModel
 
 Array = NDArray[np.floating]
@@ -64,7 +65,7 @@ class Faithfulness:
             for direction in DIRECTIONS:
                 area = self.areas(direction, metric, method)
                 less = [area - self.areas(direction, metric, reference) for reference in references]
-                triples = np.transpose(intervals(np.stack([area, *less], -1))).tolist()
+                triples = np.transpose(bootstrap_bands(np.stack([area, *less], -1))).tolist()
                 names = ("area", *(f"less {reference}" for reference in references))
                 found[method][direction] = {n: Interval(*triple) for n, triple in zip(names, triples, strict=True)}
         return found
@@ -72,7 +73,7 @@ class Faithfulness:
     def bands(self, metric: str = "accuracy") -> dict[str, dict[str, tuple[Array, Array, Array]]]:
         """direction → method → (mean, low, high), each (P,): the curve and its 95 % interval at every point."""
         return {
-            direction: {method: intervals(values) for method, values in self.curves[direction][metric].items()}
+            direction: {method: bootstrap_bands(values) for method, values in self.curves[direction][metric].items()}
             for direction in DIRECTIONS
         }
 
@@ -227,34 +228,19 @@ def own_margin(cosine: Array, label: NDArray[np.int64], exemplar_label: NDArray[
     return (margin > 0).astype(float), margin
 
 
-def intervals(values: Array, samples: int = 2000) -> tuple[Array, Array, Array]:
-    """(S, N, Q) → mean, low, high (Q,): the mean over models and clips, and its 95 % interval over resampled ones.
-
-    As `comparison.bootstrap_means` with clips for draws, but all Q numbers with the same resamples, at once.
-    """
-    models, clips, _ = values.shape
-    rng = np.random.default_rng(0)
-    of_clips = rng.multinomial(clips, np.full(clips, 1 / clips), samples) / clips
-    of_models = rng.multinomial(models, np.full(models, 1 / models), samples) / models
-    means = np.einsum("bs,bsq->bq", of_models, np.einsum("bn,snq->bsq", of_clips, values, optimize=True))
-    low, high = np.quantile(means, [0.025, 0.975], axis=0)
-    return values.mean((0, 1)), low, high
-
-
 def table(found: Faithfulness, metric: str = "accuracy") -> str:
     """Markdown: a row per score with the areas of both curves and their differences to REFERENCES."""
     summary = found.summary(metric)
     less = [name for name in summary[found.methods[0]]["deletion"] if name != "area"]
-    head = [cell for name in ("deletion ↓", "insertion ↑") for cell in (name, *less)]
-    lines = [f"| joints ranked by | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
+    rows = []
     for method, row in summary.items():
-        cells = []
+        cells = [method]
         for direction in DIRECTIONS:
             area = row[direction]["area"]
             cells.append(f"{area.mean:.3f} ± {area.half_width:.3f}")
             for name in less:
                 d = row[direction][name]
-                own = name == f"less {method}"
-                cells.append("" if own else f"{d.mean:+.3f} [{d.low:+.3f}, {d.high:+.3f}]")
-        lines.append(f"| {method} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+                itself = name == f"less {method}"
+                cells.append("" if itself else f"{d.mean:+.3f} [{d.low:+.3f}, {d.high:+.3f}]")
+        rows.append(cells)
+    return tables.markdown(["joints ranked by", "deletion ↓", *less, "insertion ↑", *less], rows)

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from crossglg.config import nearest
 from crossglg.data.tasks import Task
 from crossglg.one_shot.classifiers import CLASSIFIERS, TEXT_CLASSIFIERS
 from crossglg.one_shot.features import Array, Features
 from crossglg.one_shot.text_at_inference import KeyJoints
+from crossglg.statistics import half_width
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,3 @@ _WHERE_FROM = {
     "sequence": "a trained model makes it (TrainedModel.represent)",
     "importance": "a model with guidance both or g2l predicts it (TrainedModel.represent)",
 }
-
-
-def half_width(values: Array, level: float = 0.95) -> float:
-    """Half width of the t-interval of the mean of `values`; 0 for fewer than two."""
-    if len(values) < 2:
-        return 0.0
-    return float(stats.t.ppf(0.5 + level / 2.0, len(values) - 1) * stats.sem(values))

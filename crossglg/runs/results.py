@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, NamedTuple
 
 import crossglg
+from crossglg import tables
 from crossglg.config import Config
 from crossglg.data.tasks import Task, pseudo_name, share_name
 from crossglg.files import read_json, write_atomically, write_json
-from crossglg.one_shot import OneShotResult, half_width
-from crossglg.statistics import bootstrap_means
+from crossglg.one_shot import OneShotResult
+from crossglg.statistics import Interval
 from crossglg.training.trained_model import TrainedModel
 
 RESULTS = "results.json"
@@ -176,23 +173,8 @@ def write_csv(folder: str | Path) -> Path:
         for run in load_results(folder)
         for classifier, result in run["one_shot"].items()
     ]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["run"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return write_atomically(Path(folder) / "results.csv", lambda file: file.write(text.getvalue().encode()))
-
-
-def accuracy_interval(runs: Sequence[Sequence[float]], samples: int = 2000) -> tuple[float, float]:
-    """Mean of accuracies (seeds × draws) and the half width of its 95 % interval, by bootstrap over seeds and draws.
-
-    The draws are the same for every seed, so both are resampled on their own. One seed: the t-interval over draws.
-    """
-    accuracy = np.asarray(runs, dtype=float)
-    if len(accuracy) == 1:
-        return float(accuracy.mean()), half_width(accuracy[0])
-    low, high = np.quantile(bootstrap_means([accuracy], samples), [0.025, 0.975])
-    return float(accuracy.mean()), float(high - low) / 2.0
+    header = list(rows[0]) if rows else ["run"]
+    return tables.write_csv(Path(folder) / "results.csv", header, [list(row.values()) for row in rows])
 
 
 def markdown_table(folder: str | Path, classifier: str = "cosine") -> str:
@@ -201,30 +183,40 @@ def markdown_table(folder: str | Path, classifier: str = "cosine") -> str:
     A row averages runs of one protocol that differ in nothing but their seed. Rows that would read alike name the
     settings in which they differ.
     """
-    # (task, order, method, settings) → seed → accuracy per draw
-    accuracy: dict[tuple[str, int, str, str], dict[int, list[float]]] = {}
-    settings: dict[tuple[str, int, str, str], dict[str, Any]] = {}
+    rows: dict[_Row, dict[int, list[float]]] = {}  # → seed → accuracy per draw
+    settings: dict[_Row, dict[str, Any]] = {}
     for run in load_results(folder):
+        task, sha = run["task"], run["protocol_sha256"]
         config = {**Config().to_dict(), **run["config"]}  # results made before a setting was there have its default
         if classifier in run["one_shot"]:
             method = ", ".join([config["encoder"], *_unusual(config), METHODS[config["guidance"]]])
             same = {name: value for name, value in config.items() if name not in NOT_IN_A_ROW}
-            key = (run["task"], 1, method, json.dumps([run["protocol_sha256"], same], sort_keys=True))
-            accuracy.setdefault(key, {})[config["seed"]] = run["one_shot"][classifier]["draws"]
-            settings[key] = same
+            row = _Row(task, True, method, json.dumps([sha, same], sort_keys=True))
+            rows.setdefault(row, {})[config["seed"]] = run["one_shot"][classifier]["draws"]
+            settings[row] = same
         if run.get("raw_coordinates"):
-            key = (run["task"], 0, "raw coordinates", run["protocol_sha256"])
-            accuracy[key] = {0: run["raw_coordinates"]["draws"]}
-            settings[key] = {"draws": len(run["raw_coordinates"]["draws"])}
-    lines = ["| one-shot task | method | seeds | top-1, % |", "|---|---|---|---|"]
-    for key in sorted(accuracy):
-        alike = [settings[other] for other in accuracy if other[:3] == key[:3]]
-        differing = [f"{n}={v}" for n, v in settings[key].items() if any(other.get(n) != v for other in alike)]
-        method = key[2] + (f" ({', '.join(differing)})" if differing else "")
-        mean, interval = accuracy_interval(list(accuracy[key].values()))
-        count = str(len(accuracy[key])) if key[1] else "–"
-        lines.append(f"| {key[0]} | {method} | {count} | {100 * mean:.1f} ± {100 * interval:.1f} |")
-    return "\n".join(lines)
+            draws = run["raw_coordinates"]["draws"]
+            row = _Row(task, False, "raw coordinates", sha)
+            rows[row] = {0: draws}
+            settings[row] = {"draws": len(draws)}
+    cells = []
+    for row in sorted(rows):
+        alike = [settings[other] for other in rows if other[:3] == row[:3]]
+        differing = [f"{n}={v}" for n, v in settings[row].items() if any(other.get(n) != v for other in alike)]
+        method = f"{row.method} ({', '.join(differing)})" if differing else row.method
+        interval = Interval.of_runs(list(rows[row].values()))
+        accuracy = f"{100 * interval.mean:.1f} ± {100 * interval.half_width:.1f}"
+        cells.append([row.task, method, len(rows[row]) if row.trained else "–", accuracy])
+    return tables.markdown(["one-shot task", "method", "seeds", "top-1, %"], cells)
+
+
+class _Row(NamedTuple):
+    """What the runs of one row have in common, in the order in which rows are sorted: raw coordinates come first."""
+
+    task: str
+    trained: bool
+    method: str
+    settings: str
 
 
 # A row may hold several seeds; where a run's files lay and on what it ran does not matter (the protocol is compared).

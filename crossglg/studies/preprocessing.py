@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from crossglg import tables
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.tasks import Task
 from crossglg.data.transforms import Preprocessing
@@ -56,7 +57,7 @@ def preprocessing_study(
     return results
 
 
-def study_table(results: Mapping[str, Mapping[str, OneShotResult]]) -> str:
+def preprocessing_table(results: Mapping[str, Mapping[str, OneShotResult]]) -> str:
     """Markdown: a row per variant with mean and 95 % interval over draws, and how far the mean over tasks moved.
 
     The difference is to the first variant.
@@ -64,11 +65,11 @@ def study_table(results: Mapping[str, Mapping[str, OneShotResult]]) -> str:
     tasks = list(next(iter(results.values())))
     means = {name: 100 * float(np.mean([r.mean for r in row.values()])) for name, row in results.items()}
     first = next(iter(means.values()))
-    lines = [f"| preparation | {' | '.join(tasks)} | mean | difference |", "|---" * (len(tasks) + 3) + "|"]
+    rows = []
     for name, row in results.items():
         cells = [f"{100 * row[task].mean:.1f} ± {100 * row[task].interval:.1f}" for task in tasks]
-        lines.append(f"| {name} | {' | '.join(cells)} | {means[name]:.1f} | {means[name] - first:+.1f} |")
-    return "\n".join(lines)
+        rows.append([name, *cells, f"{means[name]:.1f}", f"{means[name] - first:+.1f}"])
+    return tables.markdown(["preparation", *tasks, "mean", "difference"], rows)
 
 
 def _prepared(clips: SkeletonSet, variant: Variant) -> Array:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from crossglg import tables
 from crossglg.text.descriptions import Description, DescriptionFile
 from crossglg.text.embeddings import local_embeddings
 from crossglg.text.key_joints import find_key_joints
@@ -103,12 +104,12 @@ def text_report(files: Sequence[DescriptionFile], encoder: str = "minilm") -> st
         "file", "classes", "sentences shared", f"shared in other words (cosine > {NEARLY_SAME})", "most at",
         "cosine of classes: mean", "to the nearest", "lexicon: precision", "recall",
     ]  # fmt: skip
-    tables = [
-        _table(head, numbers),
-        _table(["file", "most similar classes, with their cosine"], closest),
-        _table(["file", "classes", "cosine", "Jaccard", "key joints of the first", "of the second"], review),
+    parts = [
+        tables.markdown(head, numbers),
+        tables.markdown(["file", "most similar classes, with their cosine"], closest),
+        tables.markdown(["file", "classes", "cosine", "Jaccard", "key joints of the first", "of the second"], review),
     ]
-    return "\n\n".join(tables)
+    return "\n\n".join(parts)
 
 
 def _numbers(name: str, classes: Sequence[Description], distinct: Distinctness) -> list[str]:
@@ -139,7 +140,3 @@ def _share_identical(sentences: Sequence[str]) -> float:
     plain = [" ".join(re.findall(r"\w+", sentence.lower())) for sentence in sentences]
     number = Counter(plain)
     return sum(number[sentence] > 1 for sentence in plain) / len(plain)
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))

@@ -19,7 +19,6 @@ from crossglg.explain.faithfulness import (
     RANDOM,
     TRUTH,
     Faithfulness,
-    intervals,
     measure,
     own_margin,
     ranks,
@@ -29,7 +28,6 @@ from crossglg.explain.faithfulness import (
     together,
 )
 from crossglg.one_shot import unit_rows
-from crossglg.statistics import Interval
 from crossglg.training.trained_model import TrainedModel
 
 ACTIONS = ("drink water", "kicking something", "clapping", "jump up")
@@ -118,16 +116,6 @@ def test_areas_are_those_of_trapezoids_and_differences_are_paired() -> None:
     assert content["accuracy"]["good"]["deletion"]["area"]["mean"] == pytest.approx(area)
     assert content["margin"][RANDOM]["insertion"]["curve"] == [1.0, 0.9, 0.1] and content["clips"] == 40
     assert np.mean(content["accuracy"]["good"]["insertion"]["clips"]) == pytest.approx(area, abs=1e-4)
-
-
-def test_intervals_are_those_of_a_bootstrap_in_a_loop() -> None:
-    """Of models and clips; two ways to draw agree but for chance."""
-    values = np.random.default_rng(3).normal(0.5, 0.3, (3, 30, 2)) + np.array([-0.1, 0.0, 0.2])[:, None, None]
-    mean, low, high = intervals(values)
-    np.testing.assert_allclose(mean, values.mean((0, 1)))
-    for q in range(2):
-        expected = Interval.of([values[..., q]])
-        assert low[q] == pytest.approx(expected.low, abs=0.02) and high[q] == pytest.approx(expected.high, abs=0.02)
 
 
 def test_models_are_taken_together_only_if_they_fit() -> None:

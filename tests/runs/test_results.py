@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -18,9 +17,8 @@ from crossglg import cli
 from crossglg.config import PRESETS, Config
 from crossglg.data.synthetic import synthesise
 from crossglg.data.tasks import split_task
-from crossglg.one_shot import Features, OneShotResult, evaluate, half_width
+from crossglg.one_shot import Features, OneShotResult, evaluate
 from crossglg.runs.results import (
-    accuracy_interval,
     add_results,
     command,
     load_results,
@@ -32,6 +30,7 @@ from crossglg.runs.results import (
     write_csv,
     write_results,
 )
+from crossglg.statistics import Interval
 from crossglg.training.trained_model import TrainedModel, build_model
 
 CONFIG = Config(epochs=3, seed=4, guidance="g2l", dataset="my data/clips.npz", device="cpu")
@@ -56,12 +55,12 @@ def add_run(
     folder: Path, name: str, accuracy: list[float], task: str = "toy", raw: list[float] | None = None, **config
 ):
     """Write the results.json of a made-up run with the given accuracies per draw."""
-    mean, interval = accuracy_interval([accuracy])
+    interval = Interval.of_runs([accuracy])
     content: dict[str, Any] = {
         "task": task,
         "protocol_sha256": f"{task}-{len(accuracy)}-draws",
         "config": replace(Config(), draws=len(accuracy), **config).to_dict(),
-        "one_shot": {"cosine": {"mean": mean, "interval": interval, "draws": accuracy}},
+        "one_shot": {"cosine": {"mean": interval.mean, "interval": interval.half_width, "draws": accuracy}},
         "git_sha": "0123456789abcdef",
         "torch": "2",
     }
@@ -177,24 +176,6 @@ def test_runs_and_rows_are_named_by_what_makes_the_method(tmp_path: Path) -> Non
     assert "infogcn, protonet, no text" in table and "| infogcn, no text" in table
 
 
-def test_interval_of_one_seed_is_students_t_over_draws() -> None:
-    draws = [0.4, 0.5, 0.7, 0.45]
-    assert accuracy_interval([draws]) == pytest.approx((0.5125, half_width(np.array(draws))))
-    assert accuracy_interval([[0.4]]) == (0.4, 0.0)
-
-
-def test_interval_of_several_seeds_is_a_bootstrap_over_seeds_and_draws() -> None:
-    rng = np.random.default_rng(0)
-    accuracy = 0.5 + 0.05 * rng.standard_normal((5, 1)) + 0.03 * rng.standard_normal((1, 8))
-    mean, interval = accuracy_interval(accuracy.tolist())
-    assert mean == pytest.approx(accuracy.mean())
-    # Seeds and draws add up here, so the variance of the bootstrapped mean is the sum of both.
-    deviation = np.sqrt(accuracy.mean(1).var() / 5 + accuracy.mean(0).var() / 8)
-    assert interval == pytest.approx(1.96 * deviation, rel=0.15)
-    assert accuracy_interval(accuracy.tolist()) == (mean, interval)
-    assert accuracy_interval([[0.3, 0.3], [0.3, 0.3]]) == (pytest.approx(0.3), pytest.approx(0.0))
-
-
 def test_table_rows_are_tasks_by_methods_raw_first_over_seeds(tmp_path: Path) -> None:
     add_run(tmp_path, "z", [0.5, 0.7], seed=0, raw=[0.2, 0.2])
     add_run(tmp_path, "b", [0.6, 0.8], seed=1, raw=[0.2, 0.2])
@@ -202,12 +183,12 @@ def test_table_rows_are_tasks_by_methods_raw_first_over_seeds(tmp_path: Path) ->
     add_run(tmp_path, "d", [0.1, 0.1], task="another", guidance="l2g", encoder="infogcn")
     table = markdown_table(tmp_path)
     assert table.splitlines()[:2] == ["| one-shot task | method | seeds | top-1, % |", "|---|---|---|---|"]
-    mean, interval = accuracy_interval([[0.6, 0.8], [0.5, 0.7]])
-    assert mean == pytest.approx(0.65)
+    interval = Interval.of_runs([[0.6, 0.8], [0.5, 0.7]])
+    assert interval.mean == pytest.approx(0.65)
     assert rows(table) == [
         ["another", "infogcn, local→global only", "1", "10.0 ± 0.0"],
         ["toy", "raw coordinates", "–", "20.0 ± 0.0"],
-        ["toy", "infogcn-small, CrossGLG", "2", f"65.0 ± {100 * interval:.1f}"],
+        ["toy", "infogcn-small, CrossGLG", "2", f"65.0 ± {100 * interval.half_width:.1f}"],
         ["toy", "infogcn-small, no text", "1", "40.0 ± 0.0"],
     ]
     assert rows(markdown_table(tmp_path, "euclidean")) == [["toy", "raw coordinates", "–", "20.0 ± 0.0"]]

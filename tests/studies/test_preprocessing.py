@@ -16,7 +16,7 @@ from crossglg.data.synthetic import synthesise
 from crossglg.data.tasks import Task, make_protocol, split_task
 from crossglg.one_shot import Features, evaluate
 from crossglg.one_shot.baselines.raw import raw_coordinates
-from crossglg.studies.preprocessing import VARIANTS, Variant, preprocessing_study, study_table
+from crossglg.studies.preprocessing import VARIANTS, Variant, preprocessing_study, preprocessing_table
 
 ACTIONS = ("drink water", "clapping", "kicking something", "hand waving", "jump up")
 
@@ -56,7 +56,7 @@ def test_scaling_cannot_matter_to_the_cosine_but_does_to_the_distance(tasks: lis
 
 def test_table_has_the_numbers(tasks: list[Task]) -> None:
     results = preprocessing_study(tasks, variants={name: VARIANTS[name] for name in ("default", "velocity")})
-    _, _, *rows = [line.strip("|").split("|") for line in study_table(results).splitlines()]
+    _, _, *rows = [line.strip("|").split("|") for line in preprocessing_table(results).splitlines()]
     assert [row[0].strip() for row in rows] == ["default", "velocity"]
     for row, found in zip(rows, results.values(), strict=True):
         for cell, result in zip(row[1:3], found.values(), strict=True):

@@ -17,7 +17,8 @@ from crossglg.cli import app
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.runs import pipeline
-from crossglg.studies.study import Study, execute
+from crossglg.studies.runner import execute
+from crossglg.studies.spec import Study
 from crossglg.text.descriptions import find_descriptions
 from crossglg.text.embeddings import TextBank, build_name_bank, build_text_bank
 from crossglg.training import recipe

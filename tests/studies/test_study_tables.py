@@ -1,23 +1,14 @@
-"""Intervals and tests against plain loops; tables say what the records say, and what is missing."""
+"""The tables of a study say what its records say, and what is missing."""
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 
-from crossglg.statistics import (
-    Interval,
-    accuracies,
-    accuracy_table,
-    bootstrap_means,
-    difference_table,
-    intervals,
-    paired,
-    sign_flip_test,
-)
+from crossglg.statistics import Interval, sign_flip_test
+from crossglg.studies.tables import accuracies, accuracy_table, difference_table, intervals, paired
 
 RNG = np.random.default_rng(5)
 
@@ -28,72 +19,6 @@ def record(task: str, method: str, seed: int | None, draws: Any, clips: str = ""
     return {
         "task": task, "method": method, "seed": seed, "clips_sha256": clips or task, "name": name, "one_shot": one_shot
     }  # fmt: skip
-
-
-def bootstrap_loop(tables: list[np.ndarray], samples: int) -> list[float]:
-    """The textbook: benchmark by benchmark, seed by seed, draw by draw."""
-    rng, sums = np.random.default_rng(0), [0.0] * samples
-    for table in tables:
-        for i in range(samples):
-            chosen_seeds = rng.integers(len(table), size=len(table))
-            chosen_draws = rng.integers(len(table[0]), size=len(table[0]))
-            total = sum(float(table[s][d]) for s in chosen_seeds for d in chosen_draws)
-            sums[i] += total / (len(table) * len(table[0])) / len(tables)
-    return sums
-
-
-def sign_flip_loop(differences: list[np.ndarray]) -> float:
-    """The textbook: every way to choose the signs."""
-    flat = [(value, len(part)) for part in differences for value in part]
-    observed = abs(np.mean([part.mean() for part in differences]))
-    outcomes = []
-    for signs in product([-1, 1], repeat=len(flat)):
-        mean = sum(s * v / n for s, (v, n) in zip(signs, flat, strict=True)) / len(differences)
-        outcomes.append(abs(mean) >= observed - 1e-12)
-    return sum(outcomes) / len(outcomes)
-
-
-def test_bootstrap_is_the_plain_loop() -> None:
-    tables = [RNG.random((3, 4)), RNG.random((2, 5))]
-    np.testing.assert_allclose(bootstrap_means(tables, 50), bootstrap_loop(tables, 50))
-
-
-def test_bootstrap_sees_seeds_and_draws_and_shares_the_draws_among_seeds() -> None:
-    draws = RNG.normal(0.5, 0.1, 40)
-    by_draw, by_seed = np.tile(draws, (5, 1)), np.tile(RNG.normal(0.5, 0.1, (40, 1)), (1, 5))
-    # If every seed had resampled draws of its own, these five seeds would look like 200 independent draws.
-    for table, values in ((by_draw, draws), (by_seed, by_seed[:, 0])):
-        assert np.std(bootstrap_means([table])) == pytest.approx(np.std(values) / np.sqrt(40), rel=0.1)
-    assert np.ptp(bootstrap_means([np.full((3, 4), 0.5)])) == 0
-
-
-def test_the_mean_over_benchmarks_is_that_of_its_parts() -> None:
-    tables = [np.full((2, 3), 0.2), np.full((4, 1), 0.6)]  # each counts once, however many seeds it has
-    assert Interval.of(tables) == Interval(pytest.approx(0.4), pytest.approx(0.4), pytest.approx(0.4))
-    wide = [RNG.random((5, 20)) for _ in range(4)]
-    each = np.mean([Interval.of([table]).half_width for table in wide])
-    assert Interval.of(wide).half_width == pytest.approx(each / 2, rel=0.15)  # independent: √4 narrower
-
-
-@pytest.mark.parametrize("shape", [(3,), (5,), (2, 3), (4, 1, 3)])
-def test_sign_flips_are_the_plain_loop(shape: tuple[int, ...]) -> None:
-    differences = [RNG.normal(0.3, 0.5, size) for size in shape]
-    assert sign_flip_test(differences) == pytest.approx(sign_flip_loop(differences))
-
-
-def test_the_smallest_p_value_is_what_the_docstring_says() -> None:
-    for pairs in (3, 5, 10):
-        assert sign_flip_test([RNG.random(pairs) + 0.1]) == 2 / 2**pairs
-    assert sign_flip_test([np.array([0.1, -0.1])]) == 1
-
-
-def test_many_pairs_are_sampled_to_about_the_same_p_value() -> None:
-    differences = RNG.normal(0.15, 0.5, 20)
-    signs = 1 - 2 * (np.arange(2**20)[:, None] >> np.arange(20) & 1)
-    exact = np.mean(np.abs(signs @ differences) >= abs(differences.sum()) - 1e-12)
-    assert 0.01 < exact < 0.9
-    assert sign_flip_test([differences]) == pytest.approx(exact, abs=0.02)
-    assert sign_flip_test([np.ones(25)]) == 1 / 20_000  # never 0
 
 
 def test_pairs_are_of_one_seed_and_a_method_without_seeds_pairs_with_all() -> None:
@@ -149,7 +74,7 @@ def test_difference_table_pairs_seeds_and_draws(records: list[dict[str, Any]]) -
     assert [len(table) for table in tables] == [2, 1]
     for cell, interval in zip(rows["both"], [*(Interval.of([t]) for t in tables), Interval.of(tables)], strict=False):
         assert cell == f"{100 * interval.mean:+.1f} [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"
-    assert rows["both"][3:] == ["3", f"{sign_flip_loop([t.mean(1) for t in tables]):.2g}"]
+    assert rows["both"][3:] == ["3", f"{sign_flip_test([t.mean(1) for t in tables]):.2g}"]
     assert rows["late"][1] == "–" and rows["late"][0] == rows["late"][2] and rows["late"][3] == "1"
     with pytest.raises(ValueError, match="reference 'bsae'; did you mean 'base'"):
         difference_table(found, "bsae")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
+from support.small_study import ACTIONS, SETTINGS, TINY, load
 from typer.testing import CliRunner
 
 from crossglg import cli
@@ -22,40 +22,30 @@ from crossglg.data.protocols import find_protocol, write_protocol
 from crossglg.data.synthetic import synthesise
 from crossglg.data.tasks import load_task, make_protocol
 from crossglg.encoders import ENCODERS
-from crossglg.encoders.infogcn import InfoGCN
 from crossglg.files import read_json
-from crossglg.objectives import OBJECTIVES
 from crossglg.one_shot import CLASSIFIERS, Features, evaluate
 from crossglg.one_shot.baselines.dtw import dtw_distances
 from crossglg.one_shot.baselines.raw import raw_coordinates
 from crossglg.runs.results import versions
-from crossglg.statistics import accuracies, accuracy_table, difference_table, intervals
-from crossglg.studies import study
-from crossglg.studies.study import Study, run_study, study_figure, study_table
+from crossglg.studies import runner
+from crossglg.studies.runner import run_study
+from crossglg.studies.spec import Study
+from crossglg.studies.tables import (
+    accuracies,
+    accuracy_table,
+    difference_table,
+    intervals,
+    study_figure,
+    study_table,
+)
 from crossglg.training.trained_model import TrainedModel
-
-ACTIONS = (
-    "drink water", "kicking something", "clapping", "sitting down",
-    "hand waving", "jump up", "nod head/bow", "squat down",
-)  # fmt: skip
-SETTINGS = {
-    "dataset": "DATA/mine.npz", "encoder": "tiny", "streams": "joint", "frames": 8, "epochs": 1, "batch_size": 12,
-    "interaction_blocks": 1, "interaction_width": 16, "device": "cpu", "draws": 2,
-}  # fmt: skip
-CONTENT = {
-    "settings": SETTINGS,
-    "benchmarks": ["DATA/toy.json:toy"],
-    "seeds": [0, 1],
-    "methods": {"base": {"guidance": "none"}, "crossglg": {}},
-}
-TINY = partial(InfoGCN, widths=(8, 8, 16), strides=(2, 1, 2), importance_after_block=1)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def tiny_encoder_and_one_core():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(ENCODERS, "tiny", TINY)
-        patch.setattr(study, "cpu_count", lambda: 1)  # one thread per run, whatever the machine
+        patch.setattr(runner, "cpu_count", lambda: 1)  # one thread per run, whatever the machine
         yield
 
 
@@ -66,12 +56,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     clips = str(synthesise(0, 5, ACTIONS).save(folder / "mine.npz"))
     write_protocol(folder / "toy.json", make_protocol(clips, 2, 2, 0, "toy"))
     return folder
-
-
-def load(folder: Path, content: dict | str = CONTENT, **changes: object) -> Study:
-    path = folder / "mine.yaml"
-    path.write_text(content if isinstance(content, str) else yaml.safe_dump({**content, **changes}, sort_keys=False))
-    return Study.load(path)
 
 
 def run(parsed: Study, folder: Path, data: Path, **options) -> list[str]:
@@ -95,131 +79,6 @@ def draws(folder: Path) -> dict[str, dict]:
     return {name: {c: result["draws"] for c, result in one_shot.items()} for name, one_shot in found.items()}
 
 
-# --- the file
-
-
-def test_a_study_is_benchmarks_by_encoders_by_methods_by_seeds(tmp_path: Path) -> None:
-    parsed = load(
-        tmp_path, benchmarks=["a.json:x", "DATA/b.json:y"], encoders=["tiny", "infogcn-small"], seeds=[3, 0, 7],
-        preset="smoke", settings={"dataset": "c.npz", "epochs": 9},
-    )  # fmt: skip
-    runs = parsed.runs()
-    assert len(runs) == len({r.name for r in runs}) == 2 * (1 + 2 * 3 * 2)
-    first = runs[2]  # raw is once per benchmark
-    assert [r.method for r in runs[:3]] == ["raw", "raw", "base"]
-    c = first.config
-    assert (c.benchmark, c.encoder, c.seed, c.guidance, c.frames, c.epochs) == ("a.json:x", "tiny", 3, "none", 16, 9)
-    assert [r.seed for r in runs] == [None] * 2 + [3] * 8 + [0] * 8 + [7] * 8
-    assert parsed.reference == "base"
-
-
-def test_a_run_is_named_by_its_settings_alone(tmp_path: Path) -> None:
-    runs = load(tmp_path).runs()
-    names = [r.name for r in runs]
-    assert re.fullmatch(r"toy-tiny-both-seed0-[0-9a-f]{10}", names[2])
-    elsewhere = {**SETTINGS, "dataset": "/other/mine.npz", "device": "cuda", "cuda_graph": False, "precision": "auto"}
-    moved = load(tmp_path, settings=elsewhere, benchmarks=["x/toy.json:toy"])
-    renamed = load(tmp_path, methods={"plain": {"guidance": "none"}, "ours": {"guidance": "both"}})
-    for other in (moved, renamed):
-        assert [r.name for r in other.runs()] == names
-    for change in ({"epochs": 2}, {"precision": "bfloat16"}):
-        changed = load(tmp_path, settings={**SETTINGS, **change}).runs()
-        assert [a == b.name for a, b in zip(names, changed, strict=True)] == [True] + 4 * [False]
-
-
-def test_on_pseudo_novel_classes_all_runs_have_the_same(tmp_path: Path) -> None:
-    runs = load(tmp_path, settings={**SETTINGS, "pseudo_novel": 0.5, "pseudo_split": 2}).runs()
-    assert {(r.config.pseudo_novel, r.config.pseudo_split) for r in runs} == {(0.5, 2)}  # raw coordinates too
-    assert all(r.name.startswith("toy-pseudo2-") for r in runs)
-    assert not {r.name for r in runs} & {r.name for r in load(tmp_path).runs()}
-
-
-def test_every_share_of_the_base_classes_is_a_benchmark(tmp_path: Path) -> None:
-    runs = load(tmp_path, base_shares=[0.5, 1.0], seeds=[0]).runs()
-    assert [(r.method, r.config.base_share) for r in runs] == [
-        ("raw", 0.5), ("raw", 1.0), ("base", 0.5), ("crossglg", 0.5), ("base", 1.0), ("crossglg", 1.0),
-    ]  # fmt: skip
-    assert sum(r.name.startswith("toy-base50-") for r in runs) == 3
-    assert {r.name for r in runs} >= {r.name for r in load(tmp_path, seeds=[0]).runs()}, "the whole is shared"
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"base_shares": [2.0]}, "base_share=2.0 must be at most 1.0"),
-        ({"base_shares": [1]}, "each a float"),
-        ({"methods": {"a": {"base_share": 0.5}}}, "method 'a' must not set 'base_share'"),
-        ({"benchmark": ["a"]}, r"unknown entry 'benchmark'; did you mean 'benchmarks'"),
-        ({"seeds": [0, 0]}, r"seeds: \[0, 0\] must be different values, each a int"),
-        ({"seeds": [True]}, "each a int"),
-        ({"seeds": [-1]}, "seed=-1 must be at least 0"),
-        ({"seeds": 3}, "seeds: 3 must be a list"),
-        ({"seeds": [3], "ensembles": True}, r"an ensemble is of several seeds, and seeds are \[3\]"),
-        ({"ensembles": "yes"}, "ensembles: 'yes' must be a bool"),
-        ({"methods": {"a ×2": {}}}, "cannot be called 'a ×2'"),
-        ({"methods": {}}, "it needs 'methods'"),
-        ({"methods": {"a": {"epoch": 3}}}, r"method 'a': unknown setting 'epoch'; did you mean 'epochs'"),
-        ({"methods": {"a": {"epochs": "x"}}}, r"method 'a': epochs='x' is not a int"),
-        ({"methods": {"a": 3}}, "method 'a': 3 must be settings"),
-        ({"methods": {"a": {}, "b": {"guidance": "both"}}}, "'a' and 'b' have the same settings"),
-        ({"methods": {"a": {"seed": 3}}}, "method 'a' must not set 'seed'"),
-        ({"methods": {"a": {"draws": 3}}}, "method 'a' must not set 'draws'"),
-        ({"methods": {"a": {"pseudo_novel": 0.3}}}, "method 'a' must not set 'pseudo_novel'"),
-        ({"methods": {"raw": {}}}, "cannot be called 'raw'"),
-        ({"methods": {"a": {"encoder": "tiny"}}, "encoders": ["tiny"]}, "must not set 'encoder'"),
-        ({"settings": {"benchmark": "x"}}, "settings must not set 'benchmark'"),
-        ({"methods": {"dtw": {}}}, "cannot be called 'dtw'"),
-        ({"methods": {"a": {"objective": "protnet"}}}, "unknown objective 'protnet'; did you mean 'protonet'"),
-        ({"methods": {"a": {"objective": "triplet"}}}, "trains no classifier, .*use guidance=none or guidance=g2l"),
-        ({"untrained": ["dwt"]}, "untrained: unknown 'dwt'; did you mean 'dtw'"),
-        ({"untrained": ["dtw"], "reference": "raw"}, "reference 'raw' is no method"),
-        ({"classifiers": ["cosine", "cosine"]}, "classifiers: .* must be different values"),
-        ({"classifiers": ["cosin"]}, "classifiers: unknown 'cosin'; did you mean 'cosine'"),
-        ({"reference": "bass"}, "reference 'bass' is no method; did you mean 'base'"),
-        ({"encoders": ["infogcm"]}, "unknown encoder 'infogcm'; did you mean 'infogcn'"),
-        ({"preset": "papr"}, "unknown preset 'papr'"),
-        ({"benchmarks": ["a/t.json:x", "b/t.json:x"]}, "two files have the same name and both have 'x'"),
-    ],
-)
-def test_what_cannot_be_a_study_is_named(tmp_path: Path, changes: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        load(tmp_path, **changes)
-
-
-def test_what_yaml_would_swallow_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="'a' is there twice"):
-        load(tmp_path, "methods: {a: {}, a: {guidance: none}}")
-    with pytest.raises(ValueError, match="not readable YAML"):
-        load(tmp_path, "methods: {a: [}")
-    without_protocol = {**CONTENT, "settings": SETTINGS}
-    del without_protocol["benchmarks"]
-    with pytest.raises(ValueError, match="every seed would draw other novel classes"):
-        load(tmp_path, without_protocol)
-    with pytest.raises(FileNotFoundError, match="no study 'ablatoin'; did you mean 'ablation'"):
-        Study.load("ablatoin")
-
-
-def test_the_studies_that_come_with_the_project() -> None:
-    ablation = Study.load("ablation")
-    assert len(ablation.runs()) == 5 + 5 * 4 * 5
-    assert {c.guidance for c in ablation.methods.values()} == {"none", "g2l", "l2g", "both"}
-    baselines, controls, guidance = Study.load("baselines"), Study.load("controls"), Study.load("guidance")
-    assert [run.method for run in baselines.runs()[:2]] == ["raw", "dtw"]
-    assert {c.objective for c in baselines.methods.values()} <= OBJECTIVES.keys()
-    assert {c.text_source for c in controls.methods.values()} == {"descriptions", "shuffled", "class-name", "constant"}
-    shared = {run.name for run in baselines.runs()} & {run.name for run in controls.runs()}
-    assert len(shared) == 5 + 5 * 2 * 5, "raw, base and crossglg are made once for both"
-    assert shared <= {run.name for run in guidance.runs()}
-    ours = {run.name for study in (baselines, controls) for run in study.runs()}
-    trained = [run for run in guidance.runs() if not run.members]
-    assert {run.name for run in trained} <= ours, "no run of the first study is made twice"
-    assert len(guidance.runs()) == len(trained) + 5 * 3
-    encoders = Study.load("encoders")
-    assert set(encoders.encoders) <= ENCODERS.keys()
-    for name in ("embedded", "tiny", "encoders"):
-        assert all(r.config.dataset.startswith("synthetic") for r in Study.load(name).runs())
-
-
 # --- running
 
 
@@ -229,14 +88,14 @@ def test_every_run_has_one_json_of_what_was_measured(finished: tuple[Study, Path
     assert sorted(path.stem for path in folder.glob("*.json")) == sorted(r.name for r in runs)
     for r in runs:
         record = read_json(folder / f"{r.name}.json")
-        task = load_task(study._with_data(r.config, data))
+        task = load_task(runner._with_data(r.config, data))
         assert (record["protocol_sha256"], record["clips_sha256"]) == (task.sha256, task.clips_sha256)
         assert record["protocol_file_sha256"] == find_protocol(f"{data / 'toy.json'}:toy").sha256
         assert record["config"] == {**r.config.to_dict(), "dataset": "mine.npz", "benchmark": "toy.json:toy"}
         assert record["threads"] == 1 and record["seconds"] >= 0 and record["device"] == "cpu"
         assert versions().items() <= record.items()
         assert str(data) not in json.dumps(record)
-        embed, names = raw_coordinates, list(study.RAW_CLASSIFIERS)
+        embed, names = raw_coordinates, list(runner.RAW_CLASSIFIERS)
         if r.method != "raw":
             trained = TrainedModel.load(folder / "models" / r.name)
             assert record["parameters"] == trained.num_parameters
@@ -258,7 +117,7 @@ def test_time_warping_is_a_row_of_its_own_once_per_benchmark(
     assert [(r.method, r.seed) for r in parsed.runs()[:3]] == [("raw", None), ("dtw", None), ("base", 0)]
     assert len(run(parsed, tmp_path / "runs", data)) == 2, "the others are finished"
     record = parsed.finished(tmp_path / "runs")[1]
-    task = load_task(study._with_data(parsed.runs()[1].config, data))
+    task = load_task(runner._with_data(parsed.runs()[1].config, data))
     assert list(record["one_shot"]) == ["cosine", "euclidean"]
     for cost, result in record["one_shot"].items():
         distance, expected = dtw_distances(task.novel, cost), []
@@ -286,7 +145,7 @@ def test_the_models_of_all_seeds_are_an_ensemble(finished: tuple[Study, Path], d
     assert error.startswith(f"FileNotFoundError: no model of {lost.name} in ")
     (tmp_path / "lost").rename(lost)
     assert len(run(parsed, folder, data)) == 2, "the failed one alone"
-    task = load_task(study._with_data(together[0].config, data))
+    task = load_task(runner._with_data(together[0].config, data))
     for made, record in zip(together, parsed.finished(folder)[5:], strict=True):
         members = [TrainedModel.load(folder / "models" / member.name) for member in made.members]
         assert record["members"] == [member.name for member in made.members]
@@ -341,13 +200,15 @@ def test_a_failing_method_is_recorded_repeated_and_stops_nothing(data: Path, tmp
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-import test_study as t
-from crossglg.studies import study
+
+sys.path.append("..")  # where support is
+import test_runner as t
+from crossglg.studies import runner
 
 from crossglg.training import trainer
 
 t.ENCODERS["tiny"] = t.TINY
-study.cpu_count = lambda: 1
+runner.cpu_count = lambda: 1
 step, steps = trainer.train_step, []
 
 def fatal_step(*args):
@@ -358,7 +219,7 @@ def fatal_step(*args):
 
 trainer.train_step = fatal_step
 data, folder = map(Path, sys.argv[1:])
-study.run_study(t.two_epochs(folder), folder / "runs", data, jobs=1)
+runner.run_study(t.two_epochs(folder), folder / "runs", data, jobs=1)
 """
 
 
@@ -387,7 +248,7 @@ def by_workers(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[St
     folder = tmp_path_factory.mktemp("workers")
     parsed = load(folder, settings={**SETTINGS, "encoder": "stgcn++-small"}, seeds=[0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(study, "cpu_count", lambda: 2)
+        patch.setattr(runner, "cpu_count", lambda: 2)
         run_study(parsed, folder / "runs", data, jobs=2, report=str)
     return parsed, folder / "runs"
 

@@ -1,0 +1,338 @@
+"""What a study is: benchmarks × encoders × methods × seeds, read from a YAML file. One JSON per run.
+
+All entries but `methods` may be left out:
+
+    preset: embedded                # the settings it starts from
+    settings: {epochs: 15}          # of every run, on top of the preset
+    benchmarks: [DATA/benchmarks.json:to-utd-mhad, ntu120-one-shot]  # DATA: the folder given with --data
+    base_shares: [0.5, 1.0]         # fractions of the base classes, each a benchmark of its own
+    encoders: [infogcn-small]
+    seeds: [0, 1, 2, 3, 4]
+    methods:                        # name → settings in which it differs
+      base: {guidance: none}
+      crossglg: {}
+    ensembles: true                 # besides, the models of all seeds of a method as one: "base ×5"
+    untrained: [raw, dtw]           # rows that learn nothing: raw coordinates and time warping; else raw alone
+    reference: base                 # whom the others are compared with; else the first method
+    classifiers: [cosine]           # by which the table compares them; all others are in the JSONs too
+
+A run's JSON is named by its settings, so studies that share a folder share their runs, and renaming a method makes
+nothing again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from itertools import combinations, product
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from crossglg.config import Config, nearest
+from crossglg.data.tasks import DATASETS
+from crossglg.encoders import ENCODERS
+from crossglg.files import project_folder, read_json, sha256
+from crossglg.objectives import find_objective
+from crossglg.one_shot import CLASSIFIERS
+from crossglg.runs.results import method_name, portable, task_name
+
+RAW = "raw"  # raw coordinates
+DTW = "dtw"  # dynamic time warping
+UNTRAINED = (RAW, DTW)  # methods that learn nothing: one run per benchmark, whatever the seeds
+WITHOUT_EFFECT = ("device", "cuda_graph")  # settings that change no result beyond rounding
+SHARED = ("dataset", "draws", "device", "pseudo_novel", "pseudo_split")  # settings that all methods have in common
+Record = dict[str, Any]
+
+# The entries of a study's file, and what each must be.
+ENTRIES: dict[str, type] = {
+    "preset": str,
+    "settings": dict,
+    "methods": dict,
+    "reference": str,
+    "ensembles": bool,
+    "benchmarks": list,
+    "base_shares": list,
+    "encoders": list,
+    "seeds": list,
+    "untrained": list,
+    "classifiers": list,
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a study.
+
+    Args:
+        method: Its name in the study, or one of `UNTRAINED`.
+        config: Its settings, with paths as the study has them.
+        members: The runs whose models make this ensemble, which trains nothing itself; `config` is that of the first.
+    """
+
+    method: str
+    config: Config
+    members: tuple[Run, ...] = ()
+
+    @property
+    def seed(self) -> int | None:
+        """None for what learns nothing, or is of several seeds."""
+        return None if self.method in UNTRAINED or self.members else self.config.seed
+
+    @property
+    def name(self) -> str:
+        """Stable on every machine: from the settings that are not the defaults, without folders and device."""
+        c = self.config
+        if self.method in UNTRAINED:
+            what = self.method
+        elif self.members:
+            what = f"{c.encoder}-{method_name(c)}-x{len(self.members)}"
+        else:
+            what = f"{c.encoder}-{method_name(c)}-seed{c.seed}"
+        hash_ = sha256(json.dumps(self._identity()))[:10]
+        return re.sub(r"[^\w.+-]+", "_", f"{task_name(c)}-{what}-{hash_}")
+
+    def read(self, folder: Path) -> Record | None:
+        """The record in the run's JSON, or None without one; its `name`, `method` and `seed` are those of this study.
+
+        Raises:
+            ValueError: The JSON was made with other settings.
+        """
+        path = folder / f"{self.name}.json"
+        if not path.is_file():
+            return None
+        record = read_json(path)
+        if "error" in record:
+            return dict(record)
+        before = _deciding(record["config"])
+        now = _deciding(portable(self.config.to_dict()))
+        changed = [name for name in before if before[name] != now.get(name)]
+        if changed:  # a default of the package is another one since
+            raise ValueError(
+                f"{path} was made with {changed[0]}={before[changed[0]]!r}, not {now.get(changed[0])!r}; "
+                f"set {changed[0]} in the study, or move the file away"
+            )
+        return {**record, "name": self.name, "method": self.method, "seed": self.seed}
+
+    def _identity(self) -> list[Any]:
+        """What the hash in the name is made of. Runs on disk go by it: it must not change."""
+        if self.members:
+            return [member.name for member in self.members]
+        defaults = _deciding(Config().to_dict())
+        values = _deciding(portable(self.config.to_dict()))
+        changed = sorted((name, value) for name, value in values.items() if value != defaults[name])
+        if self.method == RAW:
+            return [True, *changed]
+        if self.method == DTW:
+            return [DTW, *changed]
+        return [False, *changed]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A parsed study; the module's docstring says what each entry means.
+
+    Args:
+        name: The name of the file, without its ending.
+        methods: Name → settings. Seed, benchmark, base share and encoder come from the lists.
+        benchmarks: One-shot protocols; "" is the dataset's own.
+        encoders: Names in `ENCODERS`; "" is the encoder of the method's settings.
+        seeds: Of every trained method.
+        reference: The method that the others are compared with.
+        untrained: Those of `UNTRAINED` that get a row.
+        classifiers: By which the tables compare.
+        base_shares: Fractions of the base classes to train on.
+        ensembles: Whether the models of all seeds of a method also make one run together.
+    """
+
+    name: str
+    methods: Mapping[str, Config]
+    benchmarks: tuple[str, ...]
+    encoders: tuple[str, ...]
+    seeds: tuple[int, ...]
+    reference: str
+    untrained: tuple[str, ...] = (RAW,)
+    classifiers: tuple[str, ...] = ("cosine",)
+    base_shares: tuple[float, ...] = (1.0,)
+    ensembles: bool = False
+
+    @classmethod
+    def load(cls, file: str | Path) -> Study:
+        """Read a study: a file, or one that comes with the project by its name.
+
+        Raises:
+            FileNotFoundError: There is no such file, and no such study in the project.
+            ValueError: An entry is unknown, wrong or there twice; the message names it.
+        """
+        path = _study_path(str(file))
+        try:
+            content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
+            return _parse(path.stem, content)
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} is not readable YAML: {error}") from None
+        except ValueError as error:
+            raise ValueError(f"study {path}: {error}") from None
+
+    def runs(self) -> list[Run]:
+        """Every run, seed by seed, so that an unfinished study has about as many of every method; ensembles last."""
+        common = next(iter(self.methods.values()))
+        shared: dict[str, Any] = {name: getattr(common, name) for name in SHARED}
+        tasks: list[dict[str, Any]] = [
+            {"benchmark": name, "base_share": share} for name in self.benchmarks for share in self.base_shares
+        ]
+        untrained = [Run(method, Config(**shared, **task)) for task in tasks for method in self.untrained]
+        trained = []
+        for seed, task, encoder in product(self.seeds, tasks, self.encoders):
+            for method, config in self.methods.items():
+                axes: dict[str, Any] = {**task, "seed": seed, "encoder": encoder or config.encoder}
+                trained.append(Run(method, replace(config, **axes)))
+        return [*untrained, *trained, *(self._ensembles(trained) if self.ensembles else [])]
+
+    def finished(self, folder: str | Path) -> list[Record]:
+        """The JSONs of the study's finished runs, in its order, each with `name`, `method` and `seed` (or None)."""
+        read = [run.read(Path(folder)) for run in self.runs()]
+        return [record for record in read if record and "error" not in record]
+
+    def _ensembles(self, trained: list[Run]) -> list[Run]:
+        """One run for all that differ in nothing but their seed."""
+        members: dict[Config, list[Run]] = {}
+        for run in trained:
+            members.setdefault(replace(run.config, seed=self.seeds[0]), []).append(run)
+        return [Run(f"{runs[0].method} ×{len(runs)}", config, tuple(runs)) for config, runs in members.items()]
+
+
+def _parse(name: str, content: Any) -> Study:
+    """The study that a file's content describes; raises ValueError naming what is wrong."""
+    _check_entries(content)
+    preset, settings = content.get("preset", "embedded"), content.get("settings", {})
+    _refuse(settings, ("seed", "benchmark"), "settings", "list them under seeds and benchmarks")
+    common = Config.create(preset, **settings)
+    methods = {
+        _method_name(key): _method_config(key, values or {}, preset, settings, "encoders" in content)
+        for key, values in content["methods"].items()
+    }
+    study = Study(
+        name=name,
+        methods=methods,
+        benchmarks=_distinct(content, "benchmarks", [common.benchmark], str),
+        encoders=_distinct(content, "encoders", [""], str),
+        seeds=_distinct(content, "seeds", [common.seed], int),
+        reference=content.get("reference", next(iter(methods))),
+        untrained=_distinct(content, "untrained", [RAW], str),
+        classifiers=_distinct(content, "classifiers", ["cosine"], str),
+        base_shares=_distinct(content, "base_shares", [common.base_share], float),
+        ensembles=content.get("ensembles", False),
+    )
+    _check(study, common)
+    return study
+
+
+def _check_entries(content: Any) -> None:
+    """Raise ValueError for an entry that is unknown, missing, empty or of the wrong kind."""
+    if not isinstance(content, dict) or not content.get("methods"):
+        raise ValueError("it needs 'methods', each a name with the settings in which it differs")
+    for key, value in content.items():
+        if key not in ENTRIES:
+            raise ValueError(f"unknown entry {key!r}{nearest(str(key), list(ENTRIES))} Entries: {', '.join(ENTRIES)}")
+        if not isinstance(value, ENTRIES[key]) or (not value and value is not False):
+            raise ValueError(f"{key}: {value!r} must be a {ENTRIES[key].__name__} that is not empty")
+
+
+def _check(study: Study, common: Config) -> None:
+    """Raise ValueError for what cannot go together, or a name that nobody knows."""
+    for first, second in combinations(study.methods, 2):
+        if study.methods[first] == study.methods[second]:
+            raise ValueError(f"methods {first!r} and {second!r} have the same settings; leave one out")
+    if "" in study.benchmarks and common.dataset not in DATASETS:
+        raise ValueError(
+            f"dataset={common.dataset!r} has no protocol of its own, so every seed would draw other novel classes; "
+            f"make one with 'crossglg protocol make' and name it under benchmarks"
+        )
+    _check_known("untrained", study.untrained, UNTRAINED)
+    _check_known("classifiers", study.classifiers, CLASSIFIERS)
+    methods = [*study.methods, *study.untrained]
+    if study.reference not in methods:
+        raise ValueError(f"the reference {study.reference!r} is no method{nearest(study.reference, methods)}")
+    if study.ensembles and len(study.seeds) < 2:
+        raise ValueError(f"ensembles: an ensemble is of several seeds, and seeds are {list(study.seeds)}")
+    names: set[str] = set()
+    for run in study.runs():
+        encoder = run.config.encoder
+        if encoder not in ENCODERS:
+            raise ValueError(f"unknown encoder {encoder!r}{nearest(encoder, list(ENCODERS))}")
+        find_objective(run.config)
+        if run.name in names:
+            raise ValueError(f"benchmarks: two files have the same name and both have {task_name(run.config)!r}")
+        names.add(run.name)
+
+
+def _check_known(key: str, names: Collection[str], known: Collection[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{key}: unknown {name!r}{nearest(name, list(known))} {', '.join(known)}")
+
+
+def _deciding(settings: Record) -> Record:
+    """The settings that can change a result by more than rounding. Older runs have "auto" for float32."""
+    kept = {name: value for name, value in settings.items() if name not in WITHOUT_EFFECT}
+    if kept["precision"] == "auto":
+        kept["precision"] = "float32"
+    return kept
+
+
+def _study_path(file: str) -> Path:
+    shipped = {path.stem: path for path in sorted(project_folder("studies").glob("*.yaml"))}
+    path = shipped.get(file, Path(file))
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no study {file!r}{nearest(file, list(shipped))} Give a .yaml, or {', '.join(shipped)}"
+        )
+    return path
+
+
+def _method_name(name: Any) -> str:
+    if not isinstance(name, str) or name in UNTRAINED or "|" in name or "×" in name:
+        raise ValueError(f"a method cannot be called {name!r}: give it a name, without | or ×, that is not raw or dtw")
+    return name
+
+
+def _method_config(name: str, values: Any, preset: str, settings: Mapping[str, Any], encoders: bool) -> Config:
+    """The settings of one method; raises ValueError naming it. encoders: whether the study lists encoders."""
+    where = f"method {name!r}"
+    if not isinstance(values, dict):
+        raise ValueError(f"{where}: {values!r} must be settings, NAME: VALUE")
+    _refuse(values, ("seed", "benchmark", "base_share", *SHARED), where, "methods are compared on the same ones")
+    if encoders:
+        _refuse(values, ("encoder",), where, "they are listed under encoders")
+    try:
+        return Config.create(preset, **{**settings, **values})
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _refuse(values: Mapping[str, Any], names: tuple[str, ...], where: str, why: str) -> None:
+    for name in names:
+        if name in values:
+            raise ValueError(f"{where} must not set {name!r}: {why}")
+
+
+def _distinct(content: Mapping[str, Any], key: str, default: list[Any], kind: type) -> tuple[Any, ...]:
+    """The list under a key, or the default; raises ValueError for one of another kind, or twice there."""
+    values = content.get(key, default)
+    if any(type(value) is not kind for value in values) or len(set(values)) < len(values):
+        raise ValueError(f"{key}: {values!r} must be different values, each a {kind.__name__}")
+    return tuple(values)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML that refuses a key that is there twice, of which PyYAML silently takes the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        twice = [key for key in keys if keys.count(key) > 1]
+        if twice:
+            raise ValueError(f"{twice[0]!r} is there twice")
+        return super().construct_mapping(node, deep)

@@ -1,0 +1,211 @@
+"""What is read from a study's finished runs: accuracies, paired differences, a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from crossglg import tables
+from crossglg.config import nearest
+from crossglg.statistics import Array, Interval, sign_flip_test
+from crossglg.studies.spec import UNTRAINED, Record, Study
+from crossglg.viz import figures
+
+Runs = Mapping[int | None, Array]  # seed → (R,) accuracy per exemplar draw; None: a method that knows no seed
+Accuracies = dict[str, dict[str, dict[int | None, Array]]]  # benchmark → method → runs
+MEAN = "mean"  # the column of the mean over benchmarks
+
+
+def study_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (), reference: str = "") -> str:
+    """Markdown of a study's finished runs: accuracies, paired differences to `reference`, and what they are made of.
+
+    The tables come once per encoder. Ensembles are compared with the reference's ensemble.
+
+    Args:
+        study: Whose runs.
+        folder: Where their JSONs lie.
+        classifiers: How clips are compared; default the study's.
+        reference: The method that the others are compared with; default the study's.
+
+    Raises:
+        ValueError: No run has the classifier or the reference, or two runs of a benchmark had not the same clips.
+    """
+    records = study.finished(folder)
+    if not records:
+        return f"{study.name}: no run is finished in {folder}."
+    classifiers = tuple(classifiers) or _evaluated(study.classifiers, records)
+    parts = [
+        f"{study.name}: {len(records)} of {len(study.runs())} runs. Top-1 accuracy, %, by {classifiers[0]} where no "
+        "other classifier is named, and differences in points, with 95 % intervals over seeds and exemplar draws; p of "
+        "a sign-flip test."
+    ]
+    against = reference or study.reference
+    for encoder in study.encoders:
+        ours = records
+        if encoder:
+            parts.append(f"### {encoder}")
+            ours = [r for r in records if r["method"] in UNTRAINED or r["config"]["encoder"] == encoder]
+        parts.append(accuracy_table(accuracies(ours, classifiers)))
+        # Like with like: an ensemble is one result, not one more for each seed that is in it.
+        single = [record for record in ours if "members" not in record]
+        ensembles = [record for record in ours if "members" in record]
+        if reference or _has_method(single, against):  # the study's own may not have run yet
+            parts.append(difference_table(accuracies(single, classifiers), against))
+        ensemble = f"{against} ×{len(study.seeds)}"
+        if _has_method(ensembles, ensemble):
+            parts.append(difference_table(accuracies(ensembles, _evaluated(classifiers, ensembles)), ensemble))
+    return "\n\n".join([*parts, _provenance(records)])
+
+
+def study_figure(study: Study, folder: str | Path, classifiers: Sequence[str] = ()) -> Figure:
+    """The accuracies of `study_table` as dots with their intervals, a panel per benchmark."""
+    records = study.finished(folder)
+    if any(study.encoders):
+        records = [{**record, "method": _with_encoder(record)} for record in records]
+    cells = intervals(accuracies(records, tuple(classifiers) or _evaluated(study.classifiers, records)))
+    return figures.method_intervals(
+        {task: {method: (c.mean, c.low, c.high) for method, c in row.items()} for task, row in cells.items()}
+    )
+
+
+def accuracies(records: Iterable[Mapping[str, Any]], classifiers: Sequence[str] = ("cosine",)) -> Accuracies:
+    """Accuracy per exemplar draw: benchmark → method → seed → (R,), in the order of the records.
+
+    records: as of `Study.finished`.  classifiers: by the first a method has its own name, by another it is "method,
+    classifier". A run without a classifier is left out there. Raises ValueError for a classifier that no run has, or if
+    two runs of a benchmark had not the same clips and exemplars.
+    """
+    found: Accuracies = {}
+    known: dict[str, None] = {}
+    clips: dict[str, tuple[str, str]] = {}
+    for record in records:
+        task, method, sha = record["task"], record["method"], record["clips_sha256"]
+        before, other = clips.setdefault(task, (sha, record["name"]))
+        if before != sha:
+            raise ValueError(
+                f"{record['name']} and {other} are both of {task}, but not on the same clips and exemplars; "
+                f"keep the runs of one of them in the folder"
+            )
+        known |= dict.fromkeys(record["one_shot"])
+        for classifier in classifiers:
+            if classifier in record["one_shot"]:
+                name = method if classifier == classifiers[0] else f"{method}, {classifier}"
+                draws = np.asarray(record["one_shot"][classifier]["draws"], dtype=float)
+                found.setdefault(task, {}).setdefault(name, {})[record["seed"]] = draws
+    for classifier in classifiers:
+        if known and classifier not in known:
+            raise ValueError(
+                f"no run has the classifier {classifier!r}{nearest(classifier, list(known))} {', '.join(known)}"
+            )
+    return found
+
+
+def paired(runs: Runs, reference: Runs) -> Array:
+    """(S, R) `runs` less `reference`, for the seeds that both have; a method without seeds pairs with every one."""
+    seeds = list(reference) if None in runs else list(runs)
+    both = [seed for seed in seeds if seed in reference or None in reference]
+    return np.array([_of_seed(runs, seed) - _of_seed(reference, seed) for seed in both])
+
+
+def intervals(found: Accuracies) -> dict[str, dict[str, Interval]]:
+    """Benchmark → method → interval; with several benchmarks also their mean, for methods that have run on all."""
+    cells = {task: {m: Interval.of([_stacked(runs)]) for m, runs in row.items()} for task, row in found.items()}
+    if len(found) > 1:
+        complete = [method for method in _methods(found) if all(method in row for row in found.values())]
+        cells[MEAN] = {m: Interval.of([_stacked(row[m]) for row in found.values()]) for m in complete}
+    return cells
+
+
+def accuracy_table(found: Accuracies) -> str:
+    """Markdown: a row per method, a column per benchmark: mean ± half the 95 % interval; "×S" where seeds are fewer."""
+    cells = intervals(found)
+    most = max((_seeds(runs) for row in found.values() for runs in row.values()), default=0)
+    rows = []
+    for method in _methods(found):
+        count = max(_seeds(row[method]) for row in found.values() if method in row)
+        row = [method, str(count or "–")]
+        for task, intervals_of in cells.items():
+            if method not in intervals_of:
+                row.append("–")
+                continue
+            text = f"{100 * intervals_of[method].mean:.1f} ± {100 * intervals_of[method].half_width:.1f}"
+            seeds = _seeds(found[task][method]) if task in found else 0  # the mean has no runs of its own
+            row.append(f"{text} (×{seeds})" if 0 < seeds < most else text)
+        rows.append(row)
+    return tables.markdown(["method", "seeds", *cells], rows)
+
+
+def difference_table(found: Accuracies, reference: str) -> str:
+    """Markdown: how many points each method is above `reference` on the same seeds and draws, with a 95 % interval.
+
+    The last columns: how many pairs (benchmark, seed) there are, and `sign_flip_test` of the mean over benchmarks. A
+    benchmark where the two methods share no seed is left out of both. Raises ValueError for an unknown reference.
+    """
+    methods = _methods(found)
+    if reference not in methods:
+        raise ValueError(f"no finished run of the reference {reference!r}{nearest(reference, methods)}")
+    columns = [*found, MEAN] if len(found) > 1 else list(found)
+    rows = []
+    for method in methods:
+        differences = {task: paired(row.get(method, {}), row.get(reference, {})) for task, row in found.items()}
+        differences = {task: table for task, table in differences.items() if len(table)}
+        if method == reference or not differences:
+            continue
+        every = list(differences.values())
+        cells = {task: _points([table]) for task, table in differences.items()} | {MEAN: _points(every)}
+        pairs = sum(len(table) for table in every)
+        p = sign_flip_test([table.mean(1) for table in every])
+        rows.append([method, *(cells.get(column, "–") for column in columns), str(pairs), f"{p:.2g}"])
+    return tables.markdown([f"method less {reference}", *columns, "pairs", "p"], rows)
+
+
+def _provenance(records: Sequence[Record]) -> str:
+    """Which methods were made with what, on what, at which commits."""
+    methods: dict[str, dict[str, None]] = {}
+    commits: dict[str, dict[str, None]] = {}
+    for record in records:
+        place = f"torch {record['torch']} on {record['device']}"
+        methods.setdefault(place, {})[record["method"]] = None
+        commits.setdefault(place, {})[record["git_sha"][:12]] = None
+    parts = [f"{', '.join(methods[place])} with {place} at {', '.join(commits[place])}" for place in methods]
+    return f"Made: {'; '.join(parts)}."
+
+
+def _evaluated(classifiers: Sequence[str], records: Sequence[Record]) -> tuple[str, ...]:
+    """Those by which a run has been evaluated so far: raw coordinates, which come first, have few."""
+    return tuple(name for name in classifiers if any(name in record["one_shot"] for record in records))
+
+
+def _has_method(records: Sequence[Record], method: str) -> bool:
+    return any(record["method"] == method for record in records)
+
+
+def _with_encoder(record: Record) -> str:
+    method = str(record["method"])
+    return method if method in UNTRAINED else f"{method}, {record['config']['encoder']}"
+
+
+def _of_seed(runs: Runs, seed: int | None) -> Array:
+    return runs[None] if None in runs else runs[seed]
+
+
+def _seeds(runs: Runs) -> int:
+    """How many seeds a method has run with; 0 for one that knows none."""
+    return 0 if None in runs else len(runs)
+
+
+def _points(differences: Sequence[Array]) -> str:
+    cell = Interval.of(differences)
+    return f"{100 * cell.mean:+.1f} [{100 * cell.low:+.1f}, {100 * cell.high:+.1f}]"
+
+
+def _methods(found: Accuracies) -> list[str]:
+    return list(dict.fromkeys(method for row in found.values() for method in row))
+
+
+def _stacked(runs: Runs) -> Array:
+    return np.array(list(runs.values()))

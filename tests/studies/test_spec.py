@@ -1,0 +1,140 @@
+"""A study's file becomes its runs, named by what decides their numbers; what cannot be a study is named."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from support.small_study import CONTENT, SETTINGS, TINY, load
+
+from crossglg.encoders import ENCODERS
+from crossglg.objectives import OBJECTIVES
+from crossglg.studies.spec import Study
+
+
+@pytest.fixture(autouse=True)
+def tiny_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENCODERS, "tiny", TINY)
+
+
+def test_a_study_is_benchmarks_by_encoders_by_methods_by_seeds(tmp_path: Path) -> None:
+    parsed = load(
+        tmp_path, benchmarks=["a.json:x", "DATA/b.json:y"], encoders=["tiny", "infogcn-small"], seeds=[3, 0, 7],
+        preset="smoke", settings={"dataset": "c.npz", "epochs": 9},
+    )  # fmt: skip
+    runs = parsed.runs()
+    assert len(runs) == len({r.name for r in runs}) == 2 * (1 + 2 * 3 * 2)
+    first = runs[2]  # raw is once per benchmark
+    assert [r.method for r in runs[:3]] == ["raw", "raw", "base"]
+    c = first.config
+    assert (c.benchmark, c.encoder, c.seed, c.guidance, c.frames, c.epochs) == ("a.json:x", "tiny", 3, "none", 16, 9)
+    assert [r.seed for r in runs] == [None] * 2 + [3] * 8 + [0] * 8 + [7] * 8
+    assert parsed.reference == "base"
+
+
+def test_a_run_is_named_by_its_settings_alone(tmp_path: Path) -> None:
+    runs = load(tmp_path).runs()
+    names = [r.name for r in runs]
+    assert re.fullmatch(r"toy-tiny-both-seed0-[0-9a-f]{10}", names[2])
+    elsewhere = {**SETTINGS, "dataset": "/other/mine.npz", "device": "cuda", "cuda_graph": False, "precision": "auto"}
+    moved = load(tmp_path, settings=elsewhere, benchmarks=["x/toy.json:toy"])
+    renamed = load(tmp_path, methods={"plain": {"guidance": "none"}, "ours": {"guidance": "both"}})
+    for other in (moved, renamed):
+        assert [r.name for r in other.runs()] == names
+    for change in ({"epochs": 2}, {"precision": "bfloat16"}):
+        changed = load(tmp_path, settings={**SETTINGS, **change}).runs()
+        assert [a == b.name for a, b in zip(names, changed, strict=True)] == [True] + 4 * [False]
+
+
+def test_on_pseudo_novel_classes_all_runs_have_the_same(tmp_path: Path) -> None:
+    runs = load(tmp_path, settings={**SETTINGS, "pseudo_novel": 0.5, "pseudo_split": 2}).runs()
+    assert {(r.config.pseudo_novel, r.config.pseudo_split) for r in runs} == {(0.5, 2)}  # raw coordinates too
+    assert all(r.name.startswith("toy-pseudo2-") for r in runs)
+    assert not {r.name for r in runs} & {r.name for r in load(tmp_path).runs()}
+
+
+def test_every_share_of_the_base_classes_is_a_benchmark(tmp_path: Path) -> None:
+    runs = load(tmp_path, base_shares=[0.5, 1.0], seeds=[0]).runs()
+    assert [(r.method, r.config.base_share) for r in runs] == [
+        ("raw", 0.5), ("raw", 1.0), ("base", 0.5), ("crossglg", 0.5), ("base", 1.0), ("crossglg", 1.0),
+    ]  # fmt: skip
+    assert sum(r.name.startswith("toy-base50-") for r in runs) == 3
+    assert {r.name for r in runs} >= {r.name for r in load(tmp_path, seeds=[0]).runs()}, "the whole is shared"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"base_shares": [2.0]}, "base_share=2.0 must be at most 1.0"),
+        ({"base_shares": [1]}, "each a float"),
+        ({"methods": {"a": {"base_share": 0.5}}}, "method 'a' must not set 'base_share'"),
+        ({"benchmark": ["a"]}, r"unknown entry 'benchmark'; did you mean 'benchmarks'"),
+        ({"seeds": [0, 0]}, r"seeds: \[0, 0\] must be different values, each a int"),
+        ({"seeds": [True]}, "each a int"),
+        ({"seeds": [-1]}, "seed=-1 must be at least 0"),
+        ({"seeds": 3}, "seeds: 3 must be a list"),
+        ({"seeds": [3], "ensembles": True}, r"an ensemble is of several seeds, and seeds are \[3\]"),
+        ({"ensembles": "yes"}, "ensembles: 'yes' must be a bool"),
+        ({"methods": {"a ×2": {}}}, "cannot be called 'a ×2'"),
+        ({"methods": {}}, "it needs 'methods'"),
+        ({"methods": {"a": {"epoch": 3}}}, r"method 'a': unknown setting 'epoch'; did you mean 'epochs'"),
+        ({"methods": {"a": {"epochs": "x"}}}, r"method 'a': epochs='x' is not a int"),
+        ({"methods": {"a": 3}}, "method 'a': 3 must be settings"),
+        ({"methods": {"a": {}, "b": {"guidance": "both"}}}, "'a' and 'b' have the same settings"),
+        ({"methods": {"a": {"seed": 3}}}, "method 'a' must not set 'seed'"),
+        ({"methods": {"a": {"draws": 3}}}, "method 'a' must not set 'draws'"),
+        ({"methods": {"a": {"pseudo_novel": 0.3}}}, "method 'a' must not set 'pseudo_novel'"),
+        ({"methods": {"raw": {}}}, "cannot be called 'raw'"),
+        ({"methods": {"a": {"encoder": "tiny"}}, "encoders": ["tiny"]}, "must not set 'encoder'"),
+        ({"settings": {"benchmark": "x"}}, "settings must not set 'benchmark'"),
+        ({"methods": {"dtw": {}}}, "cannot be called 'dtw'"),
+        ({"methods": {"a": {"objective": "protnet"}}}, "unknown objective 'protnet'; did you mean 'protonet'"),
+        ({"methods": {"a": {"objective": "triplet"}}}, "trains no classifier, .*use guidance=none or guidance=g2l"),
+        ({"untrained": ["dwt"]}, "untrained: unknown 'dwt'; did you mean 'dtw'"),
+        ({"untrained": ["dtw"], "reference": "raw"}, "reference 'raw' is no method"),
+        ({"classifiers": ["cosine", "cosine"]}, "classifiers: .* must be different values"),
+        ({"classifiers": ["cosin"]}, "classifiers: unknown 'cosin'; did you mean 'cosine'"),
+        ({"reference": "bass"}, "reference 'bass' is no method; did you mean 'base'"),
+        ({"encoders": ["infogcm"]}, "unknown encoder 'infogcm'; did you mean 'infogcn'"),
+        ({"preset": "papr"}, "unknown preset 'papr'"),
+        ({"benchmarks": ["a/t.json:x", "b/t.json:x"]}, "two files have the same name and both have 'x'"),
+    ],
+)
+def test_what_cannot_be_a_study_is_named(tmp_path: Path, changes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path, **changes)
+
+
+def test_what_yaml_would_swallow_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="'a' is there twice"):
+        load(tmp_path, "methods: {a: {}, a: {guidance: none}}")
+    with pytest.raises(ValueError, match="not readable YAML"):
+        load(tmp_path, "methods: {a: [}")
+    without_protocol = {**CONTENT, "settings": SETTINGS}
+    del without_protocol["benchmarks"]
+    with pytest.raises(ValueError, match="every seed would draw other novel classes"):
+        load(tmp_path, without_protocol)
+    with pytest.raises(FileNotFoundError, match="no study 'ablatoin'; did you mean 'ablation'"):
+        Study.load("ablatoin")
+
+
+def test_the_studies_that_come_with_the_project() -> None:
+    ablation = Study.load("ablation")
+    assert len(ablation.runs()) == 5 + 5 * 4 * 5
+    assert {c.guidance for c in ablation.methods.values()} == {"none", "g2l", "l2g", "both"}
+    baselines, controls, guidance = Study.load("baselines"), Study.load("controls"), Study.load("guidance")
+    assert [run.method for run in baselines.runs()[:2]] == ["raw", "dtw"]
+    assert {c.objective for c in baselines.methods.values()} <= OBJECTIVES.keys()
+    assert {c.text_source for c in controls.methods.values()} == {"descriptions", "shuffled", "class-name", "constant"}
+    shared = {run.name for run in baselines.runs()} & {run.name for run in controls.runs()}
+    assert len(shared) == 5 + 5 * 2 * 5, "raw, base and crossglg are made once for both"
+    assert shared <= {run.name for run in guidance.runs()}
+    ours = {run.name for study in (baselines, controls) for run in study.runs()}
+    trained = [run for run in guidance.runs() if not run.members]
+    assert {run.name for run in trained} <= ours, "no run of the first study is made twice"
+    assert len(guidance.runs()) == len(trained) + 5 * 3
+    encoders = Study.load("encoders")
+    assert set(encoders.encoders) <= ENCODERS.keys()
+    for name in ("embedded", "tiny", "encoders"):
+        assert all(r.config.dataset.startswith("synthetic") for r in Study.load(name).runs())

@@ -1,0 +1,35 @@
+"""A study of a tiny encoder on a few clips: two methods, two seeds, seconds a run."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from crossglg.encoders.infogcn import InfoGCN
+from crossglg.studies.spec import Study
+
+ACTIONS = (
+    "drink water", "kicking something", "clapping", "sitting down",
+    "hand waving", "jump up", "nod head/bow", "squat down",
+)  # fmt: skip
+SETTINGS = {
+    "dataset": "DATA/mine.npz", "encoder": "tiny", "streams": "joint", "frames": 8, "epochs": 1, "batch_size": 12,
+    "interaction_blocks": 1, "interaction_width": 16, "device": "cpu", "draws": 2,
+}  # fmt: skip
+CONTENT = {
+    "settings": SETTINGS,
+    "benchmarks": ["DATA/toy.json:toy"],
+    "seeds": [0, 1],
+    "methods": {"base": {"guidance": "none"}, "crossglg": {}},
+}
+TINY = partial(InfoGCN, widths=(8, 8, 16), strides=(2, 1, 2), importance_after_block=1)
+
+
+def load(folder: Path, content: dict[str, Any] | str = CONTENT, **changes: object) -> Study:
+    """The study of a file with this content, with some entries changed."""
+    path = folder / "mine.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump({**content, **changes}, sort_keys=False))
+    return Study.load(path)
