@@ -2,6 +2,7 @@
 
 import ast
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -11,16 +12,20 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import typer
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+import crossglg
+from crossglg.cli import app
 from crossglg.config import Config
 from crossglg.runs.pipeline import NOTEBOOKS, parameters_of
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def test_environment_yml_only_repeats_pyproject():
@@ -72,14 +77,87 @@ def test_wheel_carries_prompts_notebooks_protocols_and_player(tmp_path):
         assert f"crossglg/{name}" in names
 
 
+# Folders whose members are described by a sentence about the folder: a new member needs no line in CONTRIBUTING.
+DESCRIBED_BY_FOLDER = ("cli", "data/readers", "encoders", "objectives", "one_shot")
+
+
 def test_contributing_names_every_module_and_notebook():
-    tree = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Where is what")[2]
-    registries = ("readers", "encoders", "objectives", "cli", "one_shot")  # a new member needs no line
+    tree = CONTRIBUTING.partition("## Where is what")[2].split("```")[1]
     for path in sorted((ROOT / "crossglg").rglob("*.py")):
-        if path.parent.name not in registries and not path.stem.startswith("__"):
-            assert re.search(rf"\b{path.stem.rstrip('1234')}", tree), f"{path} is missing in the tree"
+        folder = path.parent.relative_to(ROOT / "crossglg").as_posix()
+        if path.stem.startswith("__"):
+            assert folder == "." or f"{path.parent.name}/" in tree, f"the folder {folder} is missing in the tree"
+        elif folder not in DESCRIBED_BY_FOLDER and not path.stem.startswith("session"):
+            assert re.search(rf"\b{path.stem}\b", tree), f"{folder}/{path.name} is missing in the tree"
     for name in NOTEBOOKS:
         assert name in tree
+
+
+def test_files_that_contributing_and_readme_link_or_list_exist():
+    for page in (CONTRIBUTING, README):
+        for path in re.findall(r"\]\(([^):]+?)\)", page):
+            assert (ROOT / path).exists(), path
+    for path in re.findall(
+        r"`((?:crossglg|tests|notebooks|benchmarks|docs|figures|prompts|studies)/[^`<>*()]+)`", CONTRIBUTING
+    ):
+        assert (ROOT / path).exists(), path
+
+
+def commands(group, *names):
+    """The words of every command: ("crossglg", "data", "fetch"), …"""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, *names, name)
+        else:
+            yield (*names, name)
+
+
+def test_readme_or_docs_show_every_command():
+    pages = README + "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md"))
+    for words in commands(typer.main.get_command(app), "crossglg"):
+        assert " ".join(words) in pages, f"'{' '.join(words)}' is shown neither in the README nor in docs/"
+
+
+def test_version_of_package_citation_and_changelog_are_the_same():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = re.search(r"^## \[(\d.*?)\] – (\S+)$", changelog, re.M).groups()
+    assert newest == (crossglg.__version__, citation["date-released"])
+    assert citation["version"] == crossglg.__version__
+
+
+def test_workflow_runs_supported_pythons_and_the_readme_s_command():
+    text = (ROOT / ".github" / "workflows" / "tests.yml").read_text()
+    (job,) = yaml.safe_load(text)["jobs"].values()
+    supported, pythons = SpecifierSet(PROJECT["requires-python"]), job["strategy"]["matrix"]["python"]
+    assert all(python in supported for python in pythons) and str(supported) == f">={pythons[0]}"
+    script = next(step["run"] for step in job["steps"] if "README" in step.get("name", ""))
+    shown = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join(script.splitlines()[:2])], cwd=ROOT, capture_output=True, text=True
+    )
+    assert re.search(r"<!-- test -->\n```sh\n(.+)\n```", README)[1] == shown.stdout.strip()
+
+
+def test_structure_counts_imports_and_what_is_handed_a_config(tmp_path, capsys):
+    files = {
+        "files.py": "import json\n",
+        "config.py": "class Config: ...\n",
+        "data/__init__.py": "",
+        "data/clips.py": "from crossglg import files\nfrom crossglg.config import Config\n",
+        "data/more.py": "from crossglg.data import clips\ndef f(c: Config | None): import crossglg.runs.board\n",
+        "runs/board.py": "import crossglg.data.clips\nfrom crossglg.data.clips import a, b\ndef f(c: dict): ...\n",
+    }
+    for name, content in files.items():
+        path = tmp_path / "crossglg" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    layers = ["crossglg.runs", "crossglg.data", "crossglg.config | crossglg.files"]
+    (tmp_path / "pyproject.toml").write_text(f"[[tool.importlinter.contracts]]\ntype = 'layers'\nlayers = {layers}\n")
+    runpy.run_path(str(ROOT / "benchmarks" / "structure.py"))["main"]([str(tmp_path)])
+    *rows, upward, config = capsys.readouterr().out.splitlines()
+    assert [int(row.split()[-1]) for row in rows] == [4, 4, 4, 1, 1, 1]
+    assert upward == "against the layers: crossglg.data.more → crossglg.runs.board"
+    assert config == "handed a Config: data.more"
 
 
 def test_readme_results_are_those_of_the_runs():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -246,18 +247,13 @@ class TrainedModel:
             raise MissingError(f"no trained model in {folder}; {advice}")
         content = read_json(folder / DESCRIPTION)
         try:
-            layout = content["layout"]
+            details, layout = content["details"], content["layout"]
+            _check_version(details.get("crossglg", crossglg.__version__), folder)
             layout = Layout(layout["name"], tuple(layout["joints"]), tuple(map(tuple, layout["bones"])), layout["root"])
-            config, details = Config(**content["config"]), content["details"]
+            config = Config(**content["config"])
             persons, channels, classes = content["persons"], content["channels"], tuple(content["class_names"])
         except (KeyError, TypeError) as error:
             raise ValueError(f"{folder / DESCRIPTION} is damaged or not of this version ({error!r})") from error
-        made_by = details.get("crossglg", crossglg.__version__)
-        if tuple(map(int, made_by.split(".")[:2])) < FIRST_VERSION:
-            raise InputError(
-                f"{folder} was made by crossglg {made_by}, whose InfoGCN computed something else; train it again, in a "
-                f"new folder"
-            )
         model = build_model(config, layout, persons, channels, len(classes), text_width=0)
         try:
             model.load_state_dict(load_file(folder / WEIGHTS))
@@ -269,6 +265,15 @@ class TrainedModel:
     def num_parameters(self) -> int:
         """Parameters that inference uses."""
         return sum(p.numel() for name, p in self.model.named_parameters() if not name.startswith(TRAINING_ONLY))
+
+
+def _check_version(made_by: str, folder: Path) -> None:
+    """Raise InputError for a model of a version that computed something else."""
+    if tuple(map(int, re.findall(r"\d+", made_by)[:2])) < FIRST_VERSION:
+        raise InputError(
+            f"{folder} was made by crossglg {made_by}, whose InfoGCN computed something else; train it again with the "
+            f"same settings, in a new folder: crossglg train --output NEW_FOLDER"
+        )
 
 
 def similarity_quantiles(z: NDArray[np.floating], label: NDArray[np.int64], most: int = 1000) -> dict[str, list[float]]:

@@ -558,9 +558,23 @@ def test_a_model_of_before_says_that_it_must_be_trained_again(finished: Path, tm
     path = copied(finished, tmp_path) / "model.json"
     content = json.loads(path.read_text())
     content["details"]["crossglg"] = "0.1.0"
+    content["config"] |= {"a_setting_of_before": 1}
+    del content["config"]["absent_persons"]
     path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match=r"was made by crossglg 0\.1\.0, whose InfoGCN computed something else; train"):
+    sentence = (
+        r"was made by crossglg 0\.1\.0, whose InfoGCN computed something else; "
+        r"train it again with the same settings, in a new folder: crossglg train --output"
+    )
+    with pytest.raises(InputError, match=sentence):
         TrainedModel.load(tmp_path)
+
+
+def test_a_model_of_a_later_version_is_read(finished: Path, tmp_path: Path) -> None:
+    path = copied(finished, tmp_path) / "model.json"
+    content = json.loads(path.read_text())
+    content["details"]["crossglg"] = "0.10.0rc1"
+    path.write_text(json.dumps(content))
+    assert TrainedModel.load(tmp_path).details["crossglg"] == "0.10.0rc1"
 
 
 def test_clips_that_do_not_fit_the_model_are_named(finished: Path, base: SkeletonSet) -> None:
