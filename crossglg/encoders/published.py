@@ -167,21 +167,9 @@ def _hdgcn(encoder: HDGCN) -> Named:
         for level in range(levels):
             rows = slice(level * rank, (level + 1) * rank)
             yield from _conv_norm(f"{name}.conv_down.{level}", spatial.reduce, rows)
-            for k in range(subsets):
-                own = slice(k * rank, (k + 1) * rank)
-                yield f"{name}.conv.{level}.{k}.0.weight", (spatial.weight[level, own, :, None, None],)
-                yield f"{name}.conv.{level}.{k}.0.bias", (spatial.bias[level, own, 0],)
-                start = (level * subsets + k) * rank
-                yield from _norm(f"{name}.conv.{level}.{k}.1", spatial.mixed_norm, slice(start, start + rank))
-            yield from _edge(f"{name}.conv.{level}.{subsets}", spatial.similar, level)
-            # The published model registers the last level's modules a second time, under this name.
-            if level == levels - 1:
-                for k in range(subsets):
-                    own, start = slice(k * rank, (k + 1) * rank), (level * subsets + k) * rank
-                    yield f"{name}.conv_d.{k}.0.weight", (spatial.weight[level, own, :, None, None],)
-                    yield f"{name}.conv_d.{k}.0.bias", (spatial.bias[level, own, 0],)
-                    yield from _norm(f"{name}.conv_d.{k}.1", spatial.mixed_norm, slice(start, start + rank))
-                yield from _edge(f"{name}.conv_d.{subsets}", spatial.similar, level)
+            # The published model registers the modules of its last level a second time.
+            for own in (f"conv.{level}", "conv_d") if level == levels - 1 else (f"conv.{level}",):
+                yield from _level(f"{name}.{own}", spatial, level, rank, subsets)
         if (attention := spatial.attention) is not None:
             conv, norm = attention.reduce[:2]
             yield f"{name}.aha.conv_down.0.weight", (conv.weight[..., None],)
@@ -194,6 +182,16 @@ def _hdgcn(encoder: HDGCN) -> Named:
             if not published.endswith(".3.conv.bias"):
                 yield published, tensors
         yield from ((published, (tensor[None, :, None, None],)) for published, tensor in bias.items())
+
+
+def _level(name: str, spatial: Any, level: int, rank: int, subsets: int) -> Named:
+    """The projections of one level of HD-GCN and its edge convolution."""
+    for k in range(subsets):
+        own, start = slice(k * rank, (k + 1) * rank), (level * subsets + k) * rank
+        yield f"{name}.{k}.0.weight", (spatial.weight[level, own, :, None, None],)
+        yield f"{name}.{k}.0.bias", (spatial.bias[level, own, 0],)
+        yield from _norm(f"{name}.{k}.1", spatial.mixed_norm, slice(start, start + rank))
+    yield from _edge(f"{name}.{subsets}", spatial.similar, level)
 
 
 def _stgcn(encoder: STGCNPlusPlus) -> Named:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import pytest
 import torch
@@ -317,19 +318,36 @@ def test_infogcn_equals_a_plain_reference(name: str, frames: int, persons: int, 
 
 
 def test_infogcn_learns_as_a_plain_reference() -> None:
-    """The gradient agrees where it has come through the whole encoder; in float64, since rounding adds up."""
+    """Gradients of every part, of the first block to the last; in float64, since rounding adds up."""
     torch.manual_seed(0)
     encoder = InfoGCN(NTU, 3, 2, widths=(8, 8, 16), strides=(1, 2, 2), bottleneck=False).double().train()
     fill_by_rule(encoder)
+    plain = PlainInfoGCN(encoder).double().train()
     x, mask = clips(3, 2)
-    gradients = []
-    for model in (encoder, PlainInfoGCN(encoder).double().train()):
+    for model in (encoder, plain):
         z = model(x.double(), mask)
         (z * torch.linspace(-1, 1, z.numel(), dtype=z.dtype).view_as(z)).sum().backward()
-        names = ("joint_embedding.weight", "position", "head.weight")
-        gradients.append([model.get_parameter(name).grad for name in names])
-    assert gradients[0][0].abs().min() > 1e-6
-    torch.testing.assert_close(*gradients, atol=1e-10, rtol=1e-10)
+    assert encoder.joint_embedding.weight.grad.abs().min() > 1e-6
+    close = partial(torch.testing.assert_close, atol=1e-10, rtol=1e-10)
+    for name in ("joint_embedding.weight", "joint_embedding.bias", "position", "head.weight", "head.bias"):
+        close(encoder.get_parameter(name).grad, plain.get_parameter(name).grad)
+    for ours, theirs in zip(encoder.blocks, plain.blocks, strict=True):
+        spatial, twin = ours.spatial, theirs.spatial
+        qk = spatial.to_qk.weight.grad.view(2, spatial.heads, spatial.rank, -1)
+        for head in range(spatial.heads):
+            close(spatial.topology.grad[head], twin.topology[head].grad)
+            close(spatial.weight.grad[head], twin.project[head].weight.grad[:, :, 0, 0])
+            close(qk[0, head], twin.to_q[head].weight.grad)
+            close(qk[1, head], twin.to_k[head].weight.grad)
+        close(spatial.norm.weight.grad, twin.norm.weight.grad)
+        close(spatial.out_norm.weight.grad, twin.out_norm.weight.grad)
+        branches = theirs.temporal.branches
+        for conv, branch in zip(ours.temporal.dilated, branches, strict=False):
+            close(conv.weight.grad, branch[3].weight.grad)
+        close(ours.temporal.reduce[0].weight.grad, torch.cat([branch[0].weight.grad for branch in branches[:-1]]))
+        close(ours.temporal.norm.bias.grad, torch.cat([branch[-1].bias.grad for branch in branches]))
+        if isinstance(ours.residual, nn.Sequential):
+            close(ours.residual[0].weight.grad, theirs.residual[0].weight.grad)
 
 
 @pytest.mark.parametrize("out", [8, 16])
