@@ -32,7 +32,7 @@ from crossglg.training import distributed
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 FIRST_VERSION = (0, 2)  # whose models this one computes as they were trained
 FEW = 16  # for so many clips, making a copy for inference takes longer than it saves
-TRAINING_ONLY = ("cross_modal.", "alignment.")  # parameters that meet texts
+TRAINING_ONLY = "cross_modal."  # parameters that meet texts
 
 
 def build_model(config: Config, layout: Layout, persons: int, channels: int, classes: int, text_width: int) -> CrossGLG:
@@ -59,16 +59,9 @@ def _new_model(config: Config, layout: Layout, persons: int, channels: int, clas
             encoder.widths[-1], encoder.out_features, text_width, layout.num_joints,
             config.interaction_blocks, config.interaction_width,
         )  # fmt: skip
-    if config.class_prior_weight and not objective.classifies:
-        raise ValueError(
-            f"objective={config.objective!r} has no classes, class_prior_weight={config.class_prior_weight} wants "
-            f"a mean for each; leave it at 0"
-        )
-    alignment = objective.alignment(encoder, layout, text_width) if text_width else None
     return CrossGLG(
         encoder, classes if objective.classifies else 0, importance, cross_modal, split, config.scale_importance,
-        config.dropout, alignment, class_prior=config.class_prior_weight > 0,
-        persons_with_zeros=persons if config.absent_persons == "zeros" else 0,
+        config.dropout, persons_with_zeros=persons if config.absent_persons == "zeros" else 0,
     )  # fmt: skip
 
 
@@ -87,9 +80,9 @@ def resolve_device(config: Config) -> torch.device:
     return device
 
 
-def autocast(config: Config, device: torch.device) -> torch.autocast:
-    """bfloat16 where the Config's precision asks for it."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.precision == "bfloat16")
+def autocast(precision: str, device: torch.device) -> torch.autocast:
+    """bfloat16 where that is the precision."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
 @dataclass
@@ -175,7 +168,7 @@ class TrainedModel:
                 if moving is not None:
                     x = freeze_joints(x, torch.as_tensor(moving[index.numpy()]).to(x.device), self.layout)
                 x = prepare.channels(x)  # coordinates stay float32 whatever the precision
-                with autocast(self.config, x.device):
+                with autocast(self.config.precision, x.device):
                     results = [tensor.cpu() for tensor in function(model, x, mask)]
             yield results
 
@@ -185,7 +178,7 @@ class TrainedModel:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        return Preprocessing.from_config(self.config, self.layout)
+        return Preprocessing.from_settings(self.config, self.layout)
 
     def batches(self, clips: SkeletonSet) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """All clips in batches: index (n,), canonical coordinates x (n, M, T, V, C) before the streams, person_mask."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -19,31 +20,23 @@ from crossglg.viz.style import IMPORTANCE_COLOURS, STYLE, Chart, colour_bar, not
 
 # Seven shapes and six colours: no two of 42 classes look the same.
 MARKERS = "osD^vPX"
-LOSSES = {
-    "skeleton_loss": SERIES[0],
-    "calibration_loss": SERIES[1],
-    "cross_modal_loss": SERIES[2],
-    "alignment_loss": SERIES[3],
-    "clip_text_loss": SERIES[3],
-    "joint_text_loss": SERIES[4],
-    **dict.fromkeys(("prototype_loss", "triplet_loss", "multi_similarity_loss"), SERIES[0]),  # in place of the first
-    "total_loss": INK,
-}
+TOTAL = "total_loss"
 
 
 @rc_context(STYLE)
 def training_curves(history: Sequence[Mapping[str, float]], chosen: int | None = None) -> Figure:
     """Losses above, validation accuracy below, over epochs.
 
-    history: one record per epoch with "epoch" and any of "skeleton_loss", "calibration_loss", "cross_modal_loss",
-    "total_loss", "validation_accuracy" (0…1); what a record lacks is skipped. chosen: the epoch to mark.
+    history: one record per epoch with "epoch", any number of losses, "…_loss", their sum "total_loss", and
+    "validation_accuracy" (0…1); what a record lacks is skipped. chosen: the epoch to mark.
     """
     if not history or any("epoch" not in record for record in history):
         raise ValueError('training_curves needs at least one record, and "epoch" in every record')
-    losses = [key for key in LOSSES if any(key in record for record in history)]
+    names = dict.fromkeys(key for record in history for key in record if key.endswith("_loss"))
+    losses = sorted(names, key=lambda key: key == TOTAL)  # the sum comes last
     panels = (["loss"] if losses else []) + ["accuracy"] * any("validation_accuracy" in record for record in history)
     if not panels:
-        raise ValueError(f"history has nothing to draw: give any of {', '.join(LOSSES)}, validation_accuracy")
+        raise ValueError("history has nothing to draw: give losses, named …_loss, or validation_accuracy")
     if chosen is not None and chosen not in [record["epoch"] for record in history]:
         raise ValueError(f"chosen epoch {chosen} is not in the history")
     figure = Chart(figsize=(7.0, 0.6 + 2.3 * len(panels)), layout="constrained")
@@ -255,10 +248,12 @@ def timeline(edges: ArrayLike, scores: ArrayLike, actions: Sequence[str], thresh
 
 
 def _draw_losses(axes: Axes, history: Sequence[Mapping[str, float]], keys: Sequence[str]) -> None:
-    for key in keys:
+    for key, color in zip(keys, cycle(SERIES), strict=False):
         epochs, values = _series(history, key)
-        style = {"linewidth": 2.2, "linestyle": ":"} if key == "total_loss" else {"linewidth": 1.6}
-        axes.plot(epochs, values, color=LOSSES[key], label=key.removesuffix("_loss").replace("_", "-"), **style)
+        style: dict[str, Any] = {"linewidth": 1.6, "color": color}
+        if key == TOTAL:
+            style = {"linewidth": 2.2, "color": INK, "linestyle": ":"}
+        axes.plot(epochs, values, label=key.removesuffix("_loss").replace("_", "-"), **style)
     axes.set_ylabel("loss")
     axes.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
     low, high = value_range([_series(history, key)[1] for key in keys])

@@ -1,4 +1,4 @@
-"""Finding texts: both losses against plain loops; what all classes share counts for nothing; a training with them."""
+"""Text retrieval: both losses against plain loops; what all classes share counts for nothing; a training with them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from torch import Tensor
 from crossglg.config import Config
 from crossglg.data.synthetic import synthesise
 from crossglg.model import CrossGLGOutput
-from crossglg.objectives import find_objective
-from crossglg.objectives.texts import TEMPERATURE, class_texts, clip_text_loss, distinct, joint_text_loss
+from crossglg.objectives.text_retrieval import TEMPERATURE, class_texts, clip_text_loss, distinct, joint_text_loss
 from crossglg.skeletons import get_layout
 from crossglg.text.descriptions import find_descriptions
 from crossglg.text.embeddings import TextBank, build_text_bank
 from crossglg.training.trained_model import build_model
-from crossglg.training.trainer import fit
+from crossglg.training.trainer import build_losses, fit
 
 K, V, E, N = 4, 3, 6, 5
 LABEL = torch.tensor([0, 3, 3, 1, 2])
@@ -70,33 +69,32 @@ def test_class_texts_join_what_is_distinct_in_global_and_joint_texts() -> None:
     assert torch.allclose(class_texts(bank).norm(dim=1), torch.ones(K), atol=1e-5)
 
 
-def test_every_loss_reaches_the_encoder_and_the_projections_are_left_out_of_inference() -> None:
+def test_every_loss_reaches_the_encoder_and_the_projections_are_no_part_of_the_model() -> None:
     layout = get_layout("kinect20")
-    config = Config(objective="texts", guidance="none", streams="joint", device="cpu")
+    config = Config(objective="text-retrieval", guidance="none", streams="joint", device="cpu")
     model = build_model(config, layout, 1, 3, K, text_width=E)
     bank = TextBank(tuple("abcd"), unit(K, 20, E), torch.full((K, 20), 1 / 20), unit(K, E, seed=5))
     x, mask = torch.randn(N, 1, 8, 20, 3), torch.ones(N, 1, dtype=torch.bool)
     for name in ("clip_text_loss", "joint_text_loss"):
         model.zero_grad()
-        out = model(x, mask, bank.local[LABEL])
-        find_objective(config).losses(out, LABEL, bank, config)[name].backward()
+        build_losses(config, model, layout, bank)((x, mask, LABEL, None), bank)[name].backward()
         assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.encoder.blocks[0].parameters())
     plain = build_model(replace(config, objective="classification"), layout, 1, 3, K, text_width=0)
-    names = {name for name in model.state_dict() if not name.startswith("alignment.")}
-    assert names == set(plain.state_dict())
+    assert model.state_dict().keys() == plain.state_dict().keys()
 
 
 def test_joints_of_a_mirrored_clip_meet_the_texts_of_the_other_side() -> None:
-    """With `joint_of`, importance and joint embeddings stand where the texts name the joints; z stays."""
+    """With `joint_of`, importance and joint features stand where the texts name the joints; z stays."""
     layout = get_layout("kinect20")
-    model = build_model(Config(objective="texts", streams="joint", device="cpu"), layout, 1, 3, K, text_width=E).eval()
+    config = Config(objective="text-retrieval", streams="joint", device="cpu")
+    model = build_model(config, layout, 1, 3, K, text_width=E).eval()
     x, mask, text = torch.randn(2, 1, 8, 20, 3), torch.ones(2, 1, dtype=torch.bool), unit(2, 20, E)
     own, other = torch.arange(20), torch.as_tensor(layout.mirrored)
     plain = model(x, mask, text)
     swapped = model(x, mask, text, torch.stack([own, other]))
     assert isinstance(plain, CrossGLGOutput) and torch.equal(plain.z, swapped.z)
     for before, after in (
-        (plain.joint_importance, swapped.joint_importance), (plain.alignment[1], swapped.alignment[1])
+        (plain.joint_importance, swapped.joint_importance), (plain.joint_features, swapped.joint_features)
     ):  # fmt: skip
         assert torch.equal(after[0], before[0]) and torch.allclose(after[1], before[1][other], atol=1e-6)
         assert not torch.allclose(after[1], before[1])
@@ -106,7 +104,7 @@ def test_a_training_with_texts_and_mirrored_clips_learns(tmp_path: Path) -> None
     base = synthesise(0, clips_per_action=6, actions=("drink water", "kicking something", "clapping", "sitting down"))
     bank = build_text_bank(find_descriptions(base.class_names, base.layout), base.layout)
     config = Config(
-        encoder="infogcn-small", objective="texts", frames=8, epochs=6, batch_size=8, mirror=0.5, held_out=0.0,
+        encoder="infogcn-small", objective="text-retrieval", frames=8, epochs=6, batch_size=8, mirror=0.5, held_out=0.0,
         device="cpu", streams="joint", warmup_epochs=1,
     )  # fmt: skip
     history = fit(config, base, bank, tmp_path).details["history"]

@@ -1,4 +1,4 @@
-"""Finding texts: the clip and each of its key joints are to find their own text among those of all base classes.
+"""Text retrieval: the clip and each of its key joints are to find their own text among those of all base classes.
 
 Not in the paper, whose cross-modal branch is asked with the text of the right class only and so can answer without
 looking at the skeleton. Here the skeleton comes first and the text is the answer. Training only.
@@ -6,17 +6,15 @@ looking at the skeleton. Here the skeleton comes first and the text is the answe
 
 from __future__ import annotations
 
-from typing import cast
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.config import Config
-from crossglg.encoders.base import SkeletonEncoder
 from crossglg.model import CrossGLGOutput
+from crossglg.objectives.base import Sizes, described
 from crossglg.objectives.classification import Classification
-from crossglg.skeletons import Layout
 from crossglg.text.embeddings import TextBank
 
 TEMPERATURE = 0.1
@@ -26,29 +24,32 @@ class TextRetrieval(Classification):
     """Classification; besides, the clip finds the text of its class, and each key joint its own text, among all."""
 
     reads_texts = True
+    settings: ClassVar[tuple[str, ...]] = (*Classification.settings, "clip_text_weight", "joint_text_weight")
 
-    def alignment(self, encoder: SkeletonEncoder, layout: Layout, text_width: int) -> nn.Module | None:
-        return TextProjection(encoder.out_features, encoder.widths[-1], text_width)
+    def __init__(self, sizes: Sizes, label_smoothing: float, clip_text_weight: float, joint_text_weight: float) -> None:
+        super().__init__(sizes, label_smoothing)
+        self.weights = {"clip_text_loss": clip_text_weight, "joint_text_loss": joint_text_weight}
+        self.projection = TextProjection(sizes.representation, sizes.joint_features, sizes.text)
 
-    def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank, config: Config) -> dict[str, Tensor]:
-        clip, joints = cast(tuple[Tensor, Tensor], out.alignment)
-        described = label % len(texts.classes)  # a mirror image has the texts of what it mirrors
+    def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank) -> dict[str, Tensor]:
+        clip, joints = self.projection(out.z, out.joint_features)
+        own = described(label, texts)
         return {
-            **super().losses(out, label, texts, config),
-            "clip_text_loss": clip_text_loss(clip, described, class_texts(texts), config.label_smoothing),
-            "joint_text_loss": joint_text_loss(joints, described, texts.local, texts.key_joint_target),
+            **super().losses(out, label, texts),
+            "clip_text_loss": clip_text_loss(clip, own, class_texts(texts), self.label_smoothing),
+            "joint_text_loss": joint_text_loss(joints, own, texts.local, texts.key_joint_target),
         }
 
 
 class TextProjection(nn.Module):
     """The representation and the features of every joint, each brought into the space of the texts."""
 
-    def __init__(self, out: int, width: int, text_width: int) -> None:
+    def __init__(self, representation: int, joint_features: int, text: int) -> None:
         super().__init__()
-        self.clip, self.joint = nn.Linear(out, text_width), nn.Linear(width, text_width)
+        self.clip, self.joint = nn.Linear(representation, text), nn.Linear(joint_features, text)
 
-    def forward(self, joint_features: Tensor, z: Tensor, local_text: Tensor) -> tuple[Tensor, Tensor]:
-        """joint_features: (N, V, D);  z: (N, D_out). Returns unit rows (N, E) of the clip and (N, V, E) of joints."""
+    def forward(self, z: Tensor, joint_features: Tensor) -> tuple[Tensor, Tensor]:
+        """z: (N, D_out);  joint_features: (N, V, D). Returns unit rows (N, E) of the clip and (N, V, E) of joints."""
         return F.normalize(self.clip(z).float(), dim=-1), F.normalize(self.joint(joint_features).float(), dim=-1)
 
 
