@@ -28,7 +28,7 @@ def warped_poses(exemplar: Representation, query: Representation, base: Base) ->
 
 
 def warped_fusion(exemplar: Representation, query: Representation, base: Base) -> Array:
-    """Sum of whitened cosine, joint-motion and time warping of coordinates, each divided by its spread on base clips."""
+    """Whitened cosine, joint-motion and time warping of coordinates added, each in units of its spread on base."""
     scores = (whitened_cosine, joint_motion, warped_poses)
     first = np.random.default_rng(0).permutation(len(base.clips))
     some, others = base.clips[first[:PAIRS]], base.clips[first[-PAIRS:]]
