@@ -9,7 +9,9 @@ import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
+
+Record = TypeVar("Record")
 
 
 class InputError(ValueError):
@@ -66,6 +68,25 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not readable JSON ({error}); mend or delete the file") from error
+
+
+def as_record(kind: type[Record], content: Any, where: object, version: int, remedy: str) -> Record:
+    """What JSON holds as the dataclass `kind`, strictly: every field is there, known and of its type.
+
+    Raises:
+        InputError: It is not, or was written by another version; one sentence of `where` it lies and the `remedy`.
+    """
+    from pydantic import TypeAdapter, ValidationError  # loads when a record is read
+
+    found = content.get("version") if isinstance(content, dict) else None
+    if found != version:
+        raise InputError(f"{where} is of version {found or 'unknown'}, this crossglg reads version {version}; {remedy}")
+    try:
+        return TypeAdapter(kind).validate_json(json.dumps(content), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise InputError(f"{where} is damaged ({field}: {first['msg']}); {remedy}") from None
 
 
 def sha256(content: bytes | str | Path) -> str:
