@@ -134,7 +134,8 @@ def plane(z: Array) -> Array:
 
     perplexity = min(30.0, max(1.0, (len(z) - 1) / 3))
     with threadpool_limits(1):
-        return TSNE(init="pca", random_state=0, perplexity=perplexity, n_jobs=1).fit_transform(unit_rows(z))
+        tsne = TSNE(init="pca", random_state=0, perplexity=perplexity, n_jobs=1)
+        return np.asarray(tsne.fit_transform(unit_rows(z)))
 
 
 def _check_data(task: Task, name: str, results: RunResults) -> None:

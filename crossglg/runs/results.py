@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -15,14 +16,14 @@ import crossglg
 from crossglg import tables
 from crossglg.config import Config
 from crossglg.data.tasks import Task, pseudo_name, share_name
-from crossglg.files import MissingError, as_record, read_json, write_atomically, write_json
+from crossglg.files import MissingError, as_record, write_atomically, write_json
 from crossglg.one_shot import OneShotResult
 from crossglg.statistics import Interval
 from crossglg.training.trained_model import TrainedModel
 
 RESULTS = "results.json"
 VERSION = 1  # of `RunResults` in files
-AGAIN = "restore it from a copy, or make the results again with 'crossglg run'"
+AGAIN = "restore it from a copy, or delete it and run again"
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class RunResults:
         numpy: Version of numpy.
         parameters: Size of the model; none if nothing was trained.
         chosen_epoch: Epoch chosen on held-out clips of the base classes, from 0; none if nothing was trained.
-        held_out_accuracy: Accuracy on these clips, in 0…1; none if nothing was trained.
+        held_out_accuracy: Accuracy on these clips, in 0…1; none if there were none.
         raw_coordinates: Accuracy of raw coordinates on the same task; none if it was not measured.
         attention: How well joint importance agrees with the truth of synthetic clips: method → measure → value.
         study: What a study adds; none for other runs.
@@ -141,7 +142,7 @@ def read_results(folder: str | Path) -> RunResults:
     path = Path(folder) / RESULTS
     if not path.is_file():
         raise MissingError(f"no {RESULTS} in {folder}; give the folder of a finished 'crossglg run'")
-    return as_record(RunResults, read_json(path), path, VERSION, AGAIN)
+    return as_record(RunResults, path.read_bytes(), path, VERSION, AGAIN)
 
 
 def load_results(folder: str | Path) -> dict[str, RunResults]:
@@ -187,11 +188,12 @@ def about_task(task: Task) -> dict[str, Any]:
 
 def about_model(trained: TrainedModel) -> dict[str, Any]:
     """Which model a number is of: settings, size, the epoch chosen on base classes."""
+    accuracy = trained.details["held_out_accuracy"]  # not a number without held-out clips
     return {
         "config": portable(trained.config.to_dict()),
         "parameters": trained.num_parameters,
         "chosen_epoch": trained.details["chosen_epoch"],
-        "held_out_accuracy": trained.details["held_out_accuracy"],
+        "held_out_accuracy": accuracy if math.isfinite(accuracy) else None,
     }
 
 

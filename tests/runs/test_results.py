@@ -101,9 +101,12 @@ def test_results_json_holds_what_was_evaluated(written) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 9}, "is of version 9, this crossglg reads version 1; restore it from a copy, or make the results"),
+        (
+            {"version": 9},
+            "is of version 9, this crossglg reads version 1; restore it from a copy, or delete it and run again",
+        ),
         ({"version": None}, "is of version unknown"),
-        ({"task": 3}, r"is damaged \(task: Input should be a valid string\); restore it from a copy, or make the res"),
+        ({"task": 3}, r"is damaged \(task: Input should be a valid string\); restore it from a copy, or delete it and"),
         ({"one_shot": {"cosine": {"mean": 0.5}}}, r"is damaged \(one_shot\.cosine\.interval: Field required\)"),
         ({"colour": "red"}, r"is damaged \(colour: Unexpected keyword argument\)"),
         ({"chosen_epoch": True}, r"is damaged \(chosen_epoch: "),
