@@ -46,7 +46,7 @@ UNTRAINED = (RAW, DTW)  # methods that learn nothing: one run per benchmark, wha
 WITHOUT_EFFECT = ("device", "cuda_graph")  # settings that change no result beyond rounding
 SHARED = ("dataset", "draws", "device", "pseudo_novel", "pseudo_split")  # settings that all methods have in common
 
-# The entries of a study's file, and what each must be.
+# The entries of a study's file, and what each must be; below, in words.
 ENTRIES: dict[str, type] = {
     "preset": str,
     "settings": dict,
@@ -59,6 +59,14 @@ ENTRIES: dict[str, type] = {
     "seeds": list,
     "untrained": list,
     "classifiers": list,
+}
+WORDS: dict[type, str] = {
+    str: "a word",
+    int: "a whole number",
+    float: "a number with a point",
+    bool: "true or false",
+    list: "a list that is not empty",
+    dict: "entries NAME: VALUE",
 }
 
 
@@ -210,7 +218,7 @@ def _check_entries(content: Any) -> None:
         if key not in ENTRIES:
             raise InputError(f"unknown entry {key!r}{nearest(str(key), list(ENTRIES))} Entries: {', '.join(ENTRIES)}")
         if not isinstance(value, ENTRIES[key]) or (not value and value is not False):
-            raise InputError(f"{key}: {value!r} must be a {ENTRIES[key].__name__} that is not empty")
+            raise InputError(f"{key}: {value!r} must be {WORDS[ENTRIES[key]]}")
 
 
 def _check(study: Study, common: Config) -> None:
@@ -293,7 +301,7 @@ def _distinct(content: Mapping[str, Any], key: str, default: list[Any], kind: ty
     """The list under a key, or the default; raises ValueError for one of another kind, or twice there."""
     values = content.get(key, default)
     if any(type(value) is not kind for value in values) or len(set(values)) < len(values):
-        raise InputError(f"{key}: {values!r} must be different values, each a {kind.__name__}")
+        raise InputError(f"{key}: {values!r} must be different values, each {WORDS[kind]}")
     return tuple(values)
 
 

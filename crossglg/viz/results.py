@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentFormatter
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
 
-from crossglg.viz.common import FLOOR, GREY, INK, SERIES, Floats, as_array, value_range
+from crossglg.statistics import half_width
+from crossglg.viz.common import FLOOR, GREY, INK, SERIES, as_array, value_range
 from crossglg.viz.style import IMPORTANCE_COLOURS, STYLE, Chart, colour_bar, note_above
 
 # Seven shapes and six colours: no two of 42 classes look the same.
@@ -76,7 +76,7 @@ def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float, d
         draws = as_array(values, (np.size(values),), "(draws,)", f"accuracies of {name!r}")
         if not draws.size:
             raise ValueError(f"accuracies of {name!r} are empty: (draws,) needs at least one draw")
-        mean, half = _interval(draws)
+        mean, half = float(draws.mean()), half_width(draws)
         # Spread by rank, not by chance: the same numbers always give the same picture.
         jitter = np.resize([0.0, 0.14, -0.14], draws.size)[np.argsort(np.argsort(draws, kind="stable"))]
         axes.scatter(draws, i + jitter, s=16, color=SERIES[0], alpha=0.35, linewidths=0)
@@ -286,10 +286,3 @@ def _draw_accuracy(axes: Axes, history: Sequence[Mapping[str, float]], chosen: i
 def _series(history: Sequence[Mapping[str, float]], key: str) -> tuple[list[float], list[float]]:
     present = [record for record in history if key in record]
     return [record["epoch"] for record in present], [record[key] for record in present]
-
-
-def _interval(draws: Floats) -> tuple[float, float]:
-    """Mean and half width of its 95 % interval; 0 for a single draw."""
-    if draws.size < 2:
-        return float(draws.mean()), 0.0
-    return float(draws.mean()), float(stdtrit(draws.size - 1, 0.975) * draws.std(ddof=1) / np.sqrt(draws.size))
