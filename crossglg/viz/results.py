@@ -1,4 +1,4 @@
-"""Figures of a training and of its results: curves, accuracies over draws and runs, features, a recording over time."""
+"""Figures of a training and of its results: curves, accuracies over episodes and runs, features, a recording over time."""
 
 from __future__ import annotations
 
@@ -63,23 +63,23 @@ def training_curves(history: Sequence[Mapping[str, float]], chosen: int | None =
 
 
 @rc_context(STYLE)
-def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float, dot: str = "exemplar draw") -> Figure:
-    """{name: (draws,) accuracies 0…1}: every exemplar draw as a dot, the mean with its 95 % interval (Student's t).
+def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float, dot: str = "episode") -> Figure:
+    """{name: (episodes,) accuracies 0…1}: every episode as a dot, the mean with its 95 % interval (Student's t).
 
-    chance: accuracy of guessing;  dot: what a dot is, e.g. "seed". A single draw has a mean but no interval.
+    chance: accuracy of guessing;  dot: what a dot is, e.g. "seed". A single episode has a mean but no interval.
     """
     if not accuracies:
         raise ValueError("accuracy_by_classifier needs at least one classifier")
     figure = Chart(figsize=(7.0, 1.2 + 0.55 * len(accuracies)), layout="constrained")
     axes = figure.add_subplot()
     for i, (name, values) in enumerate(accuracies.items()):
-        draws = as_array(values, (np.size(values),), "(draws,)", f"accuracies of {name!r}")
-        if not draws.size:
-            raise ValueError(f"accuracies of {name!r} are empty: (draws,) needs at least one draw")
-        mean, half = float(draws.mean()), half_width(draws)
+        episodes = as_array(values, (np.size(values),), "(episodes,)", f"accuracies of {name!r}")
+        if not episodes.size:
+            raise ValueError(f"accuracies of {name!r} are empty: (episodes,) needs at least one episode")
+        mean, half = float(episodes.mean()), half_width(episodes)
         # Spread by rank, not by chance: the same numbers always give the same picture.
-        jitter = np.resize([0.0, 0.14, -0.14], draws.size)[np.argsort(np.argsort(draws, kind="stable"))]
-        axes.scatter(draws, i + jitter, s=16, color=SERIES[0], alpha=0.35, linewidths=0)
+        jitter = np.resize([0.0, 0.14, -0.14], episodes.size)[np.argsort(np.argsort(episodes, kind="stable"))]
+        axes.scatter(episodes, i + jitter, s=16, color=SERIES[0], alpha=0.35, linewidths=0)
         axes.errorbar(mean, i, xerr=half, fmt="D", color=INK, markersize=5, capsize=4, linewidth=1.6)
         spread = f" ± {100 * half:.1f}" if half else ""
         axes.annotate(f"{100 * mean:.1f}{spread} %", (1.01, i), xycoords=("axes fraction", "data"), va="center")
@@ -158,9 +158,9 @@ def accuracy_by_base_classes(accuracies: Mapping[str, Mapping[int, ArrayLike]], 
 
 @rc_context(STYLE)
 def exemplar_sensitivity(accuracy: ArrayLike, class_names: Sequence[str]) -> Figure:
-    """How much each class depends on which clip is its exemplar: a dot per draw, the mean, from lowest to highest.
+    """How much each class depends on which clip is its exemplar: a dot per episode, the mean, from lowest to highest.
 
-    accuracy: (R, K) in 0…1 per exemplar draw and class; not a number where a class has no query. The first row is the
+    accuracy: (R, K) in 0…1 per episode and class; not a number where a class has no query. The first row is the
     mean of the classes; the classes follow, those first that depend most on the draw.
     """
     matrix = np.asarray(accuracy, dtype=np.float64)
@@ -189,7 +189,7 @@ def exemplar_sensitivity(accuracy: ArrayLike, class_names: Sequence[str]) -> Fig
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(-0.02, 1.02)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    axes.set_xlabel(f"accuracy: a dot for each of {len(matrix)} exemplar draws, a line at their mean")
+    axes.set_xlabel(f"accuracy: a dot for each of {len(matrix)} episodes, a line at their mean")
     axes.grid(axis="x")
     return figure
 
