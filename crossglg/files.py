@@ -75,17 +75,9 @@ def read_json(path: Path) -> Any:
 
 
 def as_record(kind: type[Record], text: bytes, where: object, version: int | None, remedy: str) -> Record:
-    """JSON as the dataclass `kind`, strictly: every field is there, known and of its type.
+    """JSON as the dataclass `kind`, strictly; raises InputError saying `where` it lies and the `remedy`.
 
-    Args:
-        kind: A dataclass.
-        text: The JSON.
-        where: It lies, for the error.
-        version: That its field `version` must have; None if it has no such field.
-        remedy: For the error.
-
-    Raises:
-        InputError: It is damaged, or of another version.
+    version: what its field `version` must be; None if it has no such field.
     """
     try:
         content = json.loads(text)

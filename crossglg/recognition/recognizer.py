@@ -5,8 +5,6 @@ Enrolled clips are kept as they are, in the documented `.npz`: any trained model
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crossglg import tables
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.tasks import Task
-from crossglg.files import write_atomically
 from crossglg.one_shot import unit_rows
 from crossglg.skeletons import Layout
 from crossglg.training.trained_model import TrainedModel
@@ -70,12 +68,9 @@ class Timeline:
 
     def to_csv(self, path: str | Path) -> Path:
         """One line per window: start, end, label and the similarity to every action; written atomically."""
-        text = io.StringIO()
-        writer = csv.writer(text)
-        writer.writerow(["start_s", "end_s", "action", *self.actions])
-        for start, end, label, row in zip(self.start, self.end, self.labels, self.scores, strict=True):
-            writer.writerow([f"{start:.3f}", f"{end:.3f}", label, *(f"{score:.4f}" for score in row)])
-        return write_atomically(Path(path), lambda file: file.write(text.getvalue().encode()))
+        windows = zip(self.start, self.end, self.labels, self.scores, strict=True)
+        rows = [[f"{start:.3f}", f"{end:.3f}", label, *map("{:.4f}".format, row)] for start, end, label, row in windows]
+        return tables.write_csv(path, ["start_s", "end_s", "action", *self.actions], rows)
 
 
 @dataclass

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 import crossglg
 from crossglg import tables
 from crossglg.config import Config
-from crossglg.data.tasks import Task, validation_name, share_name
+from crossglg.data.tasks import Task, share_name, validation_name
 from crossglg.files import MissingError, as_record, write_atomically, write_json
 from crossglg.one_shot import OneShotResult
 from crossglg.statistics import Interval

@@ -91,7 +91,7 @@ class Row:
         return np.array(self.correct[classifier]) / self.queries
 
     def check(self, run: Run, where: str) -> None:
-        """Raise InputError if it was made with other settings than `run` has. where: to delete it."""
+        """Raise InputError if it was made with other settings than `run` has. where: what can be deleted then."""
         now = deciding(portable(run.config.to_dict()))
         changed = [name for name in self.settings if self.settings[name] != now.get(name)]
         if changed:  # a default of the package is another one since

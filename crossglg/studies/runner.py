@@ -169,7 +169,7 @@ def _measured(run: Run, config: Config, folder: Path) -> tuple[dict[str, Any], d
     else:
         resumed, prepared = (folder / CHECKPOINT).is_file(), prepare(config)
         trained = prepared.train(folder)
-        (folder / CHECKPOINT).unlink()  # three times the size of the model, which stays
+        (folder / CHECKPOINT).unlink(missing_ok=True)  # three times the size of the model, which stays
         about |= about_model(trained)
         study = {"texts": list(prepared.sources), "resumed": resumed}
         results = _evaluated(Features.of(task, trained.represent), task)

@@ -52,7 +52,7 @@ SHARED = (
     "validation_split",
 )  # settings that all methods have in common
 
-# The entries of a study's file, and what each must be.
+# The entries of a study's file, and what each must be; below, in words.
 ENTRIES: dict[str, type] = {
     "preset": str,
     "settings": dict,
@@ -65,6 +65,14 @@ ENTRIES: dict[str, type] = {
     "seeds": list,
     "untrained": list,
     "classifiers": list,
+}
+WORDS: dict[type, str] = {
+    str: "a word",
+    int: "a whole number",
+    float: "a number with a point",
+    bool: "true or false",
+    list: "a list that is not empty",
+    dict: "entries NAME: VALUE",
 }
 
 
@@ -147,8 +155,8 @@ class Study:
         """Read a study: a file, or one that comes with the project by its name.
 
         Raises:
-            FileNotFoundError: There is no such file, and no such study in the project.
-            ValueError: An entry is unknown, wrong or there twice; the message names it.
+            MissingError: There is no such file, and no such study in the project.
+            InputError: An entry is unknown, wrong or there twice; the message names it.
         """
         path = _study_path(str(file))
         try:
@@ -183,7 +191,7 @@ class Study:
 
 
 def _parse(name: str, content: Any) -> Study:
-    """The study that a file's content describes; raises ValueError naming what is wrong."""
+    """The study that a file's content describes; raises InputError naming what is wrong."""
     _check_entries(content)
     preset, settings = content.get("preset", "embedded"), content.get("settings", {})
     _refuse(settings, ("seed", "benchmark"), "settings", "list them under seeds and benchmarks")
@@ -209,18 +217,18 @@ def _parse(name: str, content: Any) -> Study:
 
 
 def _check_entries(content: Any) -> None:
-    """Raise ValueError for an entry that is unknown, missing, empty or of the wrong kind."""
+    """Raise InputError for an entry that is unknown, missing, empty or of the wrong kind."""
     if not isinstance(content, dict) or not content.get("methods"):
         raise InputError("it needs 'methods', each a name with the settings in which it differs")
     for key, value in content.items():
         if key not in ENTRIES:
             raise InputError(f"unknown entry {key!r}{nearest(str(key), list(ENTRIES))} Entries: {', '.join(ENTRIES)}")
         if not isinstance(value, ENTRIES[key]) or (not value and value is not False):
-            raise InputError(f"{key}: {value!r} must be a {ENTRIES[key].__name__} that is not empty")
+            raise InputError(f"{key}: {value!r} must be {WORDS[ENTRIES[key]]}")
 
 
 def _check(study: Study, common: Config) -> None:
-    """Raise ValueError for what cannot go together, or a name that nobody knows."""
+    """Raise InputError for what cannot go together, or a name that nobody knows."""
     for first, second in combinations(study.methods, 2):
         if study.methods[first] == study.methods[second]:
             raise InputError(f"methods {first!r} and {second!r} have the same settings; leave one out")
@@ -276,7 +284,7 @@ def _method_name(name: Any) -> str:
 
 
 def _method_config(name: str, values: Any, preset: str, settings: Mapping[str, Any], encoders: bool) -> Config:
-    """The settings of one method; raises ValueError naming it. encoders: whether the study lists encoders."""
+    """The settings of one method; raises InputError naming it. encoders: whether the study lists encoders."""
     where = f"method {name!r}"
     if not isinstance(values, dict):
         raise InputError(f"{where}: {values!r} must be settings, NAME: VALUE")
@@ -296,10 +304,10 @@ def _refuse(values: Mapping[str, Any], names: tuple[str, ...], where: str, why: 
 
 
 def _distinct(content: Mapping[str, Any], key: str, default: list[Any], kind: type) -> tuple[Any, ...]:
-    """The list under a key, or the default; raises ValueError for one of another kind, or twice there."""
+    """The list under a key, or the default; raises InputError for one of another kind, or twice there."""
     values = content.get(key, default)
     if any(type(value) is not kind for value in values) or len(set(values)) < len(values):
-        raise InputError(f"{key}: {values!r} must be different values, each a {kind.__name__}")
+        raise InputError(f"{key}: {values!r} must be different values, each {WORDS[kind]}")
     return tuple(values)
 
 

@@ -35,7 +35,7 @@ def study_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (
         reference: The method that the others are compared with; default the study's.
 
     Raises:
-        ValueError: No run has the classifier or the reference, or two runs of a benchmark had not the same clips.
+        InputError: No run has the classifier or the reference, or two runs of a benchmark had not the same clips.
     """
     found = finished(study, folder)
     if not found:
@@ -79,7 +79,7 @@ def accuracies(rows: Iterable[Finished], classifiers: Sequence[str] = ("cosine",
     """Accuracy per episode: benchmark → method → seed → (R,), in the order of the runs.
 
     classifiers: by the first a method has its own name, by another it is "method,
-    classifier". A run without a classifier is left out there. Raises ValueError for a classifier that no run has, or if
+    classifier". A run without a classifier is left out there. Raises InputError for a classifier that no run has, or if
     two runs of a benchmark had not the same clips and exemplars.
     """
     found: Accuracies = {}
@@ -144,7 +144,7 @@ def difference_table(found: Accuracies, reference: str) -> str:
     """Markdown: how many points each method is above `reference` on the same seeds and episodes, with a 95 % interval.
 
     The last columns: how many pairs (benchmark, seed) there are, and `sign_flip_test` of the mean over benchmarks. A
-    benchmark where the two methods share no seed is left out of both. Raises ValueError for an unknown reference.
+    benchmark where the two methods share no seed is left out of both. Raises InputError for an unknown reference.
     """
     methods = _methods(found)
     if reference not in methods:

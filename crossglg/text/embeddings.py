@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -182,7 +181,6 @@ def transformer(name: str, pooling: str = "mean", max_length: int = 128, batch: 
     Raises ValueError when the model is not on this machine or its tokenizer cannot read the texts.
     """
     folder = _model_folder(name)
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # without a network a look-up retries for most of a minute
     import torch
     from tqdm.auto import tqdm
     from transformers import AutoConfig, AutoModel, AutoTokenizer, CLIPTextModelWithProjection
@@ -190,10 +188,11 @@ def transformer(name: str, pooling: str = "mean", max_length: int = 128, batch: 
 
     logging.disable_progress_bar()
     try:
-        clip = AutoConfig.from_pretrained(folder).model_type in ("clip", "clip_text_model")
+        clip = AutoConfig.from_pretrained(folder, local_files_only=True).model_type in ("clip", "clip_text_model")
         if clip and pooling == "cls":
             raise ValueError(f"{name!r} is a CLIP, which has a pooling of its own; leave out #cls")
-        model = (CLIPTextModelWithProjection if clip else AutoModel).from_pretrained(folder).eval()
+        kind = CLIPTextModelWithProjection if clip else AutoModel
+        model = kind.from_pretrained(folder, local_files_only=True).eval()
     except OSError as error:
         raise ValueError(_absent(name)) from error
     tokenizer = _tokenizer(AutoTokenizer, name, folder)
@@ -237,7 +236,7 @@ TEXT_ENCODERS: dict[str, Callable[[str], Embed]] = {  # each is called with the 
 def _tokenizer(kind: Any, name: str, folder: Path) -> Any:
     """What transformers raises here asks for tiktoken or speaks of a hub; neither helps."""
     try:
-        return kind.from_pretrained(folder)
+        return kind.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, ImportError) as error:
         needs = "" if find_spec("sentencepiece") else " A DeBERTa's needs: pip install 'crossglg[deberta]'"
         raise ValueError(f"the tokenizer of {name!r} cannot be built; are its files complete?{needs}") from error

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from crossglg import tables
 from crossglg.skeletons import Layout
 from crossglg.text.descriptions import Description
 from crossglg.text.embeddings import Embed, local_embeddings
@@ -129,14 +130,16 @@ def differences(
 
 def difference_table(found: Sequence[Difference]) -> str:
     """Markdown: a row per class, the least similar first, with the mean similarity as the last row."""
-    rows = ["| class | similarity | key joints gained | lost | nearest class, before → after |", "|" + "---|" * 5]
+    rows = []
     for d in sorted(found, key=lambda d: d.similarity):
         nearest = d.nearest[0] if d.nearest[0] == d.nearest[1] else " → ".join(d.nearest)
-        rows.append(f"| {d.action} | {d.similarity:.2f} | {', '.join(d.gained)} | {', '.join(d.lost)} | {nearest} |")
+        rows.append([d.action, f"{d.similarity:.2f}", ", ".join(d.gained), ", ".join(d.lost), nearest])
     mean = sum(d.similarity for d in found) / len(found)
     joints = sum(bool(d.gained or d.lost) for d in found)
     moved = sum(d.nearest[0] != d.nearest[1] for d in found)
-    return "\n".join([*rows, f"| **all {len(found)}** | {mean:.2f} | of {joints} classes | | of {moved} classes |"])
+    rows.append([f"**all {len(found)}**", f"{mean:.2f}", f"of {joints} classes", "", f"of {moved} classes"])
+    header = ["class", "similarity", "key joints gained", "lost", "nearest class, before → after"]
+    return tables.markdown(header, rows)
 
 
 def _in_layout(description: Description, layout: Layout) -> list[str]:

@@ -14,8 +14,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentFormatter
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
 
+from crossglg.statistics import half_width
 from crossglg.viz.common import FLOOR, GREY, INK, SERIES, Floats, as_array, value_range
 from crossglg.viz.style import IMPORTANCE_COLOURS, STYLE, Chart, colour_bar, note_above
 
@@ -73,7 +73,7 @@ def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float, d
     figure = Chart(figsize=(7.0, 1.1 + 0.29 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
     for i, (_, episodes) in enumerate(rows.items()):
-        mean, half = _interval(episodes)
+        mean, half = float(episodes.mean()), half_width(episodes)
         # Spread by rank, not by chance: the same numbers always give the same picture.
         jitter = np.resize([0.0, 0.14, -0.14], episodes.size)[np.argsort(np.argsort(episodes, kind="stable"))]
         axes.scatter(episodes, i + jitter, s=16, color=SERIES[0], alpha=0.35, linewidths=0)
@@ -299,12 +299,3 @@ def _draw_accuracy(axes: Axes, history: Sequence[Mapping[str, float]], chosen: i
 def _series(history: Sequence[Mapping[str, float]], key: str) -> tuple[list[float], list[float]]:
     present = [record for record in history if key in record]
     return [record["epoch"] for record in present], [record[key] for record in present]
-
-
-def _interval(episodes: Floats) -> tuple[float, float]:
-    """Mean and half width of its 95 % interval; 0 for a single episode."""
-    if episodes.size < 2:
-        return float(episodes.mean()), 0.0
-    return float(episodes.mean()), float(
-        stdtrit(episodes.size - 1, 0.975) * episodes.std(ddof=1) / np.sqrt(episodes.size)
-    )

@@ -14,7 +14,7 @@ import pytest
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.synthetic import ACTIONS, NOVEL_ACTIONS
-from crossglg.data.tasks import Task, draw_novel_classes, is_synthetic, load_task, validation_task, split_task
+from crossglg.data.tasks import Task, draw_novel_classes, is_synthetic, load_task, split_task, validation_task
 from crossglg.runs.results import task_name
 from crossglg.skeletons import get_layout
 

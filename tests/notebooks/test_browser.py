@@ -19,7 +19,8 @@ from crossglg.skeletons import get_layout
 from crossglg.text.descriptions import find_descriptions
 from crossglg.text.embeddings import build_text_bank
 from crossglg.training.trainer import fit
-from crossglg.viz.player import Panel, player, player_data, player_file, player_html
+from crossglg.viz.common import player_file
+from crossglg.viz.player import Panel, player, player_data, player_html
 
 pytestmark = pytest.mark.browser
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from crossglg import cli
 from crossglg.data.tasks import load_task
 from crossglg.files import read_json
 from crossglg.runs import board, pipeline
+from crossglg.runs.results import read_results
 from crossglg.text.embeddings import TextBank
 from crossglg.training.trainer import fit
 
@@ -95,6 +97,17 @@ def test_the_explorer_is_framed_as_it_is(finished):
         explorer.write_bytes(before)
     assert "skeleton-player" in page and "skeleton-player" not in swapped
     assert 'srcdoc="&lt;p&gt;another page&#39;s own &amp; &#34;words&#34;&lt;/p&gt;"' in swapped
+
+
+def test_names_and_errors_are_text_and_never_run(finished, tmp_path):
+    hostile = "<script>alert(1)</script>\"'&"
+    begin_run(tmp_path)
+    mark_executed(tmp_path, "00_tour")
+    state = board.read_run(tmp_path)
+    result = replace(read_results(finished), novel_classes=[hostile] * 3)
+    failed = board.Step("00_tour", "failed", hostile)
+    page = board.board_html(replace(state, results=result, steps=(failed, *state.steps[1:])))
+    assert "<script>alert" not in page and "<pre>&lt;script&gt;alert(1)&lt;/script&gt;" in page
 
 
 def test_a_half_written_notebook_counts_as_running(finished, tmp_path):

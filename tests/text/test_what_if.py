@@ -130,7 +130,7 @@ def test_the_nearest_class_is_told_where_it_changes(local: np.ndarray) -> None:
     assert found[0].nearest == ("b", "c")
     table = difference_table(found).splitlines()
     assert table[2].startswith("| a | 0.") and table[2].endswith("| b → c |"), "the most different first"
-    assert table[-1].startswith("| **all 3** |") and table[-1].endswith("| of 0 classes | | of 1 classes |")
+    assert table[-1].startswith("| **all 3** |") and table[-1].endswith("| of 0 classes |  | of 1 classes |")
 
 
 def test_sets_without_common_classes_cannot_be_compared(local: np.ndarray) -> None:

@@ -43,9 +43,9 @@ from crossglg.training.trainer import (
     build_optimizer,
     chosen_epoch,
     fit,
-    split_validation,
     recordable,
     set_learning_rate,
+    split_validation,
 )
 
 
