@@ -32,9 +32,9 @@ from crossglg.one_shot.representation import Representation
 from crossglg.processes import wait_passively
 from crossglg.runs.results import about_model, about_task, absolute_paths, portable, versions
 from crossglg.studies.spec import DTW, RAW, Record, Run, Study
+from crossglg.training.checkpoint import CHECKPOINT
 from crossglg.training.recipe import prepare
 from crossglg.training.trained_model import WEIGHTS, TrainedModel, resolve_device
-from crossglg.training.trainer import CHECKPOINT
 
 # The other classifiers need the covariance of thousands of coordinates.
 RAW_CLASSIFIERS = ("cosine", "euclidean", "centred-cosine")
