@@ -30,7 +30,7 @@ from crossglg.training.trained_model import TrainedModel
 
 TESTS = Path(__file__).parent
 CONFIG = Config(
-    encoder="infogcn-small", frames=8, epochs=2, batch_size=5, warmup_epochs=1, held_out=0.5, device="cpu",
+    encoder="infogcn-small", frames=8, epochs=2, batch_size=5, warmup_epochs=1, validation_clips=0.5, device="cpu",
     precision="float32", interaction_blocks=1, interaction_width=16, dropout=0.0,
     # AdamW would make steps of rounding errors where a gradient is zero: at biases before a normalisation.
     optimizer="sgd", learning_rate=0.05,
@@ -312,7 +312,7 @@ trainer.train_step = fatal_step
 main()
 """
 SETTINGS = {
-    "epochs": 2, "frames": 8, "streams": "joint", "batch_size": 5, "held_out": 0.25, "device": "cpu", "dropout": 0.0,
+    "epochs": 2, "frames": 8, "streams": "joint", "batch_size": 5, "validation_clips": 0.25, "device": "cpu", "dropout": 0.0,
     "interaction_blocks": 1, "optimizer": "sgd", "learning_rate": 1e-4,
 }  # fmt: skip
 
