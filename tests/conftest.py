@@ -14,7 +14,9 @@ SHARED_DATA = TESTS.parents[1] / "shared" / "data"
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("cache")
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"  # the workers share one
+    folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CROSSGLG_CACHE", str(folder))
         patch.setenv("PYTHONPATH", str(TESTS), prepend=os.pathsep)  # processes that tests start use tests/support too

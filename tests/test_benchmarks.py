@@ -69,6 +69,7 @@ def test_peak_memory_is_that_of_the_features(benchmark: ModuleType) -> None:
     assert 10 * one_activation < benchmark.peak_memory(case) < 300 * one_activation
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "getloadavg"), reason="the load of the machine is told on Unix only")
 def test_training_beside_other_work_is_measured_and_written(tmp_path: Path) -> None:
     script, output = SCRIPT.with_name("beside_other_work.py"), tmp_path / "beside.md"

@@ -1,6 +1,7 @@
 """The command line: each command is a thin shell over one function. Exit codes: 0 ok, 1 a run failed, 2 bad input.
 
-One file per group of commands; importing it here is the one line a new group needs.
+A command names its group in `crossglg --help` and an example: `@command(TRAIN, "crossglg run --preset smoke")`.
+One file per group of commands; importing it here is the one line a new file needs.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ import logging
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 import crossglg
 from crossglg.processes import wait_passively
@@ -22,7 +24,26 @@ wait_passively()  # here, as it counts for what is loaded after it
 CONTINUES = {"train", "study", "describe", "convert", "fetch"}  # commands that go on where they were stopped
 
 
+# the groups of commands, in the order of the help
+TRAIN, DATA, TEXTS, EXPLAIN, OWN = "Train and evaluate", "Data", "Texts", "Explain", "Your own actions"
+STUDIES, SHOW = "Studies", "Show and teach"
+GROUPS = (TRAIN, DATA, TEXTS, EXPLAIN, OWN, STUDIES, SHOW)
+
+
+class _Command(TyperCommand):
+    """A command whose help ends with an example, on one line, so that it can be copied."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        formatter.write(f"\nExample:\n  {self.epilog}\n")
+
+
 class _Commands(TyperGroup):
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        for group in GROUPS:
+            members = {n: c for n, c in self.commands.items() if getattr(c, "rich_help_panel", None) == group}
+            with formatter.section(group):
+                formatter.write_dl([(name, member.get_short_help_str(limit=200)) for name, member in members.items()])
+
     def invoke(self, context: Any) -> Any:
         try:
             return super().invoke(context)
@@ -35,6 +56,13 @@ app = typer.Typer(
     help="One-shot recognition of human actions from 3-D skeletons, guided by language (CrossGLG).", cls=_Commands,
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
 )  # fmt: skip
+
+
+def command(
+    group: str, example: str, name: str | None = None, of: typer.Typer = app
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command: its group in the help, and an example. of: the app that it belongs to."""
+    return of.command(name, cls=_Command, rich_help_panel=group, epilog=example)
 
 
 def _print_version(wanted: bool) -> None:

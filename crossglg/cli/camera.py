@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from crossglg.cli import app
+from crossglg.cli import OWN, app, command
 
 camera = typer.Typer(help="The camera of notebook 06.", no_args_is_help=True)
-app.add_typer(camera, name="camera")
+app.add_typer(camera, name="camera", rich_help_panel=OWN)
 
 
 @camera.callback()
@@ -18,7 +18,7 @@ def _camera() -> None:
     """The camera of notebook 06."""
 
 
-@camera.command()
+@command(OWN, "crossglg camera fetch pose", of=camera)
 def fetch(
     folder: Annotated[Path, typer.Argument(help="where the files are kept")],
     address: Annotated[str, typer.Option(help="another address of the same files; default: the public one")] = "",

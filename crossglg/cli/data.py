@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crossglg.cli import app
+from crossglg.cli import DATA, app, command
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from crossglg.data.readers import Recording
 
 data = typer.Typer(help="Skeleton files in their source formats: get, convert, look at them.", no_args_is_help=True)
-app.add_typer(data, name="data")
+app.add_typer(data, name="data", rich_help_panel=DATA)
 
 HEIGHT = 1.6  # metres, how tall a person in pixels is drawn
 
 
-@data.command()
+@command(DATA, "crossglg data fetch ntu120", of=data)
 def fetch(
     name: Annotated[str, typer.Argument(help="one of 'list sources'")],
     url: Annotated[str, typer.Option(help="address of the file, e.g. on a mirror of your institute")] = "",
@@ -49,7 +49,7 @@ def fetch(
     typer.echo(f"{file} has the right hash; unpack it unless it is a .zip, then: {convert_command(name)}")
 
 
-@data.command()
+@command(DATA, "crossglg data convert nturgb+d_skeletons --format ntu --output ntu120.npz", of=data)
 def convert(
     source: Annotated[Path, typer.Argument(help="a folder (with all below it), a zip or one file")],
     format_: Annotated[str, typer.Option("--format", help="one of 'list formats'")],
@@ -75,7 +75,7 @@ def convert(
     typer.echo(_description(clips, output))
 
 
-@data.command()
+@command(DATA, "crossglg data info ntu120.npz", of=data)
 def info(
     dataset: Annotated[str, typer.Argument(help="a .npz file, or FORMAT:PATH of a source, which is then converted")],
 ) -> None:
@@ -87,7 +87,7 @@ def info(
     typer.echo(_description(SkeletonSet.load(path), path))
 
 
-@data.command()
+@command(DATA, "crossglg data sheet recordings --output sheet.png", of=data)
 def sheet(
     paths: Annotated[list[Path], typer.Argument(help="skeleton files, or folders of them")],
     output: Annotated[Path, typer.Option(help="the picture: .png, .svg or .pdf")] = Path("sheet.png"),

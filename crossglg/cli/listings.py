@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from crossglg.cli import app
+from crossglg.cli import DATA, SHOW, command
 from crossglg.config import GROUPS, HELP, PRESETS, Config
 from crossglg.files import project_folder
 
@@ -21,7 +21,7 @@ def echo_table(rows: dict[str, str]) -> None:
         typer.echo(f"{name:<{width}}  {text}")
 
 
-@app.command()
+@command(DATA, "crossglg layouts layouts.png ntu25 kinect20")
 def layouts(
     output: Annotated[Path, typer.Argument(help="the picture to write: .png, .svg or .pdf")],
     names: Annotated[list[str] | None, typer.Argument(help="layouts or .yaml files; default all registered")] = None,
@@ -167,7 +167,7 @@ LISTINGS = {
 }
 
 
-@app.command("list")
+@command(SHOW, "crossglg list settings", name="list")
 def list_(
     what: Annotated[str | None, typer.Argument(help=f"one of {', '.join(LISTINGS)}; none: what these are")] = None,
 ) -> None:

@@ -1,15 +1,15 @@
-"""Your own actions: enrol from one clip, recognise, follow a long recording."""
+"""Your own actions: enroll from one clip, recognize, follow a long recording."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crossglg.cli import app
+from crossglg.cli import OWN, command
 
 if TYPE_CHECKING:
     from crossglg.data.clips import SkeletonSet
@@ -25,7 +25,7 @@ Joints = Annotated[
 Person = Annotated[int, typer.Option(help="which person of a clip to keep, 1 the first; 0 all of them")]
 
 
-@app.command()
+@command(OWN, 'crossglg enroll "my wave" wave.csv --actions my_actions.npz')
 def enroll(
     action: Annotated[str, typer.Argument(help="name of the action")],
     clips: Clips,
@@ -45,7 +45,7 @@ def enroll(
     typer.echo(f"kept in {actions}")
 
 
-@app.command()
+@command(OWN, "crossglg recognize query.csv --model runs/mine/model --actions my_actions.npz")
 def recognize(
     clips: Clips,
     model: Model,
@@ -63,7 +63,7 @@ def recognize(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of text")] = False,
 ) -> None:
-    """Recognise your own actions in clips, or follow them through long recordings."""
+    """Recognize your own actions in clips, or follow them through long recordings."""
     from crossglg.data.clips import SkeletonSet
     from crossglg.recognition.recognizer import Recognizer
     from crossglg.training.trained_model import TrainedModel
@@ -75,7 +75,7 @@ def recognize(
     trained = TrainedModel.load(model)
     if not actions.exists():
         raise FileNotFoundError(
-            f"no actions are kept in {actions}; enrol some first: crossglg enroll ACTION CLIP --actions {actions}"
+            f"no actions are kept in {actions}; enroll some first: crossglg enroll ACTION CLIP --actions {actions}"
         )
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)  # a place that cannot be written is told before the work
@@ -112,7 +112,7 @@ def _file_names(recordings: list[SkeletonSet]) -> list[str]:
     return [f"{name}-{i + 1}" if names.count(name) > 1 or not name else name for i, name in enumerate(names)]
 
 
-def _as_dict(result: Recognition, joints: tuple[str, ...]) -> dict:
+def _as_dict(result: Recognition, joints: tuple[str, ...]) -> dict[str, Any]:
     content = {"clip": result.clip, "action": result.action, "threshold": result.threshold}
     decided = {joint: round(float(value), 5) for joint, value in zip(joints, result.decided_by, strict=True)}
     return content | {"ranking": [{"action": a, "similarity": s} for a, s in result.ranking], "decided_by": decided}

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from crossglg.cli import app
+from crossglg.cli import SHOW, command
 
 Run = Annotated[Path, typer.Argument(help="a run's folder, e.g. runs/mine")]
 
 
-@app.command("figures")
+@command(SHOW, "crossglg figures runs/mine --output pictures", name="figures")
 def figures_(
     run: Run,
     output: Annotated[Path, typer.Option(help="folder of the pictures, index.html and manifest.json")],
@@ -33,7 +33,7 @@ def figures_(
     typer.echo(f"written to {make_gallery(run, output, formats, class_ or (), compare or (), classifier)}")
 
 
-@app.command()
+@command(SHOW, "crossglg board runs/mine --watch")
 def board(
     run: Run,
     watch: Annotated[

@@ -7,21 +7,21 @@ from typing import Annotated
 
 import typer
 
-from crossglg.cli import app
+from crossglg.cli import DATA, app, command
 from crossglg.cli.listings import echo_table, protocols
 from crossglg.config import HELP
 
 protocol_app = typer.Typer(help="One-shot protocols: list, show, make.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(protocol_app, name="protocol")
+app.add_typer(protocol_app, name="protocol", rich_help_panel=DATA)
 
 
-@protocol_app.command("list")
+@command(DATA, "crossglg protocol list", name="list", of=protocol_app)
 def list_() -> None:
     """List the protocols that come with the package."""
     echo_table(protocols())
 
 
-@protocol_app.command()
+@command(DATA, "crossglg protocol show ntu120-one-shot", of=protocol_app)
 def show(
     benchmark: Annotated[str, typer.Argument(metavar="NAME|FILE:NAME", help=HELP["benchmark"])],
 ) -> None:
@@ -31,7 +31,7 @@ def show(
     typer.echo(find_protocol(benchmark).describe())
 
 
-@protocol_app.command()
+@command(DATA, "crossglg protocol make --dataset mine.npz --novel 10 --output mine.json", of=protocol_app)
 def make(
     dataset: Annotated[str, typer.Option(help=HELP["dataset"])],
     novel: Annotated[list[str], typer.Option(help="how many novel classes, at random; or a class name, repeated")],

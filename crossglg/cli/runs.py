@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crossglg.cli import app, interrupted
+from crossglg.cli import SHOW, TRAIN, command, interrupted
 from crossglg.config import HELP, PRESETS, Config
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def build_config(preset: str, settings: list[str] | None, **named: Any) -> Confi
     return Config.create(preset, **values)
 
 
-@app.command()
+@command(TRAIN, "crossglg run --preset smoke --dataset synthetic-small --output runs/mine")
 def run(
     dataset: Dataset = None,
     benchmark: Benchmark = None,
@@ -69,7 +69,7 @@ def run(
     typer.echo(f"written to {folder}")
 
 
-@app.command()
+@command(TRAIN, "crossglg train --dataset mine.npz --set epochs=30 --output runs/mine")
 def train(
     dataset: Dataset = None,
     benchmark: Benchmark = None,
@@ -90,7 +90,7 @@ def train(
             typer.echo(f"written to {folder}")
 
 
-@app.command()
+@command(TRAIN, "crossglg evaluate runs/mine/model")
 def evaluate(
     model: Annotated[list[Path], typer.Argument(help="a trained model's folder, or several: an ensemble")],
     dataset: Dataset = None,
@@ -147,7 +147,7 @@ def evaluate(
     typer.echo(json.dumps({**about, **records}, indent=1))
 
 
-@app.command()
+@command(TRAIN, "crossglg export runs/mine/model mine.onnx")
 def export(
     model: Annotated[Path, typer.Argument(help="a trained model's folder, e.g. runs/…/model")],
     output: Annotated[Path, typer.Argument(help="the file to write: .onnx, or .pt2 for torch.export")],
@@ -161,7 +161,7 @@ def export(
     typer.echo(f"written to {write(TrainedModel.load(model), output, persons, clips)}")
 
 
-@app.command()
+@command(SHOW, "crossglg publish runs/mine --figures figures")
 def publish(
     run: Annotated[Path, typer.Argument(help="a finished run's folder, e.g. runs/mine")],
     figures: Annotated[Path, typer.Option(help="folder of published runs, with their results.csv")] = Path("figures"),
@@ -172,7 +172,7 @@ def publish(
     typer.echo(f"written to {pipeline.publish(run, figures)}")
 
 
-@app.command()
+@command(SHOW, "crossglg table --figures figures")
 def table(
     figures: Annotated[Path, typer.Option(help="folder of published runs")] = Path("figures"),
     readme: Annotated[Path | None, typer.Option(help="write the table into this README")] = None,

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from crossglg.cli import app
+from crossglg.cli import STUDIES, command
 from crossglg.config import HELP, Config
 
 
-@app.command()
+@command(STUDIES, "crossglg preprocessing-study --benchmark mine.json:mine --dataset mine.npz")
 def preprocessing_study(
     benchmark: Annotated[list[str], typer.Option(metavar="NAME|FILE:NAME", help="a one-shot protocol; repeatable")],
     dataset: Annotated[str, typer.Option(help=HELP["dataset"])] = Config().dataset,
@@ -43,7 +43,7 @@ def preprocessing_study(
     typer.echo(f"\nProtocols: {', '.join(protocols)}")
 
 
-@app.command()
+@command(STUDIES, "crossglg study ablation --jobs 2")
 def study(
     file: Annotated[str, typer.Argument(help="a study's .yaml, or one of 'list studies'")],
     data: Annotated[Path | None, typer.Option(help="the folder that DATA stands for in the study")] = None,

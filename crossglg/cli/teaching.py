@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from crossglg.cli import app
+from crossglg.cli import SHOW, command
 
 
-@app.command()
+@command(SHOW, "crossglg workshop my_workshop")
 def workshop(
     folder: Annotated[Path, typer.Argument(help="where the exercise notebooks are written")] = Path("workshop"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="also over notebooks that may hold answers")] = False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crossglg.cli import app
+from crossglg.cli import TEXTS, command
 from crossglg.config import HELP
 from crossglg.files import write_atomically
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from crossglg.skeletons import Layout
 
 
-@app.command()
+@command(TEXTS, "crossglg describe --actions actions.txt --output descriptions.json --dry-run")
 def describe(
     dataset: Annotated[str | None, typer.Option(help="describe the classes of this dataset or .npz file")] = None,
     actions: Annotated[Path | None, typer.Option(help="or: a text file with one action name per line")] = None,
@@ -84,7 +84,7 @@ def describe(
         raise failure
 
 
-@app.command("text-report")
+@command(TEXTS, "crossglg text-report descriptions.json", name="text-report")
 def text_report(
     files: Annotated[list[Path] | None, typer.Argument(help="description files; default the shipped ones")] = None,
     encoder: Annotated[str, typer.Option(help=HELP["text_encoder"])] = "minilm",

@@ -7,10 +7,14 @@ from typing import Annotated
 
 import typer
 
-from crossglg.cli import app
+from crossglg.cli import TRAIN, command
 
 
-@app.command("import-weights")
+@command(
+    TRAIN,
+    "crossglg import-weights infogcn_ntu120.pt --encoder infogcn --layout ntu25 --output models/infogcn",
+    name="import-weights",
+)
 def import_weights(
     file: Annotated[Path, typer.Argument(help="a checkpoint of published code: .pt, .pth or .safetensors")],
     encoder: Annotated[str, typer.Option(help="whose weights they are: infogcn, ctrgcn, hdgcn, stgcn++ or dstformer")],
@@ -25,10 +29,7 @@ def import_weights(
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="any setting; see 'list settings'")
     ] = None,
 ) -> None:
-    """Make a model of published weights, to recognize with or to start a training from.
-
-    Example: crossglg import-weights infogcn_ntu120.pt --encoder infogcn --layout ntu25 --output models/infogcn
-    """
+    """Make a model of published weights, to recognize with or to start a training from."""
     from crossglg.cli.runs import build_config
     from crossglg.skeletons import get_layout
     from crossglg.training import imported

@@ -7,15 +7,13 @@ from typing import Annotated
 
 import typer
 
-from crossglg.cli import app
+from crossglg.cli import EXPLAIN, command
 from crossglg.config import HELP
 
 
-@app.command()
+@command(EXPLAIN, "crossglg faithfulness runs/mine/model --clips 24")
 def faithfulness(
-    models: Annotated[
-        list[Path], typer.Argument(metavar="MODEL…", help="trained models' folders: one, or several seeds of a task")
-    ],
+    model: Annotated[list[Path], typer.Argument(help="trained models' folders: one, or several seeds of a task")],
     dataset: Annotated[str | None, typer.Option(help=HELP["dataset"])] = None,
     benchmark: Annotated[str | None, typer.Option(help=HELP["benchmark"])] = None,
     clips: Annotated[int, typer.Option(help="novel queries to measure on, drawn at random; 0: all")] = 120,
@@ -36,7 +34,7 @@ def faithfulness(
     from crossglg.viz import figures
     from crossglg.viz.why import faithfulness_curves
 
-    loaded = [TrainedModel.load(folder) for folder in models]
+    loaded = [TrainedModel.load(folder) for folder in model]
     named = {"dataset": dataset, "benchmark": "" if dataset is not None and benchmark is None else benchmark}
     config = replace(loaded[0].config, **parse_values({k: v for k, v in named.items() if v is not None}))
     task = load_task(config)

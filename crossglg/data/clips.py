@@ -24,7 +24,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -230,7 +230,7 @@ class SkeletonSet:
         Raises:
             OSError: it cannot be written.
         """
-        arrays: dict[str, NDArray] = {
+        arrays: dict[str, NDArray[Any]] = {
             "xyz": self.xyz,
             "offsets": self.offsets,
             "label": self.label,
@@ -358,7 +358,7 @@ def _check(s: SkeletonSet) -> None:
             )
 
 
-def _pieces(array: NDArray, size: int = 1 << 16) -> Iterator[tuple[int, NDArray]]:
+def _pieces(array: NDArray[Any], size: int = 1 << 16) -> Iterator[tuple[int, NDArray[Any]]]:
     """(first row, rows) in pieces; of a memory-mapped array, which need not fit into memory, pages read are let go."""
     for start in range(0, len(array), size):
         yield start, array[start : start + size]
@@ -366,7 +366,7 @@ def _pieces(array: NDArray, size: int = 1 << 16) -> Iterator[tuple[int, NDArray]
             array.base.madvise(mmap.MADV_DONTNEED)
 
 
-def _write_npz(file: IO[bytes], arrays: dict[str, NDArray]) -> None:
+def _write_npz(file: IO[bytes], arrays: dict[str, NDArray[Any]]) -> None:
     """What np.savez writes, in pieces."""
     with zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
@@ -377,7 +377,7 @@ def _write_npz(file: IO[bytes], arrays: dict[str, NDArray]) -> None:
                     member.write(rows.tobytes())
 
 
-def _read_npz(path: Path) -> dict[str, NDArray]:
+def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path} is truncated or not a .npz file; copy or save it again")
     try:
@@ -396,7 +396,7 @@ def _read_npz(path: Path) -> dict[str, NDArray]:
         raise ValueError(f"{path} is damaged ({error}); copy or save it again") from error
 
 
-def _map_member(path: Path, member: str) -> NDArray | None:
+def _map_member(path: Path, member: str) -> NDArray[Any] | None:
     """Memory-map an array that is stored uncompressed inside a zip file; None if it is compressed."""
     with zipfile.ZipFile(path) as archive:
         info = archive.getinfo(member)
@@ -414,7 +414,7 @@ def _map_member(path: Path, member: str) -> NDArray | None:
         return np.memmap(path, dtype=dtype, mode="r", offset=file.tell(), shape=shape)
 
 
-def _layout_of(arrays: dict[str, NDArray], path: Path) -> Layout:
+def _layout_of(arrays: dict[str, NDArray[Any]], path: Path) -> Layout:
     if "joint_names" not in arrays:
         if "layout" not in arrays:
             raise ValueError(f"{path} names no joints; give joint_names (V strings) or layout (a registered name)")

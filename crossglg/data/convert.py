@@ -230,7 +230,9 @@ class _Store:
                 name, joints, bones, root, self.channels = entry["layout"]
                 self.layout = Layout(name, tuple(joints), tuple(map(tuple, bones)), root)
 
-    def _kept(self, entries: list[dict], files: Sequence[SourceFile], skip_corrupt: bool) -> list[dict]:
+    def _kept(
+        self, entries: list[dict[str, Any]], files: Sequence[SourceFile], skip_corrupt: bool
+    ) -> list[dict[str, Any]]:
         """The first entries that hold: of unchanged files, their rows there, errors only where those are skipped."""
         size = self._rows.seek(0, os.SEEK_END)
         good = 0

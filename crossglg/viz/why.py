@@ -27,7 +27,8 @@ from crossglg.viz.common import (
     joint_order,
     seen,
 )
-from crossglg.viz.figures import GAP, IMPORTANCE_COLOURS, STYLE, Chart
+from crossglg.viz.figures import GAP
+from crossglg.viz.style import IMPORTANCE_COLOURS, STYLE, Chart
 
 SIDE_BY_SIDE = (("winner", SERIES[0]), ("rival", SERIES[1]))
 REFERENCES = {"random order": ":", "truth": "--"}  # scores that no method stands for are drawn in grey

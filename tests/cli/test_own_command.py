@@ -263,7 +263,7 @@ def test_what_recognising_needs_is_named_if_it_is_not_there(
         "recognize", "me.csv", "--model", "nowhere"
     )
     error = refusal("recognize", "me.csv", "--model", model, "--actions", "none.npz")
-    assert "no actions are kept in none.npz; enrol some first: crossglg enroll ACTION CLIP --actions none.npz" in error
+    assert "no actions are kept in none.npz; enroll some first: crossglg enroll ACTION CLIP --actions none.npz" in error
     (tmp_path / "bad.npz").write_bytes(b"no zip")
     assert "bad.npz" in refusal("recognize", "me.csv", "--model", model, "--actions", "bad.npz")
     error = refusal("recognize", "me.csv", "--model", model, "--output", "found")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
 import pytest
@@ -30,8 +30,8 @@ NTU = get_layout("ntu25")
 HEAVY = ("dstformer",)
 
 
-def each(names: Iterable[str]) -> pytest.MarkDecorator:
-    marked = [pytest.param(name, marks=pytest.mark.slow if name in HEAVY else ()) for name in names]
+def each(names: Iterable[str], heavy: Collection[str] = HEAVY) -> pytest.MarkDecorator:
+    marked = [pytest.param(name, marks=pytest.mark.slow if name in heavy else ()) for name in names]
     return pytest.mark.parametrize("name", marked)
 
 
@@ -81,7 +81,7 @@ def test_any_number_of_channels_is_taken_and_all_count(name: str, channels: int)
         assert (encoder(disturbed, mask) - z).abs().max() > 1e-4, f"channel {channel} is ignored"
 
 
-@each_encoder
+@each(ENCODERS, heavy=[name for name in ENCODERS if f"{name}-small" in ENCODERS])  # the small one is the same code
 def test_an_exported_embedding_equals_the_eager_one(name: str) -> None:
     encoder = build(name)
     joint_importance = JointImportanceModule(encoder.widths[encoder.importance_after_block - 1])

@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 
 from crossglg.cli import app
 from crossglg.config import Config
+from crossglg.data.synthetic import ACTIONS, synthesise
 from crossglg.data.tasks import load_task
 from crossglg.encoders import build_encoder
 from crossglg.encoders.base import PersonIndex, SkeletonEncoder
@@ -351,14 +352,22 @@ def test_imported_weights_recognize_and_their_card_says_what_is_not_known(tmp_pa
     assert "is not empty; choose another --output" in str(result.exception)
 
 
-STARTED = {"dataset": "synthetic-small", "epochs": 1, "batch_size": 64, "device": "cpu", "guidance": "none",
-           "streams": "joint", "encoder": "ctrgcn", "frames": 8, "learning_rate": 1e-12,
-           "weight_decay": 0.0}  # fmt: skip
+STARTED = {"epochs": 1, "batch_size": 16, "device": "cpu", "guidance": "none", "streams": "joint", "encoder": "ctrgcn",
+           "frames": 8, "learning_rate": 1e-12, "weight_decay": 0.0}  # fmt: skip
 
 
-def test_a_training_starts_from_imported_weights_and_goes_on_only_with_the_same(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Settings of a training on few clips."""
+    clips = synthesise(seed=3, clips_per_action=4, actions=ACTIONS[:8])
+    return {**STARTED, "dataset": str(clips.save(tmp_path_factory.mktemp("data") / "few.npz"))}
+
+
+def test_a_training_starts_from_imported_weights_and_goes_on_only_with_the_same(
+    started: dict[str, Any], tmp_path: Path
+) -> None:
     folder = imported(tmp_path)
-    config = Config.create("smoke", **STARTED, initial_weights=str(folder))
+    config = Config.create("smoke", **started, initial_weights=str(folder))
     prepared = recipe.prepare(config)
     trained = prepared.train(tmp_path / "run")
     assert trained.persons == 2
@@ -369,7 +378,7 @@ def test_a_training_starts_from_imported_weights_and_goes_on_only_with_the_same(
     torch.save({"state_dict": {n: t + 0.1 for n, t in state.items()}}, tmp_path / "w.pt")
     again = ["import-weights", str(tmp_path / "w.pt"), "--encoder", "ctrgcn", "--output", str(tmp_path / "other")]
     assert CliRunner().invoke(app, again).exit_code == 0
-    other = Config.create("smoke", **STARTED, initial_weights=str(tmp_path / "other"))
+    other = Config.create("smoke", **started, initial_weights=str(tmp_path / "other"))
     with pytest.raises(ValueError, match="belongs to a training with other"):
         recipe.prepare(other).train(tmp_path / "run")
 
@@ -382,24 +391,26 @@ def test_a_training_starts_from_imported_weights_and_goes_on_only_with_the_same(
         ({"initial_weights": "nowhere"}, "no trained model in nowhere"),
     ],
 )
-def test_initial_weights_that_do_not_fit_are_refused(changed: dict[str, Any], message: str, tmp_path: Path) -> None:
-    config = Config.create("smoke", **{**STARTED, "initial_weights": str(imported(tmp_path)), **changed})
+def test_initial_weights_that_do_not_fit_are_refused(
+    started: dict[str, Any], changed: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    config = Config.create("smoke", **{**started, "initial_weights": str(imported(tmp_path)), **changed})
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         recipe.prepare(config).train(tmp_path / "run")
 
 
-def test_initial_weights_of_another_layout_are_refused(tmp_path: Path) -> None:
-    base = recipe.load_task(Config.create("smoke", **STARTED)).base.retargeted(get_layout("kinect20"))
-    config = Config.create("smoke", **STARTED, initial_weights=str(imported(tmp_path)))
+def test_initial_weights_of_another_layout_are_refused(started: dict[str, Any], tmp_path: Path) -> None:
+    base = recipe.load_task(Config.create("smoke", **started)).base.retargeted(get_layout("kinect20"))
+    config = Config.create("smoke", **started, initial_weights=str(imported(tmp_path)))
     with pytest.raises(ValueError, match="are for layout 'ntu25', the base clips have 'kinect20'"):
         fit(config, base, recipe.TextBank.without_texts(base.class_names, base.layout), tmp_path / "run")
 
 
-def test_initial_weights_that_know_a_novel_class_are_refused(tmp_path: Path) -> None:
-    novel = load_task(Config.create("smoke", **STARTED)).novel.class_names
+def test_initial_weights_that_know_a_novel_class_are_refused(started: dict[str, Any], tmp_path: Path) -> None:
+    novel = load_task(Config.create("smoke", **started)).novel.class_names
     (tmp_path / "names.txt").write_text("\n".join([novel[0], *(f"action {k}" for k in range(119))]))
     folder = imported(tmp_path, "ctrgcn", "--classes", str(tmp_path / "names.txt"))
-    config = Config.create("smoke", **STARTED, initial_weights=str(folder))
+    config = Config.create("smoke", **started, initial_weights=str(folder))
     for function in (recipe.check, recipe.prepare):
         with pytest.raises(ValueError, match=f"were trained on '{novel[0]}', which is a novel class of"):
             function(config)

@@ -609,11 +609,6 @@ def test_an_unsolved_notebook_fails_in_jupyter_at_its_first_exercise_with_one_se
     assert error.traceback == [f"✗ {error.evalue}"]
 
 
-def test_first_solution_passes_nbval_as_it_is_committed() -> None:
-    done = nbval(FOLDER / "solutions", SOLUTIONS[0])
-    assert done.returncode == 0, done.stdout[-3000:]
-
-
 @pytest.mark.slow
 def test_all_solutions_pass_nbval_as_they_are_committed() -> None:
     done = nbval(FOLDER / "solutions", *SOLUTIONS)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
+import multiprocessing
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
 from support.chat_server import KEY, Server, is_global, question, refused, said
+from support.command import run_as_process
 from werkzeug import Response
 
 from crossglg.skeletons import get_layout
@@ -25,6 +25,9 @@ from crossglg.text.descriptions import DescriptionFile
 LAYOUT = get_layout("kinect20")
 ACTIONS = [f"action {i}" for i in range(120)]
 KILLS, THREADS = 20, 4
+FORKS = "forkserver"  # processes are forked from one that has imported what the command needs
+
+pytestmark = pytest.mark.skipif(FORKS not in multiprocessing.get_all_start_methods(), reason="needs processes of Unix")
 
 
 class FailingServer(Server):
@@ -55,10 +58,10 @@ class FailingServer(Server):
             return {"description": "The right hand waves.", "key_joints": ["right hand"]}
         return {"joints": {joint: f"The {joint} moves." for joint in LAYOUT.joints}}
 
-    def wait_for(self, number: int, process: subprocess.Popen[bytes]) -> None:
+    def wait_for(self, number: int, process: BaseProcess) -> None:
         """Until so many requests have come since the start, or the process is done."""
         with self.number:
-            while len(self.bodies) < number and process.poll() is None:
+            while len(self.bodies) < number and process.is_alive():
                 self.number.wait(0.05)
 
 
@@ -70,14 +73,18 @@ def failing() -> Iterator[FailingServer]:
         yield server
 
 
-def start(folder: Path, url: str) -> subprocess.Popen[bytes]:
+def start(folder: Path, url: str) -> BaseProcess:
     """`crossglg describe` in a process of its own; what it prints goes to the folder."""
     words = ["describe", "--actions", folder / "actions.txt", "--output", folder / "texts.json", "--model", "tiny"]
     words += ["--base-url", url, "--layout", LAYOUT.name, "--concurrency", THREADS]
-    command = [sys.executable, "-c", "from crossglg.cli import main; main()", *map(str, words)]
-    environment = {**os.environ, "CROSSGLG_CACHE": str(folder / "cache"), "OPENAI_API_KEY": KEY}
-    with open(folder / "printed.txt", "ab") as printed:
-        return subprocess.Popen(command, stdout=printed, stderr=printed, env=environment)
+    environment = {"CROSSGLG_CACHE": str(folder / "cache"), "OPENAI_API_KEY": KEY}
+    context = multiprocessing.get_context(FORKS)
+    context.set_forkserver_preload(
+        ["support.command", "crossglg.data.tasks", "crossglg.text.generate", "openai.resources"]
+    )
+    process = context.Process(target=run_as_process, args=(list(map(str, words)), environment, folder / "printed.txt"))
+    process.start()
+    return process
 
 
 def stored_questions(folder: Path) -> set[str]:
@@ -99,17 +106,18 @@ def test_killed_twenty_times_it_ends_with_all_and_asks_nothing_twice(tmp_path: P
         process = start(tmp_path, failing.url)
         failing.wait_for(before + moments.randint(1, 20), process)
         time.sleep(moments.uniform(0, 0.02))
-        assert process.poll() is None, "it must still be at work when it is killed"
+        assert process.is_alive(), "it must still be at work when it is killed"
         process.kill()
-        process.wait()
+        process.join()
         time.sleep(0.01)  # for requests on their way
         assert not known & asked(failing.bodies[before:]), "asked again although the answer was stored"
         assert not (tmp_path / "texts.json").exists()
     for _ in range(10):  # an answer that stayed wrong after its repair fails its action; the next run asks it anew
         known, before = stored_questions(tmp_path), len(failing.bodies)
-        code = start(tmp_path, failing.url).wait(timeout=60)
+        process = start(tmp_path, failing.url)
+        process.join(timeout=60)
         assert not known & asked(failing.bodies[before:]), "asked again although the answer was stored"
-        if code == 0:
+        if process.exitcode == 0:
             break
 
     file = DescriptionFile.load(tmp_path / "texts.json")
