@@ -31,7 +31,7 @@ PAGE = """<!DOCTYPE html>
 </html>
 """
 
-LONGEST = 100_000  # characters of a page in a notebook's output: with its two pictures it stays below 150 kB
+LONGEST = 250_000  # characters of a page in a notebook's output: with its two pictures it stays below 300 kB
 
 
 def page(title: str, body: str, kind: str, refresh: int = 0, scripts: bool = False) -> str:
