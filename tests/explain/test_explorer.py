@@ -48,6 +48,12 @@ def clips() -> SkeletonSet:
     return synthesise(3, clips_per_action=2, actions=["drop", "jump up"])
 
 
+def title_of(clips: SkeletonSet, i: int) -> str:
+    """Of an NTU name, SsssCcccPpppRrrrAaaa."""
+    name = clips.sample_id[i]
+    return f"{clips.class_of(i)} · person {int(name[9:12])}, camera {int(name[5:8])}, take {int(name[13:16])}"
+
+
 def shown(explorer: Any) -> list[dict[str, Any]]:
     return explorer.player.data["panels"]
 
@@ -57,7 +63,7 @@ def test_a_panel_shows_importance_activation_and_text_of_the_chosen_clip(
 ) -> None:
     explorer = explore(trained, clips, clip=2)
     (panel,) = shown(explorer)
-    assert panel["title"] == "jump up · person 34, camera 2, take 1", clips.sample_id[2]
+    assert panel["title"] == title_of(clips, 2)
     assert panel["shape"] == list(clips[2].shape)
     assert panel["importance"]["of"] == "joint importance"
     np.testing.assert_allclose(panel["importance"]["values"], trained.joint_importance(clips)[2], rtol=1e-3)
@@ -79,8 +85,8 @@ def test_every_choice_is_followed_by_one_redrawing(trained: TrainedModel, clips:
     choice.stream.value = "bone"
     assert shown(explorer)[0]["over_time"]["of"] == "activation of block 3 (bone stream alone)" and len(redrawn) == 3
     choice.data.value = "fewer"
-    assert shown(explorer)[0]["title"] == "drop · person 25, camera 1, take 2" and len(redrawn) == 4
-    assert choice.clip.options == (("person 25, camera 1, take 2", 1),)
+    assert shown(explorer)[0]["title"] == title_of(clips, 1) and len(redrawn) == 4
+    assert choice.clip.options == ((title_of(clips, 1).removeprefix("drop · "), 1),)
 
 
 def test_a_shorter_clip_keeps_the_player_within_its_frames(trained: TrainedModel, clips: SkeletonSet) -> None:
@@ -168,8 +174,8 @@ def test_attention_is_that_of_the_model_and_can_be_chosen(trained: TrainedModel,
         choice.attention.value = name
         (panel,) = shown(explorer)
         assert panel["attention"]["of"] == name and len(panel["attention"]["blocks"]) == 3
-        expected = found[1][name][0]  # the second block has 8 steps
-        np.testing.assert_allclose(maps_of(panel, 1), expected, atol=0.005 * np.abs(expected).max())
+        expected = found[2][name][0]  # the third block has 8 steps, the first 16
+        np.testing.assert_allclose(maps_of(panel, 2), expected, atol=0.005 * np.abs(expected).max())
         halved = found[0][name][0].reshape(8, 2, 3, NTU.num_joints, NTU.num_joints).mean(1)
         np.testing.assert_allclose(maps_of(panel, 0), halved, atol=0.005 * np.abs(halved).max())
     choice.map.value = "attention received"
@@ -216,14 +222,14 @@ def test_clips_have_names_that_people_can_read(clips: SkeletonSet) -> None:
 
 def test_query_and_exemplar_stand_side_by_side(trained: TrainedModel, clips: SkeletonSet) -> None:
     titles = [panel["title"] for panel in shown(explore(trained, clips, clip=0, against=-1))]
-    assert titles == ["drop · person 27, camera 2, take 1", "jump up · person 47, camera 2, take 2"]
+    assert titles == [title_of(clips, 0), title_of(clips, 3)]
 
 
 def test_without_a_kernel_the_player_is_left_as_it_stands(trained: TrainedModel, clips: SkeletonSet) -> None:
     explorer = explore(trained, clips)
     explorer.choices[0].action.value = 1
     bundle = explorer._repr_mimebundle_()
-    assert bundle["text/plain"] == "jump up · person 34, camera 2, take 1"
+    assert bundle["text/plain"] == title_of(clips, 2)
     assert bundle.items() >= explorer.player.still().items()
 
 
