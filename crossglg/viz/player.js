@@ -192,10 +192,12 @@ function build(model, el, state) {
   if (heads) heads.style.height = `${ROW * count}px`;
   if (heats.length) make("span", table); // below the joints' names: nothing
   for (const _ of heats) {
-    const axis = make("div", table, { class: "axis" }), seconds = frames / fps;
+    const axis = make("div", table, { class: looks ? "axis parts" : "axis" }), seconds = frames / fps;
     const marks = looks ? (model.get("sorted") ? [] : parts) : ticksOf(seconds, 4).map((at) => [`${at} s`, at]);
-    const left = (at) => `left: ${(100 * at) / (looks ? count : seconds)}%`;
-    for (const [text, at] of marks) make("span", axis, { style: left(at), title: text }, text);
+    for (const [text, at] of marks) { // near the end the text stands before its tick
+      const share = at / (looks ? count : seconds), style = share > 0.8 ? `right: ${100 - 100 * share}%` : `left: ${100 * share}%`;
+      make("span", axis, { style, class: share > 0.8 ? "before" : "", title: text }, text);
+    }
   }
   const note = make("output", root, { class: "note", "aria-live": "polite" }); // last, so that its length moves nothing
 
