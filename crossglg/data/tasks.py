@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from crossglg.config import Config, nearest
+from crossglg.config import Config, DataSettings, nearest
 from crossglg.data import convert, synthetic
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.protocols import Protocol, find_protocol, protocol_sha256, shipped_protocols
@@ -114,8 +114,8 @@ def load_task(config: Config) -> Task:
     return with_fewer_base_classes(task, config.base_share) if config.base_share < 1.0 else task
 
 
-def is_synthetic(config: Config) -> bool:
-    """Whether a Config's clips are the built-in synthetic ones, of which the joints that matter are known."""
+def is_synthetic(config: DataSettings) -> bool:
+    """Whether the clips are the built-in synthetic ones, of which the joints that matter are known."""
     return config.dataset in DATASETS and not config.benchmark
 
 

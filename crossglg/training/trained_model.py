@@ -23,7 +23,13 @@ from crossglg.data.transforms import DeviceClips, Preprocessing, freeze_joints
 from crossglg.encoders import build_encoder
 from crossglg.encoders.inference import clips_at_once, for_inference
 from crossglg.files import InputError, MissingError, read_json, write_atomically, write_json
-from crossglg.model import CrossGLG, CrossModalInteraction, JointImportanceModule, JointImportanceOverTime
+from crossglg.model import (
+    CrossGLG,
+    CrossModalInteraction,
+    JointImportanceModule,
+    JointImportanceOverTime,
+    with_zeros,
+)
 from crossglg.objectives import find_objective
 from crossglg.one_shot.representation import Representation, motion_energy
 from crossglg.skeletons import Layout
@@ -34,7 +40,7 @@ TEXT_BRANCH = "text_branch.safetensors"  # of keep_text_branch=true; recognition
 PARTS_OF_A_CLIP = {"clip": 1, "phase": 3, "frame": 0}  # of importance_per; 0: every time step
 FIRST_VERSION = (0, 2)  # whose models this one computes as they were trained
 FEW = 16  # for so many clips, making a copy for inference takes longer than it saves
-TRAINING_ONLY = ("cross_modal.", "alignment.")  # parameters that meet texts
+TRAINING_ONLY = "cross_modal."  # parameters that meet texts
 
 
 def build_model(config: Config, layout: Layout, persons: int, channels: int, classes: int, text_width: int) -> CrossGLG:
@@ -68,16 +74,9 @@ def _new_model(config: Config, layout: Layout, persons: int, channels: int, clas
             f"keep_text_branch=true, but guidance={config.guidance!r} trains no cross-modal branch; use guidance=both or "
             f"l2g, or leave keep_text_branch out"
         )
-    if config.class_prior_weight and not objective.classifies:
-        raise ValueError(
-            f"objective={config.objective!r} has no classes, class_prior_weight={config.class_prior_weight} wants "
-            f"a mean for each; leave it at 0"
-        )
-    alignment = objective.alignment(encoder, layout, text_width) if text_width else None
     return CrossGLG(
         encoder, classes if objective.classifies else 0, importance, cross_modal, split, config.scale_importance,
-        config.dropout, alignment, class_prior=config.class_prior_weight > 0,
-        persons_with_zeros=persons if config.absent_persons == "zeros" else 0,
+        config.dropout, persons_with_zeros=persons if config.absent_persons == "zeros" else 0,
     )  # fmt: skip
 
 
@@ -96,9 +95,9 @@ def resolve_device(config: Config) -> torch.device:
     return device
 
 
-def autocast(config: Config, device: torch.device) -> torch.autocast:
-    """bfloat16 where the Config's precision asks for it."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.precision == "bfloat16")
+def autocast(precision: str, device: torch.device) -> torch.autocast:
+    """bfloat16 where that is the precision."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
 @dataclass
@@ -118,8 +117,8 @@ class TrainedModel:
         return self.over(clips, CrossGLG.embed, moving)
 
     def represent(self, clips: SkeletonSet) -> Representation:
-        """All that one-shot classifiers compare: z, features of joints and over time, importance where there is one,
-        motion."""
+        """All that one-shot classifiers compare: z, features of joints and over time, importance where there is one;
+        motion and poses."""
 
         def everything(model: CrossGLG, x: Tensor, mask: Tensor) -> list[Tensor]:
             feat, importance, bodies = model.block_features(x, mask)
@@ -130,7 +129,8 @@ class TrainedModel:
 
         columns = zip(*self._run(clips, everything), strict=True)
         learnt = Representation(*(torch.cat(column).numpy() for column in columns))
-        return replace(learnt, motion=motion_energy(clips))
+        poses = [with_zeros(x, mask, self.persons).transpose(1, 2).flatten(2) for _, x, mask in self.batches(clips)]
+        return replace(learnt, motion=motion_energy(clips), poses=torch.cat(poses).half().cpu().numpy())
 
     def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""
@@ -199,7 +199,7 @@ class TrainedModel:
                 if moving is not None:
                     x = freeze_joints(x, torch.as_tensor(moving[index.numpy()]).to(x.device), self.layout)
                 x = prepare.channels(x)  # coordinates stay float32 whatever the precision
-                with autocast(self.config, x.device):
+                with autocast(self.config.precision, x.device):
                     results = [tensor.cpu() for tensor in function(model, x, mask)]
             yield results
 
@@ -209,7 +209,7 @@ class TrainedModel:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        return Preprocessing.from_config(self.config, self.layout)
+        return Preprocessing.from_settings(self.config, self.layout)
 
     def batches(self, clips: SkeletonSet) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """All clips in batches: index (n,), canonical coordinates x (n, M, T, V, C) before the streams, person_mask."""
@@ -297,7 +297,6 @@ class TrainedModel:
         branch = _read_text_branch(folder / TEXT_BRANCH) if text_branch else {}
         text_width = branch["project_text.weight"].shape[1] if branch else 0
         model = build_model(config, layout, persons, channels, len(classes), text_width)
-        model.alignment = None
         try:
             model.load_state_dict(load_file(folder / WEIGHTS) | {f"cross_modal.{name}": t for name, t in branch.items()})
         except (SafetensorError, RuntimeError, OSError) as error:

@@ -49,7 +49,7 @@ def model(motions: SkeletonSet, tmp_path_factory: pytest.TempPathFactory) -> Pat
     fill_by_rule(network)  # as a new encoder starts, all clips look alike
     with torch.no_grad():  # statistics of real input instead of none
         x, mask = DeviceClips(motions).batch(torch.arange(len(motions)), 16)
-        network.train()(Preprocessing.from_config(config, NTU)(x), mask)
+        network.train()(Preprocessing.from_settings(config, NTU)(x), mask)
     trained = TrainedModel(network.eval(), config, NTU, 1, 3, ("a", "b"), {"seconds": [1.0, 2.0, 6.0]})
     folder = tmp_path_factory.mktemp("model")
     trained.save(folder)

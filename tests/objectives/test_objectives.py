@@ -19,15 +19,15 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.data.tasks import split_task
 from crossglg.encoders import ENCODERS
 from crossglg.model import CrossGLGOutput
-from crossglg.objectives import OBJECTIVES, find_objective
-from crossglg.objectives.base import balanced
+from crossglg.objectives import OBJECTIVES, build_loss, find_objective
+from crossglg.objectives.base import Sizes, balanced
 from crossglg.objectives.gap import PartProjection, alignment_loss
 from crossglg.objectives.protonet import prototype_loss
 from crossglg.skeletons import LAYOUTS, get_layout
 from crossglg.text.embeddings import TextBank
 from crossglg.training import trainer
 from crossglg.training.trained_model import TrainedModel, build_model
-from crossglg.training.trainer import build_optimizer, fit, hold_out, train_step, training_exemplars
+from crossglg.training.trainer import build_losses, build_optimizer, fit, hold_out, train_step, training_exemplars
 
 # The losses of each objective with their weights, without those of the guidance; a new objective need not be here.
 OWN_LOSSES = {
@@ -36,7 +36,7 @@ OWN_LOSSES = {
     "triplet": {"triplet_loss": 1.0},
     "multi-similarity": {"multi_similarity_loss": 1.0},
     "gap": {"skeleton_loss": 1.0, "alignment_loss": 0.8},
-    "texts": {"skeleton_loss": 1.0, "clip_text_loss": 1.0, "joint_text_loss": 1.0},
+    "text-retrieval": {"skeleton_loss": 1.0, "clip_text_loss": 1.0, "joint_text_loss": 1.0},
 }
 COMPARISONS = [name for name, objective in OBJECTIVES.items() if not objective.classifies]
 CONFIG = replace(t.CONFIG, guidance="none", batch_classes=6, epochs=2)
@@ -63,9 +63,10 @@ def random(*shape: int, seed: int = 0) -> Tensor:
 
 def loss_of(name: str, z: Tensor, label: Tensor) -> float:
     """The loss of an objective that has but one."""
-    out = CrossGLGOutput(logits=None, z=z, joint_importance=None, cross_modal_logits=None)
+    out = CrossGLGOutput(logits=None, z=z, joint_features=z, joint_importance=None, cross_modal_logits=None)
     nothing = TextBank((), torch.empty(0), None, torch.empty(0))
-    (value,) = OBJECTIVES[name].losses(out, label, nothing, CONFIG).values()
+    loss = build_loss(replace(CONFIG, objective=name), Sizes(get_layout("ntu25"), 4, 4, 4, 0))
+    (value,) = loss.objective.losses(out, label, nothing).values()
     return value.item()
 
 
@@ -149,7 +150,7 @@ def test_body_parts_are_the_means_of_their_joints(layout: str) -> None:
     body = get_layout(layout)
     head = PartProjection(6, 4, body)
     joints, local = random(2, body.num_joints, 6), random(2, body.num_joints, 4, seed=1)
-    skeleton, text = head(joints, random(2, 6), local)
+    skeleton, text = head(joints, local)
     groups = [list(range(body.num_joints)), *(list(part) for part in body.parts.values() if part)]
     assert skeleton.shape == text.shape == (2, len(groups), 4)
     for s, group in enumerate(groups):
@@ -158,7 +159,7 @@ def test_body_parts_are_the_means_of_their_joints(layout: str) -> None:
         mean = local[:, group].mean(1)
         torch.testing.assert_close(text[:, s], mean / mean.norm(dim=-1, keepdim=True))
     head.log_scale.data.fill_(9.0)
-    assert head(joints, random(2, 6), local)[0].norm(dim=-1).max().item() == pytest.approx(100.0, rel=1e-4)
+    assert head(joints, local)[0].norm(dim=-1).max().item() == pytest.approx(100.0, rel=1e-4)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -188,7 +189,8 @@ def test_balanced_batches_have_as_many_clips_of_each_class() -> None:
 def test_an_epoch_has_as_many_steps_and_clips_whatever_the_objective(name: str) -> None:
     label = torch.arange(100) % 10
     config = replace(CONFIG, objective=name, batch_size=20, batch_classes=5)
-    batches = OBJECTIVES[name].batches(label, config, torch.Generator().manual_seed(0))
+    objective = build_loss(config, Sizes(get_layout("ntu25"), 4, 4, 4, 10)).objective
+    batches = objective.batches(label, config.batch_size, torch.Generator().manual_seed(0))
     assert [len(rows) for rows in batches] == [20] * 5
     if OBJECTIVES[name].classifies:
         assert sorted(torch.cat(list(batches)).tolist()) == list(range(100))
@@ -211,8 +213,9 @@ def test_every_parameter_learns_or_the_guidance_is_refused(base, bank, name: str
     label = torch.arange(12) % 6
     x = random(12, 1, 8, 25, 9)
     batch = (x, torch.ones(12, 1, dtype=torch.bool), label, None)
-    found = train_step(model, build_optimizer(model, config), batch, bank, config)
-    assert all(p.grad is not None for p in model.parameters())
+    losses = build_losses(config, model, base.layout, bank)
+    found = train_step(losses, build_optimizer(losses, config), batch, bank)
+    assert all(p.grad is not None for p in losses.parameters())
     total = found.pop("total_loss").item()
     weights = {"calibration_loss": 0.5} if guidance in ("g2l", "both") else {}
     weights |= {"cross_modal_loss": 0.2} if guidance in ("l2g", "both") else {}
@@ -232,7 +235,7 @@ def test_every_objective_learns_repeats_saves_and_loads(base, bank, tmp_path: Pa
     fit(config, base, bank, tmp_path / "b")
     weights = load_file(tmp_path / "a" / "model.safetensors")
     assert t.same(weights, load_file(tmp_path / "b" / "model.safetensors"))
-    assert not [key for key in weights if key.startswith(("alignment", "cross_modal"))]
+    assert not [key for key in weights if key.startswith("cross_modal")]
     assert any(key.startswith("classifier") for key in weights) == OBJECTIVES[name].classifies
     loaded = TrainedModel.load(tmp_path / "a")
     assert np.array_equal(loaded.embed(base), trained.embed(base))
@@ -299,7 +302,7 @@ def test_a_killed_training_of_an_objective_with_parameters_of_its_own_goes_on(ba
     fit(config, base, bank, tmp_path / "cut", after_epoch=lambda record: seen.append(record["epoch"]))
     fit(config, base, bank, tmp_path / "whole")
     assert seen == [2]
-    assert any(key.startswith("model/alignment.") for key in t.last_weights(tmp_path / "whole"))
+    assert any("projection" in key for key in t.last_weights(tmp_path / "whole"))
     assert t.same(t.last_weights(tmp_path / "cut"), t.last_weights(tmp_path / "whole"))
 
 

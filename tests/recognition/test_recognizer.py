@@ -45,7 +45,7 @@ def trained(task: Task) -> TrainedModel:
     with torch.no_grad():  # statistics of real input instead of none
         model.train()
         x, mask = DeviceClips(task.base).batch(torch.arange(len(task.base)), 16)
-        model(Preprocessing.from_config(config, NTU)(x), mask)
+        model(Preprocessing.from_settings(config, NTU)(x), mask)
         model.eval()
     return TrainedModel(model, config, NTU, 1, 3, ACTIONS[4:], {"seconds": [1.0, 2.0, 6.0]})
 
@@ -94,7 +94,7 @@ def test_deciding_joints_are_those_whose_absence_costs_the_lead(recognizer: Reco
     def joints_of(clips: SkeletonSet) -> torch.Tensor:
         x, mask = DeviceClips(clips).batch(torch.arange(len(clips)), 16)
         with torch.inference_mode():
-            return model.joint_features(Preprocessing.from_config(Config(frames=16), NTU)(x), mask)[0]
+            return model.joint_features(Preprocessing.from_settings(Config(frames=16), NTU)(x), mask)[0]
 
     own, theirs = joints_of(query), joints_of(recognizer.exemplars)
 
