@@ -88,9 +88,7 @@ class CrossModalInteraction(nn.Module):
         self.blocks = nn.ModuleList(InteractionBlock(inner) for _ in range(blocks))
         self.out = nn.Sequential(nn.LayerNorm(inner), nn.Linear(inner, out))
 
-    def forward(
-        self, joint_features: Tensor, local_text: Tensor, attention: list[Attention] | None = None
-    ) -> Tensor:
+    def forward(self, joint_features: Tensor, local_text: Tensor, attention: list[Attention] | None = None) -> Tensor:
         """joint_features: (N, V, D) pooled over time and persons;  local_text: (N, V, E). Returns z_text (N, D_out).
 
         attention: a list to which every block adds what it looked at.

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# What a block looked at, by name; the first one is what the block is known for. (B, S, heads, P, P): S sets (time steps;
-# 1: the same at all times) of P points (joints). Row i is what point i receives, from every point j.
+# What a block looked at, by name; the first one is what the block is known for. (B, S, heads, P, P): S sets (time
+# steps; 1: the same at all times) of P points (joints). Row i is what point i receives, from every point j.
 Attention = dict[str, Tensor]
 
 

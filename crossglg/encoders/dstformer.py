@@ -14,7 +14,6 @@ from torch.nn import functional as F
 from crossglg.encoders.base import Attention, PersonIndex, SkeletonEncoder, weight_at
 from crossglg.skeletons import Layout
 
-
 # Of a block, in the order in which its streams compute them.
 ATTENTIONS = (
     "across joints, joints first", "over time, joints first", "over time, time first", "across joints, time first",
@@ -115,7 +114,9 @@ class Stream(nn.Module):
         """(B, T, V, D) → the same shape; joint_weight, (B, V) or (B, S, V), multiplies what each joint receives from
         the others."""
         received = self.spatial(rows, asked)
-        rows = rows + (received if joint_weight is None else received * weight_at(joint_weight, rows.shape[1])[..., None])
+        if joint_weight is not None:
+            received = received * weight_at(joint_weight, rows.shape[1])[..., None]
+        rows = rows + received
         return rows + self.spatial_mlp(rows)
 
     def over_time(self, rows: Tensor, asked: list[Tensor] | None = None) -> Tensor:
@@ -135,7 +136,7 @@ class SelfAttention(nn.Module):
         self.out = linear(width, width)
 
     def forward(self, x: Tensor, asked: list[Tensor] | None = None) -> Tensor:
-        """x: (B, S, P, D), S sets of P points. Returns the same shape. asked: gets the attention (B, S, heads, P, P)."""
+        """x: (B, S, P, D), S sets of P points → the same shape. asked: a list that gets (B, S, heads, P, P)."""
         qkv = self.to_qkv(self.norm(x)).flatten(0, 1).unflatten(-1, (3, self.heads, -1))  # (B·S, P, 3, heads, D/heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         if asked is not None:

@@ -53,8 +53,8 @@ def block_attention(trained: TrainedModel, clips: SkeletonSet) -> list[dict[str,
     """
     if not gives_attention(trained):
         raise ValueError(
-            f"the blocks of encoder {trained.config.encoder!r} take no return_attention, so nobody knows what they look "
-            f"at; let them return (feat, attention) as crossglg.encoders.base describes it"
+            f"the blocks of encoder {trained.config.encoder!r} take no return_attention, so nobody knows what they "
+            f"look at; let them return (feat, attention) as crossglg.encoders.base describes it"
         )
     names: list[list[str]] = []
 
@@ -111,8 +111,9 @@ def text_attention(trained: TrainedModel, clips: SkeletonSet, local_text: Array)
         raise ValueError(f"local_text is {local_text.shape}; it must be (clips, joints, width of texts) = {shape}")
     joints = trained.over(clips, lambda model, x, mask: model.joint_features(x, mask)[0])
     asked: list[Attention] = []
+    skeleton, text = (torch.as_tensor(part, device=trained.device).float() for part in (joints, local_text))
     with torch.inference_mode():
-        branch(*(torch.as_tensor(part, device=trained.device).float() for part in (joints, local_text)), attention=asked)
+        branch(skeleton, text, attention=asked)
     return [{name: values.float().cpu().numpy() for name, values in found.items()} for found in asked]
 
 

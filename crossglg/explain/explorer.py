@@ -165,9 +165,7 @@ class Explorer(widgets.VBox):
     compare: what is shown beside the first, one of `BESIDE`;  outcome: what its clip was taken for.
     """
 
-    def __init__(
-        self, models: Models, sets: Sets, supports: Sets, clip: int, against: int | None, beside: str
-    ) -> None:
+    def __init__(self, models: Models, sets: Sets, supports: Sets, clip: int, against: int | None, beside: str) -> None:
         names = list(models)
         self.skeleton = models[names[0]].layout
         self.supports = supports
@@ -284,7 +282,8 @@ class Choice(widgets.HBox):
         """(T', V) and what it is."""
         block, stream = self.block.value, self.stream.value
         if self.map.value == IMPORTANCE:
-            return self.trained.importance_over_time(clip)[0], f"joint importance per {self.trained.config.importance_per}"
+            per = self.trained.config.importance_per
+            return self.trained.importance_over_time(clip)[0], f"joint importance per {per}"
         if self.map.value == RECEIVED:
             found = block_attention(self.trained, clip)[block - 1]
             values, what = received(found[attention_names([found])[0]])[0], f"attention received in block {block}"
@@ -310,9 +309,7 @@ class Choice(widgets.HBox):
     def _description(self, action: str) -> Description | None:
         """Texts are for the reader, the model does not get them; a class that nobody described can be looked at too."""
         try:
-            (found,) = find_descriptions(
-                [action], self.clips.layout, self.trained.config.descriptions, self.clips.name
-            )
+            (found,) = find_descriptions([action], self.clips.layout, self.trained.config.descriptions, self.clips.name)
         except ValueError:
             return None
         return found

@@ -197,8 +197,8 @@ def together(found: Sequence[Faithfulness]) -> Faithfulness:
 def rival_scores(
     trained: TrainedModel, queries: SkeletonSet, exemplars: SkeletonSet, seed: int = 0
 ) -> dict[str, Array]:
-    """What joints can be ranked by, name → (N, V): the model's importance if it has one, the attention of its encoder if
-    that tells it, and what they are compared with.
+    """What joints can be ranked by, name → (N, V): the model's importance if it has one, the attention of its encoder
+    if that tells it, and what they are compared with.
 
     Gradients and occlusion explain each clip's own decision, the class it is taken for against the runner-up; neither
     is told the true class.

@@ -71,8 +71,8 @@ def _new_model(config: Config, layout: Layout, persons: int, channels: int, clas
         )  # fmt: skip
     if config.keep_text_branch and config.guidance not in ("both", "l2g"):
         raise ValueError(
-            f"keep_text_branch=true, but guidance={config.guidance!r} trains no cross-modal branch; use guidance=both or "
-            f"l2g, or leave keep_text_branch out"
+            f"keep_text_branch=true, but guidance={config.guidance!r} trains no cross-modal branch; use guidance=both "
+            f"or l2g, or leave keep_text_branch out"
         )
     return CrossGLG(
         encoder, classes if objective.classifies else 0, importance, cross_modal, split, config.scale_importance,
@@ -264,9 +264,7 @@ class TrainedModel:
         return folder
 
     @classmethod
-    def load(
-        cls, folder: str | Path, device: str | torch.device = "cpu", text_branch: bool = False
-    ) -> TrainedModel:
+    def load(cls, folder: str | Path, device: str | torch.device = "cpu", text_branch: bool = False) -> TrainedModel:
         """Read what `save` wrote.
 
         Args:
@@ -298,7 +296,8 @@ class TrainedModel:
         text_width = branch["project_text.weight"].shape[1] if branch else 0
         model = build_model(config, layout, persons, channels, len(classes), text_width)
         try:
-            model.load_state_dict(load_file(folder / WEIGHTS) | {f"cross_modal.{name}": t for name, t in branch.items()})
+            weights = load_file(folder / WEIGHTS)
+            model.load_state_dict(weights | {f"{TRAINING_ONLY}{name}": t for name, t in branch.items()})
         except (SafetensorError, RuntimeError, OSError) as error:
             raise ValueError(f"{folder / WEIGHTS} is damaged or of another model ({error}); train again") from error
         return cls(model.to(device), config, layout, persons, channels, classes, details)

@@ -135,8 +135,8 @@ def _frame(figure: go.Figure, layout: Layout, title: str) -> None:
 def _look(figure: go.Figure, title: str, width: int, height: int) -> None:
     figure.update_layout(
         title={"text": title, "font_size": 14, "x": 0.01}, width=width, height=height,
-        margin={"l": 20, "r": 20, "t": 60, "b": 20}, font={"family": "DejaVu Sans, sans-serif", "size": 11, "color": INK},
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 20, "r": 20, "t": 60, "b": 20}, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "DejaVu Sans, sans-serif", "size": 11, "color": INK},
     )  # fmt: skip
 
 

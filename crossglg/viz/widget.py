@@ -15,8 +15,8 @@ from crossglg.viz.style import png
 
 class SkeletonPlayer(anywidget.AnyWidget):
     """data: as `player.player_data` makes it; new data is shown at once.  frame (0 … frames − 1), hovered_joint,
-    selected_joint ("" for none) go both ways, and so do view (one of `player.VIEWS`), sorted (joints by importance), and
-    of attention block (1 is the first), head (0: the mean of all) and direction ("from" or "to" the joint).
+    selected_joint ("" for none) go both ways, and so do view (one of `player.VIEWS`), sorted (joints by importance),
+    and of attention block (1 is the first), head (0: the mean of all) and direction ("from" or "to" the joint).
 
     While the player runs, `frame` follows it five times a second; set `frame` to move a player that is paused.
     """

@@ -128,8 +128,10 @@ def test_the_outcome_is_that_of_the_nearest_exemplar(trained: TrainedModel, clip
         best = int(np.argmax(cosine))
         explorer = explore(trained, clips, clip=query, exemplars=exemplars)
         found = explorer.outcome
-        assert found.exemplars == (best, 1 - best) and found.similarity == pytest.approx((cosine[best], cosine[1 - best]), abs=1e-5)
-        assert found.predicted == ("drop", "jump up")[best] and found.right == (clips.class_of(query) == found.predicted)
+        assert found.exemplars == (best, 1 - best)
+        assert found.similarity == pytest.approx((cosine[best], cosine[1 - best]), abs=1e-5)
+        assert found.predicted == ("drop", "jump up")[best]
+        assert found.right == (clips.class_of(query) == found.predicted)
         first, nearest, runner_up = shown(explorer)
         assert first["verdict"] == ("right" if found.right else "wrong")
         assert first["subtitle"] == f"taken for {found.predicted!r}, cosine {cosine[best]:.2f}"
@@ -192,7 +194,8 @@ def test_importance_per_frame_is_a_map_over_time(clips: SkeletonSet, monkeypatch
     explorer.choices[0].map.value = "joint importance"
     (panel,) = shown(explorer)
     expected = timed.importance_over_time(clips)[0]
-    assert panel["over_time"]["of"] == "joint importance per frame" and panel["over_time"]["steps"] == len(expected) == 8
+    assert panel["over_time"]["of"] == "joint importance per frame"
+    assert panel["over_time"]["steps"] == len(expected) == 8
     np.testing.assert_allclose(panel["over_time"]["values"], expected.ravel(), rtol=1e-3)
 
 
@@ -201,9 +204,7 @@ def test_texts_look_at_joints_where_the_branch_was_kept(clips: SkeletonSet, monk
     (described,) = find_descriptions(["drop"], NTU)
     local = local_embeddings([described], NTU, "minilm")
     config = Config(frames=16, encoder="tiny", keep_text_branch=True)
-    with_texts = TrainedModel(
-        build_model(config, NTU, 2, 3, 4, local.shape[-1]).eval(), config, NTU, 2, 3, ("a",), {}
-    )
+    with_texts = TrainedModel(build_model(config, NTU, 2, 3, 4, local.shape[-1]).eval(), config, NTU, 2, 3, ("a",), {})
     explorer = explore(with_texts, clips)
     assert explorer.choices[0].attention.options[2:] == ("text → joint", "text → text")
     explorer.choices[0].attention.value = "text → joint"

@@ -12,6 +12,7 @@ import os
 import re
 import xml.etree.ElementTree
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -256,7 +257,8 @@ def test_attention_of_any_block_head_and_pair_of_joints_can_be_read(page):
     box = page.locator("canvas.matrix").bounding_box()
     place = {"x": (ORDER.index(column) + 0.5) * box["width"] / V, "y": (ORDER.index(row) + 0.5) * box["height"] / V}
     page.hover("canvas.matrix", position=place)
-    value = float(re.search(rf"{row} looks at {column}: ([\d.]+) \(block 2, head 3, 0.30 s\)", page.inner_text("output"))[1])
+    about = rf"{row} looks at {column}: ([\d.]+) \(block 2, head 3, 0.30 s\)"
+    value = float(re.search(about, page.inner_text("output"))[1])
     i, j = LAYOUT.index(row), LAYOUT.index(column)
     assert value == pytest.approx(blocks[1][1, 2, i, j], abs=blocks[1].max() / 127)
     assert f"The {row} moves." in page.inner_text("output")
@@ -335,7 +337,7 @@ def test_pictures_can_be_kept(page, view):
     for k in range(gif.n_frames):
         gif.seek(k)
         frames.append(np.asarray(gif.convert("RGB"), dtype=int))
-    assert all((a != b).any() for a, b in zip(frames, frames[1:], strict=False)), "they move"
+    assert all((a != b).any() for a, b in pairwise(frames)), "they move"
     assert (frames[0][28:40, 5:9] > 240).all(), "the background is the paper's"
     drawing = xml.etree.ElementTree.fromstring(files["SVG"])
     words = [node.text for node in drawing.iter() if node.tag.endswith("text")]
@@ -345,12 +347,13 @@ def test_pictures_can_be_kept(page, view):
 
 
 def outside(page) -> list[str]:
-    """What is cut off at the right or wider than its place, and whether bodies and maps fit into the window together."""
+    """What is cut off at the right or wider than its place, and whether bodies and maps fit into the window."""
     return page.evaluate("""() => {
         const root = document.querySelector(".skeleton-player"), right = root.getBoundingClientRect().right + 1;
         const found = [...root.querySelectorAll("*")].filter((node) => node.getBoundingClientRect().right > right);
         const top = root.querySelector(".views").getBoundingClientRect().top;
-        const bottom = Math.max(...[...root.querySelectorAll(".table canvas")].map((c) => c.getBoundingClientRect().bottom));
+        const maps = [...root.querySelectorAll(".table canvas")];
+        const bottom = Math.max(...maps.map((map) => map.getBoundingClientRect().bottom));
         const words = found.map((node) => `${node.tagName}.${node.className} ends right of the player`);
         if (root.scrollWidth > root.clientWidth) words.push("the player scrolls sideways");
         if (bottom - top > 780) words.push(`bodies and maps are ${bottom - top} pixels high`);
@@ -394,9 +397,7 @@ def test_the_page_fits_and_follows_the_reader_s_colors(browser, tmp_path, width,
 def notebook(tmp_path_factory) -> Path:
     """Notebook 04 of a run whose model saw 64 clips once; its last cell prints where the explorer stands."""
     run = tmp_path_factory.mktemp("run")
-    config = Config.create(
-        "smoke", dataset="synthetic-small", epochs=1, streams="joint+motion", keep_text_branch=True
-    )
+    config = Config.create("smoke", dataset="synthetic-small", epochs=1, streams="joint+motion", keep_text_branch=True)
     base_actions = [action for action in synthetic.ACTIONS if action not in synthetic.NOVEL_ACTIONS]
     base = synthetic.synthesise(0, clips_per_action=8, actions=base_actions[:8])
     described = find_descriptions(base.class_names, base.layout)
@@ -407,7 +408,8 @@ def notebook(tmp_path_factory) -> Path:
     content = nbformat.read(path, 4)
     show = (
         "p = explorer.player\n"
-        'print("state", p.frame, p.hovered_joint, p.selected_joint, p.view, p.sorted, p.block, p.head, p.direction, sep="|")'
+        'print("state", p.frame, p.hovered_joint, p.selected_joint, sep="|", end="|")\n'
+        'print(p.view, p.sorted, p.block, p.head, p.direction, sep="|")'
     )
     content.cells.append(nbformat.v4.new_code_cell(show))
     nbformat.write(content, path)
@@ -424,7 +426,8 @@ def test_notebook_runs_and_the_kernel_knows_what_was_pointed_at(browser, noteboo
         page.click("canvas.heat", position=cell(page, "right hand", 0.5))
         frame = frame_of(page)
         wait_until(
-            lambda: state(page, "notebook:run-cell")[:3:2] == [str(frame), "right hand"], "the kernel hears of the click"
+            lambda: state(page, "notebook:run-cell")[:3:2] == [str(frame), "right hand"],
+            "the kernel hears of the click",
         )
         page.hover(".skeleton-player li[data-joint='left knee']")
         assert page.locator("li.lit").get_attribute("data-joint") == "left knee"
@@ -452,7 +455,8 @@ def test_the_views_fit_into_jupyterlab_and_the_kernel_knows_what_is_chosen(brows
         page.wait_for_selector(".skeleton-player canvas.heat")
         wait_until(lambda: len(state(page)) == 8, "the last cell has run")
         dark = theme.endswith("Dark")
-        background = "getComputedStyle(document.querySelector('.skeleton-player')).backgroundColor.match(/\\d+/g).map(Number)"
+        color = "getComputedStyle(document.querySelector('.skeleton-player')).backgroundColor"
+        background = f"{color}.match(/\\d+/g).map(Number)"
         wait_until(lambda: (max(page.evaluate(background)[:3]) < 60) == dark, "the player has the theme's colors")
         page.locator(".skeleton-player").evaluate("node => node.scrollIntoView({ block: 'start' })")
         keep_picture(page, f"lab-{width}-joints")

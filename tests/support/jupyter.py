@@ -84,7 +84,7 @@ def all_run(
     name, path = {"jupyterlab": ("LabApp", "lab/tree"), "notebook": ("JupyterNotebookApp", "notebooks")}[application]
     words = (application, "--allow-root", f"--{name}.expose_app_in_browser=True", "--LabApp.news_url=None")
     known = OF_NOTEBOOK if application == "notebook" else ""
-    with server(notebook.parent, *words) as address, quiet_page(browser, strict=strict, known=known, width=width) as page:
+    with server(notebook.parent, *words) as address, quiet_page(browser, strict, known, width) as page:
         page.goto(address.format(f"{path}/{notebook.name}"))
         page.wait_for_function(
             "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status == 'idle'"

@@ -61,5 +61,5 @@ def test_the_sentence_of_a_joint_stands_beside_its_row(values: np.ndarray) -> No
 
 
 def test_a_wrong_shape_is_named(values: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"attention of layout 'ntu25' must be \(V, V\) = \(25, 25\); got .*\(24, 25\)"):
+    with pytest.raises(ValueError, match=r"layout 'ntu25' must be \(V, V\) = \(25, 25\); got .*\(24, 25\)"):
         attention_map(values[1:], NTU)
