@@ -137,15 +137,18 @@ class Outcome:
         )
 
 
-def outcome(trained: TrainedModel, query: SkeletonSet, exemplars: SkeletonSet) -> Outcome | None:
+def outcome(
+    trained: TrainedModel, query: SkeletonSet, exemplars: SkeletonSet, stands_for: NDArray[np.floating] | None = None
+) -> Outcome | None:
     """Which exemplar is nearest to one clip, by the cosine of representations; a clip is not compared with itself.
 
-    None if no exemplar is left.
+    stands_for: `trained.embed(exemplars)` where it is at hand. None is returned if no exemplar is left.
     """
+    stands_for = trained.embed(exemplars) if stands_for is None else stands_for
     others = np.flatnonzero(exemplars.sample_id != query.sample_id[0])
     if not len(others):
         return None
-    cosine = (unit_rows(trained.embed(exemplars)) @ unit_rows(trained.embed(query))[0])[others]
+    cosine = (unit_rows(stands_for) @ unit_rows(trained.embed(query))[0])[others]
     names = [exemplars.class_of(int(i)) for i in others]
     order = np.argsort(-cosine, kind="stable").tolist()
     best = [order[0], *[k for k in order if names[k] != names[order[0]]][:1]]
@@ -169,6 +172,7 @@ class Explorer(widgets.VBox):
         names = list(models)
         self.skeleton = models[names[0]].layout
         self.supports = supports
+        self.embedded: dict[tuple[str, str], NDArray[np.float32]] = {}  # exemplars, by model and set
         self.outcome: Outcome | None = None
         self.compare = widgets.Dropdown(description="beside it", options=BESIDE, value=beside, **_narrow())
         self.choices = (
@@ -186,8 +190,11 @@ class Explorer(widgets.VBox):
     def panels(self) -> list[Panel]:
         """What is shown, as the player takes it: the chosen clip first, with what it was taken for."""
         first, beside = self.choices[0], self.compare.value
-        exemplars = self.supports[first.data.value]
-        self.outcome = found = outcome(first.trained, first.clips.subset([first.clip.value]), exemplars)
+        exemplars, at = self.supports[first.data.value], (first.model.value, first.data.value)
+        if at not in self.embedded:
+            self.embedded[at] = first.trained.embed(exemplars)
+        asked = first.clips.subset([first.clip.value])
+        self.outcome = found = outcome(first.trained, asked, exemplars, self.embedded[at])
         query = first.panel()
         if found is not None:
             verdict = "" if found.right is None else "right" if found.right else "wrong"
@@ -197,7 +204,7 @@ class Explorer(widgets.VBox):
         places = () if found is None or beside == NOTHING else found.exemplars[: 1 + (beside == BOTH)]
         roles = ("nearest exemplar", "runner-up")
         return [query] + [
-            replace(first.panel_of(exemplars, place), subtitle=f"{role}, cosine {cosine:.2f}", attention=None)
+            replace(first.panel_of(exemplars, place, attention=False), subtitle=f"{role}, cosine {cosine:.2f}")
             for place, role, cosine in zip(places, roles, found.similarity if found else (), strict=False)
         ]
 
@@ -256,7 +263,7 @@ class Choice(widgets.HBox):
         """The chosen clip, as `panel_of`."""
         return self.panel_of(self.clips, self.clip.value)
 
-    def panel_of(self, clips: SkeletonSet, place: int) -> Panel:
+    def panel_of(self, clips: SkeletonSet, place: int, attention: bool = True) -> Panel:
         """A clip with joint importance beside k_gt, the chosen map over time, attention, and the texts of its class.
 
         Joint importance is that of all streams, also where activation is that of one. For a model without joint
@@ -275,7 +282,7 @@ class Choice(widgets.HBox):
             clip[0], importance, over_time, title, clip.fps, attended_frames(clip, 0), of, what,
             joint_texts=dict(zip(layout.joints, described.joint_texts(layout), strict=True)) if described else {},
             target=key_joint_target(described.key_joints, layout) if described else None,
-            attention=self._maps(clip, described),
+            attention=self._maps(clip, described) if attention else None,
         )  # fmt: skip
 
     def _over_time(self, clip: SkeletonSet, whose: str) -> tuple[NDArray[np.floating], str]:

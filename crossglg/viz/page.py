@@ -88,4 +88,4 @@ def mime_bundle(about: str, picture: bytes, document: str = "", height: int = 0)
     if document and len(frame) <= LONGEST:
         box = Markup('<div style="position: relative; min-height: {}px">{}{}</div>')
         shown = box.format(height, shown, frame)
-    return {"text/plain": about, "text/html": shown, "image/png": encoded}
+    return {"text/plain": about, "text/html": str(shown), "image/png": encoded}

@@ -191,17 +191,23 @@ function build(model, el, state) {
   const heads = looks ? make("canvas", table, { class: "heads", role: "img", "aria-label": "All blocks and heads; click one" }) : null;
   if (heads) heads.style.height = `${ROW * count}px`;
   if (heats.length) make("span", table); // below the joints' names: nothing
-  for (const _ of heats) {
-    const axis = make("div", table, { class: looks ? "axis parts" : "axis" }), seconds = frames / fps;
-    const marks = looks ? (model.get("sorted") ? [] : parts) : ticksOf(seconds, 4).map((at) => [`${at} s`, at]);
-    for (const [text, at] of marks) { // near the end the text stands before its tick
-      const share = at / (looks ? count : seconds), style = share > 0.8 ? `right: ${100 - 100 * share}%` : `left: ${100 * share}%`;
-      make("span", axis, { style, class: share > 0.8 ? "before" : "", title: text }, text);
-    }
-  }
+  const axes = heats.map(() => make("div", table, { class: looks ? "axis parts" : "axis" }));
   const note = make("output", root, { class: "note", "aria-live": "polite" }); // last, so that its length moves nothing
 
   // ---- drawing
+  function drawAxes() { // as many ticks as there is room for
+    for (const axis of axes) {
+      const room = axis.clientWidth, seconds = frames / fps;
+      const times = ticksOf(seconds, Math.max(1, room / 42)).map((at) => [`${at} s`, at / seconds]);
+      const starts = model.get("sorted") ? [] : parts.map(([part, first]) => [part, first / count]);
+      axis.replaceChildren();
+      for (const [text, share] of looks ? starts : times.filter(([, at]) => (1 - at) * room > 38)) {
+        const early = share < 0.8; // the last body part is named before its tick
+        const style = early ? `left: ${100 * share}%` : `right: ${100 - 100 * share}%`;
+        make("span", axis, { style, class: early ? "" : "before", title: text }, text);
+      }
+    }
+  }
   function draw() {
     canvases.forEach((canvas, i) => {
       paintBody(penOf(canvas), i, { x: 0, y: 0, width: canvas.clientWidth, height: canvas.clientHeight });
@@ -615,7 +621,7 @@ function build(model, el, state) {
     ...(looks && { "change:block": redrawAttention, "change:head": redrawAttention, "change:direction": redrawAttention }),
   };
   for (const [event, react] of Object.entries(told)) model.on(event, react);
-  const watch = new ResizeObserver(() => { drawHeads(); draw(); });
+  const watch = new ResizeObserver(() => { drawAxes(); drawHeads(); draw(); });
   for (const canvas of [...canvases, ...heats.map((heat) => heat.canvas)]) watch.observe(canvas);
   hovered = joints.indexOf(model.get("hovered_joint"));
   selected = joints.indexOf(model.get("selected_joint"));

@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike
 
 from crossglg.skeletons import Layout
 from crossglg.viz.common import RAMP, SIDES, Floats, as_array, as_clip, joint_order
-from crossglg.viz.page import page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,6 +76,8 @@ def player_html(panels: Panel | Sequence[Panel], layout: Layout) -> str:
 
 def player_page(data: Mapping[str, Any]) -> str:
     """`player_html` of what `player_data` makes."""
+    from crossglg.viz.page import page  # which loads matplotlib
+
     return page("player.html", heading(data), scripts=True, data=data, start=START)
 
 
