@@ -139,6 +139,14 @@ class ModelSettings:
     interaction_blocks: int = setting(2, "M, interaction blocks of the cross-modal branch", **SIZE)
     interaction_width: int = setting(128, "common width of texts and joints in the cross-modal branch", **SIZE)
     dropout: float = setting(0.1, "dropout before the classifier", **REST | {"high": 0.95})
+    importance_per: str = setting(
+        "clip",
+        "clip: one joint importance for the clip; phase: one for each third of it; frame: one for each time step",
+        ("clip", "phase", "frame"),
+    )
+    keep_text_branch: bool = setting(
+        False, "save the cross-modal branch beside the model, to look at its attention; recognition never reads it"
+    )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import PersonIndex, SkeletonEncoder
+from crossglg.encoders.base import Attention, PersonIndex, SkeletonEncoder
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,24 @@ class JointImportanceModule(nn.Module):
         return self.score(pooled).squeeze(-1).softmax(-1)
 
 
+class JointImportanceOverTime(JointImportanceModule):
+    """JID with a softmax over joints at every time step, or in each of `parts` equal parts of the clip.
+
+    Differs from the paper, whose importance is one for the clip; k_out of the clip is the mean over time.
+    """
+
+    def __init__(self, width: int, parts: int = 0) -> None:
+        super().__init__(width)
+        self.parts = parts
+
+    def forward(self, stem_features: Tensor, bodies: PersonIndex) -> Tensor:
+        """stem_features: (B, D_pre, T', V). Returns (N, S, V), S = parts or T'; rows sum to 1."""
+        pooled = bodies.mean(stem_features)
+        if self.parts:
+            pooled = F.adaptive_avg_pool2d(pooled, (self.parts, pooled.shape[3]))
+        return self.of_pooled(pooled.permute(0, 2, 3, 1))
+
+
 class CrossModalInteraction(nn.Module):
     """Joint texts and joint features → cross-modal global representation. Training only.
 
@@ -70,12 +88,19 @@ class CrossModalInteraction(nn.Module):
         self.blocks = nn.ModuleList(InteractionBlock(inner) for _ in range(blocks))
         self.out = nn.Sequential(nn.LayerNorm(inner), nn.Linear(inner, out))
 
-    def forward(self, joint_features: Tensor, local_text: Tensor) -> Tensor:
-        """joint_features: (N, V, D) pooled over time and persons;  local_text: (N, V, E). Returns z_text (N, D_out)."""
+    def forward(self, joint_features: Tensor, local_text: Tensor, attention: list[Attention] | None = None) -> Tensor:
+        """joint_features: (N, V, D) pooled over time and persons;  local_text: (N, V, E). Returns z_text (N, D_out).
+
+        attention: a list to which every block adds what it looked at.
+        """
         text = self.project_text(local_text) + self.place
         skeleton = self.project_skeleton(joint_features) + self.place
         for block in self.blocks:
-            text = block(text, skeleton)
+            if attention is None:
+                text = block(text, skeleton)
+            else:
+                text, found = block(text, skeleton, return_attention=True)
+                attention.append(found)
         return self.out(text.mean(1))
 
 
@@ -91,14 +116,19 @@ class InteractionBlock(nn.Module):
         )
         self.text_norm, self.query_norm, self.skeleton_norm = (nn.LayerNorm(width) for _ in range(3))
 
-    def forward(self, text: Tensor, skeleton: Tensor) -> Tensor:
-        """text, skeleton: (N, V, W) → (N, V, W)."""
+    def forward(
+        self, text: Tensor, skeleton: Tensor, return_attention: bool = False
+    ) -> Tensor | tuple[Tensor, Attention]:
+        """text, skeleton: (N, V, W) → (N, V, W), and both attentions (N, heads, V, V), a row for each text."""
+        how = {"need_weights": return_attention, "average_attn_weights": False}
         own = self.text_norm(text)
-        text = text + self.text_attention(own, own, own, need_weights=False)[0]
+        received, among_texts = self.text_attention(own, own, own, **how)
+        text = text + received
         seen = self.skeleton_norm(skeleton)
-        guided = self.skeleton_attention(self.query_norm(text), seen, seen, need_weights=False)[0]
+        guided, of_skeleton = self.skeleton_attention(self.query_norm(text), seen, seen, **how)
         fused = text + guided
-        return fused + self.fuse(fused)
+        out = fused + self.fuse(fused)
+        return (out, {"text → joint": of_skeleton, "text → text": among_texts}) if return_attention else out
 
 
 def present_bodies(x: Tensor, person_mask: Tensor | None) -> PersonIndex:
@@ -171,28 +201,38 @@ class CrossGLG(nn.Module):
             logits = self.classifier(z)
         return CrossGLGOutput(logits, z, joints, importance, cross_modal_logits)
 
-    def joint_features(self, x: Tensor, person_mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """Final joint features (N, V, D), pooled over time and persons, and k_out (N, V) or None."""
-        feat, importance, bodies = self.block_features(x, person_mask)
+    def joint_features(
+        self, x: Tensor, person_mask: Tensor | None = None, attention: list[Attention] | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Final joint features (N, V, D), pooled over time and persons, and k_out (N, V) or None.
+
+        attention: a list to which every block adds what it looked at.
+        """
+        feat, importance, bodies = self.block_features(x, person_mask, attention=attention)
         return bodies.mean(feat.mean(2)).transpose(1, 2), importance
 
     def block_features(
-        self, x: Tensor, person_mask: Tensor | None = None, blocks: int | None = None
+        self,
+        x: Tensor,
+        person_mask: Tensor | None = None,
+        blocks: int | None = None,
+        attention: list[Attention] | None = None,
     ) -> tuple[Tensor, Tensor | None, PersonIndex]:
         """What the first `blocks` blocks (None: all) give, (B, D, T', V), k_out (N, V) if it is known by then, and whom
-        the B rows belong to."""
+        the B rows belong to. attention: a list to which every block adds what it looked at."""
         if self.persons_with_zeros:
             x, person_mask = with_zeros(x, person_mask, self.persons_with_zeros), None
         bodies, split = present_bodies(x, person_mask), self.importance_after_block
         feat = self.encoder.input(x, bodies)
         if blocks is not None and blocks <= split:
-            return self.encoder.run_blocks(feat, 0, blocks), None, bodies
-        feat = self.encoder.run_blocks(feat, 0, split)
+            return self.encoder.run_blocks(feat, 0, blocks, attention=attention), None, bodies
+        feat = self.encoder.run_blocks(feat, 0, split, attention=attention)
         importance, weight = None, None
         if self.joint_importance is not None:
-            importance = self.joint_importance(feat, bodies)
+            importance = self.joint_importance(feat, bodies)  # (N, V), or (N, S, V) over time
             weight = importance[bodies.clip] * (importance.shape[-1] if self.scale_importance else 1.0)
-        return self.encoder.run_blocks(feat, split, blocks, weight), importance, bodies
+            importance = importance.mean(1) if importance.dim() == 3 else importance
+        return self.encoder.run_blocks(feat, split, blocks, weight, attention), importance, bodies
 
     def embed(self, x: Tensor, person_mask: Tensor | None = None) -> Tensor:
         """The one-shot representation z (N, D): skeleton alone, no text, no cross-modal branch.
@@ -211,6 +251,12 @@ class CrossGLG(nn.Module):
     def represent(self, joint_features: Tensor) -> Tensor:
         """joint_features: (N, V, D), any number of joints. Returns the representation z (N, D_out)."""
         return self.encoder.head(joint_features.mean(1))
+
+    def importance_over_time(self, x: Tensor, person_mask: Tensor | None = None) -> Tensor:
+        """What joints are weighted by, (N, S, V): S time steps, one where importance is one for the clip."""
+        feat, _, bodies = self.block_features(x, person_mask, self.importance_after_block)
+        importance = cast(JointImportanceModule, self.joint_importance)(feat, bodies)
+        return importance if importance.dim() == 3 else importance[:, None]
 
     def stem_features(self, x: Tensor, person_mask: Tensor | None) -> Tensor:
         """What joint importance is predicted from: the first blocks' features (N, V, D_pre), pooled as it does."""

@@ -12,6 +12,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+# What a block looked at, by name; the first one is what the block is known for. (B, S, heads, P, P): S sets (time
+# steps; 1: the same at all times) of P points (joints). Row i is what point i receives, from every point j.
+Attention = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,9 @@ class PersonIndex:
 class SkeletonEncoder(nn.Module, ABC):
     """Base class of the encoders: subclasses set the attributes and implement `embed_input`; the rest is shared.
 
-    blocks: modules called as `block(feat, joint_weight)`, feat (B, D, T, V), joint_weight (B, V) or None, multiplied in
-    after the block's spatial interaction.  widths: D after each block.  head: pooled (N, D) → z (N, D_out).
-    importance_after_block: the recommended N_pre.
+    blocks: modules called as `block(feat, joint_weight)`, feat (B, D, T, V), joint_weight None, (B, V) or (B, S, V),
+    multiplied in after the block's spatial interaction; with `return_attention=True` they return feat and `Attention`.
+    widths: D after each block.  head: pooled (N, D) → z (N, D_out).  importance_after_block: the recommended N_pre.
     """
 
     blocks: nn.ModuleList
@@ -87,10 +92,24 @@ class SkeletonEncoder(nn.Module, ABC):
         """x: (N, M, T, V, C). Returns (B, D, T, V) of the present persons."""
         return self.embed_input(x[bodies.clip, bodies.slot], bodies)
 
-    def run_blocks(self, feat: Tensor, start: int, stop: int | None, joint_weight: Tensor | None = None) -> Tensor:
-        """Run blocks start…stop on (B, D, T, V), reweighting joints by joint_weight (B, V)."""
+    def run_blocks(
+        self,
+        feat: Tensor,
+        start: int,
+        stop: int | None,
+        joint_weight: Tensor | None = None,
+        attention: list[Attention] | None = None,
+    ) -> Tensor:
+        """Run blocks start…stop on (B, D, T, V), reweighting joints by joint_weight (B, V) or (B, S, V).
+
+        attention: a list to which every block adds what it looked at; None asks no block.
+        """
         for block in self.blocks[start:stop]:
-            feat = block(feat, joint_weight)
+            if attention is None:
+                feat = block(feat, joint_weight)
+            else:
+                feat, found = block(feat, joint_weight, return_attention=True)
+                attention.append(found)
         return feat
 
     def forward(self, x: Tensor, person_mask: Tensor) -> Tensor:
@@ -101,5 +120,12 @@ class SkeletonEncoder(nn.Module, ABC):
 
 
 def weight_joints(feat: Tensor, joint_weight: Tensor | None) -> Tensor:
-    """Multiply (B, D, T, V) by (B, V) per joint; None leaves the features as they are."""
-    return feat if joint_weight is None else feat * joint_weight[:, None, None, :]
+    """Multiply (B, D, T, V) by (B, V), or by (B, S, V) over time; None leaves the features as they are."""
+    return feat if joint_weight is None else feat * weight_at(joint_weight, feat.shape[2])[:, None]
+
+
+def weight_at(joint_weight: Tensor, steps: int) -> Tensor:
+    """(B, V) → (B, 1, V), or (B, S, V) → (B, steps, V): each step has the mean of the S that it overlaps."""
+    if joint_weight.dim() == 2:
+        return joint_weight[:, None]
+    return F.adaptive_avg_pool1d(joint_weight.transpose(1, 2), steps).transpose(1, 2)

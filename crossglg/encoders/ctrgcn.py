@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import PersonIndex
+from crossglg.encoders.base import Attention, PersonIndex
 from crossglg.encoders.graph import STRIDES, WIDTHS, EncodingBlock, GraphEncoder, PerPersonBatchNorm
 from crossglg.encoders.temporal import MultiScaleTemporalConv, kaiming, kaiming_shortcut
 from crossglg.skeletons import Layout
@@ -85,8 +85,11 @@ class ChannelTopologyGraphConv(nn.Module):
         shared = self.topology.unsqueeze(1) + (self.alpha * self.refine_bias)[..., None, None]
         return refined.unflatten(-1, shared.shape[-2:]) + shared
 
-    def forward(self, feat: Tensor) -> Tensor:
+    def forward(self, feat: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Attention]:
         projected = self.project(feat).unflatten(1, (self.subsets, -1))  # (B, subsets, D_out, T, V)
-        mixed = torch.einsum("bkcji,bkctj->bcti", self.topologies(feat), projected)
+        topologies = self.topologies(feat)
+        mixed = torch.einsum("bkcji,bkctj->bcti", topologies, projected)
         mixed = mixed.contiguous(memory_format=torch.channels_last)
-        return F.relu_(self.out_norm(mixed).add_(self.residual(feat)))
+        out = F.relu_(self.out_norm(mixed).add_(self.residual(feat)))
+        # The mean over channels, (B, 1, subsets, V, V): the same at all times.
+        return (out, {"refined topology": topologies.mean(2).mT[:, None]}) if return_attention else out

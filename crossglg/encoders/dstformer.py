@@ -11,8 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import PersonIndex, SkeletonEncoder
+from crossglg.encoders.base import Attention, PersonIndex, SkeletonEncoder, weight_at
 from crossglg.skeletons import Layout
+
+# Of a block, in the order in which its streams compute them.
+ATTENTIONS = (
+    "across joints, joints first", "over time, joints first", "over time, time first", "across joints, time first",
+)  # fmt: skip
 
 
 class DSTformer(SkeletonEncoder):
@@ -81,13 +86,17 @@ class DualStreamBlock(nn.Module):
         motion = (norm(width), linear(width, representation), nn.Tanh()) if representation else ()
         self.represent = nn.Sequential(*motion)
 
-    def forward(self, feat: Tensor, joint_weight: Tensor | None = None) -> Tensor:
+    def forward(
+        self, feat: Tensor, joint_weight: Tensor | None = None, return_attention: bool = False
+    ) -> Tensor | tuple[Tensor, Attention]:
         rows = feat.permute(0, 2, 3, 1)  # (B, T, V, D)
         first, second = self.joints_first, self.time_first
-        one = first.over_time(first.across_joints(rows, joint_weight))
-        two = second.across_joints(second.over_time(rows), joint_weight)
+        asked: list[Tensor] | None = [] if return_attention else None
+        one = first.over_time(first.across_joints(rows, joint_weight, asked), asked)
+        two = second.across_joints(second.over_time(rows, asked), joint_weight, asked)
         share = self.fuse(torch.cat([one, two], -1)).softmax(-1)  # (B, T, V, 2)
-        return self.represent(one * share[..., :1] + two * share[..., 1:]).permute(0, 3, 1, 2)
+        out = self.represent(one * share[..., :1] + two * share[..., 1:]).permute(0, 3, 1, 2)
+        return out if asked is None else (out, dict(zip(ATTENTIONS, asked, strict=True)))
 
 
 class Stream(nn.Module):
@@ -101,15 +110,18 @@ class Stream(nn.Module):
             for _ in range(2)
         )
 
-    def across_joints(self, rows: Tensor, joint_weight: Tensor | None) -> Tensor:
-        """(B, T, V, D) → the same shape; joint_weight (B, V) multiplies what each joint receives from the others."""
-        received = self.spatial(rows)
-        rows = rows + (received if joint_weight is None else received * joint_weight[:, None, :, None])
+    def across_joints(self, rows: Tensor, joint_weight: Tensor | None, asked: list[Tensor] | None = None) -> Tensor:
+        """(B, T, V, D) → the same shape; joint_weight, (B, V) or (B, S, V), multiplies what each joint receives from
+        the others."""
+        received = self.spatial(rows, asked)
+        if joint_weight is not None:
+            received = received * weight_at(joint_weight, rows.shape[1])[..., None]
+        rows = rows + received
         return rows + self.spatial_mlp(rows)
 
-    def over_time(self, rows: Tensor) -> Tensor:
+    def over_time(self, rows: Tensor, asked: list[Tensor] | None = None) -> Tensor:
         """(B, T, V, D) → the same shape."""
-        rows = rows + self.temporal(rows.transpose(1, 2)).transpose(1, 2)
+        rows = rows + self.temporal(rows.transpose(1, 2), asked).transpose(1, 2)
         return rows + self.temporal_mlp(rows)
 
 
@@ -123,10 +135,13 @@ class SelfAttention(nn.Module):
         self.to_qkv = linear(width, 3 * width)
         self.out = linear(width, width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x: (B, S, P, D), S sets of P points. Returns the same shape."""
+    def forward(self, x: Tensor, asked: list[Tensor] | None = None) -> Tensor:
+        """x: (B, S, P, D), S sets of P points → the same shape. asked: a list that gets (B, S, heads, P, P)."""
         qkv = self.to_qkv(self.norm(x)).flatten(0, 1).unflatten(-1, (3, self.heads, -1))  # (B·S, P, 3, heads, D/heads)
-        mixed = F.scaled_dot_product_attention(*qkv.permute(2, 0, 3, 1, 4))  # (B·S, heads, P, D/heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        if asked is not None:
+            asked.append((q * q.shape[-1] ** -0.5 @ k.mT).softmax(-1).unflatten(0, x.shape[:2]))
+        mixed = F.scaled_dot_product_attention(q, k, v)  # (B·S, heads, P, D/heads)
         return self.out(mixed.transpose(1, 2).flatten(2)).view(x.shape)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import PersonIndex, SkeletonEncoder, weight_joints
+from crossglg.encoders.base import Attention, PersonIndex, SkeletonEncoder, weight_joints
 
 WIDTHS = (64, 64, 64, 64, 128, 128, 128, 256, 256, 256)  # of the published CTR-GCN, HD-GCN and ST-GCN++
 STRIDES = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
@@ -37,9 +37,13 @@ class EncodingBlock(nn.Module):
         super().__init__()
         self.spatial, self.temporal, self.residual = spatial, temporal, residual
 
-    def forward(self, feat: Tensor, joint_weight: Tensor | None = None) -> Tensor:
-        out = self.temporal(weight_joints(self.spatial(feat), joint_weight))
-        return F.relu(out) if self.residual is None else F.relu_(out + self.residual(feat))
+    def forward(
+        self, feat: Tensor, joint_weight: Tensor | None = None, return_attention: bool = False
+    ) -> Tensor | tuple[Tensor, Attention]:
+        mixed, attention = self.spatial(feat, return_attention=True) if return_attention else (self.spatial(feat), {})
+        out = self.temporal(weight_joints(mixed, joint_weight))
+        out = F.relu(out) if self.residual is None else F.relu_(out + self.residual(feat))
+        return (out, attention) if return_attention else out
 
 
 class PerPersonBatchNorm(nn.ModuleList):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import PersonIndex
+from crossglg.encoders.base import Attention, PersonIndex
 from crossglg.encoders.graph import STRIDES, WIDTHS, EncodingBlock, GraphEncoder, PerPersonBatchNorm
 from crossglg.encoders.temporal import MultiScaleTemporalConv, conv_norm, kaiming, kaiming_shortcut
 from crossglg.skeletons import Layout
@@ -108,22 +108,36 @@ class HierarchicalGraphConv(nn.Module):
         kaiming(self.reduce[0], rank)
         nn.init.constant_(self.out_norm.weight, 1e-6)
 
-    def forward(self, feat: Tensor) -> Tensor:
-        (levels, subsets), (frames, joints) = self.topology.shape[:2], feat.shape[2:]
+    def forward(self, feat: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Attention]:
+        levels, frames = len(self.topology), feat.shape[2]
         reduced = F.relu(self.reduce(feat)).unflatten(1, (levels, -1))  # (B, L, R, T, V)
-        projected = self.weight @ reduced.flatten(3)  # (B, L, S·R, T·V)
-        by_subset = projected.view(len(feat), levels, subsets, -1, joints)  # (B, L, S, R·T, V)
-        mixed = (by_subset @ self.topology.transpose(2, 3)).view(len(feat), -1, frames, joints)
-        mixed = mixed + self.bias.view(-1, 1, 1)
-        mixed = self.mixed_norm(mixed).unflatten(1, (levels, -1))  # (B, L, S·R, T, V)
+        mixed = self.mix(reduced)  # (B, L, S·R, T, V)
         similar = self.similar(reduced.mean(3))  # (B, L, R, V), the same at all times
+        gate = None
         if self.attention is not None:
             gate = self.attention(torch.cat([mixed.max(3).values, similar], 2))  # (B, L, D)
             mixed = mixed * gate[:, :, : mixed.shape[2], None, None]
             similar = similar * gate[:, :, mixed.shape[2] :, None]
         mixed, similar = mixed.sum(1), similar.sum(1)
         out = torch.cat([mixed, similar.unsqueeze(2).expand(-1, -1, frames, -1)], 1)  # (B, D, T, V)
-        return F.relu(self.out_norm(out) + self.residual(feat))
+        out = F.relu(self.out_norm(out) + self.residual(feat))
+        return (out, self.looked_at(reduced, gate)) if return_attention else out
+
+    def mix(self, reduced: Tensor) -> Tensor:
+        """(B, L, R, T, V) → (B, L, S·R, T, V): in each level, each subset projects the features and mixes joints."""
+        (levels, subsets), (frames, joints) = self.topology.shape[:2], reduced.shape[3:]
+        projected = self.weight @ reduced.flatten(3)  # (B, L, S·R, T·V)
+        by_subset = projected.view(len(reduced), levels, subsets, -1, joints)  # (B, L, S, R·T, V)
+        mixed = (by_subset @ self.topology.transpose(2, 3)).view(len(reduced), -1, frames, joints)
+        return self.mixed_norm(mixed + self.bias.view(-1, 1, 1)).unflatten(1, (levels, -1))
+
+    def looked_at(self, reduced: Tensor, gate: Tensor | None) -> Attention:
+        """A head per level: its topology, the mean of the three, times A-HA's weight of the level (mean over features);
+        and 1/k for each of the k most similar joints, so that rows sum to 1."""
+        topology = self.topology.mean(1).expand(len(reduced), 1, -1, -1, -1)  # (B, 1, L, V, V)
+        weighted = topology if gate is None else topology * gate.mean(2)[:, None, :, None, None]
+        nearest = F.one_hot(self.similar.nearest(reduced.mean(3)), reduced.shape[-1]).to(reduced).mean(3)
+        return {"levels": weighted, "similar joints": nearest[:, None]}
 
 
 class LevelAttention(nn.Module):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import PersonIndex, SkeletonEncoder
+from crossglg.encoders.base import Attention, PersonIndex, SkeletonEncoder
 from crossglg.encoders.graph import EncodingBlock, PerPersonBatchNorm
 from crossglg.encoders.temporal import MultiScaleTemporalConv, kaiming_shortcut
 from crossglg.skeletons import Layout
@@ -131,12 +131,16 @@ class SelfAttentionGraphConv(nn.Module):
         q, k = qk.unflatten(-1, (2, self.heads, self.rank)).permute(3, 0, 1, 4, 2, 5)  # each (B, T, heads, V, rank)
         return (q * self.rank**-0.5 @ k.transpose(-1, -2)).softmax(-1)
 
-    def forward(self, feat: Tensor) -> Tensor:
+    def forward(self, feat: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Attention]:
         rows = feat.permute(0, 2, 3, 1)  # (B, T, V, D)
+        attention = self.attention(rows)
         # All heads in one product, with the heads of a joint side by side: (B, T, V·heads, V) times (B, T, V, D). The
         # topology, lying like that in memory and named first, makes the result lie like that, which saves a copy.
-        mix = self.topology.transpose(0, 1).contiguous() * self.attention(rows).transpose(2, 3)
+        mix = self.topology.transpose(0, 1).contiguous() * attention.transpose(2, 3)
         mixed = (mix.flatten(2, 3) @ rows).view(*rows.shape[:3], -1).permute(0, 3, 1, 2)
         weight = self.weight.transpose(0, 1).flatten(1)[:, :, None, None]  # (D_out, heads·D, 1, 1)
         out = self.pointwise(mixed, weight, self.bias.sum(0))
-        return F.relu_(self.out_norm(out).add_(self.residual(feat)))
+        out = F.relu_(self.out_norm(out).add_(self.residual(feat)))
+        if not return_attention:
+            return out
+        return out, {"attention": attention, "attention × topology": mix.transpose(2, 3)}

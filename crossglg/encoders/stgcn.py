@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import PersonIndex
+from crossglg.encoders.base import Attention, PersonIndex
 from crossglg.encoders.graph import STRIDES, WIDTHS, EncodingBlock, GraphEncoder, norm_joints
 from crossglg.encoders.temporal import conv_norm, shortcut, time_conv
 from crossglg.skeletons import Layout
@@ -75,12 +75,15 @@ class AdaptiveGraphConv(nn.Module):
         self.out_norm = nn.BatchNorm2d(out)
         self.residual = shortcut(width, out)
 
-    def forward(self, feat: Tensor) -> Tensor:
+    def forward(self, feat: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Attention]:
         projected = self.project(feat).permute(0, 2, 3, 1).unflatten(3, (self.subsets, -1)).flatten(2, 3)
         # One product mixes joints and adds up subsets: (V, V·subsets) times (B, T, V·subsets, D_out).
         topology = self.topology.permute(2, 1, 0).flatten(1).expand(*projected.shape[:2], -1, -1)
         mixed = (topology @ projected).permute(0, 3, 1, 2)
-        return F.relu_(self.out_norm(mixed).add_(self.residual(feat)))
+        out = F.relu_(self.out_norm(mixed).add_(self.residual(feat)))
+        if not return_attention:
+            return out
+        return out, {"learned topology": self.topology.mT.expand(len(feat), 1, -1, -1, -1)}  # the same for all clips
 
 
 class SixBranchTemporalConv(nn.Module):

@@ -52,6 +52,11 @@ def retrain_guidance(
     """
     if trained.model.joint_importance is None:
         raise ValueError(f"a model with guidance={trained.config.guidance!r} has no joint importance; use both or g2l")
+    if trained.config.importance_per != "clip":
+        raise ValueError(
+            f"importance learns from edited texts on features pooled over the clip, and this model has "
+            f"importance_per={trained.config.importance_per!r}; train one with importance_per=clip"
+        )
     if bank.classes != base.class_names:
         raise ValueError("the text bank's classes are not the base classes, in order; build it from base.class_names")
     copy = replace(trained, model=deepcopy(trained.model))

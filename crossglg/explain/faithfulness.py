@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from crossglg import tables
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.tasks import Task
+from crossglg.explain.attention import attention_scores, gives_attention
 from crossglg.explain.attribution import integrated_gradients, occlusion, winner_and_rival
 from crossglg.one_shot import unit_rows
 from crossglg.one_shot.representation import motion_energy
@@ -196,7 +197,8 @@ def together(found: Sequence[Faithfulness]) -> Faithfulness:
 def rival_scores(
     trained: TrainedModel, queries: SkeletonSet, exemplars: SkeletonSet, seed: int = 0
 ) -> dict[str, Array]:
-    """What joints can be ranked by, name → (N, V): the model's importance if it has one, and what it is compared with.
+    """What joints can be ranked by, name → (N, V): the model's importance if it has one, the attention of its encoder
+    if that tells it, and what they are compared with.
 
     Gradients and occlusion explain each clip's own decision, the class it is taken for against the runner-up; neither
     is told the true class.
@@ -208,6 +210,7 @@ def rival_scores(
     guided = trained.model.joint_importance is not None
     return {
         **({"joint importance": trained.joint_importance(queries)} if guided else {}),
+        **(attention_scores(trained, queries) if gives_attention(trained) else {}),
         RANDOM: np.random.default_rng(seed).random(shape),
         ENERGY: motion_energy(queries),
         "integrated gradients": integrated_gradients(trained, queries, towards),

@@ -43,7 +43,7 @@ from crossglg.runs.results import method_name, portable, task_name
 RAW = "raw"  # raw coordinates
 DTW = "dtw"  # dynamic time warping
 UNTRAINED = (RAW, DTW)  # methods that learn nothing: one run per benchmark, whatever the seeds
-WITHOUT_EFFECT = ("device", "cuda_graph")  # settings that change no result beyond rounding
+WITHOUT_EFFECT = ("device", "cuda_graph", "keep_text_branch")  # settings that change no result beyond rounding
 SHARED = (
     "dataset",
     "episodes",

@@ -20,7 +20,7 @@ from crossglg.text.embeddings import TextBank
 from crossglg.training.trained_model import WEIGHTS
 
 CHECKPOINT = "checkpoint.safetensors"
-SAME_RESULT = ("device", "cuda_graph")
+SAME_RESULT = ("device", "cuda_graph", "keep_text_branch")
 # May change before a training goes on.
 WHERE = ("dataset", "benchmark", "descriptions", "text_encoder", "initial_weights", *SAME_RESULT)
 Record = dict[str, float]  # of an epoch

@@ -23,13 +23,21 @@ from crossglg.data.transforms import DeviceClips, Preprocessing, freeze_joints
 from crossglg.encoders import build_encoder
 from crossglg.encoders.inference import clips_at_once, for_inference
 from crossglg.files import InputError, MissingError, read_json, write_atomically, write_json
-from crossglg.model import CrossGLG, CrossModalInteraction, JointImportanceModule, with_zeros
+from crossglg.model import (
+    CrossGLG,
+    CrossModalInteraction,
+    JointImportanceModule,
+    JointImportanceOverTime,
+    with_zeros,
+)
 from crossglg.objectives import find_objective
 from crossglg.one_shot.representation import Representation, motion_energy
 from crossglg.skeletons import Layout
 from crossglg.training import distributed
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
+TEXT_BRANCH = "text_branch.safetensors"  # of keep_text_branch=true; recognition never reads it
+PARTS_OF_A_CLIP = {"clip": 1, "phase": 3, "frame": 0}  # of importance_per; 0: every time step
 FIRST_VERSION = (0, 2)  # whose models this one computes as they were trained
 FEW = 16  # for so many clips, making a copy for inference takes longer than it saves
 TRAINING_ONLY = "cross_modal."  # parameters that meet texts
@@ -53,12 +61,19 @@ def _new_model(config: Config, layout: Layout, persons: int, channels: int, clas
     split = config.importance_after_block or encoder.importance_after_block
     importance, cross_modal = None, None
     if config.guidance in ("both", "g2l"):
-        importance = JointImportanceModule(encoder.widths[:split][-1])  # CrossGLG refuses a split beyond the blocks
+        width = encoder.widths[:split][-1]  # CrossGLG refuses a split beyond the blocks
+        parts = PARTS_OF_A_CLIP[config.importance_per]
+        importance = JointImportanceModule(width) if parts == 1 else JointImportanceOverTime(width, parts)
     if config.guidance in ("both", "l2g") and text_width:
         cross_modal = CrossModalInteraction(
             encoder.widths[-1], encoder.out_features, text_width, layout.num_joints,
             config.interaction_blocks, config.interaction_width,
         )  # fmt: skip
+    if config.keep_text_branch and config.guidance not in ("both", "l2g"):
+        raise ValueError(
+            f"keep_text_branch=true, but guidance={config.guidance!r} trains no cross-modal branch; use guidance=both "
+            f"or l2g, or leave keep_text_branch out"
+        )
     return CrossGLG(
         encoder, classes if objective.classifies else 0, importance, cross_modal, split, config.scale_importance,
         config.dropout, persons_with_zeros=persons if config.absent_persons == "zeros" else 0,
@@ -119,9 +134,17 @@ class TrainedModel:
 
     def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""
+        self._require_importance()
+        return self.over(clips, lambda model, x, mask: cast(Tensor, model.joint_features(x, mask)[1]))
+
+    def importance_over_time(self, clips: SkeletonSet) -> NDArray[np.float32]:
+        """What joints are weighted by, (N, S, V): S time steps or parts of the clip, as `importance_per` has it."""
+        self._require_importance()
+        return self.over(clips, CrossGLG.importance_over_time)
+
+    def _require_importance(self) -> None:
         if self.model.joint_importance is None:
             raise ValueError(f"a model with guidance={self.config.guidance!r} has no joint importance; use both or g2l")
-        return self.over(clips, lambda model, x, mask: cast(Tensor, model.joint_features(x, mask)[1]))
 
     def stem_features(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """What joint importance is predicted from, (N, V, D_pre)."""
@@ -140,6 +163,13 @@ class TrainedModel:
             return model.represent(pooled.flatten(0, 1)[:, None]).unflatten(0, pooled.shape[:2])
 
         return self.over(clips, leave_out)
+
+    def columns(
+        self, clips: SkeletonSet, function: Callable[[CrossGLG, Tensor, Tensor], list[Tensor]]
+    ) -> list[NDArray[np.float32]]:
+        """function: (model, x, person_mask) → several tensors of (N, …) each, run over all clips in batches."""
+        columns = zip(*self._run(clips, function), strict=True)
+        return [torch.cat(column).float().numpy() for column in columns]
 
     def over(
         self,
@@ -219,6 +249,9 @@ class TrainedModel:
             if not name.startswith(TRAINING_ONLY)
         }
         write_atomically(folder / WEIGHTS, lambda file: file.write(save(weights)))
+        if self.config.keep_text_branch and self.model.cross_modal is not None:
+            branch = {name: t.contiguous() for name, t in self.model.cross_modal.state_dict().items()}
+            write_atomically(folder / TEXT_BRANCH, lambda file: file.write(save(branch)))
         description = {
             "config": self.config.to_dict(),
             "layout": asdict(self.layout),
@@ -231,8 +264,19 @@ class TrainedModel:
         return folder
 
     @classmethod
-    def load(cls, folder: str | Path, device: str | torch.device = "cpu") -> TrainedModel:
-        """Read what `save` wrote. Raises FileNotFoundError, or ValueError if files are damaged or do not fit."""
+    def load(cls, folder: str | Path, device: str | torch.device = "cpu", text_branch: bool = False) -> TrainedModel:
+        """Read what `save` wrote.
+
+        Args:
+            folder: where the model was saved.
+            device: where its parameters go.
+            text_branch: read the branch that met texts in training, too, for `explain.attention.text_attention`. It was
+                kept if the model was trained with `keep_text_branch=true`.
+
+        Raises:
+            FileNotFoundError: there is no model, or no text branch where one is asked for.
+            ValueError: files are damaged or do not fit.
+        """
         folder = Path(folder)
         if not (folder / DESCRIPTION).is_file():
             inside = folder / "model"
@@ -248,9 +292,12 @@ class TrainedModel:
             persons, channels, classes = content["persons"], content["channels"], tuple(content["class_names"])
         except (KeyError, TypeError) as error:
             raise ValueError(f"{folder / DESCRIPTION} is damaged or not of this version ({error!r})") from error
-        model = build_model(config, layout, persons, channels, len(classes), text_width=0)
+        branch = _read_text_branch(folder / TEXT_BRANCH) if text_branch else {}
+        text_width = branch["project_text.weight"].shape[1] if branch else 0
+        model = build_model(config, layout, persons, channels, len(classes), text_width)
         try:
-            model.load_state_dict(load_file(folder / WEIGHTS))
+            weights = load_file(folder / WEIGHTS)
+            model.load_state_dict(weights | {f"{TRAINING_ONLY}{name}": t for name, t in branch.items()})
         except (SafetensorError, RuntimeError, OSError) as error:
             raise ValueError(f"{folder / WEIGHTS} is damaged or of another model ({error}); train again") from error
         return cls(model.to(device), config, layout, persons, channels, classes, details)
@@ -259,6 +306,18 @@ class TrainedModel:
     def num_parameters(self) -> int:
         """Parameters that inference uses."""
         return sum(p.numel() for name, p in self.model.named_parameters() if not name.startswith(TRAINING_ONLY))
+
+
+def _read_text_branch(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise MissingError(
+            f"there is no {path}: the model was trained without keep_text_branch=true, so the branch that met texts is "
+            f"gone; train again with --set keep_text_branch=true, or leave out text_branch=True"
+        )
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path} is damaged ({error}); train again") from error
 
 
 def _check_version(made_by: str, folder: Path) -> None:

@@ -74,5 +74,10 @@ def _finite(array: Floats, what: str) -> Floats:
 
 
 def player_file(name: str) -> str:
-    """A file of the player that lies beside this module: player.js or player.css."""
+    """A file of the player that lies beside this module: player.js, drawing.js or player.css."""
     return (files("crossglg.viz") / name).read_text(encoding="utf-8")
+
+
+def player_script() -> str:
+    """The player as one module: what it episodes with, then the player itself."""
+    return player_file("drawing.js") + player_file("player.js")

@@ -39,7 +39,7 @@ class TextEditor(widgets.VBox):
         self.which = widgets.Dropdown(description="text of")
         self.box = widgets.Textarea(continuous_update=False, rows=5, layout=widgets.Layout(width="98%"))
         self.key_joints = widgets.SelectMultiple(description="key joints", rows=10)
-        self.reset = widgets.Button(description="as it was", tooltip="take back the edits of this action")
+        self.reset = widgets.Button(description="Reset", tooltip="take back the edits of this action")
         self.message, self.picture = widgets.HTML(), widgets.Image(format="png")
         self.action.observe(self._fill, "value")
         self.which.observe(self._turn, "value")
@@ -47,9 +47,10 @@ class TextEditor(widgets.VBox):
         self.key_joints.observe(self._redraw, "value")
         self.reset.on_click(self._fill)
         self._fill()
-        row = widgets.HBox([self.action, self.which, self.reset])
-        left = widgets.VBox([row, self.box, self.message], layout=widgets.Layout(width="65%"))
-        super().__init__([widgets.HBox([left, self.key_joints]), self.picture])
+        wrap = widgets.Layout(flex_flow="row wrap")  # in a narrow window what does not fit goes to the next line
+        row = widgets.HBox([self.action, self.which, self.reset], layout=wrap)
+        left = widgets.VBox([row, self.box, self.message], layout=widgets.Layout(flex="1 1 420px", min_width="0"))
+        super().__init__([widgets.HBox([left, self.key_joints], layout=wrap), self.picture])
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)

@@ -15,7 +15,7 @@ from PIL import Image
 from crossglg.viz.common import player_file
 from crossglg.viz.style import render
 
-LONGEST = 100_000  # characters of a page in a notebook's output: with its two pictures it stays below 150 kB
+LONGEST = 250_000  # characters of a page in a notebook's output: with its two pictures it stays below 300 kB
 
 
 def page(template: str, title: str, refresh: int = 0, scripts: bool = False, **values: object) -> str:
@@ -88,4 +88,4 @@ def mime_bundle(about: str, picture: bytes, document: str = "", height: int = 0)
     if document and len(frame) <= LONGEST:
         box = Markup('<div style="position: relative; min-height: {}px">{}{}</div>')
         shown = box.format(height, shown, frame)
-    return {"text/plain": about, "text/html": shown, "image/png": encoded}
+    return {"text/plain": about, "text/html": str(shown), "image/png": encoded}

@@ -1,173 +1,177 @@
 // Skeleton player on canvas 2-D without dependencies. anywidget calls render(); so does the self-contained page.
 // Front view is the sensor's: x runs to the left, y up, z away, so the left of a person facing it is on the right.
-const FRONT = { yaw: 0, pitch: 0.12 };
-const HINT = "Drag to turn, double-click for the front view. Click a joint or a cell to keep it lit. Space: play or pause. "
-  + "← →: step. ↑ ↓: turn. + −: speed. Front view: the left side of a person facing the sensor is on the right.";
-const BONES = ["#8a8a8a", "#b9a58a"]; // first person, second person
-const LIT = "#d55e00", INK = "#222222", ROW = 18; // ROW: height of a joint's row, as in player.css
-const SPEEDS = [0.25, 0.5, 1, 2];
-const KINDS = ["importance", "over_time"]; // what a panel may know of its joints: one number each, or one per step
-
-function make(tag, parent, attributes = {}, text = "") {
-  const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.textContent = text;
-  parent.append(node);
-  return node;
-}
-
-function penOf(canvas) { // a cleared canvas in CSS pixels, sharp on any screen
-  const ratio = window.devicePixelRatio || 1, pen = canvas.getContext("2d");
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight].map((x) => Math.max(1, Math.round(x * ratio)));
-  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-  pen.clearRect(0, 0, width, height);
-  return pen;
-}
-
-function line(pen, a, b) {
-  pen.beginPath();
-  pen.moveTo(a.x, a.y);
-  pen.lineTo(b.x, b.y);
-  pen.stroke();
-}
-
-function colourAt(ramp, share) { // share 0 … 1 → [red, green, blue]
-  const at = share * (ramp.length - 1), i = Math.min(Math.floor(at), ramp.length - 2);
-  const part = (hex, k) => parseInt(hex.slice(1 + 2 * k, 3 + 2 * k), 16);
-  return [0, 1, 2].map((k) => Math.round(part(ramp[i], k) + (at - i) * (part(ramp[i + 1], k) - part(ramp[i], k))));
-}
-
-function scalesOf(panels) { // by the name of the quantity: panels that show the same one share its scale
-  const ranges = {};
-  for (const { of, values } of panels.flatMap((panel) => KINDS.map((kind) => panel[kind]).filter(Boolean))) {
-    const range = (ranges[of] ??= { low: Infinity, high: -Infinity });
-    for (const value of values) {
-      range.low = Math.min(range.low, value);
-      range.high = Math.max(range.high, value);
-    }
-  }
-  return Object.fromEntries(Object.entries(ranges).map(([of, { low, high }]) => {
-    const digits = Math.min(Math.max(2 - Math.floor(Math.log10(Math.abs(high) || 1)), 0), 6);
-    const level = (value) => (high > low ? (value - low) / (high - low) : 0.5);
-    return [of, { low, high, level, show: (value) => value.toFixed(digits) }];
-  }));
-}
-
-function bodyOf(panel) { // the clip itself: millimetres, who is seen when, and the space it takes
-  const [persons, frames, count] = panel.shape;
-  const xyz = new Int16Array(Uint8Array.from(atob(panel.xyz), (letter) => letter.charCodeAt(0)).buffer);
-  const start = (m, t) => (m * frames + t) * count * 3;
-  const point = (m, t, j) => [0, 1, 2].map((axis) => panel.unit * xyz[start(m, t) + 3 * j + axis]);
-  const isSeen = (m, t) => xyz.subarray(start(m, t), start(m, t + 1)).some((value) => value !== 0);
-  const lowest = [Infinity, Infinity, Infinity], highest = [-Infinity, -Infinity, -Infinity];
-  for (let m = 0; m < persons; m++) for (let t = 0; t < frames; t++) if (isSeen(m, t)) {
-    for (let j = 0; j < count; j++) point(m, t, j).forEach((value, axis) => {
-      lowest[axis] = Math.min(lowest[axis], value);
-      highest[axis] = Math.max(highest[axis], value);
-    });
-  }
-  const anyone = lowest[0] <= highest[0];
-  const centre = lowest.map((value, axis) => (anyone ? (value + highest[axis]) / 2 : 0));
-  const half = lowest.map((value, axis) => (anyone ? (highest[axis] - value) / 2 : 1000));
-  const radius = Math.max(half[1], Math.hypot(half[0], half[2]), 1);
-  return { persons, point, isSeen, centre, radius, floor: centre[1] - half[1], drawn: [] };
-}
+const FRONT = { yaw: 0, pitch: 0.12, zoom: 1 };
+const HINT = "Drag to turn, double-click for the front view, Ctrl + wheel to zoom. Click a joint or a cell to keep it lit. "
+  + "Space: play or pause. ← →: step. Shift + ← →: turn. ↑ ↓: tilt. I O: zoom. + −: speed. S: sort. A: attention. "
+  + "Front view: the left side of a person facing the sensor is on the right.";
+const SPEEDS = [0.25, 0.5, 1, 2], FILES = ["PNG", "SVG", "GIF"], SIZE = 360; // SIZE: of a body in a file, in pixels
+const JOINTS = "joints and time", ATTENTION = "attention"; // the views: what is shown beside the bodies
 
 function render({ model, el }) {
   const state = { ...FRONT, speed: 1, shows: "", playing: false }; // survives new data
   let stop = build(model, el, state);
   const renew = () => {
+    const focused = el.contains(document.activeElement);
     stop();
     el.replaceChildren();
     stop = build(model, el, state);
+    if (focused) el.querySelector(".view canvas").focus();
   };
-  model.on("change:data", renew);
+  const events = ["change:data", "change:view", "change:sorted"], dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const themes = new MutationObserver(renew);
+  for (const event of events) model.on(event, renew);
+  themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
+  dark.addEventListener("change", renew);
   return () => {
-    model.off("change:data", renew);
+    for (const event of events) model.off(event, renew);
+    themes.disconnect();
+    dark.removeEventListener("change", renew);
     stop();
   };
 }
 
 function build(model, el, state) {
-  const { panels, frames, joints, bones, order, ramp, sides } = model.get("data");
-  const bodies = panels.map(bodyOf), scales = scalesOf(panels), fps = panels[0].fps;
+  const { panels, frames, joints, bones, parts, sides, ...data } = model.get("data");
+  const count = joints.length, bodies = panels.map(bodyOf), scales = scalesOf(panels), fps = panels[0].fps;
   const radius = Math.max(...bodies.map((body) => body.radius)); // the same size in all panels
+  const maps = panels.map((panel) => mapsOf(panel.attention, count));
+  const looks = maps[0] && model.get("view") === ATTENTION; // at joints × joints instead of joints × time
   const kinds = KINDS.filter((kind) => panels.some((panel) => panel[kind]));
   const letter = (i) => (panels.length > 1 ? `${"ABCD"[i]} · ` : "");
   if (!kinds.includes(state.shows)) state.shows = kinds[0] ?? "";
+  const order = model.get("sorted") ? sorted() : data.order;
+  const ROW = Math.min(Math.max(Math.floor(375 / count), 11), 18); // height of a joint's row
   let frame = 0, hovered = -1, selected = -1, position = 0, last = 0, sent = 0, request = 0;
 
   // ---- values
   const lit = () => (hovered >= 0 ? hovered : selected);
   const frameOf = (panel, at = frame) => Math.floor((at / fps) * panel.fps + 1e-6); // in the panel's own frames
-  const shownFrame = (panel) => Math.min(frameOf(panel), panel.shape[1] - 1); // a shorter clip waits at its end
-  function valueOf(panel, kind, j, at = frame) { // undefined where the panel has none
+  const shownFrame = (panel, at = frame) => Math.min(frameOf(panel, at), panel.shape[1] - 1); // a shorter clip waits
+  function valueOf(i, kind, j, at = frame) { // undefined where the panel has none
+    const panel = panels[i];
+    if (kind === ATTENTION) return attentionOf(i, j);
     if (kind !== "over_time") return panel[kind]?.values[j];
-    const { values, steps, span: [from, to] } = panel.over_time ?? { span: [0, 0] };
-    const t = Math.min(frameOf(panel, at), panel.shape[1] - 1);
-    return t < from || t >= to ? undefined : values[Math.floor(((t - from) / (to - from)) * steps) * joints.length + j];
+    const step = panel.over_time ? stepOf(panel.over_time, shownFrame(panel, at)) : undefined;
+    return step === undefined ? undefined : panel.over_time.values[step * count + j];
   }
-  const scale = (panel, kind) => scales[panel[kind]?.of];
-  const show = (panel, kind, value) => (value === undefined ? "–" : scale(panel, kind).show(value));
-  function levelOf(panel, j) {
-    const value = valueOf(panel, state.shows, j);
-    return value === undefined ? (panel[state.shows] ? 0 : 0.2) : scale(panel, state.shows).level(value);
+  function sorted() { // the most important first, by what the first panel knows
+    const values = KINDS.map((kind) => panels[0][kind]).find((known) => known && known.values.length === count)?.values;
+    return values ? [...data.order].sort((a, b) => values[b] - values[a]) : data.order;
   }
-  const colourOf = (panel, j) => (panel[state.shows] ? `rgb(${colourAt(ramp, levelOf(panel, j))})` : "#444444");
+  const scale = (i, kind) => (kind === ATTENTION ? maps[i]?.scale(...chosen(i)) : scales[panels[i][kind]?.of]);
+  const show = (i, kind, value) => (value === undefined ? "–" : scale(i, kind).show(value));
+  const shown = (i) => (looks && maps[i] ? ATTENTION : state.shows);
+  function levelOf(i, j) {
+    const value = valueOf(i, shown(i), j);
+    if (value === undefined) return scale(i, shown(i)) ? 0 : 0.2;
+    return Math.min(Math.max(scale(i, shown(i)).level(value), 0), 1);
+  }
+  const colourOf = (i, j) => (scale(i, shown(i)) ? `rgb(${colourAt(ramp, levelOf(i, j))})` : theme.ink);
+
+  // ---- attention: which block and head, and what it is from and to a joint
+  function chosen(i) {
+    const block = Math.min(model.get("block") || 1, maps[i].blocks.length) - 1;
+    return [block, Math.min(model.get("head"), maps[i].blocks[block].heads) - 1]; // head 0: the mean of all
+  }
+  function mapOf(i, at = frame) { // joints × joints, or undefined where nothing is known
+    if (!maps[i]) return undefined;
+    const [block, head] = chosen(i), step = maps[i].step(block, shownFrame(panels[i], at));
+    return step === undefined ? undefined : maps[i].at(block, head, step);
+  }
+  function attentionOf(i, j) { // between joint j and the lit one; without one, what j gets from all
+    const map = mapOf(i), to = lit();
+    if (!map) return undefined;
+    if (to >= 0) return model.get("direction") === "to" ? map[j * count + to] : map[to * count + j];
+    return map.reduce((sum, value, k) => sum + (k % count === j ? Math.abs(value) : 0), 0) / count;
+  }
+  function arcsOf(i) { // [from, to, value], the strongest; of the lit joint, or of all
+    const map = mapOf(i), j = lit(), of = panels[i].attention;
+    if (!map || of.rows !== "joint") return [];
+    const pairs = [];
+    map.forEach((value, k) => {
+      const [from, to] = [Math.floor(k / count), k % count];
+      if (from !== to && (j < 0 || (model.get("direction") === "to" ? to : from) === j)) pairs.push([from, to, value]);
+    });
+    return pairs.sort((a, b) => Math.abs(b[2]) - Math.abs(a[2])).slice(0, j < 0 ? 15 : count);
+  }
 
   // ---- page
   const titles = panels.map((panel, i) => letter(i) + panel.title);
   const name = titles.filter(Boolean).join("; ");
   const root = make("div", el, { class: "skeleton-player", role: "group", "data-lm-suppress-shortcuts": "true" });
   root.setAttribute("aria-label", `Skeleton player${name ? `: ${name}` : ""}`);
-  const stage = make("div", root, { class: "stage" });
-  const left = make("div", stage, { class: "left", style: `flex-basis: ${panels.length > 1 ? 290 * panels.length : 340}px` });
-  const views = make("div", left, { class: "views" });
+  const theme = themeOf(root), ramp = theme.dark ? [...data.ramp].reverse() : data.ramp; // what matters stands out
+  const stage = make("div", root, { class: "stage", "data-panels": panels.length });
+  const left = make("div", stage, { class: "left" }), views = make("div", left, { class: "views" });
   const canvases = panels.map((panel, i) => {
     const view = make("div", views, { class: "view" });
-    if (titles[i]) make("p", view, { class: "title" }, titles[i]);
+    if (titles[i]) make("p", view, { class: "title", title: titles[i] }, titles[i]);
+    if (panel.subtitle) make("p", view, { class: "subtitle", "data-verdict": panel.verdict }, panel.subtitle);
     const about = `${titles[i] || "Skeleton"}, frames: ${panel.shape[1]}, persons: ${panel.shape[0]}`;
     return make("canvas", view, { tabindex: 0, role: "img", "aria-label": about });
   });
   const controls = make("div", left, { class: "controls" });
   const button = make("button", controls, { type: "button" });
   const slider = make("input", controls, { type: "range", min: 0, max: frames - 1, step: 1, "aria-label": "Frame" });
-  const speed = make("select", controls, { "aria-label": "Speed" });
-  for (const factor of SPEEDS) make("option", speed, { value: factor }, `${factor}×`);
-  speed.value = state.speed;
   const time = make("span", controls, { class: "time" });
-  const table = make("div", stage, { class: "table" });
-  const columns = panels.map((panel, i) => i).filter((i) => panels[i].over_time);
-  const bars = kinds.length && panels.length, listWidth = 150 + 85 * bars;
-  table.style.gridTemplateColumns = `minmax(${listWidth}px, 1fr) repeat(${columns.length}, minmax(150px, 1.2fr))`;
-  table.style.flexBasis = `${listWidth + 162 * columns.length}px`;
-  const head = make("div", table), shows = kinds.length > 1 ? make("select", head) : null;
-  shows?.setAttribute("aria-label", "Joints and bars show");
-  for (const kind of shows ? kinds : []) {
-    const { of } = panels.find((panel) => panel[kind])[kind];
-    make("option", shows, { value: kind }, `Joints show: ${of}${kind === "over_time" ? " now" : ""}`);
+  function choice(parent, label, options, value, changed) { // options: [value, text]
+    const box = make("select", parent, { "aria-label": label, title: label });
+    for (const [option, text] of options) make("option", box, { value: option }, text);
+    box.value = value;
+    box.addEventListener("change", () => changed(box.value));
+    return box;
   }
-  const legends = make("div", head), rowColumns = `9em repeat(${bars}, minmax(30px, 1fr) 3.4em)`;
-  function legend(parent, text, { low, high, show }) {
+  const tools = make("div", left, { class: "controls" });
+  const speed = choice(tools, "Speed", SPEEDS.map((factor) => [factor, `${factor}×`]), state.speed,
+    (value) => { state.speed = Number(value); });
+  if (maps[0]) choice(tools, "View", [[JOINTS, JOINTS], [ATTENTION, ATTENTION]], looks ? ATTENTION : JOINTS,
+    (value) => tell("view", value));
+  const sort = make("button", tools, { type: "button", "aria-pressed": model.get("sorted") }, "Sort");
+  sort.title = "Sort joints by importance, or by body part";
+  const exporting = choice(tools, "Save picture", [["", "Save …"], ...FILES.map((file) => [file, file])], "", (file) => {
+    exporting.value = "";
+    savePicture(file);
+  });
+  const table = make("div", stage, { class: "table" });
+  const columns = looks ? [0] : panels.map((panel, i) => i).filter((i) => panels[i].over_time);
+  const bars = looks ? 1 : kinds.length && panels.length, listWidth = 105 + 62 * bars;
+  table.style.gridTemplateColumns = `minmax(${listWidth}px, ${looks ? 0.7 : 1}fr) `
+    + (looks ? "minmax(150px, 1.3fr) minmax(80px, 0.7fr)" : `repeat(${columns.length}, minmax(90px, 1.2fr))`);
+  const head = make("div", table), rowColumns = `8.2em repeat(${bars}, minmax(16px, 1fr) 3.3em)`;
+  const legends = make("div", head);
+  function legend(parent, text, { low, high, show }, about = ["least", "most"]) {
     const box = make("div", parent, { class: "legend" });
     make("b", box, {}, text);
-    make("span", box, { title: "least" }, show(low));
+    make("span", box, { title: about[0] }, show(low));
     make("i", box).style.background = `linear-gradient(to right, ${ramp})`;
-    make("span", box, { title: "most" }, show(high));
+    make("span", box, { title: about[1] }, show(high));
   }
-  if (bars > 1) {
+  const shows = !looks && kinds.length > 1 ? choice(tools, "Color joints by",
+    kinds.map((kind) => [kind, `color: ${panels.find((panel) => panel[kind])[kind].of}`]), state.shows, showKind) : null;
+  if (looks) {
+    const { blocks } = maps[0], [block, headNow] = chosen(0), { rows } = panels[0].attention;
+    const set = (key) => (value) => tell(key, key === "direction" ? value : Number(value));
+    const from = rows === "text" ? [["from", "text looks at"], ["to", "joint is seen by"]] : [["from", "looks at"], ["to", "is seen by"]];
+    choice(tools, "Direction", from, model.get("direction"), set("direction"));
+    choice(tools, "Block", blocks.map((_, b) => [b + 1, `block ${b + 1} of ${blocks.length}`]), block + 1, set("block"));
+    const heads = Array.from({ length: blocks[block].heads }, (_, h) => [h + 1, `head ${h + 1}`]);
+    choice(tools, "Head", [[0, "mean of heads"], ...heads], headNow + 1, set("head"));
+  } else if (bars > 1) {
     const letters = make("div", head, { class: "letters", style: `grid-template-columns: ${rowColumns}` });
     panels.forEach((panel, i) => make("b", letters, { style: `grid-column: ${2 + 2 * i}` }, "ABCD"[i]));
   }
-  for (const i of columns) legend(make("div", table), letter(i) + panels[i].over_time.of, scale(panels[i], "over_time"));
+  const mapLegends = columns.map((i) => make("div", table));
+  if (looks) make("div", table, { class: "legend" }, "blocks ↓, heads →");
   const list = make("ol", table, { "aria-label": "Joints", role: "listbox" });
+  list.style.setProperty("--row", `${ROW}px`);
   const rows = order.map((j, place) => {
     const row = make("li", list, { "data-joint": joints[j], role: "option", tabindex: place ? -1 : 0 });
     make("span", row, {}, joints[j]);
     row.style.gridTemplateColumns = rowColumns;
-    const cells = panels.slice(0, bars).map(() => (
-      { bar: make("i", make("div", row, { style: "display: grid" })), value: make("span", row) }));
+    const cells = panels.slice(0, bars).map((panel) => {
+      const cell = make("div", row), bar = make("i", cell), mark = panel.target ? make("b", cell) : null;
+      return { bar, mark, value: make("span", row) };
+    });
     row.addEventListener("pointerenter", () => hover(j));
     row.addEventListener("focus", () => hover(j));
     row.addEventListener("pointerleave", () => hover(-1));
@@ -176,50 +180,56 @@ function build(model, el, state) {
     return { row, cells };
   });
   const heats = columns.map((i) => {
-    const { of, values, steps } = panels[i].over_time;
-    const about = `${letter(i)}${of}: joints down, time to the right`;
-    const canvas = make("canvas", table, { class: "heat", role: "img", "aria-label": about });
-    canvas.style.height = `${ROW * order.length}px`;
-    const cells = Object.assign(document.createElement("canvas"), { width: steps, height: order.length });
-    const image = new ImageData(steps, order.length);
-    order.forEach((j, y) => {
-      for (let x = 0; x < steps; x++) {
-        const colour = colourAt(ramp, scales[of].level(values[x * joints.length + j]));
-        image.data.set([...colour, 255], 4 * (y * steps + x));
-      }
-    });
-    cells.getContext("2d").putImageData(image, 0, 0);
-    return { canvas, cells, panel: panels[i] };
+    const about = looks ? `${panels[0].attention.of}: a row for each joint that receives, a column for each it looks at`
+      : `${letter(i)}${panels[i].over_time.of}: joints down, time to the right`;
+    const canvas = make("canvas", table, { class: looks ? "heat matrix" : "heat", role: "img", "aria-label": about });
+    canvas.style.height = `${ROW * count}px`;
+    const cells = looks ? null : cellsOf(panels[i].over_time.steps, count, (x, y) => (
+      colourAt(ramp, scale(i, "over_time").level(panels[i].over_time.values[x * count + order[y]]))));
+    return { canvas, cells, i };
   });
+  const heads = looks ? make("canvas", table, { class: "heads", role: "img", "aria-label": "All blocks and heads; click one" }) : null;
+  if (heads) heads.style.height = `${ROW * count}px`;
   if (heats.length) make("span", table); // below the joints' names: nothing
-  for (const _ of heats) {
-    const axis = make("div", table, { class: "axis" });
-    make("span", axis, {}, "0 s");
-    make("span", axis, {}, `${(frames / fps).toFixed(2)} s`);
-  }
-
+  const axes = heats.map(() => make("div", table, { class: looks ? "axis parts" : "axis" }));
   const note = make("output", root, { class: "note", "aria-live": "polite" }); // last, so that its length moves nothing
 
   // ---- drawing
+  function drawAxes() { // as many ticks as there is room for
+    for (const axis of axes) {
+      const room = axis.clientWidth, seconds = frames / fps;
+      const times = ticksOf(seconds, Math.max(1, room / 42)).map((at) => [`${at} s`, at / seconds]);
+      const starts = model.get("sorted") ? [] : parts.map(([part, first]) => [part, first / count]);
+      axis.replaceChildren();
+      for (const [text, share] of looks ? starts : times.filter(([, at]) => (1 - at) * room > 38)) {
+        const early = share < 0.8; // the last body part is named before its tick
+        const style = early ? `left: ${100 * share}%` : `right: ${100 - 100 * share}%`;
+        make("span", axis, { style, class: early ? "" : "before", title: text }, text);
+      }
+    }
+  }
   function draw() {
-    panels.forEach((panel, i) => drawBody(panel, bodies[i], canvases[i]));
-    heats.forEach(drawHeat);
-    if (state.shows === "over_time") drawBars();
+    canvases.forEach((canvas, i) => {
+      paintBody(penOf(canvas), i, { x: 0, y: 0, width: canvas.clientWidth, height: canvas.clientHeight });
+      canvas.dataset.frame = shownFrame(panels[i]);
+    });
+    heats.forEach(looks ? drawMatrix : drawHeat);
+    if (looks || state.shows === "over_time") drawBars();
     slider.value = frame;
     const clock = `${(frame / fps).toFixed(2)} s`;
     slider.setAttribute("aria-valuetext", `frame ${frame}, ${clock}`);
     time.textContent = `frame ${frame} / ${frames - 1} · ${clock}`;
   }
-  function drawBody(panel, body, canvas) {
-    const size = canvas.clientWidth, t = shownFrame(panel), pen = penOf(canvas);
+  function paintBody(pen, i, { x: originX, y: originY, width, height }) {
+    const panel = panels[i], body = bodies[i], t = shownFrame(panel), size = Math.min(width, height);
     const [sy, cy, sp, cp] = [Math.sin(state.yaw), Math.cos(state.yaw), Math.sin(state.pitch), Math.cos(state.pitch)];
     const project = ([x, y, z]) => { // millimetres to CSS pixels; `near` is larger for points nearer to the viewer
       const [right, up, toward] = [body.centre[0] - x, y - body.centre[1], body.centre[2] - z];
-      const across = right * cy + toward * sy, depth = toward * cy - right * sy;
-      const near = up * sp + depth * cp, zoom = (0.42 * size / radius) * (5 * radius) / (5 * radius - near);
-      return { x: size / 2 + across * zoom, y: size / 2 - (up * cp - depth * sp) * zoom, near };
+      const across = right * cy + toward * sy, depth = toward * cy - right * sy, near = up * sp + depth * cp;
+      const zoom = (state.zoom * 0.42 * size / radius) * (5 * radius) / Math.max(5 * radius - near, radius);
+      return { x: originX + width / 2 + across * zoom, y: originY + height / 2 - (up * cp - depth * sp) * zoom, near };
     };
-    drawFloor(pen, body, project);
+    paintFloor(pen, body, project);
     body.drawn = [];
     for (let m = 0; m < body.persons; m++) if (body.isSeen(m, t)) {
       const points = joints.map((_, j) => ({ j, ...project(body.point(m, t, j)) }));
@@ -230,65 +240,135 @@ function build(model, el, state) {
         pen.strokeStyle = (!kinds.length && sides[side]) || BONES[m % BONES.length];
         line(pen, points[child], points[parent]);
       }
+      if (looks) paintArcs(pen, i, points);
       body.drawn.push(...points);
     }
     body.drawn.sort((a, b) => (a.j === lit()) - (b.j === lit()) || a.near - b.near); // the lit joint on top
     for (const { x, y, j } of body.drawn) {
       pen.beginPath();
-      pen.arc(x, y, 3.5 + 8 * levelOf(panel, j), 0, 2 * Math.PI);
-      pen.fillStyle = colourOf(panel, j);
+      pen.arc(x, y, (3.5 + 8 * levelOf(i, j)) * Math.min(1, size / 260), 0, 2 * Math.PI);
+      pen.fillStyle = colourOf(i, j);
       pen.fill();
       pen.lineWidth = j === lit() ? 3 : 0.8;
-      pen.strokeStyle = j === lit() ? LIT : INK;
+      pen.strokeStyle = j === lit() ? LIT : theme.ink;
       pen.stroke();
     }
-    for (const point of body.drawn) if (point.j === lit()) label(pen, point, panel, size);
-    canvas.dataset.frame = t;
+    for (const point of body.drawn) if (point.j === lit()) paintLabel(pen, point, i, { x: originX, y: originY, width });
   }
-  function drawFloor(pen, { centre: [x, , z], floor }, project) { // half-metre squares under the lowest joint
+  function paintFloor(pen, { centre: [x, , z], floor }, project) { // half-metre squares under the lowest joint
     const reach = 500 * Math.ceil(radius / 500);
-    pen.strokeStyle = "#e3e3e3";
+    pen.strokeStyle = theme.floor;
     pen.lineWidth = 1;
     for (let i = -reach; i <= reach; i += 500) {
       line(pen, project([x + i, floor, z - reach]), project([x + i, floor, z + reach]));
       line(pen, project([x - reach, floor, z + i]), project([x + reach, floor, z + i]));
     }
   }
-  function label(pen, { x, y, j }, panel, size) {
-    const text = panel[state.shows] ? `${joints[j]} ${show(panel, state.shows, valueOf(panel, state.shows, j))}` : joints[j];
-    pen.font = "600 13px 'DejaVu Sans', system-ui, sans-serif";
-    const width = pen.measureText(text).width + 16; // away from the body where there is room
-    const flip = x < size / 2 ? x > width : x + width > size;
-    pen.textAlign = flip ? "right" : "left";
-    pen.lineWidth = 4;
-    pen.strokeStyle = "#ffffff";
-    pen.strokeText(text, x + (flip ? -16 : 16), y + 4);
-    pen.fillStyle = INK;
-    pen.fillText(text, x + (flip ? -16 : 16), y + 4);
+  function paintArcs(pen, i, points) {
+    if (!maps[i]) return;
+    const { low, high } = scale(i, ATTENTION), most = Math.max(high, -low);
+    pen.globalAlpha = 0.7;
+    for (const [from, to, value] of arcsOf(i)) {
+      const width = 7 * Math.min(Math.abs(value) / most, 1);
+      if (width < 0.4) continue;
+      pen.lineWidth = width;
+      pen.strokeStyle = value < 0 ? AGAINST : LIT;
+      arc(pen, points[from], points[to]);
+    }
+    pen.globalAlpha = 1;
   }
-  function drawHeat({ canvas, cells, panel }) { // all panels on one time axis; a frame takes the same room in each
-    const pen = penOf(canvas), wide = canvas.clientWidth, high = canvas.clientHeight;
+  function paintLabel(pen, { x, y, j }, i, { x: originX, y: top, width }) { // beside the body, or above it
+    const kind = shown(i), text = scale(i, kind) ? `${joints[j]} ${show(i, kind, valueOf(i, kind, j))}` : joints[j];
+    pen.font = "600 13px 'DejaVu Sans', system-ui, sans-serif";
+    const wide = pen.measureText(text).width, across = bodies[i].drawn.map((point) => point.x);
+    const [least, most] = [Math.min(...across), Math.max(...across)], right = x >= (least + most) / 2;
+    const edge = right ? most + 14 : least - 14 - wide; // where the text begins
+    const from = Math.min(Math.max(edge, originX + 4), originX + width - wide - 4), beside = from === edge;
+    const end = beside ? { x: right ? from : from + wide, y } : { x: from + wide / 2, y: top + 20 };
+    pen.lineWidth = 1;
+    pen.strokeStyle = LIT;
+    line(pen, { x, y }, end);
+    pen.textAlign = "left";
+    outlined(pen, text, from, end.y - 4, theme.ink, theme.paper);
+  }
+  function drawHeat({ canvas, cells, i }) { // all panels on one time axis; a frame takes the same room in each
+    const pen = penOf(canvas), wide = canvas.clientWidth, high = canvas.clientHeight, panel = panels[i];
     const x = (t) => (t / panel.fps) * fps * (wide / frames), [from, to] = panel.over_time.span;
     pen.imageSmoothingEnabled = false;
     pen.drawImage(cells, x(from), 0, x(to) - x(from), high);
-    pen.lineWidth = 2;
-    pen.strokeStyle = LIT;
-    const row = order.indexOf(lit()), now = x(shownFrame(panel) + 0.5);
-    if (row >= 0) pen.strokeRect(1, ROW * row + 1, wide - 2, ROW - 2);
-    pen.lineWidth = 4; // the present: dark on light cells, light on dark ones
-    pen.strokeStyle = "#ffffff";
-    line(pen, { x: now, y: 0 }, { x: now, y: high });
-    pen.lineWidth = 2;
-    pen.strokeStyle = INK;
-    line(pen, { x: now, y: 0 }, { x: now, y: high });
+    outlineRow(pen, wide);
+    const now = x(shownFrame(panel) + 0.5), ends = [{ x: now, y: 0 }, { x: now, y: high }];
+    for (const [width, colour] of [[4, "#ffffff"], [2, "#222222"]]) { // the present: seen on light and on dark cells
+      [pen.lineWidth, pen.strokeStyle] = [width, colour];
+      line(pen, ...ends);
+    }
   }
+  function outlineRow(pen, wide) {
+    const row = order.indexOf(lit());
+    [pen.lineWidth, pen.strokeStyle] = [2, LIT];
+    if (row >= 0) pen.strokeRect(1, ROW * row + 1, wide - 2, ROW - 2);
+  }
+  function drawMatrix({ canvas }) {
+    const pen = penOf(canvas), wide = canvas.clientWidth, high = canvas.clientHeight, map = mapOf(0);
+    if (map) {
+      const { level } = scale(0, ATTENTION);
+      pen.imageSmoothingEnabled = false;
+      pen.drawImage(cellsOf(count, count, (x, y) => colourAt(ramp, level(map[order[y] * count + order[x]]))), 0, 0, wide, high);
+    }
+    const column = order.indexOf(lit());
+    if (model.get("direction") !== "to") outlineRow(pen, wide);
+    else if (column >= 0) {
+      [pen.lineWidth, pen.strokeStyle] = [2, LIT];
+      pen.strokeRect((column * wide) / count + 1, 1, wide / count - 2, high - 2);
+    }
+  }
+  const across = looks ? Math.max(...maps[0].blocks.map((block) => block.heads)) : 0;
+  function headAt({ offsetX, offsetY }) { // [block, head] of the small maps, or none
+    const block = Math.floor((offsetY / heads.clientHeight) * maps[0].blocks.length);
+    const h = Math.floor((offsetX / heads.clientWidth) * across);
+    return h < maps[0].blocks[block]?.heads ? [block, h] : null;
+  }
+  function drawHeads() { // every head of every block, at the middle of the clip
+    if (!heads) return;
+    const pen = penOf(heads), [block, headNow] = chosen(0), { blocks } = maps[0];
+    const [w, h] = [heads.clientWidth / across, heads.clientHeight / blocks.length];
+    pen.imageSmoothingEnabled = false;
+    blocks.forEach(({ heads: number, steps }, b) => {
+      for (let k = 0; k < number; k++) {
+        const map = maps[0].at(b, k, Math.floor(steps / 2)), { level } = maps[0].scale(b, k);
+        const cells = cellsOf(count, count, (x, y) => colourAt(ramp, level(map[order[y] * count + order[x]])));
+        pen.drawImage(cells, k * w + 2, b * h + 2, w - 4, h - 4);
+        if (b === block && (headNow < 0 || k === headNow)) {
+          [pen.lineWidth, pen.strokeStyle] = [3, LIT];
+          pen.strokeRect(k * w + 1.5, b * h + 1.5, w - 3, h - 3);
+        }
+      }
+    });
+  }
+  function redrawAttention() { // another block, head or direction
+    const [block, headNow] = chosen(0);
+    const boxes = { Block: block + 1, Head: headNow + 1, Direction: model.get("direction") };
+    for (const [label, value] of Object.entries(boxes)) {
+      const box = tools.querySelector(`select[aria-label="${label}"]`);
+      if (box) box.value = value;
+    }
+    mapLegends[0].replaceChildren();
+    legend(mapLegends[0], panels[0].attention.of, scale(0, ATTENTION), ["least", "most, apart from what a joint gives itself"]);
+    drawHeads();
+    describe();
+    draw();
+  }
+  const mostAsked = Math.max(0, ...panels.flatMap((panel) => panel.target?.values ?? []));
   function drawBars() {
-    rows.forEach(({ cells }, place) => cells.forEach(({ bar, value }, i) => {
-      const panel = panels[i], amount = valueOf(panel, state.shows, order[place]);
-      const most = scale(panel, state.shows)?.high;
-      bar.style.width = `${most > 0 ? 100 * Math.max(0, amount ?? 0) / most : 0}%`;
-      bar.style.background = colourOf(panel, order[place]);
-      value.textContent = panel[state.shows] ? show(panel, state.shows, amount) : "";
+    rows.forEach(({ cells }, place) => cells.forEach(({ bar, mark, value }, i) => {
+      const kind = shown(i), j = order[place], amount = valueOf(i, kind, j);
+      const asked = mark && kind === "importance" ? panels[i].target.values[j] : 0;
+      const most = Math.max(scale(i, kind)?.high ?? 0, kind === "importance" ? mostAsked : 0);
+      const share = (x) => `${most > 0 ? Math.min(100, (100 * Math.max(0, x ?? 0)) / most) : 0}%`;
+      bar.style.width = share(amount);
+      bar.style.background = colourOf(i, j);
+      if (mark) [mark.style.left, mark.hidden] = [share(asked), !asked];
+      value.textContent = scale(i, kind) ? show(i, kind, amount) : "";
     }));
   }
   function drawLit() {
@@ -299,17 +379,26 @@ function build(model, el, state) {
     describe();
     draw();
   }
-  function describe(at = frame) {
+  function describe(at = frame, other = -1) { // other: the joint that the lit one looks at, in the matrix
     const j = lit();
     note.textContent = j < 0 ? HINT : "";
+    note.classList.toggle("hint", j < 0);
     if (j < 0) return;
     make("b", note, {}, joints[j]);
-    panels.forEach((panel, i) => {
+    if (looks && other >= 0) {
+      const [block, headNow] = chosen(0), value = mapOf(0)?.[j * count + other];
+      const from = panels[0].attention.rows === "text" ? `the text of ${joints[j]}` : joints[j];
+      const where = `block ${block + 1}, ${headNow < 0 ? "mean of heads" : `head ${headNow + 1}`}`;
+      make("div", note, {}, `${from} looks at ${joints[other]}: ${show(0, ATTENTION, value)} (${where}, ${(at / fps).toFixed(2)} s)`);
+    }
+    (looks ? panels.slice(0, 1) : panels).forEach((panel, i) => {
       const values = KINDS.filter((kind) => panel[kind]).map((kind) => (
-        `${panel[kind].of}: ${show(panel, kind, valueOf(panel, kind, j, at))}`
+        `${panel[kind].of}: ${show(i, kind, valueOf(i, kind, j, at))}`
         + (kind === "over_time" ? ` at ${(at / fps).toFixed(2)} s` : "")));
-      const words = [values.join("; "), panel.texts[joints[j]]].filter(Boolean).join(". ");
-      if (words) make("div", note, {}, letter(i) + words);
+      const sentence = i && panel.texts[joints[j]] === panels[0].texts[joints[j]] ? "" : panel.texts[joints[j]];
+      if (!values.length && !sentence) return;
+      const words = make("div", note, {}, letter(i) + values.join("; ") + (values.length && sentence ? ". " : ""));
+      if (sentence) make("q", words, {}, sentence);
     });
   }
   function showKind(kind) {
@@ -317,8 +406,68 @@ function build(model, el, state) {
     if (shows) shows.value = kind;
     legends.replaceChildren();
     for (const of of new Set(panels.map((panel) => panel[kind]?.of).filter(Boolean))) legend(legends, of, scales[of]);
+    if (kind === "importance" && panels.some((panel) => panel.target)) {
+      make("span", legends, { class: "marks" }, panels.find((panel) => panel.target).target.of);
+    }
     drawBars();
     draw();
+  }
+
+  // ---- files
+  function savePicture(file) {
+    const title = (titles[0] || "skeleton").replace(/[^\w]+/g, "_").replace(/^_|_$/g, "").slice(0, 60);
+    const width = SIZE * panels.length, bodyHeight = SIZE + 24, mapHeight = heats.length ? ROW * count + 30 : 0;
+    const canvas = Object.assign(document.createElement("canvas"), { width, height: bodyHeight + mapHeight });
+    if (file === "SVG") {
+      const pen = paintPicture(new SvgPen(width, bodyHeight + mapHeight), true);
+      return keep(root, `${title}.svg`, String(pen), "image/svg+xml");
+    }
+    if (file === "PNG") {
+      [canvas.width, canvas.height] = [2 * canvas.width, 2 * canvas.height];
+      const pen = canvas.getContext("2d");
+      pen.scale(2, 2);
+      paintPicture(pen, true);
+      return canvas.toBlob((blob) => keep(root, `${title}.png`, blob, "image/png"));
+    }
+    canvas.height = bodyHeight;
+    const pen = canvas.getContext("2d", { willReadFrequently: true }), before = frame;
+    const every = Math.max(1, Math.ceil(frames / 60), Math.round(fps / 15)), pictures = [];
+    for (frame = 0; frame < frames; frame += every) {
+      paintPicture(pen, false);
+      pictures.push(pen.getImageData(0, 0, width, bodyHeight).data);
+    }
+    frame = before;
+    draw();
+    return keep(root, `${title}.gif`, gifOf(pictures, width, bodyHeight, every / fps / state.speed), "image/gif");
+  }
+  function paintPicture(pen, withMap) { // bodies side by side, and the first map below them
+    const width = SIZE * panels.length;
+    pen.fillStyle = theme.paper;
+    pen.fillRect(0, 0, width, SIZE + 24 + (withMap && heats.length ? ROW * count + 30 : 0));
+    panels.forEach((panel, i) => {
+      paintBody(pen, i, { x: SIZE * i, y: 24, width: SIZE, height: SIZE });
+      pen.font = "600 13px 'DejaVu Sans', system-ui, sans-serif";
+      outlined(pen, [titles[i], panel.subtitle].filter(Boolean).join(" · ").slice(0, 52), SIZE * i + 8, 17, theme.ink, theme.paper);
+    });
+    if (!withMap || !heats.length) return pen;
+    const map = looks ? mapOf(0) : null, i = columns[0], known = panels[i].over_time;
+    const steps = looks ? count : known.steps, { level } = scale(i, looks ? ATTENTION : "over_time");
+    const value = (x, y) => (looks ? map?.[order[y] * count + order[x]] ?? 0 : known.values[x * count + order[y]]);
+    const start = 130, cell = (width - start - 8) / steps;
+    order.forEach((j, y) => {
+      const top = SIZE + 44 + ROW * y;
+      pen.font = "400 11px 'DejaVu Sans', system-ui, sans-serif";
+      pen.fillStyle = theme.ink;
+      pen.fillText(joints[j], 8, top + ROW - 4);
+      for (let x = 0; x < steps; x++) {
+        pen.fillStyle = `rgb(${colourAt(ramp, level(value(x, y)))})`;
+        pen.fillRect(start + cell * x, top, cell + 0.3, ROW + 0.3);
+      }
+    });
+    pen.font = "600 11px 'DejaVu Sans', system-ui, sans-serif";
+    pen.fillStyle = theme.ink;
+    pen.fillText(looks ? panels[0].attention.of : known.of, start, SIZE + 38);
+    return pen;
   }
 
   // ---- state; what others may want to know goes to the model, `frame` five times a second at most while playing
@@ -368,6 +517,10 @@ function build(model, el, state) {
     state.pitch = Math.min(Math.max(state.pitch + pitch, -1.4), 1.4);
     draw();
   }
+  function zoom(factor) {
+    state.zoom = Math.min(Math.max(state.zoom * factor, 0.5), 6);
+    draw();
+  }
   function faster(steps) {
     const place = Math.min(Math.max(SPEEDS.indexOf(state.speed) + steps, 0), SPEEDS.length - 1);
     speed.value = state.speed = SPEEDS[place];
@@ -375,9 +528,8 @@ function build(model, el, state) {
 
   // ---- input
   button.addEventListener("click", () => play(!state.playing));
+  sort.addEventListener("click", () => tell("sorted", !model.get("sorted")));
   slider.addEventListener("input", () => { const value = Number(slider.value); play(false); goTo(value); });
-  speed.addEventListener("change", () => { state.speed = Number(speed.value); });
-  shows?.addEventListener("change", () => showKind(shows.value));
   canvases.forEach((canvas, i) => {
     let moved = 0;
     function nearest({ offsetX, offsetY }) { // the joint under the pointer, or -1
@@ -394,30 +546,63 @@ function build(model, el, state) {
       return turn(event.movementX * 0.01, event.movementY * 0.01);
     });
     canvas.addEventListener("click", (event) => { if (moved < 4) select(nearest(event)); });
+    canvas.addEventListener("wheel", (event) => { // also the pinch of a touch pad
+      if (!event.ctrlKey) return;
+      event.preventDefault();
+      zoom(Math.exp(-0.002 * event.deltaY));
+    }, { passive: false });
   });
   for (const { canvas } of heats) {
-    const jointAt = ({ offsetY }) => order[Math.min(Math.max(Math.floor(offsetY / ROW), 0), order.length - 1)];
-    const frameAt = ({ offsetX }) => Math.min(Math.floor((offsetX / canvas.clientWidth) * frames), frames - 1);
-    canvas.addEventListener("pointermove", (event) => { hover(jointAt(event)); describe(frameAt(event)); });
+    const place = (share) => Math.min(Math.max(Math.floor(share * count), 0), count - 1);
+    const jointAt = ({ offsetY }) => order[place(offsetY / canvas.clientHeight)];
+    const otherAt = ({ offsetX }) => (looks ? order[place(offsetX / canvas.clientWidth)] : -1);
+    const frameAt = ({ offsetX }) => (looks ? frame
+      : Math.min(Math.max(Math.floor((offsetX / canvas.clientWidth) * frames), 0), frames - 1));
+    canvas.addEventListener("pointerdown", (event) => canvas.setPointerCapture(event.pointerId));
+    canvas.addEventListener("pointermove", (event) => { // dragging scrubs
+      if (event.buttons && !looks) {
+        play(false);
+        goTo(frameAt(event));
+      }
+      hover(jointAt(event));
+      describe(frameAt(event), otherAt(event));
+    });
     canvas.addEventListener("pointerleave", () => hover(-1));
-    canvas.addEventListener("click", (event) => { play(false); select(jointAt(event)); goTo(frameAt(event)); });
+    canvas.addEventListener("click", (event) => {
+      if (!looks) play(false);
+      select(jointAt(event));
+      goTo(frameAt(event));
+      describe(frame, otherAt(event));
+    });
   }
+  heads?.addEventListener("click", (event) => {
+    const found = headAt(event);
+    if (!found) return;
+    tell("block", found[0] + 1);
+    tell("head", found[1] + 1);
+  });
   root.addEventListener("keydown", (event) => {
     const row = rows.findIndex((each) => each.row === event.target); // in the list ↑ and ↓ go from joint to joint
     const stay = (place) => rows[Math.min(Math.max(place, 0), rows.length - 1)].row.focus();
+    const step = (by) => { play(false); goTo((frame + by + frames) % frames); };
     const keys = {
       " ": () => play(!state.playing),
-      ArrowLeft: () => { play(false); goTo((frame - 1 + frames) % frames); },
-      ArrowRight: () => { play(false); goTo((frame + 1) % frames); },
-      ArrowUp: () => (row >= 0 ? stay(row - 1) : turn(0.2, 0)),
-      ArrowDown: () => (row >= 0 ? stay(row + 1) : turn(-0.2, 0)),
+      ArrowLeft: () => (event.shiftKey ? turn(-0.2, 0) : step(-1)),
+      ArrowRight: () => (event.shiftKey ? turn(0.2, 0) : step(1)),
+      ArrowUp: () => (row >= 0 ? stay(row - 1) : turn(0, 0.15)),
+      ArrowDown: () => (row >= 0 ? stay(row + 1) : turn(0, -0.15)),
       "+": () => faster(1),
       "=": () => faster(1), // + without the shift key
       "-": () => faster(-1),
+      i: () => zoom(1.2),
+      o: () => zoom(1 / 1.2),
+      s: () => tell("sorted", !model.get("sorted")),
+      a: () => maps[0] && tell("view", looks ? JOINTS : ATTENTION),
+      Escape: () => select(-1),
       ...(row >= 0 && { Enter: () => event.target.click() }),
     };
     const native = event.target.tagName === "SELECT" || (event.target === slider && event.key.startsWith("Arrow"))
-      || (event.target === button && event.key === " ");
+      || (event.target.tagName === "BUTTON" && event.key === " ");
     if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
     event.stopPropagation(); // the notebook has its own meaning for these keys
     if (native) return;
@@ -433,14 +618,19 @@ function build(model, el, state) {
       const j = joints.indexOf(model.get("selected_joint"));
       if (j !== selected) select(j);
     },
+    ...(looks && { "change:block": redrawAttention, "change:head": redrawAttention, "change:direction": redrawAttention }),
   };
   for (const [event, react] of Object.entries(told)) model.on(event, react);
-  const watch = new ResizeObserver(draw);
+  const watch = new ResizeObserver(() => { drawAxes(); drawHeads(); draw(); });
   for (const canvas of [...canvases, ...heats.map((heat) => heat.canvas)]) watch.observe(canvas);
   hovered = joints.indexOf(model.get("hovered_joint"));
   selected = joints.indexOf(model.get("selected_joint"));
   frame = Math.min(model.get("frame"), frames - 1);
-  showKind(state.shows);
+  if (looks) redrawAttention();
+  else {
+    heats.forEach(({ i }, k) => legend(mapLegends[k], letter(i) + panels[i].over_time.of, scale(i, "over_time")));
+    showKind(state.shows);
+  }
   drawLit();
   play(state.playing);
   return () => {

@@ -21,7 +21,24 @@ if TYPE_CHECKING:
 
 MOST = 4  # panels side by side
 
-START = {"frame": 0, "hovered_joint": "", "selected_joint": ""}
+JOINTS, ATTENTION = VIEWS = ("joints and time", "attention")
+START = {
+    "frame": 0, "hovered_joint": "", "selected_joint": "", "view": JOINTS, "sorted": False, "block": 1, "head": 0,
+    "direction": "from",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What joints look at, block by block.
+
+    blocks: for each block `(S, heads, V, V)`, row i is what joint i receives; the S steps share out the panel's `span`.
+    name: what it is.  rows: "joint", or "text" where row i is the text of joint i.
+    """
+
+    blocks: Sequence[ArrayLike]
+    name: str = "attention"
+    rows: str = "joint"
 
 
 @dataclass(frozen=True)
@@ -31,7 +48,9 @@ class Panel:
     clip: (M, T, V, C) or (T, V, C) metres, y up, kept to the millimetre.  importance: (V,), size and colour of the
     joints and their bars.  over_time: (S, V), the heat map; its S steps share out the frames `span` (first, one after
     the last; all if None).  importance_name, over_time_name: what the two are; panels in which a name is the same share
-    a scale.  joint_texts: joint name → text shown while the joint is lit.
+    a scale.  joint_texts: joint name → text shown while the joint is lit.  target: (V,) k_gt, which importance was to
+    become, a mark on its bars.  attention: what the second view shows, of the first panel.  subtitle: a line below the
+    title;  verdict: "right" or "wrong", its color.
     """
 
     clip: ArrayLike
@@ -43,6 +62,11 @@ class Panel:
     importance_name: str = "joint importance"
     over_time_name: str = "importance over time"
     joint_texts: Mapping[str, str] = field(default_factory=dict)
+    target: ArrayLike | None = None
+    target_name: str = "k_gt, what the text asks for"
+    attention: Maps | None = None
+    subtitle: str = ""
+    verdict: str = ""
 
 
 def player_html(panels: Panel | Sequence[Panel], layout: Layout) -> str:
@@ -52,7 +76,7 @@ def player_html(panels: Panel | Sequence[Panel], layout: Layout) -> str:
 
 def player_page(data: Mapping[str, Any]) -> str:
     """`player_html` of what `player_data` makes."""
-    from crossglg.viz.page import page  # matplotlib loads when a page is wanted
+    from crossglg.viz.page import page  # which loads matplotlib
 
     return page("player.html", heading(data), scripts=True, data=data, start=START)
 
@@ -105,6 +129,7 @@ def player_data(panels: Panel | Sequence[Panel], layout: Layout) -> dict[str, An
         "joints": list(layout.joints),
         "bones": [list(bone) for bone in layout.bones],
         "order": joint_order(layout),
+        "parts": _part_starts(layout),
         "ramp": list(RAMP),
         "sides": {side: colour for side, colour in SIDES.items() if side},
     }
@@ -118,16 +143,19 @@ def _panel_data(panel: Panel, layout: Layout) -> dict[str, Any]:
     if xyz.shape[-1] == 2:  # an image shows the person as the viewer sees them; the player looks from the front
         xyz = np.pad(xyz * (-1, 1), ((0, 0), (0, 0), (0, 0), (0, 1)))
     unit = max(1, math.ceil(1000 * np.abs(xyz).max() / 32767))  # a millimetre, unless the space is wider than 65 m
-    importance = over_time = None
+    importance = over_time = target = None
+    first, end = panel.span or (0, xyz.shape[1])
+    if not 0 <= first < end <= xyz.shape[1]:
+        raise ValueError(f"span {panel.span} must lie within the {xyz.shape[1]} frames of the clip")
     if panel.importance is not None:
         values = as_array(panel.importance, (layout.num_joints,), "(V,)", f"importance of layout {layout.name!r}")
         importance = {"of": panel.importance_name, "values": _rounded(values)}
+    if panel.target is not None:
+        values = as_array(panel.target, (layout.num_joints,), "(V,)", f"target of layout {layout.name!r}")
+        target = {"of": panel.target_name, "values": _rounded(values)}
     if panel.over_time is not None:
         shape = (max(1, len(np.atleast_1d(panel.over_time))), layout.num_joints)
         values = as_array(panel.over_time, shape, "(S, V)", f"values over time of layout {layout.name!r}")
-        first, end = panel.span or (0, xyz.shape[1])
-        if not 0 <= first < end <= xyz.shape[1]:
-            raise ValueError(f"span {panel.span} must lie within the {xyz.shape[1]} frames of the clip")
         name, steps = panel.over_time_name, len(values)
         over_time = {"of": name, "values": _rounded(values), "steps": steps, "span": [first, end]}
     return {
@@ -138,8 +166,41 @@ def _panel_data(panel: Panel, layout: Layout) -> dict[str, Any]:
         "xyz": base64.b64encode(np.rint(1000 * xyz / unit).astype("<i2").tobytes()).decode(),
         "importance": importance,
         "over_time": over_time,
+        "target": target,
+        "attention": panel.attention and _maps_data(panel.attention, layout, (first, end)),
+        "subtitle": panel.subtitle,
+        "verdict": panel.verdict,
         "texts": {layout.joints[layout.index(joint)]: text for joint, text in panel.joint_texts.items()},
     }
+
+
+def _maps_data(maps: Maps, layout: Layout, span: tuple[int, int]) -> dict[str, Any]:
+    """blocks: steps, heads, and S·heads·V·V int8 in shares of ± `most`, base64; fine enough for colors and arcs."""
+    if maps.rows not in ("joint", "text"):
+        raise ValueError(f"rows={maps.rows!r} of the attention must be 'joint' or 'text'")
+    blocks = []
+    for number, block in enumerate(maps.blocks, 1):
+        shape = (*np.shape(block)[:2], layout.num_joints, layout.num_joints)
+        values = as_array(block, shape, "(S, heads, V, V)", f"attention of block {number}")
+        if values.ndim != 4 or 0 in values.shape:
+            raise ValueError(f"attention of block {number} must be (S, heads, V, V); got shape {values.shape}")
+        most = max(float(np.abs(values).max()), 1e-12)
+        packed = base64.b64encode(np.rint(values / most * 127).astype(np.int8).tobytes()).decode()
+        blocks.append({"steps": shape[0], "heads": shape[1], "most": float(f"{most:.4g}"), "values": packed})
+    if not blocks:
+        raise ValueError("attention has no blocks; give an array for each, or leave attention out")
+    return {"of": maps.name, "rows": maps.rows, "span": list(span), "blocks": blocks}
+
+
+def _part_starts(layout: Layout) -> list[list[Any]]:
+    """Body parts and the place of their first joint in `joint_order`."""
+    starts: list[list[Any]] = []
+    at = 0
+    for part, joints in layout.parts.items():
+        if joints:
+            starts.append([part, at])
+        at += len(joints)
+    return starts
 
 
 def _rounded(values: Floats) -> list[float]:

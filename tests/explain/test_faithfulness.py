@@ -130,7 +130,8 @@ def test_models_are_taken_together_only_if_they_fit() -> None:
 def test_a_study_has_every_rival_and_the_truth(trained: TrainedModel, task: Task) -> None:
     found = study([trained, trained], task, clips=4, points=3, truth=true_importance)
     assert found.clips == 4
-    names = ["joint importance", RANDOM, "motion energy", "integrated gradients", "occlusion", TRUTH]
+    ranked = ["joint importance", "attention", "attention rollout", RANDOM, "motion energy"]
+    names = [*ranked, "integrated gradients", "occlusion", TRUTH]
     assert found.methods == names
     np.testing.assert_array_equal(*found.curves["deletion"]["margin"]["occlusion"])
     plain = untrained(task.novel, guidance="none")

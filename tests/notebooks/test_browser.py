@@ -1,15 +1,24 @@
-"""In a real Chromium: the page by itself; notebook 04 in JupyterLab, Notebook 7 and Voilà. Run: pytest -m browser."""
+"""In a real Chromium: the page by itself; notebook 04 in JupyterLab, Notebook 7 and Voilà. Run: pytest -m browser.
+
+Views are looked at in windows of 1440 × 900 and 1024 × 900 pixels, light and dark. With CROSSGLG_SCREENSHOTS=FOLDER the
+tests leave pictures of them there.
+"""
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import re
+import xml.etree.ElementTree
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
+from PIL import Image
 from support.jupyter import all_run, chromium, quiet_page, server, state, wait_until
 
 from crossglg.config import Config
@@ -19,8 +28,8 @@ from crossglg.skeletons import get_layout
 from crossglg.text.descriptions import find_descriptions
 from crossglg.text.embeddings import build_text_bank
 from crossglg.training.trainer import fit
-from crossglg.viz.common import player_file
-from crossglg.viz.player import Panel, player, player_data, player_html
+from crossglg.viz.common import player_script
+from crossglg.viz.player import Maps, Panel, player, player_data, player_html
 
 pytestmark = pytest.mark.browser
 
@@ -113,7 +122,7 @@ def test_what_a_player_leaves_without_a_kernel_plays_over_its_picture(page):
 
 def test_rows_are_one_stop_of_the_tab_key_and_arrows_go_from_joint_to_joint(page):
     page.set_content(player_html(Panel(person(3)), LAYOUT))
-    page.focus("select[aria-label=Speed]")
+    page.focus("select[aria-label='Save picture']")
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowDown")
     assert page.locator("li.lit").get_attribute("data-joint") == ORDER[1]
@@ -129,7 +138,8 @@ def test_pointing_at_a_joint_lights_its_bar_and_a_click_keeps_it(page):
     pose[LAYOUT.index("right hand")] = (1, 1, 3)  # the left on the right side, for the person faces us
     page.set_content(player_html(Panel(pose[None], np.full(V, 1 / V)), LAYOUT))
     box = page.locator("canvas").bounding_box()
-    page.mouse.move(box["x"] + 0.92 * box["width"], box["y"] + 0.5 * box["height"])
+    radius = 0.42 * min(box["width"], box["height"])
+    page.mouse.move(box["x"] + 0.5 * box["width"] + radius, box["y"] + 0.5 * box["height"])
     assert page.locator("li.lit").get_attribute("data-joint") == "left hand"
     assert page.inner_text("output").startswith("left hand")
     page.mouse.down()
@@ -159,7 +169,7 @@ def test_two_clips_keep_step_and_the_heat_map_leads(page, tmp_path):
     assert page.locator("li[aria-selected=true]").get_attribute("data-joint") == "right hand"
     assert (frame_of(page, 0), frame_of(page, 1)) == (10, 5)
     assert "B · speed: –" in page.inner_text("output"), "nothing is known of the time before"
-    page.select_option("select[aria-label='Joints and bars show']", "over_time")
+    page.select_option("select[aria-label='Color joints by']", "over_time")
     bar = page.locator('li[data-joint="right hand"] > span').nth(1)
     assert float(bar.inner_text()) == pytest.approx(over_time[0, 2, LAYOUT.index("right hand")], abs=0.0006)
 
@@ -179,7 +189,7 @@ def test_drawing_two_clips_of_300_frames_is_fast_enough_for_60_frames_a_second(p
         });
     """)
     page.goto(path.as_uri())
-    page.select_option("select[aria-label='Joints and bars show']", "over_time")  # bars move as well
+    page.select_option("select[aria-label='Color joints by']", "over_time")  # bars move as well
     page.click("button")
     wait_until(lambda: page.evaluate("cost.length > 240"), "240 frames are drawn")
     cost = sorted(page.evaluate("cost.slice(20)"))
@@ -192,7 +202,7 @@ def test_drawing_two_clips_of_300_frames_is_fast_enough_for_60_frames_a_second(p
 def test_script_keeps_in_step_with_a_widget_model(page):
     """`render` with a model as a notebook gives it: traits that can be set from either side."""
     data = json.dumps([player_data(Panel(person(frames)), LAYOUT) for frames in (12, 4)])
-    script = player_file("player.js").replace("export default", "window.player =", 1)
+    script = player_script().replace("export default", "window.player =", 1)
     page.set_content("<div id=here></div>")
     page.evaluate(f"""() => {{
         {script}
@@ -222,6 +232,164 @@ def test_script_keeps_in_step_with_a_widget_model(page):
     assert frame_of(page) == 3
 
 
+def attended(seed: int = 0) -> tuple[list[np.ndarray], Panel]:
+    """Attention of two blocks, (4, 3, V, V) and (2, 3, V, V), and a panel that has it."""
+    rng = np.random.default_rng(seed)
+    blocks = [rng.dirichlet(np.full(V, 0.3), (steps, 3, V)) for steps in (4, 2)]
+    texts = {joint: f"The {joint} moves." for joint in LAYOUT.joints}
+    panel = Panel(
+        person(12), rng.dirichlet(np.ones(V)), rng.random((4, V)), "wave", joint_texts=texts,
+        target=np.eye(V)[3], attention=Maps(blocks), subtitle="taken for 'wave', cosine 0.91", verdict="right",
+    )  # fmt: skip
+    return blocks, panel
+
+
+def test_attention_of_any_block_head_and_pair_of_joints_can_be_read(page):
+    blocks, panel = attended()
+    page.set_content(player_html(panel, LAYOUT))
+    page.select_option("select[aria-label=View]", "attention")
+    small = page.locator("canvas.heads")
+    box = small.bounding_box()
+    small.click(position={"x": box["width"] * 0.9, "y": box["height"] * 0.7})  # second block, third head
+    assert page.input_value("select[aria-label=Block]") == "2" and page.input_value("select[aria-label=Head]") == "3"
+    page.fill("input[type=range]", "9")  # the second of two steps
+    row, column = "left hand", "right knee"
+    box = page.locator("canvas.matrix").bounding_box()
+    place = {"x": (ORDER.index(column) + 0.5) * box["width"] / V, "y": (ORDER.index(row) + 0.5) * box["height"] / V}
+    page.hover("canvas.matrix", position=place)
+    about = rf"{row} looks at {column}: ([\d.]+) \(block 2, head 3, 0.30 s\)"
+    value = float(re.search(about, page.inner_text("output"))[1])
+    i, j = LAYOUT.index(row), LAYOUT.index(column)
+    assert value == pytest.approx(blocks[1][1, 2, i, j], abs=blocks[1].max() / 127)
+    assert f"The {row} moves." in page.inner_text("output")
+    page.click("canvas.matrix", position=place)
+    page.mouse.move(0, 0)
+    bar = page.locator(f'li[data-joint="{column}"] > span').nth(1)
+    assert float(bar.inner_text()) == pytest.approx(blocks[1][1, 2, i, j], abs=blocks[1].max() / 127)
+    page.select_option("select[aria-label=Direction]", "to")
+    assert float(bar.inner_text()) == pytest.approx(blocks[1][1, 2, j, i], abs=blocks[1].max() / 127)
+    page.select_option("select[aria-label=Head]", "0")
+    mean = blocks[1][1, :, j, i].mean()
+    assert float(bar.inner_text()) == pytest.approx(mean, abs=blocks[1].max() / 127)
+
+
+def test_arcs_follow_the_attention_of_the_lit_joint(page):
+    """All of the attention goes to one joint, so the picture changes with the joint that is looked at."""
+    page.set_content(player_html(attended()[1], LAYOUT))
+    page.focus(".view canvas")
+    page.keyboard.press("a")
+    picture = "document.querySelector('.view canvas').toDataURL()"
+    page.click('li[data-joint="head"]')
+    one = page.evaluate(picture)
+    page.select_option("select[aria-label=Block]", "2")
+    assert page.evaluate(picture) != one
+    page.focus(".view canvas")
+    page.keyboard.press("a")
+    assert page.locator("canvas.matrix").count() == 0
+
+
+def test_joints_are_sorted_by_importance_and_back(page):
+    panel = attended()[1]
+    page.set_content(player_html(panel, LAYOUT))
+    joints = "[...document.querySelectorAll('li')].map((row) => row.dataset.joint)"
+    assert page.evaluate(joints) == ORDER
+    page.click("text=Sort")
+    assert page.evaluate(joints) == [LAYOUT.joints[j] for j in np.argsort(-np.asarray(panel.importance), kind="stable")]
+    page.focus(".view canvas")
+    page.keyboard.press("s")
+    assert page.evaluate(joints) == ORDER
+
+
+def test_dragging_on_the_map_scrubs_and_keys_zoom(page):
+    pose = np.stack([np.zeros(V), np.linspace(0, 2, V), np.full(V, 3.0)], axis=1)
+    pose[LAYOUT.index("left hand")], pose[LAYOUT.index("right hand")] = (-1, 1, 3), (1, 1, 3)
+    page.set_content(player_html(Panel(np.tile(pose, (20, 1, 1)), over_time=np.ones((4, V))), LAYOUT))
+    box = page.locator("canvas.heat").bounding_box()
+    page.mouse.move(box["x"] + 0.1 * box["width"], box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.76 * box["width"], box["y"] + 60)
+    assert frame_of(page) == 15
+    page.mouse.up()
+    box = page.locator(".view canvas").bounding_box()
+    middle, radius = box["x"] + box["width"] / 2, 0.42 * min(box["width"], box["height"])
+    page.focus(".view canvas")
+    for key, factor in (("i", 1.2), ("o", 1.0), ("o", 1 / 1.2)):
+        page.keyboard.press(key)
+        page.mouse.move(middle + factor * radius, box["y"] + 0.5 * box["height"])
+        assert page.locator("li.lit").get_attribute("data-joint") == "left hand", f"times {factor}"
+
+
+@pytest.mark.parametrize("view", ["joints and time", "attention"])
+def test_pictures_can_be_kept(page, view):
+    page.set_content(player_html([attended()[1], attended(1)[1]], LAYOUT))
+    page.select_option("select[aria-label=View]", view)
+    page.click('li[data-joint="head"]')
+    files = {}
+    for kind in ("PNG", "SVG", "GIF"):
+        with page.expect_download() as waiting:
+            page.select_option("select[aria-label='Save picture']", kind)
+        assert waiting.value.suggested_filename == f"A_wave.{kind.lower()}"
+        files[kind] = Path(waiting.value.path()).read_bytes()
+    png, gif = (Image.open(io.BytesIO(files[kind])) for kind in ("PNG", "GIF"))
+    assert png.format == "PNG" and png.width == 2 * 720 and png.height > 2 * 384
+    assert gif.format == "GIF" and gif.size == (720, 384) and gif.n_frames == 6 and gif.info["duration"] == 70
+    frames = []
+    for k in range(gif.n_frames):
+        gif.seek(k)
+        frames.append(np.asarray(gif.convert("RGB"), dtype=int))
+    assert all((a != b).any() for a, b in pairwise(frames)), "they move"
+    assert (frames[0][28:40, 5:9] > 240).all(), "the background is the paper's"
+    drawing = xml.etree.ElementTree.fromstring(files["SVG"])
+    words = [node.text for node in drawing.iter() if node.tag.endswith("text")]
+    assert set(LAYOUT.joints) <= set(words) and any("cosine 0.91" in word for word in words)
+    cells = sum(node.tag.endswith("rect") for node in drawing.iter())
+    assert cells == 1 + V * (V if view == "attention" else 4)
+
+
+def outside(page) -> list[str]:
+    """What is cut off at the right or wider than its place, and whether bodies and maps fit into the window."""
+    return page.evaluate("""() => {
+        const root = document.querySelector(".skeleton-player"), right = root.getBoundingClientRect().right + 1;
+        const found = [...root.querySelectorAll("*")].filter((node) => node.getBoundingClientRect().right > right);
+        const top = root.querySelector(".views").getBoundingClientRect().top;
+        const maps = [...root.querySelectorAll(".table canvas")];
+        const bottom = Math.max(...maps.map((map) => map.getBoundingClientRect().bottom));
+        const words = found.map((node) => `${node.tagName}.${node.className} ends right of the player`);
+        if (root.scrollWidth > root.clientWidth) words.push("the player scrolls sideways");
+        if (bottom - top > 780) words.push(`bodies and maps are ${bottom - top} pixels high`);
+        return words;
+    }""")
+
+
+def keep_picture(page, name: str) -> None:
+    if folder := os.environ.get("CROSSGLG_SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+@pytest.mark.parametrize("view", ["joints and time", "attention"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 1024, 640])
+def test_the_page_fits_and_follows_the_reader_s_colors(browser, tmp_path, width, scheme, view):
+    """Bodies and maps of three clips in a window 900 pixels high; the map's most important cell stands out most."""
+    path = tmp_path / "three.html"
+    path.write_text(player_html([attended(seed)[1] for seed in range(3)], LAYOUT), encoding="utf-8")
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.goto(path.as_uri())
+    page.select_option("select[aria-label=View]", view)
+    page.click('li[data-joint="left hand"]')
+    page.mouse.move(0, 0)
+    keep_picture(page, f"page-{width}-{scheme}-{view.split()[0]}")
+    assert outside(page) == []
+    light = "(text) => text.match(/\\d+/g).slice(0, 3).map(Number).reduce((a, b) => a + b) / 3"
+    ink, paper = (
+        page.evaluate(f"({light})(getComputedStyle(document.querySelector('.skeleton-player')).{name})")
+        for name in ("color", "backgroundColor")
+    )
+    assert (paper > 200 and ink < 80) if scheme == "light" else (paper < 60 and ink > 180)
+    page.close()
+
+
 # --- notebooks 04 and 01 in JupyterLab, and 04 in Voilà
 
 
@@ -229,7 +397,7 @@ def test_script_keeps_in_step_with_a_widget_model(page):
 def notebook(tmp_path_factory) -> Path:
     """Notebook 04 of a run whose model saw 64 clips once; its last cell prints where the explorer stands."""
     run = tmp_path_factory.mktemp("run")
-    config = Config.create("smoke", dataset="synthetic-small", epochs=1, streams="joint+motion")
+    config = Config.create("smoke", dataset="synthetic-small", epochs=1, streams="joint+motion", keep_text_branch=True)
     base_actions = [action for action in synthetic.ACTIONS if action not in synthetic.NOVEL_ACTIONS]
     base = synthetic.synthesise(0, clips_per_action=8, actions=base_actions[:8])
     described = find_descriptions(base.class_names, base.layout)
@@ -239,7 +407,9 @@ def notebook(tmp_path_factory) -> Path:
     )
     content = nbformat.read(path, 4)
     show = (
-        'print("state", explorer.player.frame, explorer.player.hovered_joint, explorer.player.selected_joint, sep="|")'
+        "p = explorer.player\n"
+        'print("state", p.frame, p.hovered_joint, p.selected_joint, sep="|", end="|")\n'
+        'print(p.view, p.sorted, p.block, p.head, p.direction, sep="|")'
     )
     content.cells.append(nbformat.v4.new_code_cell(show))
     nbformat.write(content, path)
@@ -250,13 +420,14 @@ def notebook(tmp_path_factory) -> Path:
 def test_notebook_runs_and_the_kernel_knows_what_was_pointed_at(browser, notebook, application):
     with all_run(browser, notebook, application) as page:
         page.wait_for_selector(".skeleton-player")
-        assert state(page) == ["0", "", ""]
+        assert state(page) == ["0", "", "", "joints and time", "False", "3", "0", "from"]
         page.fill(".skeleton-player input[type=range]", "7")
-        wait_until(lambda: state(page, "notebook:run-cell") == ["7", "", ""], "the kernel hears of the slider")
+        wait_until(lambda: state(page, "notebook:run-cell")[:3] == ["7", "", ""], "the kernel hears of the slider")
         page.click("canvas.heat", position=cell(page, "right hand", 0.5))
         frame = frame_of(page)
         wait_until(
-            lambda: state(page, "notebook:run-cell")[::2] == [str(frame), "right hand"], "the kernel hears of the click"
+            lambda: state(page, "notebook:run-cell")[:3:2] == [str(frame), "right hand"],
+            "the kernel hears of the click",
         )
         page.hover(".skeleton-player li[data-joint='left knee']")
         assert page.locator("li.lit").get_attribute("data-joint") == "left knee"
@@ -265,9 +436,55 @@ def test_notebook_runs_and_the_kernel_knows_what_was_pointed_at(browser, noteboo
         title = page.inner_text(".title")
         page.get_by_label("action", exact=True).first.select_option(index=1)
         wait_until(lambda: page.inner_text(".title") != title, "another action is shown")
-        page.get_by_label("another one beside it").check()
-        page.wait_for_selector(".title >> nth=1")
-        assert page.locator("canvas.heat").count() == 2
+        assert page.locator(".view").count() == 3, "the clip, its nearest exemplar and the runner-up"
+        page.get_by_label("beside it", exact=True).select_option("nearest exemplar")
+        wait_until(lambda: page.locator(".view").count() == 2, "the runner-up is gone")
+        assert re.match(r"[✓✗] taken for '.+', cosine", mark(page) + page.inner_text(".subtitle >> nth=0"))
+
+
+def mark(page) -> str:
+    """✓ or ✗ before what the clip was taken for."""
+    content = "getComputedStyle(document.querySelector('.subtitle'), '::before').content"
+    return page.evaluate(content).strip('"')
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "JupyterLab Light"), (1024, "JupyterLab Dark")])
+def test_the_views_fit_into_jupyterlab_and_the_kernel_knows_what_is_chosen(browser, notebook, width, theme):
+    with all_run(browser, notebook, width=width) as page:
+        page.evaluate("(theme) => jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
+        page.wait_for_selector(".skeleton-player canvas.heat")
+        wait_until(lambda: len(state(page)) == 8, "the last cell has run")
+        dark = theme.endswith("Dark")
+        color = "getComputedStyle(document.querySelector('.skeleton-player')).backgroundColor"
+        background = f"{color}.match(/\\d+/g).map(Number)"
+        wait_until(lambda: (max(page.evaluate(background)[:3]) < 60) == dark, "the player has the theme's colors")
+        page.locator(".skeleton-player").evaluate("node => node.scrollIntoView({ block: 'start' })")
+        keep_picture(page, f"lab-{width}-joints")
+        assert outside(page) == []
+        page.select_option("select[aria-label=View]", "attention")
+        page.wait_for_selector("canvas.heads")
+        small = page.locator("canvas.heads")
+        box = small.bounding_box()
+        small.click(position={"x": box["width"] * 0.5, "y": box["height"] * 0.99})  # last block, second of three heads
+        page.select_option("select[aria-label=Direction]", "to")
+        page.click("li[data-joint='right hand']")
+        page.click(".skeleton-player >> text=Sort")
+        page.mouse.move(5, 5)
+        wait_until(
+            lambda: state(page, "notebook:run-cell")[2:] == ["right hand", "attention", "True", "6", "2", "to"],
+            "the kernel hears of view, order, block, head and direction",
+        )
+        page.locator(".skeleton-player").evaluate("node => node.scrollIntoView({ block: 'start' })")
+        keep_picture(page, f"lab-{width}-attention")
+        assert outside(page) == []
+        page.get_by_label("attention", exact=True).first.select_option("text → joint")
+        wait_until(lambda: page.inner_text(".skeleton-player .legend b") == "text → joint (training branch)", "texts")
+        assert page.input_value("select[aria-label=Block]") == "2", "there are two interaction blocks"
+        maps = page.locator(".js-plotly-plot")
+        wait_until(lambda: maps.count() == 3, "heat maps of all heads, of a block, and from texts to joints")
+        maps.last.scroll_into_view_if_needed()
+        wait_until(lambda: "The" in maps.last.inner_text(), "a sentence stands beside the map")
+        keep_picture(page, f"lab-{width}-texts")
 
 
 def test_an_edited_text_brings_its_own_key_joints(browser, tmp_path):

@@ -76,13 +76,15 @@ def wait_until(
 
 
 @contextmanager
-def all_run(browser, notebook: Path, application: str = "jupyterlab", strict: bool = True) -> Iterator:
+def all_run(
+    browser, notebook: Path, application: str = "jupyterlab", strict: bool = True, width: int = 1500
+) -> Iterator:
     """A page of JupyterLab, or of Notebook 7, with a notebook, all its cells told to run. strict: see `quiet_page`."""
     pytest.importorskip(application, reason="needs pip install 'crossglg[browser]'")
     name, path = {"jupyterlab": ("LabApp", "lab/tree"), "notebook": ("JupyterNotebookApp", "notebooks")}[application]
     words = (application, "--allow-root", f"--{name}.expose_app_in_browser=True", "--LabApp.news_url=None")
     known = OF_NOTEBOOK if application == "notebook" else ""
-    with server(notebook.parent, *words) as address, quiet_page(browser, strict=strict, known=known) as page:
+    with server(notebook.parent, *words) as address, quiet_page(browser, strict, known, width) as page:
         page.goto(address.format(f"{path}/{notebook.name}"))
         page.wait_for_function(
             "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status == 'idle'"
@@ -92,14 +94,14 @@ def all_run(browser, notebook: Path, application: str = "jupyterlab", strict: bo
 
 
 @contextmanager
-def quiet_page(browser, strict: bool, known: str = "") -> Iterator:
+def quiet_page(browser, strict: bool, known: str = "", width: int = 1500) -> Iterator:
     """A page whose scripts never fail; strict: nothing is logged as an error, nothing but this machine is asked.
 
     known: the one error that may come.
 
     Voilà's own template asks a CDN for its icons and complains about the versions of its parts, hence not strict.
     """
-    page, errors = browser.new_page(viewport={"width": 1500, "height": 1000}), []
+    page, errors = browser.new_page(viewport={"width": width, "height": 900}), []
     page.set_default_timeout(120_000)
     page.on("pageerror", lambda error: errors.append(str(error)))
     if strict:
