@@ -58,6 +58,11 @@ class Interval:
         """Half the length of the interval: what stands after ±."""
         return (self.high - self.low) / 2.0
 
+    @property
+    def percent(self) -> str:
+        """For tables of accuracies: mean ± half width in per cent."""
+        return f"{100 * self.mean:.1f} ± {100 * self.half_width:.1f}"
+
 
 def half_width(values: ArrayLike, level: float = 0.95) -> float:
     """Half width of the t-interval of the mean of `values`; 0 for fewer than two."""
@@ -82,7 +87,7 @@ def bootstrap_means(tables: Sequence[ArrayLike], samples: int = 2000) -> Array:
         array[seeds[:, :, None], draws[:, None, :]].mean((1, 2))
         for array, (seeds, draws) in zip(arrays, resamples, strict=True)
     ]
-    return np.mean(means, axis=0)
+    return np.asarray(np.mean(means, axis=0))
 
 
 @lru_cache(maxsize=16)  # the tables of a study have few shapes, and drawing takes far longer than the means

@@ -46,7 +46,8 @@ def preprocessing_study(
 def study(
     file: Annotated[str, typer.Argument(help="a study's .yaml, or one of 'list studies'")],
     data: Annotated[Path | None, typer.Option(help="the folder that DATA stands for in the study")] = None,
-    output: Annotated[Path, typer.Option(help="folder of the runs' JSONs; studies may share it")] = Path("runs/study"),
+    output: Annotated[Path, typer.Option(help="folder of the runs' models; studies may share it")] = Path("runs/study"),
+    results: Annotated[Path, typer.Option(help="folder of the study's table file")] = Path("studies/results"),
     jobs: Annotated[int | None, typer.Option(help="runs at once; default one per core or Dask worker")] = None,
     backend: Annotated[str, typer.Option(help="loky: processes on this machine; dask: a cluster's workers")] = "loky",
     address: Annotated[str, typer.Option(help="the Dask scheduler, tcp://HOST:PORT")] = "",
@@ -56,7 +57,7 @@ def study(
     ] = None,
     reference: Annotated[str, typer.Option(help="whom the other methods are compared with; default the study's")] = "",
     figure: Annotated[Path | None, typer.Option(help="also draw the table: .png, .svg or .pdf")] = None,
-    readme: Annotated[Path | None, typer.Option(help="also write the table into this README")] = None,
+    readme: Annotated[Path | None, typer.Option(help="also write the table between its marks in this page")] = None,
 ) -> None:
     """Make all runs of a study that are not finished yet, and print the table: accuracies, paired differences."""
     from crossglg.runs.results import update_readme
@@ -67,10 +68,10 @@ def study(
 
     parsed = Study.load(file)
     if not table:
-        run_study(parsed, output, data or "", jobs, backend, address, report=lambda line: typer.echo(line, err=True))
-    written = study_table(parsed, output, classifier or (), reference)
+        run_study(parsed, output, data or "", jobs, backend, address, lambda line: typer.echo(line, err=True), results)
+    written = study_table(parsed, results, classifier or (), reference)
     typer.echo(written)
     if figure:
-        typer.echo(f"\nwritten to {figures.save(study_figure(parsed, output, classifier or ()), figure)}", err=True)
+        typer.echo(f"\nwritten to {figures.save(study_figure(parsed, results, classifier or ()), figure)}", err=True)
     if readme:
         update_readme(readme, f"study {parsed.name}", written)

@@ -105,5 +105,6 @@ def _scorer(
 _WHERE_FROM = {
     "joints": "a trained model makes them (TrainedModel.represent)",
     "sequence": "a trained model makes it (TrainedModel.represent)",
+    "poses": "a trained model makes them (TrainedModel.represent)",
     "importance": "a model with guidance both or g2l predicts it (TrainedModel.represent)",
 }

@@ -23,7 +23,7 @@ from crossglg.data.transforms import DeviceClips, Preprocessing, freeze_joints
 from crossglg.encoders import build_encoder
 from crossglg.encoders.inference import clips_at_once, for_inference
 from crossglg.files import InputError, MissingError, read_json, write_atomically, write_json
-from crossglg.model import CrossGLG, CrossModalInteraction, JointImportanceModule
+from crossglg.model import CrossGLG, CrossModalInteraction, JointImportanceModule, with_zeros
 from crossglg.objectives import find_objective
 from crossglg.one_shot.representation import Representation, motion_energy
 from crossglg.skeletons import Layout
@@ -102,8 +102,8 @@ class TrainedModel:
         return self.over(clips, CrossGLG.embed, moving)
 
     def represent(self, clips: SkeletonSet) -> Representation:
-        """All that one-shot classifiers compare: z, features of joints and over time, importance where there is one,
-        motion."""
+        """All that one-shot classifiers compare: z, features of joints and over time, importance where there is one;
+        motion and poses."""
 
         def everything(model: CrossGLG, x: Tensor, mask: Tensor) -> list[Tensor]:
             feat, importance, bodies = model.block_features(x, mask)
@@ -114,7 +114,8 @@ class TrainedModel:
 
         columns = zip(*self._run(clips, everything), strict=True)
         learnt = Representation(*(torch.cat(column).numpy() for column in columns))
-        return replace(learnt, motion=motion_energy(clips))
+        poses = [with_zeros(x, mask, self.persons).transpose(1, 2).flatten(2) for _, x, mask in self.batches(clips)]
+        return replace(learnt, motion=motion_energy(clips), poses=torch.cat(poses).half().cpu().numpy())
 
     def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentFormatter
 from numpy.typing import ArrayLike
@@ -56,19 +57,22 @@ def training_curves(history: Sequence[Mapping[str, float]], chosen: int | None =
 
 
 @rc_context(STYLE)
-def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float, dot: str = "exemplar draw") -> Figure:
-    """{name: (draws,) accuracies 0…1}: every exemplar draw as a dot, the mean with its 95 % interval (Student's t).
+def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float, dot: str = "episode") -> Figure:
+    """{name: (draws,) accuracies 0…1}: a dot per episode, the mean with its 95 % interval (Student's t), best first.
 
     chance: accuracy of guessing;  dot: what a dot is, e.g. "seed". A single draw has a mean but no interval.
     """
     if not accuracies:
         raise ValueError("accuracy_by_classifier needs at least one classifier")
-    figure = Chart(figsize=(7.0, 1.2 + 0.55 * len(accuracies)), layout="constrained")
-    axes = figure.add_subplot()
-    for i, (name, values) in enumerate(accuracies.items()):
-        draws = as_array(values, (np.size(values),), "(draws,)", f"accuracies of {name!r}")
-        if not draws.size:
+    rows: dict[str, Floats] = {}
+    for name, values in accuracies.items():
+        rows[name] = as_array(values, (np.size(values),), "(draws,)", f"accuracies of {name!r}")
+        if not rows[name].size:
             raise ValueError(f"accuracies of {name!r} are empty: (draws,) needs at least one draw")
+    rows = dict(sorted(rows.items(), key=lambda row: -row[1].mean()))
+    figure = Chart(figsize=(7.0, 1.1 + 0.29 * len(rows)), layout="constrained")
+    axes = figure.add_subplot()
+    for i, (_, draws) in enumerate(rows.items()):
         mean, half = _interval(draws)
         # Spread by rank, not by chance: the same numbers always give the same picture.
         jitter = np.resize([0.0, 0.14, -0.14], draws.size)[np.argsort(np.argsort(draws, kind="stable"))]
@@ -78,10 +82,10 @@ def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float, d
         axes.annotate(f"{100 * mean:.1f}{spread} %", (1.01, i), xycoords=("axes fraction", "data"), va="center")
     axes.axvline(chance, color=GREY, linestyle="--", linewidth=1)
     note_above(axes, chance, f"chance {100 * chance:.1f} %")
-    axes.set_yticks(range(len(accuracies)), list(accuracies))
-    axes.set_ylim(len(accuracies) - 0.5, -0.5)
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes.set_xlabel(f"accuracy: a dot per {dot}, mean ± 95 % interval")
     axes.grid(axis="x")
@@ -224,11 +228,17 @@ def feature_map(
 
 
 @rc_context(STYLE)
-def timeline(edges: ArrayLike, scores: ArrayLike, actions: Sequence[str], threshold: float | None = None) -> Figure:
-    """A long recording window by window: similarity to every action, and a bar where an action was recognised.
+def timeline(
+    edges: ArrayLike,
+    scores: ArrayLike,
+    actions: Sequence[str],
+    threshold: float | None = None,
+    truth: Sequence[tuple[float, float, str]] = (),
+) -> Figure:
+    """A long recording window by window: similarity to every action, and a bar where an action was recognized.
 
     edges: (W + 1,) seconds between the windows;  scores: (W, K);  threshold: windows whose best score is below stay
-    unmarked.
+    unmarked.  truth: (start, end, action) in seconds, drawn as boxes; other actions are named above.
     """
     count = max(np.size(edges) - 1, 1)
     edges = as_array(edges, (count + 1,), "(W + 1,)", "edges")
@@ -242,7 +252,15 @@ def timeline(edges: ArrayLike, scores: ArrayLike, actions: Sequence[str], thresh
     axes.set_yticks(np.arange(len(actions)) + 0.5, list(actions))
     axes.set_ylim(len(actions), 0)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("seconds; the bar marks the action recognised in a window")
+    for start, end, action in truth:
+        if action in actions:
+            box = Rectangle(
+                (start, list(actions).index(action)), end - start, 1, fill=False, edgecolor=INK, linewidth=2
+            )
+            axes.add_patch(box)
+        else:
+            axes.annotate(action, (0.5 * (start + end), 0), xytext=(0, 3), textcoords="offset points", ha="center")
+    axes.set_xlabel("seconds; bar: recognized" + ("; box: what is shown" if truth else ""))
     colour_bar(figure, axes, mesh, "similarity")
     return figure
 

@@ -45,7 +45,7 @@ def test_parts_of_a_representation_are_of_the_same_clips() -> None:
     clips = synthesise(0, 9, ["clapping", "kicking something"])  # more than a batch
     found = trained.represent(clips)
     shapes = {name: part.shape for name, part in found.parts().items()}
-    per_joint = {"importance": (18, 25), "motion": (18, 25)}
+    per_joint = {"importance": (18, 25), "motion": (18, 25), "poses": (18, 8, 150)}
     assert shapes == {"z": (18, 16), "joints": (18, 25, 16), "sequence": (18, 2, 16), **per_joint}
     np.testing.assert_allclose(found.z, trained.embed(clips), atol=1e-6)
     np.testing.assert_allclose(found.importance, trained.joint_importance(clips), atol=1e-7)

@@ -12,7 +12,7 @@ from crossglg.one_shot.representation import Representation
 from crossglg.skeletons import get_layout
 
 NTU = get_layout("ntu25")
-JOINTS, STEPS = 5, 3
+JOINTS, STEPS, FRAMES = 5, 3, 8
 Array = NDArray[np.floating]
 
 
@@ -49,6 +49,7 @@ def make_features(task: Task, distance: float, seed: int = 0, width: int = 6) ->
             z[:, None] + 0.3 * rng.standard_normal((len(z), STEPS, width)),
             importance / importance.sum(1, keepdims=True),
             motion / motion.sum(1, keepdims=True),
+            z[:, None] + 0.3 * rng.standard_normal((len(z), FRAMES, width)),
         )
 
     base, novel = clouds(task.base.label, 4), clouds(task.novel.label, len(task.novel.class_names))

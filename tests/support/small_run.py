@@ -16,7 +16,7 @@ from crossglg.files import write_json
 from crossglg.one_shot import Features, evaluate
 from crossglg.one_shot.baselines.raw import raw_coordinates
 from crossglg.runs.pipeline import CONFIG, NOTEBOOKS, write_parameterized
-from crossglg.runs.results import add_results, write_results
+from crossglg.runs.results import write_results
 from crossglg.text.embeddings import TextBank
 from crossglg.training.trainer import fit
 from crossglg.viz.figures import importance_by_class, save
@@ -43,8 +43,8 @@ def train_run(folder: Path, config: Config, after_epoch: Callable | None = None)
     bank = TextBank(base.class_names, local, target / target.sum(1, keepdim=True), local.mean(1))
     trained = fit(config, base, bank, folder / "model", after_epoch=after_epoch)
     features = Features.of(task, trained.embed)
-    write_results(folder, task, trained, [evaluate(task, features, name) for name in ("cosine", "euclidean")])
-    add_results(folder, raw_coordinates=evaluate(task, Features.of(task, raw_coordinates), "cosine").to_dict())
+    results = [evaluate(task, features, name) for name in ("cosine", "euclidean")]
+    write_results(folder, task, trained, results, evaluate(task, Features.of(task, raw_coordinates), "cosine"))
     if trained.model.joint_importance is None:
         return
     importance = trained.joint_importance(novel)

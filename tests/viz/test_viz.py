@@ -80,8 +80,9 @@ def test_what_if_shows_old_and_new_key_joints_and_nearest_classes(clip):
 
 def test_what_if_nothing_changed_there_is_one_bar_each(clip, importance):
     figure = figures.what_if(clip[0, 3], LAYOUT, [importance] * 2, [[0.5, 0.1]] * 2, ["a", "b"])
-    assert all(len(lengths) == 1 for axes in figure.axes[1:] for lengths in bars_of(axes).values())
-    assert not figure.legends and figure.axes[1].get_xlabel() == "k_gt, unchanged"
+    _, classes = figure.axes  # the key joints are on the body already
+    assert all(len(lengths) == 1 for lengths in bars_of(classes).values())
+    assert not figure.legends and classes.get_xlabel() == "cosine to the nearest classes, unchanged"
 
 
 def test_what_if_refuses_arrays_that_do_not_fit(clip, importance):
@@ -188,8 +189,17 @@ def test_confusion_rows_are_shares(count):
 
 
 def test_similarity_map_shows_the_matrix():
-    figure = figures.similarity_map(np.eye(3), ["a", "b", "c"], "texts")
-    assert np.array_equal(figure.axes[0].images[0].get_array(), np.eye(3))
+    matrix = np.eye(4)
+    for a, b, cosine in ((0, 1, 0.1), (0, 2, 0.8), (0, 3, -0.3), (1, 2, 0.2), (1, 3, 0.7), (2, 3, -0.2)):
+        matrix[a, b] = matrix[b, a] = cosine
+    figure = figures.similarity_map(matrix, list("abcd"), "texts")
+    names = tick_texts(figure.axes[0].yaxis)
+    assert {"".join(names[:2]), "".join(names[2:])} in ({"ac", "bd"}, {"ca", "bd"}, {"ac", "db"}, {"ca", "db"})
+    order = ["abcd".index(name) for name in names]
+    image = figure.axes[0].images[0]
+    shown = np.asarray(image.get_array().filled(np.nan))
+    assert np.isnan(np.diag(shown)).all() and image.get_clim() == (-0.8, 0.8)
+    assert np.allclose(shown[~np.eye(4, dtype=bool)], matrix[np.ix_(order, order)][~np.eye(4, dtype=bool)])
     assert figure.axes[0].get_title(loc="left") == "texts"
 
 
