@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib import rc_context
@@ -33,12 +33,12 @@ OURS = {
 PAPER = {"InfoGCN": "baseline (InfoGCN)", "InfoGCN + CrossGLG": "CrossGLG"}
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--action", nargs="+", default=["arm circles", "throw", "kicking something"])
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     trained = TrainedModel.load(options.model)
     task = load_task(trained.config)
     pictures = []
@@ -54,10 +54,10 @@ def recognition(trained: TrainedModel, task: Task, action: str) -> Recognition:
     if action not in novel.class_names:
         raise SystemExit(f"{action!r} is no novel class of {task.name}; these are {', '.join(novel.class_names)}")
     query = next(q for q in task.queries(0) if novel.class_of(q) == action)
-    clips = novel.subset([query, *task.draws[0]])
+    clips = novel.subset([query, *task.episodes[0]])
     z = unit_rows(trained.embed(clips))
     similarity = z[1:] @ z[0]
-    nearest = int(task.draws[0][similarity.argmax()])
+    nearest = int(task.episodes[0][similarity.argmax()])
     return Recognition(
         query=novel[query], exemplar=novel[nearest], importance=trained.joint_importance(clips)[0],
         found=novel.class_of(nearest), truth=action, similarity=float(similarity.max()),

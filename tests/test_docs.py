@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -18,7 +19,10 @@ from typer.testing import CliRunner
 from crossglg.cli import app
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.synthetic import ACTIONS, synthesise
+from crossglg.data.tasks import load_task
+from crossglg.one_shot.features import unit_rows
 from crossglg.skeletons import get_layout
+from crossglg.training.trained_model import TrainedModel
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -60,6 +64,22 @@ def test_moving_picture_is_small_and_moves():
     assert picture.stat().st_size < 3e6
     with Image.open(picture) as opened:
         assert opened.n_frames > 30
+
+
+def test_pictures_of_the_readme_are_made_by_their_command(desk, tmp_path):
+    pictures = runpy.run_path(str(ROOT / "benchmarks" / "readme_pictures.py"))
+    model = TrainedModel.load(desk / "runs" / "mine" / "model")
+    task = load_task(model.config)
+    action = task.novel.class_names[0]
+    shown = pictures["recognition"](model, task, action)
+    support = task.novel.subset(task.episodes[0])
+    of_exemplars, of_query = unit_rows(model.embed(support)), unit_rows(model.embed(task.novel.subset([0])))
+    assert task.novel.class_of(0) == shown.truth == action and 0 not in task.episodes[0]
+    similarity = of_exemplars @ of_query[0]
+    assert shown.found == support.class_of(int(similarity.argmax())) and np.isclose(shown.similarity, similarity.max())
+    pictures["main"]([str(desk / "runs" / "mine" / "model"), str(tmp_path), "--action", action])
+    assert {path.name for path in tmp_path.iterdir()} == {"recognition.gif", "results.svg"}
+    assert (tmp_path / "results.svg").read_bytes() == (ROOT / "figures" / "results.svg").read_bytes()
 
 
 def test_every_page_is_part_of_the_site():
