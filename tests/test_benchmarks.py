@@ -80,3 +80,19 @@ def test_training_beside_other_work_is_measured_and_written(tmp_path: Path) -> N
     busy, *rates, ratio = [float(cell.split()[0]) for cell in row.strip("|").split("|")]
     assert busy == 1 and len(rates) == 3 and min(rates) > 0
     assert ratio > 0
+
+
+def test_the_readme_s_chart_shows_the_means_of_the_results_page() -> None:
+    spec = importlib.util.spec_from_file_location("readme_pictures", SCRIPT.with_name("readme_pictures.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    paper, ours = module.results_chart().axes
+    assert [bar.get_width() for bar in paper.patches] == [56.1, 62.6], "of the shipped protocol"
+    named = dict(zip([label.get_text() for label in ours.get_yticklabels()], ours.patches, strict=True))
+    page = (SCRIPT.parents[1] / "docs" / "results.md").read_text(encoding="utf-8")
+    for method, name in (("base", "baseline"), ("crossglg", "CrossGLG"), ("texts", "text retrieval")):
+        assert f"| {named[name].get_width():.1f} ± " in next(
+            line
+            for line in page.partition("<!-- study baselines -->")[2].splitlines()
+            if line.startswith(f"| {method} |")
+        )

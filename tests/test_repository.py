@@ -12,13 +12,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-import typer
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 import crossglg
-from crossglg.cli import app
 from crossglg.config import Config
 from crossglg.runs.pipeline import NOTEBOOKS, parameters_of
 
@@ -93,29 +91,11 @@ def test_contributing_names_every_module_and_notebook():
         assert name in tree
 
 
-def test_files_that_contributing_and_readme_link_or_list_exist():
-    for page in (CONTRIBUTING, README):
-        for path in re.findall(r"\]\(([^):]+?)\)", page):
-            assert (ROOT / path).exists(), path
+def test_files_that_contributing_lists_exist():
     for path in re.findall(
         r"`((?:crossglg|tests|notebooks|benchmarks|docs|figures|prompts|studies)/[^`<>*()]+)`", CONTRIBUTING
     ):
         assert (ROOT / path).exists(), path
-
-
-def commands(group, *names):
-    """The words of every command: ("crossglg", "data", "fetch"), …"""
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from commands(command, *names, name)
-        else:
-            yield (*names, name)
-
-
-def test_readme_or_docs_show_every_command():
-    pages = README + "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md"))
-    for words in commands(typer.main.get_command(app), "crossglg"):
-        assert " ".join(words) in pages, f"'{' '.join(words)}' is shown neither in the README nor in docs/"
 
 
 def test_version_of_package_citation_and_changelog_are_the_same():
@@ -160,29 +140,26 @@ def test_structure_counts_imports_and_what_is_handed_a_config(tmp_path, capsys):
     assert config == "handed a Config: data.more"
 
 
-def test_readme_results_are_those_of_the_runs():
+def test_shown_results_are_those_of_the_runs():
     from crossglg.runs.results import markdown_table
 
-    table = README.partition("<!-- results -->")[2].partition("<!-- /results -->")[0].strip()
-    assert table == markdown_table(ROOT / "figures"), "run: crossglg table --readme README.md"
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    table = page.partition("<!-- results -->")[2].partition("<!-- /results -->")[0].strip()
+    assert table == markdown_table(ROOT / "figures"), "run: crossglg table --readme docs/results.md"
 
 
 def test_published_studies_are_those_of_the_table_files():
     from crossglg.studies.spec import Study
     from crossglg.studies.tables import study_table
 
-    for page in ("README.md", "NOTES.md"):
-        text = (ROOT / page).read_text(encoding="utf-8")
-        shown = re.findall(r"<!-- study (\S+) -->\n(.*?)\n<!-- /study \1 -->", text, re.DOTALL)
-        assert shown
-        for name, table in shown:
+    pages = [path.relative_to(ROOT) for path in sorted((ROOT / "docs").rglob("*.md"))]
+    marked = re.compile(r"^<!-- study (\S+) -->\n(.*?)\n<!-- /study \1 -->", re.MULTILINE | re.DOTALL)
+    shown = {page: marked.findall((ROOT / page).read_text(encoding="utf-8")) for page in pages}
+    assert any(shown.values())
+    for page, its_tables in shown.items():
+        for name, table in its_tables:
             how = f"run: crossglg study {name} --table --readme {page}"
             assert table == study_table(Study.load(name), ROOT / "studies" / "results"), how
-
-
-def test_readme_pictures_exist():
-    for path in re.findall(r"!\[.*?\]\((.+?)\)", README):
-        assert (ROOT / path).is_file(), path
 
 
 # Parameters that are no settings of a run: headless they keep these defaults, by which nothing asks the network.

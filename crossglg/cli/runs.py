@@ -175,9 +175,9 @@ def publish(
 @command(SHOW, "crossglg table --figures figures")
 def table(
     figures: Annotated[Path, typer.Option(help="folder of published runs")] = Path("figures"),
-    readme: Annotated[Path | None, typer.Option(help="write the table into this README")] = None,
+    readme: Annotated[Path | None, typer.Option(help="write the table between its marks in this page")] = None,
 ) -> None:
-    """Print the results table of all published runs, or write it into a README."""
+    """Print the results table of all published runs, or write it into a page."""
     from crossglg.runs import results
 
     written = results.markdown_table(figures)

@@ -58,7 +58,7 @@ def study(
     ] = None,
     reference: Annotated[str, typer.Option(help="whom the other methods are compared with; default the study's")] = "",
     figure: Annotated[Path | None, typer.Option(help="also draw the table: .png, .svg or .pdf")] = None,
-    readme: Annotated[Path | None, typer.Option(help="also write the table into this README")] = None,
+    readme: Annotated[Path | None, typer.Option(help="also write the table between its marks in this page")] = None,
 ) -> None:
     """Make all runs of a study that are not finished yet, and print the table: accuracies, paired differences."""
     from crossglg.runs.results import update_readme

@@ -125,7 +125,7 @@ class RunResults:
     def episodes(self) -> dict[str, list[float]]:
         """Accuracy of each episode by classifier, before them that of raw coordinates where it was measured."""
         raw = {"raw coordinates": self.raw_coordinates} if self.raw_coordinates else {}
-        return {name: accuracy.draws for name, accuracy in {**raw, **self.one_shot}.items()}
+        return {name: accuracy.episodes for name, accuracy in {**raw, **self.one_shot}.items()}
 
     def write(self, folder: str | Path) -> Path:
         """Write `results.json` into a run's folder."""

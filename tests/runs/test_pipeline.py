@@ -62,15 +62,6 @@ def test_readme_run_command_word_for_word(tmp_path):
     assert (tmp_path / "runs" / pipeline.run_name(Config()) / "results.json").is_file()
 
 
-@pytest.mark.parametrize("line", re.findall(r"^crossglg [^#\n]+", README, re.M))
-def test_readme_commands_exist_with_their_options(line):
-    command, *words = line.split()[1:]
-    group = [words.pop(0)] if command in ("data", "protocol") else []
-    usage = crossglg(command, *group, "--help").stdout
-    assert usage.startswith("Usage:")
-    assert all(word in usage for word in words if word.startswith("--"))
-
-
 def test_readme_names_the_folder_of_the_default_run():
     assert f"runs/{pipeline.run_name(Config())}/" in README
 

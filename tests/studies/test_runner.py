@@ -76,7 +76,7 @@ def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Stud
 
 def episodes(folder: Path) -> dict[str, dict]:
     """Run → classifier → accuracy per episode, of all runs."""
-    return {name: {c: a.draws for c, a in run.one_shot.items()} for name, run in load_results(folder).items()}
+    return {name: {c: a.episodes for c, a in run.one_shot.items()} for name, run in load_results(folder).items()}
 
 
 def methods(parsed: Study, folder: Path) -> list[str]:

@@ -1,0 +1,48 @@
+"""A hook of mkdocs: pages may link to files outside `docs/`, as they do on GitHub.
+
+Pictures, notebooks and CONTRIBUTING.md become part of the site at their own path. Links to other files, such as source
+code, lead to the repository if `repo_url` in mkdocs.yml is set; without it their text stays and the link goes.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.plugins import event_priority
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parents[1]
+IN_SITE = (
+    "CONTRIBUTING.md", "CHANGELOG.md", "figures/*.*", "figures/synthetic-*/*.png", "notebooks/*.ipynb",
+    "notebooks/workshop/*.html", "notebooks/workshop/*.md",
+)  # fmt: skip
+LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#:]+)(#[^)\s]*)?\)")
+
+
+@event_priority(100)  # before the plugin that makes pages of notebooks
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    for path in sorted(path for pattern in IN_SITE for path in ROOT.glob(pattern)):
+        name = path.relative_to(ROOT).as_posix()
+        files.append(File(name, str(ROOT), config.site_dir, use_directory_urls=config.use_directory_urls))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    here = page.file.src_uri
+    in_repository = here if page.file.src_dir == str(ROOT) else f"docs/{here}"
+
+    def led_right(link: re.Match[str]) -> str:
+        image, text, target, anchor = link.groups(default="")
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(in_repository), target))
+        name = path.removeprefix("docs/")
+        if files.get_file_from_path(name):
+            return f"{image}[{text}]({posixpath.relpath(name, posixpath.dirname(here) or '.')}{anchor})"
+        if not (ROOT / path).exists():
+            return link[0]  # mkdocs says that it leads nowhere
+        return f"[{text}]({config.repo_url}/blob/HEAD/{path})" if config.repo_url else text
+
+    return LINK.sub(led_right, markdown)
