@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from crossglg.data.clips import SkeletonSet
     from crossglg.data.tasks import load_task
     from crossglg.explain.explorer import explore
-    from crossglg.one_shot.evaluation import evaluate
+    from crossglg.training.evaluation import evaluate
     from crossglg.training.trained_model import TrainedModel
 
 __version__ = "0.2.0"
@@ -21,7 +21,7 @@ _MODULES = {
     "Config": "config",
     "SkeletonSet": "data.clips",
     "TrainedModel": "training.trained_model",
-    "evaluate": "one_shot.evaluation",
+    "evaluate": "training.evaluation",
     "explore": "explain.explorer",
     "load_task": "data.tasks",
 }

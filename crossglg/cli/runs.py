@@ -103,48 +103,24 @@ def evaluate(
     descriptions: Annotated[str, typer.Option(help="with --text-at-inference: a file to use before the shipped")] = "",
 ) -> None:
     """Evaluate a trained model on its own task, or on another one; several of the same base classes as an ensemble."""
-    from dataclasses import replace
-
-    from crossglg.config import parse_values
     from crossglg.data.tasks import load_task
-    from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, Features, KeyJoints, usable
-    from crossglg.one_shot import evaluate as score
-    from crossglg.one_shot.representation import Representation
-    from crossglg.text.descriptions import find_descriptions
+    from crossglg.training.evaluation import config_of
+    from crossglg.training.evaluation import evaluate as evaluate_models
     from crossglg.training.trained_model import TrainedModel
 
     members = [TrainedModel.load(folder) for folder in model]
-    trained = members[0]
-    for folder, member in zip(model, members, strict=True):
-        if member.class_names != trained.class_names:
-            raise ValueError(
-                f"{folder} has learnt other base classes than {model[0]}, perhaps those that are novel to the other; "
-                f"an ensemble is of models of one task"
-            )
-    named: dict[str, Any] = {"dataset": dataset, "benchmark": benchmark, "episodes": episodes}
-    if dataset is not None and benchmark is None:
-        named["benchmark"] = ""
-    if dataset is not None or benchmark is not None:
-        named |= {"validation_classes": 0.0, "base_share": 1.0}  # the real task of what is named
-    config = replace(trained.config, **parse_values({k: v for k, v in named.items() if v is not None}))
-    task = load_task(config)
-    features = Features.of(task, lambda clips: Representation.joined([member.represent(clips) for member in members]))
-    names = usable(features)
-    for name in CLASSIFIERS:
-        if name not in names:
-            typer.echo(f"without {name}: this model has no {CLASSIFIERS[name].missing(features)}", err=True)
-    found = {"one_shot": {name: score(task, features, name) for name in names}}
-    if text_at_inference:
-        novel = task.novel
-        described = find_descriptions(novel.class_names, novel.layout, descriptions, novel.name)
-        told = KeyJoints.of(described, novel.layout)
-        found["text_at_inference"] = {name: score(task, features, name, told) for name in TEXT_CLASSIFIERS}
+    task = load_task(config_of(members[0], dataset, benchmark, episodes))
+    found = evaluate_models(members, task, text_at_inference, descriptions)
+    for name, missing in found.left_out.items():
+        typer.echo(f"without {name}: this model has no {missing}", err=True)
     if not as_json:
-        typer.echo(_summary(task.name, task.sha256, task.clips_sha256, **found))
+        typer.echo(_summary(task.name, task.sha256, task.clips_sha256, found.one_shot, found.text_at_inference))
         return
-    about = {"task": task.name, "protocol_sha256": task.sha256, "clips_sha256": task.clips_sha256}
-    records = {part: {name: result.to_dict() for name, result in results.items()} for part, results in found.items()}
-    typer.echo(json.dumps({**about, **records}, indent=1))
+    content: dict[str, Any] = {"task": task.name, "protocol_sha256": task.sha256, "clips_sha256": task.clips_sha256}
+    content["one_shot"] = {name: result.to_dict() for name, result in found.one_shot.items()}
+    if text_at_inference:
+        content["text_at_inference"] = {name: r.to_dict() for name, r in found.text_at_inference.items()}
+    typer.echo(json.dumps(content, indent=1))
 
 
 @command(TRAIN, "crossglg export runs/mine/model mine.onnx")

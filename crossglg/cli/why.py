@@ -22,24 +22,20 @@ def faithfulness(
     output: Annotated[Path, typer.Option(help="folder for faithfulness.json and .png")] = Path("runs/faithfulness"),
 ) -> None:
     """Check joint importance: freeze the joints it ranks first, see how soon recognition fails; and its rivals."""
-    from dataclasses import replace
-
-    from crossglg.config import parse_values
     from crossglg.data.synthetic import true_importance
     from crossglg.data.tasks import is_synthetic, load_task
     from crossglg.explain.faithfulness import METRICS, study, table
     from crossglg.files import write_json
     from crossglg.runs.results import about_model, about_task, versions
+    from crossglg.training.evaluation import config_of
     from crossglg.training.trained_model import TrainedModel
     from crossglg.viz import figures
     from crossglg.viz.why import faithfulness_curves
 
     loaded = [TrainedModel.load(folder) for folder in model]
-    named = {"dataset": dataset, "benchmark": "" if dataset is not None and benchmark is None else benchmark}
-    config = replace(loaded[0].config, **parse_values({k: v for k, v in named.items() if v is not None}))
-    task = load_task(config)
-    embedded = is_synthetic(config)
-    found = study(loaded, task, clips, points, episode, truth=true_importance if embedded else None)
+    config = config_of(loaded[0], dataset, benchmark)
+    task, synthetic = load_task(config), is_synthetic(config)
+    found = study(loaded, task, clips, points, episode, truth=true_importance if synthetic else None)
     about = {"models": [about_model(trained) for trained in loaded], "episode": episode, **versions()}
     write_json(output / "faithfulness.json", {**about_task(task), **about, "faithfulness": found.to_dict()})
     picture = faithfulness_curves(found.bands(), found.counts, found.mean_areas())

@@ -111,7 +111,7 @@ def test_several_models_are_evaluated_as_one(tmp_path: Path) -> None:
     assert both != alone[0] and both != alone[1]
     stranger = replace(untrained(), class_names=tuple("abce")).save(tmp_path / "stranger")
     result = CliRunner().invoke(cli.app, ["evaluate", folders[0], str(stranger)])
-    assert result.exit_code != 0 and "has learnt other base classes" in str(result.exception)
+    assert result.exit_code != 0 and "has learned other base classes" in str(result.exception)
 
 
 def test_a_model_without_importance_is_evaluated_without_it(tmp_path: Path) -> None:
