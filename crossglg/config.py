@@ -240,6 +240,7 @@ class Config(
         return cls(**{**PRESETS[preset], **parse_values(values)})
 
     def to_dict(self) -> dict[str, Any]:
+        """Name → value, in the order of the fields."""
         return asdict(self)
 
 

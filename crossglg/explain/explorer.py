@@ -253,10 +253,12 @@ class Choice(widgets.HBox):
 
     @property
     def trained(self) -> TrainedModel:
+        """The model that is chosen."""
         return self.models[self.model.value]
 
     @property
     def clips(self) -> SkeletonSet:
+        """The clips to choose from."""
         return self.sets[self.data.value]
 
     def panel(self) -> Panel:

@@ -117,8 +117,10 @@ class TrainedModel:
         return self.over(clips, CrossGLG.embed, moving)
 
     def represent(self, clips: SkeletonSet) -> Representation:
-        """All that one-shot classifiers compare: z, features of joints and over time, importance where there is one;
-        motion and poses."""
+        """What one-shot classifiers compare.
+
+        z, features of joints and over time, importance where there is one, motion and poses.
+        """
 
         def everything(model: CrossGLG, x: Tensor, mask: Tensor) -> list[Tensor]:
             feat, importance, bodies = model.block_features(x, mask)
@@ -205,10 +207,12 @@ class TrainedModel:
 
     @property
     def device(self) -> torch.device:
+        """Where the model is."""
         return next(self.model.parameters()).device
 
     @property
     def preprocessing(self) -> Preprocessing:
+        """The steps from clips to the encoder's input."""
         return Preprocessing.from_settings(self.config, self.layout)
 
     def batches(self, clips: SkeletonSet) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
