@@ -143,6 +143,19 @@ def test_each_enrolled_clip_is_recognised_as_itself(run: Run, enrolled: dict[str
     assert "someone: standing about" in out and "me: waving" in out
 
 
+def test_a_bad_clip_costs_its_own_line(
+    outcome: Callable[..., tuple[int, str, str]], enrolled: dict[str, Path], model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.npy").write_bytes(array(standing("coco17")))
+    good = enrolled["waving"]
+    code, out, err = outcome("recognize", "bad.npy", good, "gone.csv", good, "--model", model)
+    assert code == 2 and [line.split(":")[0] for line in out.splitlines()] == ["me", "me"]
+    assert "left out bad.npy: " in err and "say which, as --layout coco17" in err
+    assert "left out gone.csv: no skeleton file" in err
+    code, out, _ = outcome("recognize", "bad.npy", good, "--model", model, "--json")
+    assert code == 2 and ["error" in answer for answer in json.loads(out)] == [True, False]
+
+
 def test_json_says_the_same_as_python(run: Run, enrolled: dict[str, Path], model: Path, motions: SkeletonSet) -> None:
     query = motions.subset([5]).save(Path("query.npz"))
     (answer,) = json.loads(run("recognize", query, "--model", model, "--threshold", "-1", "--json"))
