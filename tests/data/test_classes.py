@@ -61,7 +61,7 @@ def test_a_table_says_class_subject_and_camera(folder: Path, tmp_path: Path) -> 
     for delimiter in (",", ";"):
         table.write_text("\n".join(["file,class,subject,camera", *rows]).replace(",", delimiter))
         clips = converted(folder, classes=table)
-        assert clips.class_names == ("b", "h", "k", "w")
+        assert clips.class_names == ("b", "k", "m", "w")
         assert sorted(set(clips.subject.tolist())) == [0, 1, 2] and sorted(set(clips.camera.tolist())) == [1, 2, 3]
     table.write_text("file,class\nwave/clip0,a\n")
     with pytest.raises(ValueError, match=r"bow/clip0\.npy has no row in classes\.csv"):

@@ -120,7 +120,9 @@ def parse(content: bytes) -> Motion:
     if values.size != frames * width:
         raise ValueError(f"{frames} frames of {width} channels need {frames * width} numbers, it has {values.size}")
     layout = Layout.from_edges("file", names, [(j, p) for j, p in enumerate(parents) if p >= 0], root=names[0])
-    return Motion(layout, np.array(offsets), tuple(channels), values.reshape(frames, width), 1.0 / seconds, tuple(notes))
+    return Motion(
+        layout, np.array(offsets), tuple(channels), values.reshape(frames, width), 1.0 / seconds, tuple(notes)
+    )
 
 
 def forward_kinematics(motion: Motion) -> NDArray[np.float64]:
