@@ -22,8 +22,10 @@ def parse(content: bytes) -> Points:
     """The points of a file, a person for each body_id; raises ValueError."""
     recording = json_of(content)
     frames = recording.get("frames") if isinstance(recording, dict) else None
-    if not isinstance(frames, list) or not all(isinstance(f, dict) and isinstance(f.get("bodies"), list) for f in frames):
-        raise ValueError("it needs a list 'frames', each with a list 'bodies'")
+    if not isinstance(frames, list) or not all(
+        isinstance(f, dict) and isinstance(f.get("bodies"), list) for f in frames
+    ):
+        raise ValueError("each frame needs a list 'bodies'")
     bodies = [(t, body) for t, frame in enumerate(frames) for body in frame["bodies"]]
     if not all(isinstance(body, dict) and "joint_positions" in body for _, body in bodies):
         raise ValueError("a body needs 'joint_positions'")

@@ -28,7 +28,12 @@ def numbers(values: Any, width: int, what: str) -> NDArray[np.float64]:
         array = np.array(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{what} must be a list of numbers") from None
-    if array.ndim not in (1, 2) or array.size % width or not array.size or (array.ndim == 2 and array.shape[1] != width):
+    if (
+        array.ndim not in (1, 2)
+        or array.size % width
+        or not array.size
+        or (array.ndim == 2 and array.shape[1] != width)
+    ):
         raise ValueError(f"{what} must be {width} numbers for each joint, these are {array.shape}")
     if not (np.abs(array) < LARGEST).all():
         raise ValueError(f"{what} has a number that is no coordinate")

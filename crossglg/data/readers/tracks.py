@@ -36,7 +36,9 @@ def people_of(frames: Sequence[Frame], persons: int = 2) -> tuple[NDArray[np.flo
     for m, track in enumerate(best):
         for t, person in track.seen.items():
             values[m, t] = person
-    notes = [f"{len(tracks)} people were followed; the {persons} of highest score kept"] if len(tracks) > persons else []
+    notes = (
+        [f"{len(tracks)} people were followed; the {persons} of highest score kept"] if len(tracks) > persons else []
+    )
     return values[..., :-1], values[..., -1], notes
 
 
