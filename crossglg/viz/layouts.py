@@ -16,8 +16,8 @@ from crossglg.viz.style import STYLE, Chart
 # Where a joint is on a standing person seen from the front, in units of the torso; the right side mirrors the left.
 _CENTRE = {
     "hip center": (0.0, 0.0), "spine1": (0.0, 0.25), "spine": (0.0, 0.5), "spine3": (0.0, 0.75),
-    "spine chest": (0.0, 0.75), "head top": (0.0, 1.7), "shoulder center": (0.0, 1.0), "neck": (0.0, 1.15), "nose": (0.0, 1.38),
-    "head": (0.0, 1.55),
+    "spine chest": (0.0, 0.75), "head top": (0.0, 1.7), "shoulder center": (0.0, 1.0), "neck": (0.0, 1.15),
+    "nose": (0.0, 1.38), "head": (0.0, 1.55),
 }  # fmt: skip
 _LEFT = {
     "collar": (0.16, 0.95), "clavicle": (0.12, 0.98), "small toe": (0.42, -1.82), "shoulder": (0.36, 0.95),

@@ -22,8 +22,8 @@ BONES = {  # parent, (3,) metres, dof
 
 
 def skeleton() -> bytes:
-    lines = [":version 1.10", ":units", "  mass 1.0", "  length 0.45", "  angle deg", ":root",
-             "  order TX TY TZ RX RY RZ", "  axis XYZ", "  position 0 0 0", "  orientation 0 0 0", ":bonedata"]  # fmt: skip
+    lines = [":version 1.10", ":units", "  mass 1.0", "  length 0.45", "  angle deg", ":root"]
+    lines += ["  order TX TY TZ RX RY RZ", "  axis XYZ", "  position 0 0 0", "  orientation 0 0 0", ":bonedata"]
     for number, (name, (_, offset, dof)) in enumerate(BONES.items(), 1):
         length = float(np.linalg.norm(offset))
         direction = " ".join(f"{c / length:.6f}" for c in offset)
