@@ -5,6 +5,7 @@ Everything that depends on how joints are numbered lives here, once. A new skele
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 PARTS = ("torso", "head", "left arm", "right arm", "left leg", "right leg")
 
 # The same joint under the names different sensors give it; the value is the name used for matching.
@@ -216,6 +218,11 @@ class Layout:
             fits = [layout.name for layout in LAYOUTS.values() if xyz.ndim >= 2 and layout.num_joints == xyz.shape[-2]]
             hint = f"; {', '.join(fits)} would fit" if fits else ""
             raise ValueError(f"{what} has {got} but layout {self.name!r} has {self.num_joints} joints{hint}")
+
+
+def name_words(name: str) -> list[str]:
+    """The words of a name in lower case: "LEFT_EYE_INNER" and "leftEyeInner" → ["left", "eye", "inner"]."""
+    return [word.lower() for word in _WORD.findall(name)]
 
 
 def retarget(xyz: NDArray[np.floating], source: Layout, target: Layout) -> NDArray[np.floating]:

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from crossglg.data.readers.base import Reader, Recording, SourcePath
 from crossglg.data.readers.common import text_of
 from crossglg.data.readers.posture import SHORT, UP_AXES, turned, up_axis
-from crossglg.skeletons import Layout, get_layout, retarget, retarget_plan
+from crossglg.skeletons import Layout, get_layout, name_words, retarget, retarget_plan
 
 MAX_JOINTS, MAX_POSITIONS = 2_000, 40_000_000  # an hour at 60 Hz of 160 joints is 35 million
 # Metres in a file unit; 56 mm is the unit of CMU's original files (0.45 inch = 1 there).
@@ -66,7 +66,6 @@ ESSENTIAL = (
     *(f"{side} {j}" for side in ("left", "right") for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")),
 )
 _PREFIX = re.compile(r"^(?:.*:|(?:bip\d+|mixamorig\d*|cc_base|character\d*|joint|def|org)[_ .-])", re.IGNORECASE)
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SIDE = {"l": "left", "left": "left", "r": "right", "right": "right"}
 
 
@@ -253,7 +252,7 @@ def _about(path: SourcePath) -> tuple[str, int]:
 
 def _key(joint: str) -> str:
     """ "mixamorig:LeftForeArm", "L_Forearm" and "forearm.l" → "left forearm"."""
-    words = [word.lower() for word in _WORD.findall(_PREFIX.sub("", joint))]
+    words = name_words(_PREFIX.sub("", joint))
     side = next((_SIDE[word] for word in words if word in _SIDE), "")
     key = "".join(word.lstrip("0") or "0" if word.isdigit() else word for word in words if word not in _SIDE)
     if not side and key.startswith(("left", "right")):

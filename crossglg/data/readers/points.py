@@ -23,13 +23,12 @@ from numpy.typing import NDArray
 from crossglg.data.readers.base import Reader, Recording, SourcePath
 from crossglg.data.readers.gaps import MAX_GAP, fill_gaps
 from crossglg.data.readers.posture import SHORT, UP_AXES, torso_length, turned, up_axis
-from crossglg.skeletons import LAYOUTS, SYNONYMS, Layout, get_layout
+from crossglg.skeletons import LAYOUTS, SYNONYMS, Layout, get_layout, name_words
 
 MAX_PERSONS = 20
 VISIBLE = 0.3
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 SHORTEST_TORSO, TORSO, LONGEST_TORSO = 0.2, 0.5, 1.0  # metres
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SIDE = {"l": "left", "r": "right"}
 
 
@@ -129,8 +128,7 @@ def recording(
 
 def words(joint: str) -> tuple[str, ...]:
     """ "LEFT_EYE_INNER" and "leftEyeInner" → ("eye", "inner", "left")."""
-    found = [word.lower() for word in _WORD.findall(joint)]
-    return tuple(sorted(_SIDE.get(word, word) for word in found))
+    return tuple(sorted(_SIDE.get(word, word) for word in name_words(joint)))
 
 
 def _check_size(xyz: NDArray[np.float64]) -> None:

@@ -13,7 +13,7 @@ from support.skeleton_people import standing
 def pixels(layout: str, frames: int = 12, persons: int = 2) -> NDArray[np.float64]:
     """(M, T, V, 3) x, y in pixels of an image of 1280 × 720, y down, and a score."""
     people = standing(layout, frames, persons).astype(np.float64)
-    xy = people[..., :2] * (200, -200) + (500, 300)
+    xy = people[..., :2] * (-200, -200) + (700, 300)  # who faces the camera has their left at the right
     return np.concatenate([xy, np.full((*xy.shape[:-1], 1), 0.9)], axis=-1)
 
 
