@@ -14,7 +14,7 @@ import crossglg
 from crossglg import tables
 from crossglg.config import Config
 from crossglg.data.convert import dataset_name, parse_dataset
-from crossglg.data.tasks import Task, pseudo_name, share_name
+from crossglg.data.tasks import Task, validation_name, share_name
 from crossglg.files import read_json, write_atomically, write_json
 from crossglg.one_shot import OneShotResult
 from crossglg.statistics import Interval
@@ -24,7 +24,7 @@ RESULTS = "results.json"
 
 
 def write_results(output: str | Path, task: Task, trained: TrainedModel, results: Sequence[OneShotResult]) -> Path:
-    """Write `results.json`: accuracies per draw and class, protocol, its hashes, config, versions, git sha."""
+    """Write `results.json`: accuracies per episode and class, protocol, its hashes, config, versions, git sha."""
     content = {
         **about_task(task),
         **about_model(trained),
@@ -53,7 +53,7 @@ def about_model(trained: TrainedModel) -> dict[str, Any]:
         "config": portable(trained.config.to_dict()),
         "parameters": trained.num_parameters,
         "chosen_epoch": trained.details["chosen_epoch"],
-        "held_out_accuracy": trained.details["held_out_accuracy"],
+        "validation_accuracy": trained.details["validation_accuracy"],
     }
 
 
@@ -120,7 +120,7 @@ _PATHS = {
 def task_name(config: Config) -> str:
     """What a Config's one-shot task is called before its clips are loaded."""
     name = config.benchmark.rpartition(":")[2] if config.benchmark else dataset_name(config.dataset)
-    name = pseudo_name(name, config.pseudo_split) if config.pseudo_novel else name
+    name = validation_name(name, config.validation_split) if config.validation_classes else name
     return share_name(name, config.base_share) if config.base_share < 1.0 else name
 
 
@@ -165,7 +165,7 @@ def write_csv(folder: str | Path) -> Path:
             "seed": run["config"]["seed"],
             "epochs": run["config"]["epochs"],
             "classifier": classifier,
-            "draws": len(result["draws"]),
+            "episodes": len(result["episodes"]),
             "accuracy": f"{100 * result['mean']:.2f}",
             "interval_over_draws": f"{100 * result['interval']:.2f}",
             "parameters": run.get("parameters", ""),
@@ -182,12 +182,12 @@ def write_csv(folder: str | Path) -> Path:
 
 
 def markdown_table(folder: str | Path, classifier: str = "cosine") -> str:
-    """A Markdown table of one-shot accuracy: tasks × methods, mean and 95 % interval over seeds and draws.
+    """A Markdown table of one-shot accuracy: tasks × methods, mean and 95 % interval over seeds and episodes.
 
     A row averages runs of one protocol that differ in nothing but their seed. Rows that would read alike name the
     settings in which they differ.
     """
-    rows: dict[_Row, dict[int, list[float]]] = {}  # → seed → accuracy per draw
+    rows: dict[_Row, dict[int, list[float]]] = {}  # → seed → accuracy per episode
     settings: dict[_Row, dict[str, Any]] = {}
     for run in load_results(folder):
         task, sha = run["task"], run["protocol_sha256"]
@@ -196,13 +196,13 @@ def markdown_table(folder: str | Path, classifier: str = "cosine") -> str:
             method = ", ".join([config["encoder"], *_unusual(config), METHODS[config["guidance"]]])
             same = {name: value for name, value in config.items() if name not in NOT_IN_A_ROW}
             row = _Row(task, True, method, json.dumps([sha, same], sort_keys=True))
-            rows.setdefault(row, {})[config["seed"]] = run["one_shot"][classifier]["draws"]
+            rows.setdefault(row, {})[config["seed"]] = run["one_shot"][classifier]["episodes"]
             settings[row] = same
         if run.get("raw_coordinates"):
-            draws = run["raw_coordinates"]["draws"]
+            episodes = run["raw_coordinates"]["episodes"]
             row = _Row(task, False, "raw coordinates", sha)
-            rows[row] = {0: draws}
-            settings[row] = {"draws": len(draws)}
+            rows[row] = {0: episodes}
+            settings[row] = {"episodes": len(episodes)}
     cells = []
     for row in sorted(rows):
         alike = [settings[other] for other in rows if other[:3] == row[:3]]

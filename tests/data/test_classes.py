@@ -93,7 +93,7 @@ def test_clips_without_any_class_say_what_to_do(folder: Path) -> None:
 
 def test_a_task_is_made_of_class_folders_with_options(folder: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    config = absolute_paths(Config(dataset="keypoints:mine?layout=coco17&fps=25", draws=2))
+    config = absolute_paths(Config(dataset="keypoints:mine?layout=coco17&fps=25", episodes=2))
     assert config.dataset == f"keypoints:{folder}?layout=coco17&fps=25"
     task = load_task(config)
     assert task.name == task_name(config) == "mine" and task.base.fps == 25
