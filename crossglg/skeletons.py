@@ -5,6 +5,7 @@ Everything that depends on how joints are numbered lives here, once. A new skele
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 PARTS = ("torso", "head", "left arm", "right arm", "left leg", "right leg")
 
 # The same joint under the names different sensors give it; the value is the name used for matching.
@@ -26,6 +28,12 @@ SYNONYMS = {
     "spine base": "hip center",
     "spine shoulder": "shoulder center",
     "thorax": "shoulder center",
+    "mid hip": "hip center",
+    "torso": "spine",
+    "spine navel": "spine",
+    "upper neck": "neck",
+    "left big toe": "left foot",
+    "right big toe": "right foot",
     "left foot index": "left foot",
     "right foot index": "right foot",
 }
@@ -42,9 +50,10 @@ STAND_INS: dict[str, tuple[tuple[str, ...], ...]] = {
     **{f"{side} index": ((f"{side} hand tip",), (f"{side} hand",)) for side in ("left", "right")},
     **{f"{side} wrist": ((f"{side} hand",),) for side in ("left", "right")},
     **{f"{side} ankle": ((f"{side} foot",),) for side in ("left", "right")},
+    **{f"{side} foot": ((f"{side} ankle",),) for side in ("left", "right")},
 }
 
-_ARM = ("shoulder", "collar", "elbow", "wrist", "hand", "thumb", "finger", "index", "pinky")
+_ARM = ("shoulder", "collar", "clavicle", "elbow", "wrist", "hand", "thumb", "finger", "index", "pinky")
 _LEG = ("hip", "knee", "ankle", "foot", "heel", "toe")
 _HEAD = ("head", "neck", "nose", "eye", "ear", "mouth")
 
@@ -209,6 +218,11 @@ class Layout:
             fits = [layout.name for layout in LAYOUTS.values() if xyz.ndim >= 2 and layout.num_joints == xyz.shape[-2]]
             hint = f"; {', '.join(fits)} would fit" if fits else ""
             raise ValueError(f"{what} has {got} but layout {self.name!r} has {self.num_joints} joints{hint}")
+
+
+def name_words(name: str) -> list[str]:
+    """The words of a name in lower case: "LEFT_EYE_INNER" and "leftEyeInner" → ["left", "eye", "inner"]."""
+    return [word.lower() for word in _WORD.findall(name)]
 
 
 def retarget(xyz: NDArray[np.floating], source: Layout, target: Layout) -> NDArray[np.floating]:
@@ -392,6 +406,83 @@ LAYOUTS: dict[str, Layout] = {
                 (21, 23),
             ],
             root="pelvis",
+        ),
+        # OpenPose's BODY_25, its default.
+        Layout.from_edges(
+            "body25",
+            (
+                "nose", "neck", "right shoulder", "right elbow", "right wrist", "left shoulder", "left elbow",
+                "left wrist", "mid hip", "right hip", "right knee", "right ankle", "left hip", "left knee",
+                "left ankle", "right eye", "left eye", "right ear", "left ear", "left big toe", "left small toe",
+                "left heel", "right big toe", "right small toe", "right heel",
+            ),
+            [
+                (1, 0), (1, 2), (2, 3), (3, 4), (1, 5), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10), (10, 11), (8, 12),
+                (12, 13), (13, 14), (0, 15), (0, 16), (15, 17), (16, 18), (14, 19), (19, 20), (14, 21), (11, 22),
+                (22, 23), (11, 24),
+            ],
+            root="neck",
+        ),
+        # OpenPose's BODY_25B: COCO's 17 joints, then neck, top of the head and feet.
+        Layout.from_edges(
+            "body25b",
+            (
+                "nose", *(f"{side} {joint}" for joint in (
+                    "eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")),
+                "upper neck", "head top", "left big toe", "left small toe", "left heel", "right big toe",
+                "right small toe", "right heel",
+            ),
+            [
+                (0, 1), (0, 2), (1, 3), (2, 4), (17, 0), (17, 18), (17, 5), (17, 6), (5, 7), (7, 9), (6, 8), (8, 10),
+                (5, 11), (6, 12), (11, 13), (13, 15), (12, 14), (14, 16), (15, 19), (19, 20), (15, 21), (16, 22),
+                (22, 23), (16, 24),
+            ],
+            root="upper neck",
+        ),
+        # Halpe's 26 joints: AlphaPose, RTMPose's body models with feet.
+        Layout.from_edges(
+            "halpe26",
+            (
+                "nose", *(f"{side} {joint}" for joint in (
+                    "eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")),
+                "head", "neck", "hip center", *(f"{side} {joint}" for joint in (
+                    "big toe", "small toe", "heel") for side in ("left", "right")),
+            ),
+            [
+                (0, 1), (0, 2), (1, 3), (2, 4), (18, 0), (18, 17), (18, 5), (18, 6), (5, 7), (7, 9), (6, 8), (8, 10),
+                (18, 19), (19, 11), (19, 12), (11, 13), (13, 15), (12, 14), (14, 16), (15, 20), (20, 22), (15, 24),
+                (16, 21), (21, 23), (16, 25),
+            ],
+            root="neck",
+        ),
+        # Azure Kinect's body tracking.
+        Layout.from_edges(
+            "azure32",
+            (
+                "pelvis", "spine navel", "spine chest", "neck", *(f"{side} {joint}" for side in ("left", "right")
+                    for joint in ("clavicle", "shoulder", "elbow", "wrist", "hand", "hand tip", "thumb")),
+                *(f"{side} {joint}" for side in ("left", "right") for joint in ("hip", "knee", "ankle", "foot")),
+                "head", "nose", "left eye", "left ear", "right eye", "right ear",
+            ),
+            [
+                (0, 1), (1, 2), (2, 3), (2, 4), (4, 5), (5, 6), (6, 7), (7, 8), (8, 9), (7, 10), (2, 11), (11, 12),
+                (12, 13), (13, 14), (14, 15), (15, 16), (14, 17), (0, 18), (18, 19), (19, 20), (20, 21), (0, 22),
+                (22, 23), (23, 24), (24, 25), (3, 26), (26, 27), (27, 28), (28, 29), (27, 30), (30, 31),
+            ],
+            root="pelvis",
+        ),
+        # Kinect v1 by NITE or OpenNI, without wrists and ankles: KARD, Florence3D, CAD-60.
+        Layout.from_edges(
+            "kinect15",
+            (
+                "head", "neck", "torso", "left shoulder", "left elbow", "left hand", "right shoulder", "right elbow",
+                "right hand", "left hip", "left knee", "left foot", "right hip", "right knee", "right foot",
+            ),
+            [
+                (0, 1), (1, 2), (1, 3), (3, 4), (4, 5), (1, 6), (6, 7), (7, 8), (2, 9), (9, 10), (10, 11), (2, 12),
+                (12, 13), (13, 14),
+            ],
+            root="torso",
         ),
     )
 }  # fmt: skip

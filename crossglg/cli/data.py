@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from crossglg.cli import DATA, app, command
+from crossglg.cli.reading import reads_files
+from crossglg.data.readers.options import as_command_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +52,7 @@ def fetch(
 
 
 @command(DATA, "crossglg data convert nturgb+d_skeletons --format ntu --output ntu120.npz", of=data)
+@reads_files
 def convert(
     source: Annotated[Path, typer.Argument(help="a folder (with all below it), a zip or one file")],
     format_: Annotated[str, typer.Option("--format", help="one of 'list formats'")],
@@ -61,46 +64,63 @@ def convert(
     second_body: Annotated[
         str | None, typer.Option(help="ntu: a missing second body is 'zeros' (default) or a 'copy' of the first")
     ] = None,
+    classes: Annotated[
+        str, typer.Option(help="a .csv with columns file, class[, subject, camera]; default: the folders' names")
+    ] = "",
+    *,
+    options: dict[str, Any],
 ) -> None:
-    """Convert a source into one memory-mapped .npz; a conversion that was stopped goes on where it was."""
+    """Convert a source into one memory-mapped .npz; a conversion that was stopped goes on where it was.
+
+    Example: crossglg data convert my_clips --format keypoints --layout coco17 --output my_clips.npz
+    """
     from crossglg.data.convert import convert as convert_source
     from crossglg.data.convert import log_path
+    from crossglg.data.survey import describe
     from crossglg.files import read_json
 
-    options = {} if second_body is None else {"second_body": second_body}
-    clips = convert_source(source, format_, output, workers, skip_corrupt, True, **options)
+    options |= {} if second_body is None else {"second_body": second_body}
+    clips = convert_source(source, format_, output, workers, skip_corrupt, True, classes, **options)
     log = read_json(log_path(output))
     for name, error in log["corrupt"].items():
         typer.echo(f"left out {name}: {error}", err=True)
-    typer.echo(_description(clips, output))
+    typer.echo(as_command_line(describe(clips, output)))
+    _tell_texts(clips)
 
 
 @command(DATA, "crossglg data info ntu120.npz", of=data)
 def info(
     dataset: Annotated[str, typer.Argument(help="a .npz file, or FORMAT:PATH of a source, which is then converted")],
 ) -> None:
-    """What a set holds: clips, classes, subjects, frames, layout, lengths, and how it was made."""
+    """What a set holds: clips, classes, subjects, frames, layout, lengths, how it was made, what it lacks for a run."""
     from crossglg.data.clips import SkeletonSet
     from crossglg.data.convert import stored
+    from crossglg.data.readers.options import as_dataset
+    from crossglg.data.survey import describe
 
     path = stored(dataset) if ":" in dataset and not Path(dataset).exists() else Path(dataset)
-    typer.echo(_description(SkeletonSet.load(path), path))
+    clips = SkeletonSet.load(path)
+    typer.echo(as_dataset(describe(clips, path)))
+    _tell_texts(clips)
 
 
 @command(DATA, "crossglg data sheet recordings --output sheet.png", of=data)
+@reads_files
 def sheet(
     paths: Annotated[list[Path], typer.Argument(help="skeleton files, or folders of them")],
     output: Annotated[Path, typer.Option(help="the picture: .png, .svg or .pdf")] = Path("sheet.png"),
     format_: Annotated[str, typer.Option("--format", help="see 'list formats'; default: found by the names")] = "",
     frames: Annotated[int, typer.Option(help="snapshots of each clip")] = 6,
     most: Annotated[int, typer.Option(help="clips drawn at most", min=1)] = 60,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Draw a contact sheet of source files: does each look like a person, upright, with its left side on the right?"""
     from itertools import islice
 
     from crossglg.viz.figures import clip_gallery, save
 
-    clips = list(islice(_recordings(paths, format_), most + 1))
+    clips = list(islice(_recordings(paths, format_, options), most + 1))
     if not clips:
         raise ValueError(f"no file of a known format in {', '.join(map(str, paths))}; see 'crossglg list formats'")
     more, clips = len(clips) > most, clips[:most]
@@ -109,27 +129,30 @@ def sheet(
     for name, clip in clips:
         typer.echo(f"{name}: {clip.sample_id}: {clip.class_name or 'no class'}, {clip.xyz.shape[1]} frames")
         for note in clip.notes:
-            typer.echo(f"  {note}")
+            typer.echo(f"  {as_command_line(note)}")
     typer.echo(f"{output}: the first {most} clips; --most draws more" if more else str(output))
 
 
-def _recordings(paths: list[Path], format_: str) -> Iterator[tuple[str, Recording]]:
+def _recordings(paths: list[Path], format_: str, options: dict[str, Any]) -> Iterator[tuple[str, Recording]]:
     """(format, recording) of every file; in a folder, a file that no format accepts is named on stderr and skipped."""
-    from crossglg.data.any_file import identify, matching_formats, read_any
+    from crossglg.data.any_file import clip_files, identify, matching_formats, read_any
 
     for path in paths:
         if not path.exists():
             raise FileNotFoundError(f"no file or folder {path}")
-        for file in [path] if path.is_file() else sorted(path.rglob("*")):
-            formats = matching_formats(file) if file.is_file() else []
+        for file in clip_files(path):
+            formats = matching_formats(file)
             if path.is_dir() and (format_ not in formats if format_ else not formats):
                 continue
             try:
-                name, recordings = (format_, read_any(file, format=format_)) if format_ else identify(file)
+                if format_:
+                    name, recordings = format_, read_any(file, format=format_, **options)
+                else:
+                    name, recordings = identify(file, options)
             except ValueError as error:
                 if path.is_file():
                     raise
-                typer.echo(f"skipped: {error}", err=True)
+                typer.echo(f"skipped: {as_command_line(str(error))}", err=True)
                 continue
             yield from ((name, recording) for recording in recordings)
 
@@ -144,30 +167,15 @@ def _in_metres(clip: Recording) -> NDArray[np.floating]:
     return clip.xyz * (HEIGHT / max(float(np.median(np.ptp(y, axis=1))), 1e-9))
 
 
-def _description(clips: SkeletonSet, path: Path) -> str:
-    import numpy as np
+def _tell_texts(clips: SkeletonSet) -> None:
+    """Say which classes lack the text that training with guidance reads."""
+    from crossglg.data.convert import UNNAMED
+    from crossglg.text.descriptions import undescribed
 
-    from crossglg.data.convert import log_path
-    from crossglg.files import read_json
-
-    frames = clips.frames
-    shortest, median, longest = np.quantile(frames, [0.0, 0.5, 1.0])
-    present = np.bincount(clips.label, minlength=len(clips.class_names))
-    lines = [
-        f"{clips.name}: {len(clips):,} clips, {frames.sum():,} frames at {clips.fps:g} per second",
-        f"classes   {(present > 0).sum()} of {len(present)} have clips, up to {present.max()}",
-        f"subjects  {_known(clips.subject)}, cameras {_known(clips.camera)}, up to {clips.persons.max()} person(s)",
-        f"layout    {clips.layout.name} ({clips.layout.num_joints} joints, {clips.num_channels}-D)",
-        f"frames    {shortest:.0f} to {longest:.0f}, median {median:.0f} ({median / clips.fps:.1f} s)",
-    ]
-    if log_path(path).is_file():
-        log = read_json(log_path(path))
-        lines += [f"made from {log['files']} files, format {log['format']} {log['options'] or ''}".rstrip()]
-        lines += [f"          {len(log[key])} files {key.replace('_', ' ')}" for key in ("corrupt", "without_clip")]
-        lines += [f"step {n}    {step}" for n, step in enumerate(log["steps"], start=1)]
-    return "\n".join(lines)
-
-
-def _known(numbers: NDArray[np.int64]) -> str:
-    """How many different numbers there are; −1 is none."""
-    return str(len(set(numbers.tolist()) - {-1}) or "unknown")
+    lacking = undescribed([name for name in clips.class_names if name != UNNAMED])
+    if lacking:
+        some = ", ".join(lacking[:5]) + (f" and {len(lacking) - 5} more" if len(lacking) > 5 else "")
+        typer.echo(
+            f"texts     {len(lacking)} classes have no description ({some}): write them with 'crossglg describe', "
+            f"or run without texts: --set guidance=none"
+        )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from crossglg.cli import OWN, command
+from crossglg.cli.reading import reads_files
+from crossglg.data.readers.options import as_command_line
 
 if TYPE_CHECKING:
     from crossglg.data.clips import SkeletonSet
@@ -19,26 +22,25 @@ Clips = Annotated[list[Path], typer.Argument(help="skeleton files in any format 
 Model = Annotated[Path, typer.Option(help="a trained model's folder, e.g. runs/…/model")]
 Actions = Annotated[Path, typer.Option(help="the .npz file that keeps your actions")]
 Format = Annotated[str, typer.Option("--format", help="the files' format; default: found by name and content")]
-Joints = Annotated[
-    str, typer.Option("--layout", help="the files' joints where they do not say: one of 'list layouts', or a .yaml")
-]
 Person = Annotated[int, typer.Option(help="which person of a clip to keep, 1 the first; 0 all of them")]
 
 
 @command(OWN, 'crossglg enroll "my wave" wave.csv --actions my_actions.npz')
+@reads_files
 def enroll(
     action: Annotated[str, typer.Argument(help="name of the action")],
     clips: Clips,
     actions: Actions = Path("my_actions.npz"),
     format_: Format = "",
-    layout: Joints = "",
     person: Person = 0,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Add an action from one clip (or several) to your own actions."""
     from crossglg.data.clips import concatenate
     from crossglg.recognition.recognizer import enroll as add
 
-    read = _read(clips, format_, layout, person)
+    read = [clip for path in clips for clip in _read(path, format_, person, options)]
     enrolled = add(action, concatenate(read, action), actions)  # all clips or, if one is refused, none
     for number, name in enumerate(enrolled.class_names):
         typer.echo(f"{name}: {(enrolled.label == number).sum()} clip(s)")
@@ -46,6 +48,7 @@ def enroll(
 
 
 @command(OWN, "crossglg recognize query.csv --model runs/mine/model --actions my_actions.npz")
+@reads_files
 def recognize(
     clips: Clips,
     model: Model,
@@ -54,7 +57,6 @@ def recognize(
         float | None, typer.Option(help="similarity below which a clip is unknown; default: calibrated on base clips")
     ] = None,
     format_: Format = "",
-    layout: Joints = "",
     person: Person = 0,
     stream: Annotated[bool, typer.Option("--stream", help="follow long recordings with a sliding window")] = False,
     window: Annotated[float, typer.Option(help="seconds of the window; 0: as your enrolled clips")] = 0.0,
@@ -62,6 +64,8 @@ def recognize(
         Path | None, typer.Option(help="with --stream: folder for a timeline (.png and .csv) of each recording")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of text")] = False,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Recognize your own actions in clips, or follow them through long recordings."""
     from crossglg.data.clips import SkeletonSet
@@ -80,30 +84,41 @@ def recognize(
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)  # a place that cannot be written is told before the work
     recognizer = Recognizer.of(trained, SkeletonSet.load(actions), threshold)
-    read = _read(clips, format_, layout, person)
     if stream:
+        read = [clip for path in clips for clip in _read(path, format_, person, options)]
         for name, recording in zip(_file_names(read), read, strict=True):
             _report_timeline(recognizer.follow(recording, window), name, output)
         return
-    results = [recognizer.recognize(clip)[0] for clip in read]
+    answers: list[Any] = []
+    failed = False
+    for path in clips:
+        try:
+            results = [recognizer.recognize(clip)[0] for clip in _read(path, format_, person, options)]
+        except (ValueError, OSError) as error:
+            if len(clips) == 1:
+                raise
+            failed = True
+            answers.append({"clip": path.stem, "error": as_command_line(str(error))})
+            typer.echo(f"left out {path}: {answers[-1]['error']}", err=True)
+            continue
+        for result in results:
+            answers.append(_as_dict(result, trained.layout.joints))
+            if not as_json:
+                typer.echo(_sentence(result, trained.layout.joints))
     if as_json:
-        typer.echo(json.dumps([_as_dict(result, trained.layout.joints) for result in results], indent=1))
-        return
-    for result in results:
-        typer.echo(_sentence(result, trained.layout.joints))
+        typer.echo(json.dumps(answers, indent=1))
+    if failed:
+        raise typer.Exit(2)
 
 
-def _read(paths: list[Path], format_: str, layout: str, person: int) -> list[SkeletonSet]:
-    """Every clip of the files as a set of its own; what reading had to decide is told on stderr."""
+def _read(path: Path, format_: str, person: int, options: dict[str, Any]) -> Iterator[SkeletonSet]:
+    """Every clip of a file as a set of its own; what reading had to decide is told on stderr."""
     from crossglg.data.any_file import read_any
 
-    sets = []
-    for path in paths:
-        for recording in read_any(path, format=format_, file_layout=layout):
-            for note in recording.notes:
-                typer.echo(f"{recording.sample_id}: {note}", err=True)
-            sets.append((recording.only(person) if person else recording).to_set())
-    return sets
+    for recording in read_any(path, format=format_, **options):
+        for note in recording.notes:
+            typer.echo(f"{recording.sample_id}: {as_command_line(note)}", err=True)
+        yield (recording.only(person) if person else recording).to_set()
 
 
 def _file_names(recordings: list[SkeletonSet]) -> list[str]:

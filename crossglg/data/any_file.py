@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.readers import READERS, Reader, Recording, UnreadableError, get_reader
@@ -12,40 +14,43 @@ from crossglg.skeletons import Layout, retarget
 DOCUMENTED = "npz"  # the format of crossglg.data.clips, which needs no reader elsewhere
 
 
-def read_any(
-    path: str | Path, layout: Layout | None = None, format: str = "", file_layout: str = ""
-) -> list[Recording]:
+def read_any(path: str | Path, to: Layout | None = None, format: str = "", **options: Any) -> list[Recording]:
     """The clips of one file: the documented `.npz`, or whatever a registered reader makes of it.
 
-    format: a name in `READERS` or "npz"; "": every format whose file pattern matches is tried, and exactly one must
-    accept.  layout: carry the clips to it by joint name (None: as read).  file_layout: the joints of the file where it
-    does not say them, a layout's name or a YAML file; only for formats whose reader has the option `layout`.
+    A folder that holds one clip, frame by frame, is read as that clip.
+    to: carry the clips to this layout by joint name (None: as read).  format: a name in `READERS` or "npz"; "": every
+    format whose file pattern matches is tried.  options: those of `crossglg.data.readers.options.OPTIONS` that the
+    format has: layout, unit, fps, ….
     Raises FileNotFoundError, or one ValueError that lists what was tried and why each refused.
     """
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"no skeleton file {path}")
-    if not path.is_file():
-        raise ValueError(f"{path} is a folder; give one file of skeletons")
-    found = _read(path, format, file_layout) if format else identify(path, file_layout)[1]
+    file = _first_frame(path) if path.is_dir() else path
+    found = _read(file, format, options) if format else identify(file, options)[1]
     if not found:
         raise ValueError(f"{path.name}: nobody is seen in it; give a file with at least one person")
-    return found if layout is None else [_carried(recording, layout) for recording in found]
+    return found if to is None else [_carried(recording, to) for recording in found]
 
 
-def identify(path: Path, file_layout: str = "") -> tuple[str, list[Recording]]:
-    """The one format that accepts a file, and its clips; raises ValueError as `read_any` does."""
+def identify(path: Path, options: Mapping[str, Any] | None = None) -> tuple[str, list[Recording]]:
+    """The format that accepts a file, and its clips; raises ValueError as `read_any` does.
+
+    Of several formats, the one whose pattern fits the file's name most closely: that of a data set before *.csv.
+    """
     accepted: dict[str, list[Recording]] = {}
     refused: dict[str, str] = {}
     for name in matching_formats(path):
         try:
-            accepted[name] = _read(path, name, file_layout)
+            accepted[name] = _read(path, name, options or {})
         except UnreadableError as error:
             refused[name] = error.reason
-    if len(accepted) == 1:
-        return next(iter(accepted.items()))
+    closeness = {name: _closeness(path, name) for name in accepted}
+    closest = [name for name in accepted if closeness[name] == max(closeness.values())]
+    if len(closest) == 1:
+        return closest[0], accepted[closest[0]]
     if accepted:
-        raise ValueError(f"{path.name} can be read as {' or as '.join(accepted)}; say which by format=")
+        raise ValueError(f"{path.name} can be read as {' or as '.join(closest)}; say which by format=")
     if refused:
         reasons = "; ".join(f"{name}: {why.rstrip('.')}" for name, why in refused.items())
         raise ValueError(f"{path.name} cannot be read. Tried {reasons}")
@@ -59,13 +64,42 @@ def matching_formats(path: Path) -> list[str]:
     return [DOCUMENTED, *readers] if path.suffix == ".npz" else readers
 
 
-def _read(path: Path, format: str, file_layout: str) -> list[Recording]:
-    reader = _NPZ if format == DOCUMENTED else get_reader(format)
-    if not file_layout:
-        return reader.read(path)
-    if "layout" not in reader.options:
-        raise UnreadableError(path, f"files of the format {format!r} say what their joints are; leave out the layout")
-    return reader.read(path, layout=file_layout)
+def clip_files(path: Path) -> Iterator[Path]:
+    """The file itself, or all files of a folder and below; of a clip with a file per frame only the first."""
+    if path.is_file():
+        yield path
+        return
+    clips = set()
+    for file in sorted(file for file in path.rglob("*") if file.is_file()):
+        clip = next((clip for reader in READERS.values() if (clip := reader.clip_name(file.name))), "")
+        if not clip or (file.parent, clip) not in clips:
+            yield file
+        clips.add((file.parent, clip))
+
+
+def _closeness(path: Path, format: str) -> int:
+    """How many characters of the file's name a format asks for."""
+    reader = _NPZ if format == DOCUMENTED else READERS[format]
+    return max((len(pattern.replace("*", "")) for pattern in reader.patterns if path.match(pattern)), default=0)
+
+
+def _first_frame(folder: Path) -> Path:
+    """The first file of the only clip in a folder that holds it frame by frame; raises ValueError for other folders."""
+    clips = {
+        (name, reader.clip_name(file.name))
+        for name, reader in READERS.items()
+        for file in folder.iterdir()
+        if reader.clip_name(file.name)
+    }
+    if len(clips) != 1:
+        what = f"frames of {len(clips)} clips" if clips else "no clip as a file per frame"
+        raise ValueError(f"{folder} is a folder with {what}; give one file of skeletons, or a folder of one clip")
+    [(name, clip)] = clips
+    return min(file for file in folder.iterdir() if READERS[name].clip_name(file.name) == clip)
+
+
+def _read(path: Path, format: str, options: Mapping[str, Any]) -> list[Recording]:
+    return (_NPZ if format == DOCUMENTED else get_reader(format)).read(path, **options)
 
 
 def _documented(path: Path) -> list[Recording]:

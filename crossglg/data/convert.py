@@ -13,7 +13,7 @@ import zipfile
 from collections import Counter, deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
@@ -22,8 +22,10 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
+from crossglg.data.classes import ClassTable, classify
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.readers import Reader, Recording, SourcePath, get_reader
+from crossglg.data.readers.options import as_dataset
 from crossglg.files import cache_folder, sha256, write_json
 from crossglg.processes import sole_writer
 from crossglg.skeletons import Layout
@@ -31,18 +33,23 @@ from crossglg.skeletons import Layout
 CHUNK = 8  # files that a worker parses at a time
 UNNAMED = "unnamed"  # the class of a clip whose source does not say
 
-VERSION = 1  # of what conversion makes: a change of it converts again
+VERSION = 2  # of what conversion makes: a change of it converts again
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file of a source. name: relative to it;  archive: "" or the zip it is in;  size, stamp: tell a change."""
+    """One file of a source. name: relative to it;  archive: "" or the zip it is in;  size, stamp: tell a change.
+
+    frames_of: the clip whose first frame it is, where every frame is a file;  alone: its folder holds no other clip.
+    """
 
     name: str
     root: str
     archive: str
     size: int
     stamp: int
+    frames_of: str = ""
+    alone: bool = False
 
     @property
     def path(self) -> SourcePath:
@@ -62,14 +69,16 @@ def convert(
     workers: int | None = None,
     skip_corrupt: bool = False,
     progress: bool = True,
-    **options: str,
+    classes: str | Path = "",
+    **options: Any,
 ) -> SkeletonSet:
     """Convert a folder (with all below it), a zip or one file of a registered format; returns the memory-mapped set.
 
     workers: processes, default one per core this process may use.  skip_corrupt: leave out files that are not of the
-    format; they are listed in `<output>.log.json`, with steps, counts and notes.  options: those of the reader's
-    `read`. A conversion that was stopped goes on where it was. Rows never collect in memory. Processes are spawned, so
-    a script calls this under `if __name__ == "__main__"`.
+    format; they are listed in `<output>.log.json`, with steps, counts and notes.  classes: a csv that says which class
+    each file is of; without it, a clip whose file does not say is of the class its folder is called.  options: those
+    of the reader's `read`. A conversion that was stopped goes on where it was. Rows never collect in memory. Processes
+    are spawned, so a script calls this under `if __name__ == "__main__"`.
     Raises FileNotFoundError; ValueError naming a file that is not of the format or of another layout than the first.
     """
     reader, output = get_reader(format), Path(output)
@@ -77,12 +86,15 @@ def convert(
         raise ValueError(f"the output must be a .npz file, got {output}")
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be 1 or more, got {workers}")
-    _check_options(reader, format, options)
-    files = source_files(Path(source), reader.patterns)
+    options = reader.parsed(options, f"format {format!r}")
+    table = ClassTable.load(classes) if classes else None
+    files = source_files(Path(source), reader)
     header = {"version": VERSION, "format": format, "options": options}
+    if table:
+        header["classes"] = sha256(table.path)
     with (
         sole_writer(output.with_name(f".{output.name}.lock"), output),
-        contextlib.closing(_Store(output, header, files, skip_corrupt)) as store,
+        contextlib.closing(_Store(output, header, files, skip_corrupt, table)) as store,
     ):
         waiting = files[len(store.entries) :]
         bar = tqdm(total=len(files), initial=len(store.entries), desc=format, unit="file", disable=not progress)
@@ -94,7 +106,7 @@ def convert(
                 bar.update()
         if not store.clips:
             raise ValueError(f"{source} holds no clip: its {len(files)} file(s) are left out or corrupt")
-        clips = store.to_set(reader, Path(source).stem)
+        clips = store.to_set(reader, dataset_name(str(source)))
         write_json(log_path(output), header | {"source": str(source)} | _log(reader, store, clips))
         clips.save(output)
         store.remove()
@@ -102,17 +114,38 @@ def convert(
 
 
 def stored(dataset: str) -> Path:
-    """The `.npz` of FORMAT:PATH, converted once and kept in the cache folder; a changed source is converted again.
+    """The `.npz` of FORMAT:PATH?option=value&…, converted once and kept in the cache folder; converted again on change.
 
-    Raises what `convert` raises.
+    The options are those of `convert`: the reader's, and classes. Raises what `convert` raises.
     """
-    format, _, path = dataset.partition(":")
-    files = source_files(Path(path), get_reader(format).patterns)
-    about = [VERSION, str(Path(path).resolve()), format, [file.key for file in files]]
-    output = cache_folder() / "sets" / f"{Path(path).stem}-{sha256(json.dumps(about))[:16]}.npz"
+    format, path, options = parse_dataset(dataset)
+    reader = get_reader(format)
+    files = source_files(Path(path), reader)
+    table = options.pop("classes", "")
+    reader_options = reader.parsed(options, f"format {format!r}")
+    about = [VERSION, str(Path(path).resolve()), format, [file.key for file in files], reader_options]
+    about += [sha256(Path(table))] if table and Path(table).is_file() else []
+    output = cache_folder() / "sets" / f"{dataset_name(dataset)}-{sha256(json.dumps(about))[:16]}.npz"
     if not output.is_file():
-        convert(path, format, output)
+        try:
+            convert(path, format, output, classes=table, **reader_options)
+        except ValueError as error:
+            raise ValueError(as_dataset(str(error))) from error
     return output
+
+
+def parse_dataset(dataset: str) -> tuple[str, str, dict[str, str]]:
+    """FORMAT:PATH?option=value&… → format, path and options."""
+    format, _, rest = dataset.partition(":")
+    path, _, query = rest.partition("?")
+    pairs = [pair.partition("=") for pair in query.split("&") if pair]
+    return format, path, {name: value for name, _, value in pairs}
+
+
+def dataset_name(dataset: str) -> str:
+    """What the set of FORMAT:PATH?… or of a file or folder is called."""
+    path = dataset if Path(dataset).exists() or ":" not in dataset else parse_dataset(dataset)[1]
+    return Path(path).resolve().stem
 
 
 def log_path(output: Path) -> Path:
@@ -120,11 +153,13 @@ def log_path(output: Path) -> Path:
     return output.with_name(f"{output.name}.log.json")
 
 
-def source_files(source: Path, patterns: Sequence[str]) -> list[SourceFile]:
-    """Files of the patterns in a folder and below, in a zip, or, if there are none in the folder itself, in its zips.
+def source_files(source: Path, reader: Reader) -> list[SourceFile]:
+    """A reader's files in a folder and below, in a zip, or, if there are none in the folder itself, in its zips.
 
-    A single file is taken whatever it is called. Sorted by name. Raises FileNotFoundError if there is none.
+    Where every frame is a file, the first of each clip. A single file is taken whatever it is called. Sorted by name.
+    Raises FileNotFoundError if there is none.
     """
+    patterns = reader.patterns
     if source.is_dir():
         found = {path for pattern in patterns for path in source.rglob(pattern) if path.is_file()}
         files = [_file(path, source) for path in found]
@@ -137,7 +172,23 @@ def source_files(source: Path, patterns: Sequence[str]) -> list[SourceFile]:
         files = [_file(source, source.parent)]
     if not files:
         raise FileNotFoundError(f"{source} holds no file called {' or '.join(patterns)}")
-    return sorted(files, key=lambda file: (file.name, file.archive))
+    return _one_per_clip(sorted(files, key=lambda file: (file.name, file.archive)), reader)
+
+
+def _one_per_clip(files: list[SourceFile], reader: Reader) -> list[SourceFile]:
+    """The files, of clips with a file per frame only the first frame."""
+    if not reader.frame_name:
+        return files
+    clips: dict[tuple[str, str, str], list[SourceFile]] = {}
+    for file in files:
+        name = PurePosixPath(file.name)
+        clips.setdefault((file.archive, str(name.parent), reader.clip_name(name.name)), []).append(file)
+    folders = Counter((archive, folder) for archive, folder, _ in clips)
+    return [
+        replace(frames[0], frames_of=clip, alone=folders[archive, folder] == 1, size=sum(f.size for f in frames),
+                stamp=max(f.stamp for f in frames))
+        for (archive, folder, clip), frames in clips.items()
+    ]  # fmt: skip
 
 
 def _file(path: Path, root: Path) -> SourceFile:
@@ -166,15 +217,8 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _check_options(reader: Reader, format: str, options: dict[str, str]) -> None:
-    known = reader.options
-    unknown = [name for name in options if name not in known]
-    if unknown:
-        raise ValueError(f"format {format!r} has no option {unknown[0]!r}; its options: {', '.join(known) or 'none'}")
-
-
 def _read_all(
-    format: str, options: dict[str, str], files: Sequence[SourceFile], workers: int
+    format: str, options: dict[str, Any], files: Sequence[SourceFile], workers: int
 ) -> Generator[list[Recording] | str, None, None]:
     """The recordings of each file, or why it has none, in order; few files are read in this process."""
     chunks = [files[i : i + CHUNK] for i in range(0, len(files), CHUNK)]
@@ -195,7 +239,7 @@ def _read_all(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _read_chunk(format: str, options: dict[str, str], files: Sequence[SourceFile]) -> list[list[Recording] | str]:
+def _read_chunk(format: str, options: dict[str, Any], files: Sequence[SourceFile]) -> list[list[Recording] | str]:
     reader = get_reader(format)
     results: list[list[Recording] | str] = []
     for file in files:
@@ -209,7 +253,15 @@ def _read_chunk(format: str, options: dict[str, str], files: Sequence[SourceFile
 class _Store:
     """The part file with rows and the index: a header, then a line per source file, which may be continued."""
 
-    def __init__(self, output: Path, header: dict[str, Any], files: Sequence[SourceFile], skip_corrupt: bool) -> None:
+    def __init__(
+        self,
+        output: Path,
+        header: dict[str, Any],
+        files: Sequence[SourceFile],
+        skip_corrupt: bool,
+        table: ClassTable | None = None,
+    ) -> None:
+        self._table = table
         self._paths = [output.with_name(f".{output.name}.{kind}") for kind in ("part", "index")]
         self._rows, self._lines = (path.open("a+b") for path in self._paths)
         self._lines.seek(0)
@@ -252,10 +304,12 @@ class _Store:
         if isinstance(result, str):
             entry["error"] = result
         else:
+            entry["clips"] = []
             for recording in result:
                 self._check_layout(recording, entry)
+                recording, said_by = classify(recording, file.name, self._table, file.frames_of, file.alone)
                 self._rows.write(np.ascontiguousarray(recording.xyz, dtype="<f4").data)
-            entry["clips"] = list(map(_about, result))
+                entry["clips"].append(_about(recording) | {"class_from": said_by})
         self._rows.flush()
         self._write_line(entry | {"end": self._rows.tell()})
         self.entries.append(entry)
@@ -331,6 +385,7 @@ def _log(reader: Reader, store: _Store, clips: SkeletonSet) -> dict[str, Any]:
         "files": len(store.entries),
         "clips": len(clips),
         "classes_with_clips": len(set(clips.label.tolist())),
+        "classes_from": dict(Counter(clip["class_from"] for clip in about)),
         "frames": int(clips.frames.sum()),
         "fps": {str(rate): count for rate, count in rates.items()},
         "corrupt": {entry["file"][0]: entry["error"] for entry in store.entries if "error" in entry},

@@ -20,6 +20,7 @@ from crossglg.data import convert, synthetic
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.protocols import Protocol, find_protocol, protocol_sha256, shipped_protocols
 from crossglg.data.readers import READERS
+from crossglg.data.readers.options import as_dataset
 from crossglg.files import MissingError, data_folder, sha256
 from crossglg.skeletons import Layout
 
@@ -202,12 +203,27 @@ def split_task(clips: SkeletonSet, novel_classes: Sequence[str], episodes: int, 
     return Task(name, base, novel, np.array([[rng.choice(m) for m in members] for _ in range(episodes)]))
 
 
+def missing_for_a_run(clips: SkeletonSet) -> str:
+    """What a set lacks to be split into base and novel classes, in a sentence that says what to do; "" for nothing."""
+    counts = np.bincount(clips.label, minlength=len(clips.class_names))
+    usable = int((counts >= 2).sum())
+    if usable >= 4:
+        return ""
+    what = f"{clips.name} has {usable} classes with two clips or more; one-shot needs at least 4"
+    if clips.class_names == (convert.UNNAMED,):
+        return (
+            f"{what}. No clip says its class: put the clips of each class into a folder called as the class, or write "
+            f"a table with the columns file and class and give it as classes='FILE.csv'"
+        )
+    return f"{what}. Add clips or classes"
+
+
 def draw_novel_classes(clips: SkeletonSet, seed: int, number: int | None = None) -> tuple[str, ...]:
     """`number` classes at random, else a quarter of them (2 to 20), for a set that brings no protocol of its own."""
     counts = np.bincount(clips.label, minlength=len(clips.class_names))
     usable = [c for c, n in zip(clips.class_names, counts, strict=True) if n >= 2]
-    if len(usable) < 4:
-        raise ValueError(f"{clips.name} has {len(usable)} classes with two clips or more; one-shot needs at least 4")
+    if lacking := missing_for_a_run(clips):
+        raise ValueError(as_dataset(lacking))
     number = min(20, max(2, len(usable) // 4)) if number is None else number
     if not 2 <= number <= len(usable) - 2:
         raise ValueError(f"{number} novel classes of {len(usable)} usable ones in {clips.name}: leave 2 on either side")
@@ -225,7 +241,7 @@ def _load(dataset: str) -> SkeletonSet:
         return _converted(dataset)
     if not Path(dataset).exists():
         if ":" in dataset:
-            return replace(SkeletonSet.load(convert.stored(dataset)), name=Path(dataset.partition(":")[2]).stem)
+            return replace(SkeletonSet.load(convert.stored(dataset)), name=convert.dataset_name(dataset))
         raise MissingError(
             f"dataset {dataset!r} is neither registered ({', '.join(DATASETS)}) nor a file or folder, "
             f"nor FORMAT:PATH (formats: {', '.join(READERS)}){nearest(dataset, list(DATASETS))}"

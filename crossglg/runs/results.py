@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 import crossglg
 from crossglg import tables
 from crossglg.config import Config
+from crossglg.data.convert import dataset_name, parse_dataset
 from crossglg.data.tasks import Task, share_name, validation_name
 from crossglg.files import MissingError, as_record, write_atomically, write_json
 from crossglg.one_shot import OneShotResult
@@ -233,9 +234,12 @@ def absolute_paths(config: Config) -> Config:
         shipped = path in TEXT_ENCODERS or (name == "benchmark" and not found)  # a name, even if a folder is called so
         if path and Path(path).exists() and not shipped:
             values[name] = f"{Path(path).resolve()}{found}{rest}"
-    format_, colon, source = values["dataset"].partition(":")  # FORMAT:PATH
+    format_, source, options = parse_dataset(values["dataset"])
     if source and Path(source).exists():
-        values["dataset"] = f"{format_}{colon}{Path(source).resolve()}"
+        if "classes" in options:
+            options["classes"] = str(Path(options["classes"]).resolve())
+        query = "&".join(f"{name}={value}" for name, value in options.items())
+        values["dataset"] = f"{format_}:{Path(source).resolve()}" + (f"?{query}" if query else "")
     return Config(**values)
 
 
@@ -250,7 +254,7 @@ _PATHS = {
 
 def task_name(config: Config) -> str:
     """What a Config's one-shot task is called before its clips are loaded."""
-    name = config.benchmark.rpartition(":")[2] if config.benchmark else Path(config.dataset).stem
+    name = config.benchmark.rpartition(":")[2] if config.benchmark else dataset_name(config.dataset)
     name = validation_name(name, config.validation_split) if config.validation_classes else name
     return share_name(name, config.base_share) if config.base_share < 1.0 else name
 

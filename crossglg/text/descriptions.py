@@ -141,6 +141,13 @@ def find_descriptions(
     if missing:
         raise InputError(
             f"class {missing[0]!r} has no description ({len(missing)} of {len(actions)} lack one)"
-            f"{nearest(missing[0], list(found)) or '.'} Write them with 'crossglg describe' and pass descriptions=FILE"
+            f"{nearest(missing[0], list(found)) or '.'} Write them with 'crossglg describe' and pass "
+            f"descriptions=FILE, or train without texts: guidance=none"
         )
     return [found[action] for action in actions]
+
+
+def undescribed(actions: Sequence[str]) -> list[str]:
+    """Those of the actions that no shipped file describes."""
+    known = {action for path in shipped_files() for action in DescriptionFile.load(path).classes}
+    return [action for action in actions if action not in known]

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError, ValidationInfo, field_validator
 from tqdm.auto import tqdm
 
 from crossglg.config import nearest
-from crossglg.skeletons import Layout
+from crossglg.skeletons import Layout, name_words
 from crossglg.text.descriptions import Description, DescriptionFile
 from crossglg.text.key_joints import find_key_joints
 from crossglg.text.llm import Client, Completion, KeyRefused
@@ -28,7 +28,6 @@ _QUOTED = 10_000  # characters of an unusable answer that are sent back; a longe
 _DEPTH = 8  # nested brackets of a JSON object that is decoded; an answer has two or three
 _OBJECTS = 200  # JSON objects of an answer that are tried, the last ones; one for each joint at most
 _NAME_KEYS = ("name", "joint", "joint_name")
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.S)
 _END_OF_THOUGHT = re.compile(r"</think(?:ing)?>")
 # An escaped character, a string as JSON has it (with what may follow one), a quotation mark of prose, or a bracket.
@@ -326,7 +325,7 @@ def json_objects(text: str) -> Iterator[dict[str, Any]]:
 
 def _words(joint: str) -> tuple[str, ...]:
     """ "Left Hand", "left_hand", "leftHand" and "hand (left)" → ("hand", "left")."""
-    return tuple(sorted(word.lower() for word in _WORD.findall(joint)))
+    return tuple(sorted(name_words(joint)))
 
 
 def _pairs(entry: Mapping[str, Any]) -> list[tuple[str, Any]]:

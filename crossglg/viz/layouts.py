@@ -16,10 +16,12 @@ from crossglg.viz.style import STYLE, Chart
 # Where a joint is on a standing person seen from the front, in units of the torso; the right side mirrors the left.
 _CENTRE = {
     "hip center": (0.0, 0.0), "spine1": (0.0, 0.25), "spine": (0.0, 0.5), "spine3": (0.0, 0.75),
-    "shoulder center": (0.0, 1.0), "neck": (0.0, 1.15), "nose": (0.0, 1.38), "head": (0.0, 1.55),
+    "spine chest": (0.0, 0.75), "head top": (0.0, 1.7), "shoulder center": (0.0, 1.0), "neck": (0.0, 1.15),
+    "nose": (0.0, 1.38), "head": (0.0, 1.55),
 }  # fmt: skip
 _LEFT = {
-    "collar": (0.16, 0.95), "shoulder": (0.36, 0.95), "elbow": (0.52, 0.45), "wrist": (0.62, 0.0),
+    "collar": (0.16, 0.95), "clavicle": (0.12, 0.98), "small toe": (0.42, -1.82), "shoulder": (0.36, 0.95),
+    "elbow": (0.52, 0.45), "wrist": (0.62, 0.0),
     "hand": (0.65, -0.14), "hand tip": (0.68, -0.32), "index": (0.68, -0.32), "pinky": (0.78, -0.28),
     "thumb": (0.55, -0.24), "hip": (0.2, -0.05), "knee": (0.23, -0.85), "ankle": (0.25, -1.65),
     "heel": (0.22, -1.78), "foot": (0.36, -1.8), "foot index": (0.36, -1.8), "eye inner": (0.05, 1.48),

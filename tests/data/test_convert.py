@@ -86,7 +86,7 @@ def test_options_reach_the_reader_and_the_log(tree: Path, tmp_path: Path) -> Non
     clips = convert(tree, "ntu", tmp_path / "copy.npz", workers=1, progress=False, second_body="copy")
     assert (clips.persons == 2).all()
     assert read_json(log_path(tmp_path / "copy.npz"))["options"] == {"second_body": "copy"}
-    with pytest.raises(ValueError, match="format 'ntu' has no option 'third_body'; its options: second_body"):
+    with pytest.raises(ValueError, match="format 'ntu' has no option 'third_body'; its options: second_body, fps"):
         convert(tree, "ntu", tmp_path / "x.npz", third_body="zeros")
 
 
@@ -159,7 +159,7 @@ def test_a_stopped_conversion_goes_on_where_it_was(
     tree: Path, expected: list[Recording], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = tmp_path / "ntu.npz"
-    files = source_files(tree, ["*.skeleton"])
+    files = source_files(tree, READERS["ntu"])
 
     def stop_after(count: int) -> None:
         """Stop a conversion after `count` more files, leaving half-written tails."""

@@ -21,7 +21,15 @@ def test_a_registered_layout_stands_upright_and_is_symmetric(layout: Layout) -> 
     np.testing.assert_allclose(points[layout.mirrored], points * [-1, 1])
     left = [layout.joints[j].startswith("left") for j in range(layout.num_joints)]
     assert (points[left, 0] > 0).all()  # seen from the front
-    height = {name: points[layout.index(name), 1] for name in ("left ankle", "left knee", "left hip", "left shoulder")}
+    height = {
+        name: points[layout.index(name), 1]
+        for name in (
+            "left foot" if layout.name == "kinect15" else "left ankle",
+            "left knee",
+            "left hip",
+            "left shoulder",
+        )
+    }
     assert list(height.values()) == sorted(height.values())
     head = [points[j, 1] for j in layout.parts["head"]]
     assert min(head) > height["left shoulder"]

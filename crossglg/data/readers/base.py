@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossglg.data.clips import SkeletonSet
+from crossglg.data.readers.options import parsed
 from crossglg.skeletons import Layout
 
 SourcePath = Path | zipfile.Path  # a file in a folder, or a member of a zip
@@ -84,7 +86,8 @@ class Reader:
     about: the data set or tool, and its paper, in a sentence;  patterns: glob patterns of its files in a folder;
     read_file: one file → its recordings; raises ValueError, without the file's name, when the content is not of the
     format;  steps: the named preprocessing that reading does, in order;  class_names: label order (empty: names found,
-    sorted).
+    sorted);  frame_name: where every frame is a file of its own, a regular expression of its name whose first group is
+    the clip's; `read_file` is given the first frame and finds the others beside it.
     """
 
     about: str
@@ -92,18 +95,32 @@ class Reader:
     read_file: Callable[..., list[Recording]]
     steps: tuple[str, ...]
     class_names: tuple[str, ...] = ()
+    frame_name: str = ""
 
     @property
     def options(self) -> list[str]:
-        """What `read` can be told besides the file."""
-        return list(inspect.signature(self.read_file).parameters)[1:]
+        """What `read` can be told besides the file; the frame rate can be told of every format."""
+        known = list(inspect.signature(self.read_file).parameters)[1:]
+        return known if "fps" in known else [*known, "fps"]
+
+    def parsed(self, options: Mapping[str, Any], format: str = "the format") -> dict[str, Any]:
+        """Options given as texts or numbers, by their kinds; raises ValueError for one that this format lacks."""
+        return parsed(options, self.options, format)
 
     def read(self, path: SourcePath, **options: Any) -> list[Recording]:
         """The recordings of one file. Raises UnreadableError: here, and nowhere else, an error gets the file's name."""
         try:
-            return self.read_file(path, **options)
+            options = self.parsed(options)
+            fps = options.pop("fps", None)
+            recordings = self.read_file(path, **options)
         except GARBLED as error:
             raise UnreadableError(path, in_a_line(error)) from error
+        return recordings if fps is None else [replace(recording, fps=fps) for recording in recordings]
+
+    def clip_name(self, file: str) -> str:
+        """The clip that a file is a frame of; "" where a file is a whole clip, or many."""
+        match = re.fullmatch(self.frame_name, file) if self.frame_name else None
+        return match[1] if match else ""
 
 
 def in_a_line(error: Exception) -> str:

@@ -27,8 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossglg.data.readers.base import Reader, Recording, SourcePath
+from crossglg.data.readers.common import text_of
 from crossglg.data.readers.posture import SHORT, UP_AXES, turned, up_axis
-from crossglg.skeletons import Layout, get_layout, retarget, retarget_plan
+from crossglg.skeletons import Layout, get_layout, name_words, retarget, retarget_plan
 
 MAX_JOINTS, MAX_POSITIONS = 2_000, 40_000_000  # an hour at 60 Hz of 160 joints is 35 million
 # Metres in a file unit; 56 mm is the unit of CMU's original files (0.45 inch = 1 there).
@@ -65,20 +66,21 @@ ESSENTIAL = (
     *(f"{side} {j}" for side in ("left", "right") for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")),
 )
 _PREFIX = re.compile(r"^(?:.*:|(?:bip\d+|mixamorig\d*|cc_base|character\d*|joint|def|org)[_ .-])", re.IGNORECASE)
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SIDE = {"l": "left", "left": "left", "r": "right", "right": "right"}
 
 
 @dataclass(frozen=True, eq=False)
 class Motion:
     """A file as it is. layout: its own skeleton, all joints and end sites in file order;  offsets: (V, 3) file units;
-    channels: of each joint, as ("Xposition", …);  values: (T, channels), degrees and file units;  fps: per second."""
+    channels: of each joint, as ("Xposition", …);  values: (T, channels), degrees and file units;  fps: per second;
+    notes: what the file says and is not so."""
 
     layout: Layout
     offsets: NDArray[np.float64]
     channels: tuple[tuple[str, ...], ...]
     values: NDArray[np.float64]
     fps: float
+    notes: tuple[str, ...] = ()
 
 
 def read(path: SourcePath, layout: str = "kinect20", unit: str = "", up: str = "") -> list[Recording]:
@@ -92,7 +94,7 @@ def read(path: SourcePath, layout: str = "kinect20", unit: str = "", up: str = "
 
 def parse(content: bytes) -> Motion:
     """The hierarchy and the numbers of a file; raises ValueError, before reading the numbers if they cannot fit."""
-    header, found, body = content.decode("utf-8-sig", errors="replace").partition("MOTION")
+    header, found, body = text_of(content).partition("MOTION")
     if not found:
         raise ValueError("it is no BVH: it has no line MOTION")
     names, parents, offsets, channels = _hierarchy(header)
@@ -106,11 +108,20 @@ def parse(content: bytes) -> Motion:
         raise ValueError(f"{frames} frames of {len(names)} joints are too many to read at once; cut it into parts")
     if frames * width > len(body):
         raise ValueError(f"{frames} frames of {width} channels are promised, but the file ends before")
-    values = _numbers(body[start.end() :])
+    notes = []
+    rows = body[start.end() :]
+    if "," in rows and "." not in rows:
+        rows, notes = rows.replace(",", "."), ["decimal commas read as points"]
+    values = _numbers(rows)
+    if values.size > frames * width and values.size % width == 0:
+        notes.append(f"says {frames} frames, has {values.size // width}: all read")
+        frames = values.size // width
     if values.size != frames * width:
         raise ValueError(f"{frames} frames of {width} channels need {frames * width} numbers, it has {values.size}")
     layout = Layout.from_edges("file", names, [(j, p) for j, p in enumerate(parents) if p >= 0], root=names[0])
-    return Motion(layout, np.array(offsets), tuple(channels), values.reshape(frames, width), 1.0 / seconds)
+    return Motion(
+        layout, np.array(offsets), tuple(channels), values.reshape(frames, width), 1.0 / seconds, tuple(notes)
+    )
 
 
 def forward_kinematics(motion: Motion) -> NDArray[np.float64]:
@@ -185,7 +196,7 @@ def _recording(motion: Motion, path: SourcePath, target: Layout, unit: str, up: 
         scale, of_unit = _scale(xyz, target, unit)
         axis, of_axis = _up(xyz, motion, ours, target, up)
         metres = (turned(xyz, axis) * scale)[None].astype(np.float32)
-    notes = [of_unit, *of_axis]
+    notes = [*motion.notes, of_unit, *of_axis]
     invented = [joint for joint, (how, _) in retarget_plan(ours, target).items() if how != "copy"]
     if invented:
         notes.append(f"{len(invented)} of {target.num_joints} joints are not in the file: {', '.join(invented)}")
@@ -241,7 +252,7 @@ def _about(path: SourcePath) -> tuple[str, int]:
 
 def _key(joint: str) -> str:
     """ "mixamorig:LeftForeArm", "L_Forearm" and "forearm.l" → "left forearm"."""
-    words = [word.lower() for word in _WORD.findall(_PREFIX.sub("", joint))]
+    words = name_words(_PREFIX.sub("", joint))
     side = next((_SIDE[word] for word in words if word in _SIDE), "")
     key = "".join(word.lstrip("0") or "0" if word.isdigit() else word for word in words if word not in _SIDE)
     if not side and key.startswith(("left", "right")):
@@ -340,7 +351,7 @@ def _numbers(text: str) -> NDArray[np.float64]:
 
 def _number(token: str) -> float:
     try:
-        number = float(token)
+        number = float(token.replace(",", "."))
     except ValueError:
         raise ValueError(f"{token[:60]!r} is not a number") from None
     if not np.isfinite(number):

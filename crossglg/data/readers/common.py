@@ -26,6 +26,14 @@ def reading(kind: str, what: str = "it") -> Iterator[None]:
         raise ValueError(f"{what} cannot be read as {kind}: {in_a_line(error)}") from error
 
 
+def text_of(content: bytes) -> str:
+    """A file's text, in UTF-8 or, by its first two bytes, in UTF-16; raises ValueError."""
+    try:
+        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is no text in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
+
+
 def folder_of(path: SourcePath) -> SourcePath:
     """The folder a file lies in; for a file at the top of a zip that zip, whose folder is the one it lies in."""
     return cast(SourcePath, path.parent)

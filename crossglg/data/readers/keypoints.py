@@ -3,19 +3,15 @@
     .npy        (T, V, C) or (M, T, V, C); C: x, y | x, y, z | x, y, score | x, y, z, visibility
     .csv long   frame, joint, x, y [, z] [, visibility] [, person]      one row per joint
     .csv wide   [frame,] <joint>_x, <joint>_y [, <joint>_z] [, <joint>_visibility], …      one row per frame
+    .csv plain  x1, y1, z1, v1, x2, … or columns that are only numbered: V × 2, 3 or 4 numbers, one row per frame
 
-Joint names are compared word by word ("LEFT_ELBOW", "leftElbow", "elbow left"); "visibility" may be called score or
-confidence. The layout follows from the names, or from V where only one layout has so many joints; else give `layout`
-(a name, or a YAML file for joints of your own), or put `<file>.yaml` beside `<file>.npy` or `<file>.csv`.
+Joint names are compared word by word ("LEFT_ELBOW", "leftElbow", "ElbowLeft", "elbow left"), the axis may follow
+without a separator ("ElbowLeftX", as the Kinect's software writes); "visibility" may be called v, score or confidence.
+A column "class" that says the same in all rows is the class. Cells may be separated by semicolons or tabs, with commas
+as decimal points. The layout follows from the names, or from V where only one layout has so many joints; else give
+`layout` (a name, or a YAML file for joints of your own), or put `<file>.yaml` beside `<file>.npy` or `<file>.csv`.
 
-What the numbers leave open is decided so, and said in the notes:
-- missing: an empty cell, NaN, an absent row, a visibility below `visible`, in 2-D also (0, 0), OpenPose's "not found".
-  Interpolated over time over up to `MAX_GAP` frames (held before the first and after the last); a longer gap is an
-  error. A person who has no joint at all before some frame or after another is absent there, as is one of zeros in 3-D.
-- up: the axis along which the head lies from the hips in the mean over frames. Image and MediaPipe coordinates have
-  y down: 3-D ones are turned by half a turn about z, which keeps left and right; in 2-D ones y is negated.
-- unit of 3-D coordinates: the one of `UNITS` in which the torso, hips to shoulders, is 0.2 to 1.0 m long; if none, the
-  torso is made 0.5 m long. 2-D coordinates stay in pixels or shares of the image.
+What the numbers leave open is decided as in `crossglg.data.readers.points`, and said in the notes.
 """
 
 from __future__ import annotations
@@ -25,192 +21,28 @@ import io
 import re
 import tokenize
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crossglg.data.readers.base import Reader, Recording, SourcePath
-from crossglg.data.readers.posture import SHORT, UP_AXES, torso_length, turned, up_axis
-from crossglg.skeletons import LAYOUTS, Layout, get_layout
+from crossglg.data.readers.base import SourcePath
+from crossglg.data.readers.common import text_of
+from crossglg.data.readers.points import MAX_PERSONS, Points, points_reader
+from crossglg.skeletons import LAYOUTS
 
-MAX_GAP = 15  # frames, half a second at 30 Hz
-MAX_PERSONS, MAX_NUMBERS = 20, 100_000_000
-VISIBLE = 0.3
-UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
-SHORTEST_TORSO, TORSO, LONGEST_TORSO = 0.2, 0.5, 1.0  # metres
-_SCORES = ("visibility", "score", "confidence")
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_SIDE = {"l": "left", "r": "right"}
+MAX_NUMBERS = 100_000_000
+_SCORES = ("visibility", "score", "confidence", "v")
 
 
-@dataclass(frozen=True, eq=False)
-class Points:
-    """A file as it is. xyz: (M, T, V, 2 or 3), NaN where missing;  score: (M, T, V), 1 where the file has none;
-    joints: V names, () where the file has none."""
-
-    xyz: NDArray[np.float64]
-    score: NDArray[np.float64]
-    joints: tuple[str, ...] = ()
-
-
-def read(
-    path: SourcePath, layout: str = "", unit: str = "", up: str = "", fps: float = 30.0, visible: float = VISIBLE
-) -> list[Recording]:
-    """The clip of one file; layout, unit (m, cm, mm) and up (y, -y, z, …) are found out where they are "".
-
-    Raises ValueError if it is not of the format, its layout is not clear, or joints are missing for
-    more than `MAX_GAP` frames.
-    """
-    points = parse(path.read_bytes())
-    return [_recording(points, path.stem, _named_layout(path, layout), unit, up, fps, visible)]
+def read_points(path: SourcePath) -> Points:
+    """The points of one file."""
+    return parse(path.read_bytes())
 
 
 def parse(content: bytes) -> Points:
     """The points of a `.npy` or a `.csv`, told apart by the content; raises ValueError. Nothing is unpickled."""
-    points = _array(content) if content.startswith(b"\x93NUMPY") else _table(content)
-    persons, frames, joints, _ = points.xyz.shape
-    if not (1 <= persons <= MAX_PERSONS and frames and joints):
-        raise ValueError(
-            f"{persons} persons, {frames} frames and {joints} joints are no clip; up to {MAX_PERSONS} persons"
-        )
-    return points
-
-
-def fill_gaps(xyz: NDArray[np.float64], joints: Sequence[str]) -> tuple[NDArray[np.float64], int]:
-    """Interpolate what is NaN over time; returns (M, T, V, C) and how many points were filled in.
-
-    xyz: (M, T, V, C), every person with at least one joint in one frame.
-
-    Frames before the first and after the last in which a person has any joint become zero: the person is absent.
-    Raises ValueError, naming the joint, where one is missing for more than `MAX_GAP` frames in a row.
-    """
-    out = np.zeros_like(xyz)
-    filled = 0
-    for m, person in enumerate(xyz):
-        known = np.isfinite(person).all(axis=-1)  # (T, V)
-        seen = np.flatnonzero(known.any(axis=1))
-        frames = np.arange(seen[0], seen[-1] + 1)
-        filled += int((~known[frames]).sum())
-        for v, joint in enumerate(joints):
-            at = np.flatnonzero(known[:, v])
-            if not at.size:
-                raise ValueError(
-                    f"{joint!r} of person {m} is missing in all frames; choose a layout without it, or give visible=0 "
-                    f"if only its visibility is low"
-                )
-            edges = np.concatenate([[seen[0] - 1], at, [seen[-1] + 1]])
-            gaps = np.diff(edges) - 1
-            if gaps.max() > MAX_GAP:
-                raise ValueError(
-                    f"{joint!r} is missing for {gaps.max()} frames from frame {edges[gaps.argmax()] + 1} on, more than "
-                    f"the {MAX_GAP} that are interpolated; cut the clip there, fill the gap, or give visible=0 if only "
-                    f"the visibility is low"
-                )
-            for c in range(xyz.shape[-1]):
-                out[m, frames, v, c] = np.interp(frames, at, person[at, v, c])
-    return out, filled
-
-
-def _recording(
-    points: Points, sample_id: str, given: Layout | None, unit: str, up: str, fps: float, visible: float
-) -> Recording:
-    order, layout, notes = _columns(points, given)
-    with np.errstate(over="ignore", invalid="ignore"):  # Recording refuses what became infinite
-        missing = points.score < visible
-        if points.xyz.shape[-1] == 2:
-            missing = missing | (points.xyz == 0).all(axis=-1)
-        xyz = np.where(missing[..., None], np.nan, points.xyz)[:, :, order]
-        nobody = (np.nan_to_num(xyz) == 0).all(axis=(1, 2, 3))
-        if nobody.all():
-            raise ValueError("nobody is seen: every coordinate is zero, missing or of low visibility")
-        if nobody.any():
-            notes.append(f"{nobody.sum()} of {len(nobody)} persons never seen: left out")
-        xyz, filled = fill_gaps(xyz[~nobody], layout.joints)
-        if filled:
-            notes.append(f"{filled} of {xyz[..., 0].size} points missing: interpolated over time")
-        seen = xyz[(xyz != 0).any(axis=(-2, -1))]  # (frames with a person, V, C)
-        axis = _given(up, UP_AXES, "up") or up_axis(seen, layout)
-        if xyz.shape[-1] == 3:
-            scale, note = _scale(seen, layout, _given(unit, tuple(UNITS), "unit"))
-            xyz = turned(xyz, axis) * scale
-            notes.append(note)
-        elif axis == "-y":
-            xyz = xyz * (1.0, -1.0)
-        if axis != "y":
-            notes.append("y was down: turned" if axis == "-y" else f"{axis} was up" + ": turned" * (xyz.shape[-1] == 3))
-        xyz = xyz.astype(np.float32)
-    if xyz.shape[1] < SHORT:
-        notes.append(f"only {xyz.shape[1]} frames: a pose, not a motion")
-    return Recording(xyz, layout, sample_id, fps=fps, notes=tuple(notes))
-
-
-def _given(value: str, known: tuple[str, ...], what: str) -> str:
-    if value and value not in known:
-        raise ValueError(f"{what}={value!r} must be one of {', '.join(known)}")
-    return value
-
-
-def _scale(seen: NDArray[np.float64], layout: Layout, unit: str) -> tuple[float, str]:
-    if unit:
-        return UNITS[unit], f"unit {unit}, as given"
-    torso = torso_length(seen, layout)
-    if not (np.isfinite(torso) and torso > 0):
-        raise ValueError("the torso has no length, so that the unit cannot be found out; give unit=")
-    fitting = [name for name, size in UNITS.items() if SHORTEST_TORSO <= torso * size <= LONGEST_TORSO]
-    if fitting:
-        return UNITS[fitting[0]], f"unit {fitting[0]}, by the torso of {torso * UNITS[fitting[0]]:.2f} m"
-    return TORSO / torso, f"unit unknown: a torso of {torso:.4g} was made {TORSO} m long"
-
-
-def _named_layout(path: SourcePath, layout: str) -> Layout | None:
-    """The layout that was asked for, or of the YAML beside the file (not inside a zip), or None."""
-    if layout:
-        return get_layout(layout)
-    beside = path.with_suffix(".yaml") if isinstance(path, Path) else None
-    return Layout.load(beside) if beside and beside.is_file() else None
-
-
-def _columns(points: Points, given: Layout | None) -> tuple[list[int], Layout, list[str]]:
-    """Where each joint of the layout stands among the file's, the layout, and notes on what was left out."""
-    count = points.xyz.shape[2]
-    if not points.joints:
-        layout = given or _layout_of_count(count)
-        layout.check(points.xyz, "the array")
-        note = "taken as ntu25; for OpenPose's BODY_25 give layout=" if given is None and count == 25 else ""
-        return list(range(count)), layout, [note] if note else []
-    index = {_words(joint): v for v, joint in enumerate(points.joints)}
-    candidates = [given] if given else sorted(LAYOUTS.values(), key=lambda layout: -layout.num_joints)
-    for layout in candidates:
-        if all(_words(joint) in index for joint in layout.joints):
-            order = [index[_words(joint)] for joint in layout.joints]
-            unused = [joint for v, joint in enumerate(points.joints) if v not in order]
-            return order, layout, [f"joints left out: {', '.join(unused)[:200]}"] if unused else []
-    wanted = f"layout {given.name!r}" if given else "a registered layout"
-    lacking = [joint for joint in given.joints if _words(joint) not in index] if given else []
-    raise ValueError(
-        f"its joints ({', '.join(points.joints)[:300]}) are not those of {wanted}"
-        + (f": {', '.join(lacking)} missing" if lacking else "; give layout= a YAML file that names joints and bones")
-    )
-
-
-def _layout_of_count(count: int) -> Layout:
-    fitting = [layout for layout in LAYOUTS.values() if layout.num_joints == count]
-    if len(fitting) == 1:
-        return fitting[0]
-    names = [layout.name for layout in fitting]
-    if fitting:
-        raise ValueError(f"{count} joints may be {' or '.join(names)}; say which, as layout={names[0]!r}")
-    known = ", ".join(f"{layout.name} {layout.num_joints}" for layout in LAYOUTS.values())
-    raise ValueError(f"no layout has {count} joints ({known}); give layout= a YAML file that names joints and bones")
-
-
-def _words(joint: str) -> tuple[str, ...]:
-    """ "LEFT_EYE_INNER" and "leftEyeInner" → ("eye", "inner", "left")."""
-    words = [word.lower() for word in _WORD.findall(joint)]
-    return tuple(sorted(_SIDE.get(word, word) for word in words))
+    return _array(content) if content.startswith(b"\x93NUMPY") else _table(content)
 
 
 def _array(content: bytes) -> Points:
@@ -237,7 +69,7 @@ def _array(content: bytes) -> Points:
         return Points(values[..., :3], values[..., 3])
     if shape[-1] == 3 and _is_score(values):
         return Points(values[..., :2], values[..., 2])
-    return Points(values, np.ones(values.shape[:-1]))
+    return Points(values)
 
 
 def _is_score(values: NDArray[np.float64]) -> bool:
@@ -250,12 +82,21 @@ def _is_score(values: NDArray[np.float64]) -> bool:
 
 def _table(content: bytes) -> Points:
     try:
-        rows = [row for row in csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")) if any(row)]
-    except (UnicodeDecodeError, csv.Error) as error:
+        text = text_of(content)
+        first = text.partition("\n")[0]
+        delimiter = max(",;\t", key=first.count)
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)]
+    except (ValueError, csv.Error) as error:
         raise ValueError(f"it is neither a .npy array nor a csv ({error})") from error
+    if delimiter != ",":
+        rows = [[re.sub(r"^\s*(-?\d*),(\d+)", r"\1.\2", cell) for cell in row] for row in rows]
     if len(rows) < 2:
-        raise ValueError("a csv needs a header and rows; see crossglg.data.readers.keypoints for the two shapes")
-    header, rows = [name.strip() for name in rows[0]], rows[1:]
+        raise ValueError("a csv needs a header and rows; see crossglg.data.readers.keypoints for the shapes")
+    header = [name.strip() for name in rows[0]]
+    if _is_number(header[0]) and header != [str(c) for c in range(len(header))] and all(map(_is_number, header)):
+        header = [str(c) for c in range(len(header))]  # no header at all
+    else:
+        rows = rows[1:]
     if len({name.lower() for name in header}) != len(header):
         raise ValueError("the header names a column twice")
     uneven = next((number for number, row in enumerate(rows, 2) if len(row) != len(header)), None)
@@ -265,6 +106,10 @@ def _table(content: bytes) -> Points:
     if {"frame", "joint", "x", "y"} <= set(lower):
         return _long(lower, rows)
     return _wide(header, rows)
+
+
+def _is_number(cell: str) -> bool:
+    return re.fullmatch(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?", cell.strip(), re.ASCII) is not None
 
 
 def _long(header: list[str], rows: list[list[str]]) -> Points:
@@ -277,7 +122,7 @@ def _long(header: list[str], rows: list[list[str]]) -> Points:
     if len(persons) > MAX_PERSONS or len(persons) * frames * len(joints) > 4 * len(rows) + 10_000:
         raise ValueError(
             f"{len(rows)} rows are too few for {len(persons)} persons, {frames} frames and {len(joints)} joints; "
-            f"is the column 'joint' right?"
+            f"are the columns 'frame' and 'joint' right?"
         )
     who = [persons.index(person) for person in column["person"]] if "person" in column else [0] * len(rows)
     at = (np.array(who), frame, np.array([place[name.strip()] for name in column["joint"]]))
@@ -293,46 +138,92 @@ def _long(header: list[str], rows: list[list[str]]) -> Points:
 
 
 def _wide(header: list[str], rows: list[list[str]]) -> Points:
-    parts = [re.fullmatch(rf"(.+)[_ .](x|y|z|{'|'.join(_SCORES)})", name, re.IGNORECASE) for name in header]
+    axis_or_score = f"x|y|z|{'|'.join(_SCORES)}"
+    parts = [re.fullmatch(rf"(.+)[_ .]({axis_or_score})", name, re.IGNORECASE) for name in header]
+    parts = [part or re.fullmatch(r"(.*[a-z])([XYZ])", name) for part, name in zip(parts, header, strict=True)]
     where = {(part[1], part[2].lower()): column for column, part in enumerate(parts) if part}
     joints = tuple(joint for joint, axis in where if axis == "x" and (joint, "y") in where)
-    if not joints:
-        raise ValueError(
-            "the header is of no known shape; give frame,joint,x,y,z or <joint>_x,<joint>_y,<joint>_z for each joint"
-        )
-    axes = "xyz" if all((joint, "z") in where for joint in joints) else "xy"
     columns = list(zip(*rows, strict=True))
-    index = next((column for column, name in enumerate(header) if name.lower() == "frame"), None)
-    frame, frames = _frames(columns[index]) if index is not None else (np.arange(len(rows)), len(rows))
-    if len(set(frame.tolist())) < len(frame):
-        raise ValueError("a frame stands twice; several people need the long shape with a column 'person'")
-    if frames > 4 * len(rows) + 100:
-        raise ValueError(f"{len(rows)} rows are too few for {frames} frames; is the column 'frame' right?")
+    index, frame, frames = _frame_column(header, columns)
+    class_name = _class_of(header, columns)
+    if not joints:
+        return _plain(header, columns, frame, frames, class_name)
+    axes = "xyz" if all((joint, "z") in where for joint in joints) else "xy"
     xyz = np.full((1, frames, len(joints), len(axes)), np.nan)
     score = np.ones(xyz.shape[:-1])
+    used = {index}
     for v, joint in enumerate(joints):
         for c, axis in enumerate(axes):
             xyz[0, frame, v, c] = _numbers(columns[where[joint, axis]])
+            used.add(where[joint, axis])
         for name in _SCORES:
             if (joint, name) in where:
                 score[0, frame, v] = np.nan_to_num(_numbers(columns[where[joint, name]]))
-    return Points(xyz, score, joints)
+                used.add(where[joint, name])
+    unused = [name for column, name in enumerate(header) if column not in used]
+    notes = (f"columns left out: {', '.join(unused)[:200]}",) if unused else ()
+    return Points(xyz, score, joints, class_name=class_name, notes=notes)
+
+
+def _frame_column(header: list[str], columns: list[tuple[str, ...]]) -> tuple[int | None, NDArray[np.int64], int]:
+    """Which column numbers the frames, the numbers from 0, and how many frames they span."""
+    rows = len(columns[0])
+    index = next((column for column, name in enumerate(header) if name.lower() == "frame"), None)
+    frame, frames = _frames(columns[index]) if index is not None else (np.arange(rows), rows)
+    if len(set(frame.tolist())) < len(frame):
+        raise ValueError("a frame stands twice; several people need the long shape with a column 'person'")
+    if frames > 4 * rows + 1_000:
+        raise ValueError(f"{rows} rows are too few for {frames} frames; is the column 'frame' right?")
+    return index, frame, frames
+
+
+def _class_of(header: list[str], columns: list[tuple[str, ...]]) -> str:
+    """What a column "class" says, "" without one, or if it says several things."""
+    said = {
+        cell.strip()
+        for name, column in zip(header, columns, strict=True)
+        if name.lower() in ("class", "class_name", "label")
+        for cell in column
+    }
+    return said.pop() if len(said) == 1 else ""
+
+
+def _plain(
+    header: list[str], columns: list[tuple[str, ...]], frame: NDArray[np.int64], frames: int, class_name: str
+) -> Points:
+    """V × 2, 3 or 4 columns without the names of joints, in the order of a layout."""
+    numbered = [c for c, name in enumerate(header) if re.fullmatch(r"[xyz]?\d+|v\d+|p\d+", name, re.IGNORECASE)]
+    fitting = {
+        (layout.num_joints, c): layout.name
+        for layout in LAYOUTS.values()
+        for c in (2, 3, 4)
+        if len(numbered) == layout.num_joints * c
+    }
+    letters = "".join(dict.fromkeys(header[c][0].lower() for c in numbered if header[c][0].isalpha()))
+    if letters in ("xy", "xyz", "xyzv", "xyv"):
+        fitting = {(len(numbered) // len(letters), len(letters)): ""} if len(numbered) % len(letters) == 0 else {}
+    if not fitting:
+        raise ValueError(
+            "the header is of no known shape; give frame,joint,x,y,z or <joint>_x,<joint>_y,<joint>_z for each joint, "
+            f"or for each joint of a layout 2 to 4 numbered columns ({len(numbered)} are numbered here)"
+        )
+    (joints, channels), *more = sorted(fitting)
+    if more:
+        choices = ", ".join(f"{v} joints × {c}" for v, c in sorted(fitting))
+        raise ValueError(f"{len(numbered)} numbered columns may be {choices}; call them x1,y1,z1,v1,x2,…")
+    values = np.full((1, frames, joints, channels), np.nan)
+    values[0, frame] = np.stack([_numbers(columns[c]) for c in numbered], axis=-1).reshape(len(frame), joints, channels)
+    if channels == 4 or letters == "xyv" or (channels == 3 and not letters and _is_score(values)):
+        return Points(values[..., :-1], np.nan_to_num(values[..., -1]), class_name=class_name)
+    return Points(values, class_name=class_name)
 
 
 def _frames(texts: Sequence[str]) -> tuple[NDArray[np.int64], int]:
-    """Frame numbers counted from 0, and how many frames they span; raises ValueError where they jump too far."""
+    """Frame numbers counted from 0, and how many frames they span; a number left out is a frame without anybody."""
     if not all(re.fullmatch(r"\s*\d{1,12}(?:\.0*)?\s*", text, re.ASCII) for text in texts):
         raise ValueError("the column 'frame' must hold whole numbers")
     number = np.array([int(float(text)) for text in texts])
-    distinct = np.unique(number)
-    step = np.diff(distinct).max(initial=1)
-    if step > MAX_GAP + 1:
-        after = int(distinct[np.diff(distinct).argmax()])
-        raise ValueError(
-            f"{step - 1} frames are missing after frame {after}, more than the {MAX_GAP} that are interpolated; "
-            f"cut the clip there or fill the gap"
-        )
-    return number - distinct[0], int(distinct[-1] - distinct[0] + 1)
+    return number - number.min(), int(np.ptp(number) + 1)
 
 
 def _numbers(texts: Sequence[str]) -> NDArray[np.float64]:
@@ -346,14 +237,8 @@ def _numbers(texts: Sequence[str]) -> NDArray[np.float64]:
     return numbers
 
 
-READER = Reader(
-    about="Key points of one's own as .npy arrays or csv: MediaPipe, OpenPose, COCO, Human3.6M, SMPL or a YAML layout",
+READER = points_reader(
+    about="Key points of one's own as .npy arrays or csv: MediaPipe, Kinect, COCO, Human3.6M, SMPL or a YAML layout",
     patterns=("*.npy", "*.csv"),
-    read_file=read,
-    steps=(
-        "points of low visibility left out",
-        "gaps interpolated over time",
-        "scaled to metres by the length of the torso",
-        "turned so that y is up",
-    ),
+    parse=read_points,
 )

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossglg.data.readers.base import Reader, Recording, SourcePath
-from crossglg.data.readers.common import reading
+from crossglg.data.readers.common import reading, text_of
 from crossglg.skeletons import get_layout
 
 JOINTS, PERSONS = 18, 2
@@ -53,7 +53,11 @@ def parse(content: bytes, sample_id: str, choose: Callable[[Detections], Detecti
     not found are filled in (see `fill_joints`), and the notes say how many.
     """
     with reading("Kinetics-skeleton JSON"):
-        clip = _json(content)
+        clip = json.loads(text_of(content))
+        if _is_label_table(clip):
+            return []
+        if not isinstance(clip, dict) or not isinstance(clip.get("data"), list):
+            raise ValueError("it needs a list 'data' of frames")
         people = (choose or two_by_track)(_detections(clip["data"]))
         kept = np.flatnonzero((people.score > 0).any(axis=(0, 2)))
         if not kept.size:
@@ -163,11 +167,9 @@ def _take(found: Detections, index: NDArray[np.integer]) -> Detections:
     return Detections(np.where(there[..., None, None], pose, 0), np.where(there[..., None], score, 0))
 
 
-def _json(content: bytes) -> dict[str, Any]:
-    clip = json.loads(content)
-    if not isinstance(clip, dict) or not isinstance(clip.get("data"), list):
-        raise ValueError("it needs a list 'data' of frames")
-    return clip
+def _is_label_table(content: Any) -> bool:
+    """Whether it is the table kinetics_train_label.json, which lies beside the folder of clips."""
+    return isinstance(content, dict) and any(isinstance(v, dict) and "label_index" in v for v in content.values())
 
 
 def _detections(data: list[Any]) -> Detections:
@@ -211,7 +213,7 @@ def _numbers(person: dict[str, Any], key: str, count: int, index: int) -> NDArra
 
 READER = Reader(
     about="Kinetics-skeleton (Yan et al., AAAI 2018): OpenPose key points of Kinetics-400, one JSON for each clip",
-    patterns=("kinetics_*/*.json",),
+    patterns=("*.json",),
     read_file=read,
     steps=(
         "x and y centred by 0.5, y up, in fractions of the image",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from pathlib import Path
 
@@ -335,3 +336,21 @@ def _loop(motion: bvh.Motion) -> NDArray[np.float64]:
             world.append(world[motion.layout.parents[j]] @ local if j else local)
             out[t, j] = world[j][:3, 3]
     return out
+
+
+def test_what_tools_write_beside_the_standard_is_read_with_a_note() -> None:
+    plain = bvh.parse(VALID)
+    text = VALID.decode()
+    more = text.replace("Frames: 3", "Frames: 2")
+    commas = re.sub(r"(?<=\d)\.(?=\d)", ",", text)
+    for content, note in (
+        (text.encode("utf-16"), ()),
+        (more.encode(), ("says 2 frames, has 3: all read",)),
+        (commas.encode(), ("decimal commas read as points",)),
+    ):
+        motion = bvh.parse(content)
+        np.testing.assert_array_equal(motion.values, plain.values)
+        np.testing.assert_array_equal(motion.offsets, plain.offsets)
+        assert motion.notes == note
+    with pytest.raises(ValueError, match="numbers, it has"):
+        bvh.parse(text.rpartition(" ")[0].encode())

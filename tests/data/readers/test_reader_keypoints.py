@@ -14,11 +14,12 @@ from support.fuzzing import mutations, survives
 from support.skeleton_people import standing
 from support.source_files.keypoints import COCO, KINECT, PEOPLE, VALID_CSV, VALID_NPY, Y_DOWN, array, long, read, wide
 
-from crossglg.data.readers import keypoints
+from crossglg.data.readers import Recording, keypoints
+from crossglg.data.readers.points import recording as recorded
 from crossglg.skeletons import LAYOUTS, get_layout
 
 
-def close(recording: keypoints.Recording, expected: NDArray) -> None:
+def close(recording: Recording, expected: NDArray) -> None:
     np.testing.assert_allclose(recording.xyz, expected, atol=1e-4)
 
 
@@ -124,19 +125,34 @@ def test_short_gaps_are_interpolated_and_noted(tmp_path: Path) -> None:
     assert read(tmp_path, wide(held, COCO.joints)).xyz[0, 0, 9] == pytest.approx(xyz[3, 9], abs=1e-4)
 
 
-def test_long_gaps_and_missing_joints_are_refused_by_name(tmp_path: Path) -> None:
-    xyz = PEOPLE["coco17"][0].copy()
-    xyz[10:26, 9] = np.nan
-    with pytest.raises(ValueError, match="'left wrist' is missing for 16 frames from frame 10 on, more than the 15"):
-        read(tmp_path, wide(xyz, COCO.joints))
-    xyz[:, 9] = np.nan
-    with pytest.raises(ValueError, match="'left wrist' of person 0 is missing in all frames"):
-        read(tmp_path, wide(xyz, COCO.joints))
+def test_long_gaps_and_joints_never_seen_are_filled_from_the_neighbor(tmp_path: Path) -> None:
+    xyz = PEOPLE["coco17"][0].astype(np.float64)
+    xyz[:, 9] = xyz[:, 7] + np.linspace([0.1, 0, 0], [0.5, 0, 0], 40)
+    gappy = xyz.copy()
+    gappy[10:26, 9] = np.nan  # 16 frames: the wrist follows the elbow at a distance that changes as before and after
+    recording = read(tmp_path, wide(gappy, COCO.joints))
+    close(recording, xyz[None])
+    assert any("more than 15 frames: put at the nearest joint: left wrist in 16 frames" in n for n in recording.notes)
+    close(read(tmp_path, wide(xyz, COCO.joints), max_gap=0), xyz[None])
+    gappy[:, 9] = np.nan
+    assert read(tmp_path, wide(gappy, COCO.joints)).xyz[0, :, 9] == pytest.approx(xyz[:, 7], abs=1e-4)
+    gappy[:, 3] = np.nan  # an ear: at the eye
+    assert read(tmp_path, wide(gappy, COCO.joints)).xyz[0, :, 3] == pytest.approx(xyz[:, 1], abs=1e-4)
     score = np.ones(xyz.shape[:2])
     score[:, 9] = 0
-    with pytest.raises(ValueError, match="give visible=0"):
-        read(tmp_path, wide(PEOPLE["coco17"][0], COCO.joints, score))
-    close(read(tmp_path, wide(PEOPLE["coco17"][0], COCO.joints, score), visible=0), PEOPLE["coco17"])
+    assert read(tmp_path, wide(xyz, COCO.joints, score)).xyz[0, :, 9] == pytest.approx(xyz[:, 7], abs=1e-4)
+    close(read(tmp_path, wide(xyz, COCO.joints, score), visible=0), xyz[None])
+
+
+def test_a_person_who_is_away_for_long_is_absent_then(tmp_path: Path) -> None:
+    xyz = PEOPLE["coco17"].astype(np.float64)
+    for away, filled in ((slice(10, 25), True), (slice(10, 26), False)):
+        gappy = xyz.copy()
+        gappy[:, away] = np.nan
+        recording = read(tmp_path, wide(gappy[0], COCO.joints))
+        assert recording.xyz[0, away].any() == filled
+        assert any("16 frames without the person" in note for note in recording.notes) != filled
+        np.testing.assert_allclose(recording.xyz[0, 26:], xyz[0, 26:], atol=1e-4)
 
 
 def test_a_person_comes_late_and_one_never(tmp_path: Path) -> None:
@@ -166,9 +182,9 @@ def test_joints_nobody_knows_are_listed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "error"),
     [
-        (b"frame,joint,x,y\n0,nose,1,2\n999999999999,nose,1,2\n", "frames are missing after frame 0"),
+        (b"frame,joint,x,y\n0,nose,1,2\n999999999999,nose,1,2\n", "are the columns 'frame' and 'joint' right"),
         (b"frame,joint,x,y\n0,nose,1,2\n0,nose,1,2\n", "a joint stands twice in a frame"),
-        (b"frame,joint,x,y\n" + b"".join(b"%d,j%d,1,2\n" % (t, t) for t in range(400)), "is the column 'joint' right"),
+        (b"frame,joint,x,y\n" + b"".join(b"%d,j%d,1,2\n" % (t, t) for t in range(400)), "and 'joint' right"),
         (b"frame,joint,x,y\nzero,nose,1,2\n", "'frame' must hold whole numbers"),
         (b"frame,nose_x,nose_y\n0,1,2\n0,1,2\n", "a frame stands twice"),
         (b"nose_x,nose_y\n1,inf\n", "infinite"),
@@ -202,7 +218,57 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
 
 def _read_bytes(content: bytes) -> None:
     """Everything that reading a file does, but for the file."""
-    keypoints._recording(keypoints.parse(content), "clip", None, "", "", 30.0, keypoints.VISIBLE)
+    recorded(keypoints.parse(content), "clip")
+
+
+def test_tables_as_mediapipe_users_have_them(tmp_path: Path) -> None:
+    """The same clip with names and v, x1,y1,z1,v1 and a class, columns that are only numbered, and without a header."""
+    person = PEOPLE["mediapipe33"][0] * Y_DOWN
+    rows = np.concatenate([person, np.full((40, 33, 1), 0.9)], axis=-1).reshape(40, -1)
+    body = "\n".join(",".join(f"{cell:.5f}" for cell in row) for row in rows)
+    classed = "\n".join("wave," + line for line in body.splitlines())
+    names = ",".join(f"{name}_{end}" for name in get_layout("mediapipe33").joints for end in "xyzv").replace(" ", "_")
+    lettered = ",".join(f"{letter}{n}" for n in range(1, 34) for letter in "xyzv")
+    semicolons = body.replace(",", ";").replace(".", ",")
+    for header, lines, name in (
+        (names, body, ""), ("class," + lettered, classed, "wave"), (",".join(map(str, range(132))), body, ""),
+        ("", body, ""), (names.replace(",", ";"), semicolons, ""),
+    ):  # fmt: skip
+        text = f"{header}\n{lines}\n" if header else lines
+        for encoding in ("utf-8", "utf-16"):
+            clip = read(tmp_path, text.encode(encoding))
+            close(clip, PEOPLE["mediapipe33"])
+            assert clip.layout.name == "mediapipe33" and clip.class_name == name
+    low = rows.reshape(40, 33, 4).copy()
+    low[3:6, 15] = (9, 9, 9, 0.1)
+    lines = "\n".join(",".join(f"{cell:.5f}" for cell in row) for row in low.reshape(40, -1))
+    assert np.abs(read(tmp_path, f"{names}\n{lines}".encode()).xyz).max() < 5, "v is a score"
+    with pytest.raises(ValueError, match="131 are numbered here"):
+        read(tmp_path, "\n".join(line.rpartition(",")[0] for line in body.splitlines()).encode())
+
+
+def test_shares_of_the_image_are_squeezed_without_the_aspect(tmp_path: Path) -> None:
+    person = PEOPLE["mediapipe33"][0] * Y_DOWN - (0, 0, 3)
+    shares = (person * (9 / 16, 1, 9 / 16)) / 2.5 + (0.5, 0.5, 0)
+    squeezed, right = (read(tmp_path, array(shares), **options) for options in ({}, {"aspect": 16 / 9}))
+    assert any("the body is squeezed unless it is square; give its width" in note for note in squeezed.notes)
+    assert any("multiplied by the aspect" in note for note in right.notes)
+    width = [np.ptp(clip.xyz[0, 0, :, 0]) / np.ptp(clip.xyz[0, 0, :, 1]) for clip in (squeezed, right)]
+    expected = np.ptp(person[0, :, 0]) / np.ptp(person[0, :, 1])
+    assert width[1] == pytest.approx(expected, rel=1e-3) and width[0] == pytest.approx(expected * 9 / 16, rel=1e-3)
+
+
+def test_columns_as_the_kinects_software_calls_them(tmp_path: Path) -> None:
+    names = {"base of spine": "SpineBase", "middle of spine": "SpineMid", "shoulder center": "SpineShoulder"}
+    header = []
+    for joint in get_layout("ntu25").joints:
+        side, _, rest = joint.partition(" ")
+        name = rest.title().replace(" ", "") + side.title() if side in ("left", "right") else joint.title()
+        header += [names.get(joint, name) + axis for axis in "XYZ"]
+    lines = ["\n" + ",".join(f"{c:.5f}" for c in frame.ravel()) for frame in PEOPLE["ntu25"][0]]
+    clip = read(tmp_path, (",".join(header) + "".join(lines)).encode())
+    assert clip.layout.name == "ntu25"
+    close(clip, PEOPLE["ntu25"])
 
 
 VALID = {"npy": VALID_NPY, "wide": VALID_CSV, "long": long(PEOPLE["coco17"][:, :3], COCO.joints)}

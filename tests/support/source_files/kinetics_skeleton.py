@@ -54,5 +54,7 @@ def write_sample(folder: Path) -> Path:
     (folder / "kinetics_train").mkdir()
     path = folder / "kinetics_train" / "---QUuC4vJs.json"
     path.write_text(json.dumps(clip_of(pose, score)))
-    (folder / "kinetics_train_label.json").write_text(json.dumps({"---QUuC4vJs": {"has_skeleton": True, "label": "x"}}))
+    (folder / "kinetics_train_label.json").write_text(
+        json.dumps({"---QUuC4vJs": {"has_skeleton": True, "label": "x", "label_index": 0}})
+    )
     return path

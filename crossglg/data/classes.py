@@ -1,0 +1,103 @@
+"""Which class a clip is of where its file does not say: the folder it lies in, or a table of the user's."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from crossglg.data.readers import Recording
+from crossglg.data.readers.common import text_of
+
+COLUMNS = ("file", "class", "subject", "camera")
+
+
+@dataclass(frozen=True)
+class Label:
+    """A row of a table of classes; subject, camera: −1 where it does not say."""
+
+    class_name: str
+    subject: int = -1
+    camera: int = -1
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """The user's table: a csv with the columns file and class, and perhaps subject and camera.
+
+    A file is named by its path in the folder, or by its name, with or without the ending; a clip of a file that holds
+    several, by its sample id.
+    """
+
+    path: Path
+    rows: Mapping[str, Label]
+
+    @classmethod
+    def load(cls, path: str | Path) -> ClassTable:
+        """Raises FileNotFoundError, or ValueError that says which line is wrong."""
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"no table of classes {path}")
+        try:
+            text = text_of(path.read_bytes())
+            delimiter = max(",;\t", key=text.partition("\n")[0].count)
+            table = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
+            fields = [{str(k).strip().lower(): (v or "") for k, v in row.items()} for row in table]
+            if not fields or not {"file", "class"} <= set(fields[0]):
+                raise ValueError(f"it needs a header with {', '.join(COLUMNS[:2])}, and rows")
+            rows = {_key(row["file"]): _label(row, number) for number, row in enumerate(fields, start=2)}
+        except (ValueError, csv.Error) as error:
+            raise ValueError(f"{path.name} is no table of classes: {error}") from None
+        if len(rows) < len(fields):
+            raise ValueError(f"{path.name}: a file stands in it twice")
+        return cls(path, rows)
+
+    def of(self, file: str, sample_id: str) -> Label:
+        """The row of a clip; raises ValueError if there is none."""
+        name = PurePosixPath(file)
+        for key in (file, str(name.with_suffix("")), name.name, name.stem, sample_id):
+            if key in self.rows:
+                return self.rows[key]
+        raise ValueError(f"{file} has no row in {self.path.name}; add one, or take the file out of the folder")
+
+
+def classify(
+    recording: Recording, file: str, table: ClassTable | None, frames_of: str = "", alone: bool = False
+) -> tuple[Recording, str]:
+    """The recording with its class, and what said it: "table", "source", "folder" or "nobody".
+
+    file: path below the folder of the whole set;  frames_of: the clip whose frames the files beside it are;  alone: no
+    other clip's frames lie there, so that the folder is the clip and the folder above it the class.
+    """
+    if table is not None:
+        label = table.of(file, recording.sample_id)
+        subject = label.subject if label.subject >= 0 else recording.subject
+        camera = label.camera if label.camera >= 0 else recording.camera
+        return replace(recording, class_name=label.class_name, subject=subject, camera=camera), "table"
+    if recording.class_name:
+        return recording, "source"
+    folders = PurePosixPath(file).parent.parts
+    if frames_of and alone:
+        folders = folders[:-1]
+    if not folders:
+        return recording, "nobody"
+    sample_id = f"{folders[-1]}/{recording.sample_id}"
+    return replace(recording, class_name=folders[-1].replace("_", " "), sample_id=sample_id), "folder"
+
+
+def _key(file: str) -> str:
+    return str(PurePosixPath(file.strip().replace("\\", "/")))
+
+
+def _label(row: Mapping[str, str], number: int) -> Label:
+    if not row["file"].strip() or not row["class"].strip():
+        raise ValueError(f"row {number} lacks the file or the class")
+    numbers = []
+    for column in COLUMNS[2:]:
+        cell = row.get(column, "").strip()
+        if cell and not cell.isdecimal():
+            raise ValueError(f"row {number}: the {column} must be a number, got {cell!r}")
+        numbers.append(int(cell) if cell else -1)
+    return Label(row["class"].strip(), *numbers)

@@ -1,0 +1,61 @@
+"""OpenPose's own output: a folder of <clip>_000000000042_keypoints.json, one file for each frame.
+
+    {"version": 1.3, "people": [{"person_id": [-1], "pose_keypoints_2d": [x, y, score, … for each joint]}, …]}
+
+Joints in the order of BODY_25 (OpenPose's default), BODY_25B or COCO (18), by its page "Output format"
+(github.com/CMU-Perceptual-Computing-Lab/openpose, doc/02_output.md). 25 joints are BODY_25 unless layout=body25b says
+otherwise. Frames are in the order of their numbers; one that is left out is a frame without anybody.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from crossglg.data.readers.base import SourcePath
+from crossglg.data.readers.json_points import followed, json_of, numbers
+from crossglg.data.readers.points import Points, points_reader
+from crossglg.data.readers.tracks import MAX_FRAMES, Frame
+
+FRAME = r"(.*?)_?(\d{1,12})_keypoints\.json"
+
+
+def parse(content: bytes) -> Frame:
+    """The people of one frame; raises ValueError."""
+    frame = json_of(content)
+    people = frame.get("people") if isinstance(frame, dict) else None
+    if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
+        raise ValueError("it needs a list 'people'")
+    found = [person.get("pose_keypoints_2d") for person in people]
+    return [numbers(pose, 3, "pose_keypoints_2d") for pose in found if pose]
+
+
+def read_points(path: SourcePath) -> Points:
+    """The clip whose first frame `path` is; a file that is not called as a frame is a clip of one."""
+    match = re.fullmatch(FRAME, path.name)
+    if match is None:
+        return points_of([parse(path.read_bytes())])
+    folder: Any = path.parent
+    files = {}
+    for file in folder.iterdir():
+        other = re.fullmatch(FRAME, file.name)
+        if other and other[1] == match[1]:
+            files[int(other[2])] = file
+    first, last = min(files), max(files)
+    if last - first >= MAX_FRAMES:
+        raise ValueError(f"frames {first} to {last} are more than {MAX_FRAMES}")
+    return points_of([parse(files[t].read_bytes()) if t in files else [] for t in range(first, last + 1)])
+
+
+def points_of(frames: list[Frame]) -> Points:
+    """The people of all frames, followed."""
+    return followed(frames, ("body25", "body25b", "openpose18"))
+
+
+READER = points_reader(
+    about="OpenPose: a folder of JSON files, one for each frame, BODY_25, BODY_25B (layout=body25b) or COCO-18",
+    patterns=("*_keypoints.json",),
+    parse=read_points,
+    steps=("people followed over frames by distance; the two of highest score kept",),
+    frame_name=FRAME,
+)

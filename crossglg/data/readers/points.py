@@ -1,0 +1,257 @@
+"""From points of joints, as trackers and key-point detectors write them, to a recording: what most formats share.
+
+A reader of such a format parses a file into `Points`; `points_reader` gives it the options and the rest:
+- missing: NaN, a score below `visible`, in 2-D also (0, 0), "not found". Filled by `gaps.fill_gaps`.
+- layout: by joint names, compared word by word; by the number of joints where the file has no names.
+- up: the axis along which the head lies from the hips in the mean over frames. Image and MediaPipe coordinates have
+  y down: 3-D ones are turned by half a turn about z, which keeps left and right; in 2-D ones y is negated.
+- unit of 3-D coordinates: the one of `UNITS` in which the torso, hips to shoulders, is 0.2 to 1.0 m long; if none, the
+  torso is made 0.5 m long. 2-D coordinates stay in pixels or shares of the image.
+- aspect: x is multiplied by it where x and y are shares of the image; a note asks for it where they seem to be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossglg.data.readers.base import Reader, Recording, SourcePath
+from crossglg.data.readers.gaps import MAX_GAP, fill_gaps
+from crossglg.data.readers.posture import SHORT, UP_AXES, torso_length, turned, up_axis
+from crossglg.skeletons import LAYOUTS, SYNONYMS, Layout, get_layout, name_words
+
+MAX_PERSONS = 20
+VISIBLE = 0.3
+UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+SHORTEST_TORSO, TORSO, LONGEST_TORSO = 0.2, 0.5, 1.0  # metres
+_SIDE = {"l": "left", "r": "right"}
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """A file as it is. xyz: (M, T, V, 2 or 3), NaN where missing;  score: (M, T, V), None where the file has none;
+    joints: V names, () where the file has none;  layouts: of files without names, those that may be meant, the most
+    likely first (empty: any);  shares: x and y are known to be, or not to be, shares of the image, None: look."""
+
+    xyz: NDArray[np.float64]
+    score: NDArray[np.float64] | None = None
+    joints: tuple[str, ...] = ()
+    layouts: tuple[str, ...] = ()
+    unit: str = ""
+    up: str = ""
+    fps: float = 30.0
+    shares: bool | None = None
+    class_name: str = ""
+    subject: int = -1
+    notes: tuple[str, ...] = ()
+
+
+def points_reader(
+    about: str,
+    patterns: tuple[str, ...],
+    parse: Callable[[SourcePath], Points],
+    steps: tuple[str, ...] = (),
+    class_names: tuple[str, ...] = (),
+    frame_name: str = "",
+) -> Reader:
+    """The reader of a format whose files are `Points` of one clip; `parse` raises ValueError for other content."""
+
+    def read(
+        path: SourcePath,
+        layout: str = "",
+        unit: str = "",
+        up: str = "",
+        visible: float = VISIBLE,
+        max_gap: int = MAX_GAP,
+        aspect: float = 0.0,
+    ) -> list[Recording]:
+        return [recording(parse(path), _clip_name(path, frame_name), _named_layout(path, layout),
+                          unit, up, visible, max_gap, aspect)]  # fmt: skip
+
+    return Reader(about, patterns, read, (*steps, *STEPS), class_names, frame_name)
+
+
+STEPS = (
+    "joints of low visibility left out",
+    "gaps filled over time, or from the nearest joint",
+    "scaled to metres by the length of the torso, unless the unit is known",
+    "turned so that y is up",
+)
+
+
+def recording(
+    points: Points,
+    sample_id: str,
+    given: Layout | None = None,
+    unit: str = "",
+    up: str = "",
+    visible: float = VISIBLE,
+    max_gap: int = MAX_GAP,
+    aspect: float = 0.0,
+) -> Recording:
+    """The clip that a file's points are; raises ValueError if nobody is in it or it is not clear what the joints are.
+
+    given: the layout, None: as the file says;  unit, up: "" as the file says or as the posture tells.
+    """
+    _check_size(points.xyz)
+    order, layout, notes = _columns(points, given)
+    notes = [*points.notes, *notes]
+    with np.errstate(over="ignore", invalid="ignore"):  # Recording refuses what became infinite
+        missing = np.zeros(points.xyz.shape[:-1], dtype=bool)
+        if points.score is not None:
+            missing |= ~(points.score >= visible)
+        if points.xyz.shape[-1] == 2:
+            missing |= (points.xyz == 0).all(axis=-1)
+        xyz = np.where(missing[..., None], np.nan, points.xyz)[:, :, order]
+        nobody = (np.nan_to_num(xyz) == 0).all(axis=(1, 2, 3))
+        if nobody.all():
+            raise ValueError("nobody is seen: every coordinate is zero, missing or of low visibility (visible=)")
+        if nobody.any():
+            notes.append(f"{nobody.sum()} of {len(nobody)} persons never seen: left out")
+        xyz, filled = fill_gaps(xyz[~nobody], layout, max_gap)
+        notes += filled
+        notes += _shares(points, xyz, layout, aspect)
+        if aspect:
+            xyz = xyz * (aspect, 1.0, aspect)[: xyz.shape[-1]]  # MediaPipe's z is in the units of x
+        xyz, moved = _in_metres(xyz, layout, points, unit, up)
+        notes += moved
+        xyz = xyz.astype(np.float32)
+    if xyz.shape[1] < SHORT:
+        notes.append(f"only {xyz.shape[1]} frames: a pose, not a motion")
+    return Recording(xyz, layout, sample_id, points.class_name, points.subject, fps=points.fps, notes=tuple(notes))
+
+
+def words(joint: str) -> tuple[str, ...]:
+    """ "LEFT_EYE_INNER" and "leftEyeInner" → ("eye", "inner", "left")."""
+    return tuple(sorted(_SIDE.get(word, word) for word in name_words(joint)))
+
+
+def _check_size(xyz: NDArray[np.float64]) -> None:
+    persons, frames, joints, _ = xyz.shape
+    if not (1 <= persons <= MAX_PERSONS and frames and joints):
+        raise ValueError(
+            f"{persons} persons, {frames} frames and {joints} joints are no clip; up to {MAX_PERSONS} persons"
+        )
+
+
+def _clip_name(path: SourcePath, frame_name: str) -> str:
+    match = re.fullmatch(frame_name, path.name) if frame_name else None
+    return match[1] if match else path.stem
+
+
+def _in_metres(
+    xyz: NDArray[np.float64], layout: Layout, points: Points, unit: str, up: str
+) -> tuple[NDArray[np.float64], list[str]]:
+    notes = []
+    seen = xyz[(xyz != 0).any(axis=(-2, -1))]  # (frames with a person, V, C)
+    axis = _given(up, UP_AXES, "up") or points.up or up_axis(seen, layout)
+    if xyz.shape[-1] == 3:
+        scale, note = _scale(seen, layout, _given(unit, tuple(UNITS), "unit") or points.unit, bool(unit))
+        xyz = (turned(xyz, axis) * scale).astype(np.float64)
+        notes.append(note)
+    elif axis == "-y":
+        xyz = xyz * (1.0, -1.0)
+    if axis != "y":
+        notes.append("y was down: turned" if axis == "-y" else f"{axis} was up" + ": turned" * (xyz.shape[-1] == 3))
+    return xyz, notes
+
+
+def _shares(points: Points, xyz: NDArray[np.float64], layout: Layout, aspect: float) -> list[str]:
+    """A note where x and y seem to be shares of the image, so that the body is squeezed unless aspect is given."""
+    if aspect:
+        return [f"x multiplied by the aspect {aspect:g}, as given"]
+    xy = xyz[(xyz != 0).any(axis=(-2, -1))][..., :2]
+    inside = float(((xy >= 0) & (xy <= 1)).mean())
+    image = xyz.shape[-1] == 2 or layout.name == "mediapipe33"
+    if points.shares or (points.shares is None and image and inside > 0.95):
+        return ["x and y are shares of the image's width and height: the body is squeezed unless it is square; give "
+                "its width / height as aspect=1.7778 (16:9), or use world landmarks"]  # fmt: skip
+    return []
+
+
+def _given(value: str, known: tuple[str, ...], what: str) -> str:
+    if value and value not in known:
+        raise ValueError(f"{what}={value!r} must be one of {', '.join(known)}")
+    return value
+
+
+def _scale(seen: NDArray[np.float64], layout: Layout, unit: str, given: bool) -> tuple[float, str]:
+    if unit:
+        return UNITS[unit], f"unit {unit}, as {'given' if given else 'the file says'}"
+    torso = torso_length(seen, layout)
+    if not (np.isfinite(torso) and torso > 0):
+        raise ValueError("the torso has no length, so that the unit cannot be found out; give unit=")
+    fitting = [name for name, size in UNITS.items() if SHORTEST_TORSO <= torso * size <= LONGEST_TORSO]
+    if fitting:
+        return UNITS[fitting[0]], f"unit {fitting[0]}, by the torso of {torso * UNITS[fitting[0]]:.2f} m"
+    return TORSO / torso, f"unit unknown: a torso of {torso:.4g} was made {TORSO} m long"
+
+
+def _named_layout(path: SourcePath, layout: str) -> Layout | None:
+    """The layout that was asked for, or of the YAML beside the file (not inside a zip), or None."""
+    if layout:
+        return get_layout(layout)
+    beside = path.with_suffix(".yaml") if isinstance(path, Path) else None
+    return Layout.load(beside) if beside and beside.is_file() else None
+
+
+def _columns(points: Points, given: Layout | None) -> tuple[list[int], Layout, list[str]]:
+    """Where each joint of the layout stands among the file's, the layout, and notes on what was left out."""
+    if not points.joints:
+        return _numbered(points, given)
+    index = {_common(joint): v for v, joint in enumerate(points.joints)}
+    likely = [get_layout(name) for name in points.layouts] or list(LAYOUTS.values())
+    candidates = [given] if given else sorted(likely, key=lambda layout: -layout.num_joints)
+    for layout in candidates:
+        if all(_common(joint) in index for joint in layout.joints):
+            order = [index[_common(joint)] for joint in layout.joints]
+            unused = [joint for v, joint in enumerate(points.joints) if v not in order]
+            return order, layout, [f"joints left out: {', '.join(unused)[:200]}"] if unused else []
+    wanted = f"layout {given.name!r}" if given else "a registered layout"
+    lacking = [joint for joint in given.joints if _common(joint) not in index] if given else []
+    raise ValueError(
+        f"its joints ({', '.join(points.joints)[:300]}) are not those of {wanted}"
+        + (f": {', '.join(lacking)} missing" if lacking else "; give layout= a YAML file that names joints and bones")
+    )
+
+
+def _common(joint: str) -> tuple[str, ...]:
+    """The words of a joint's name, of its common name where it has one ("SpineBase" → those of "hip center")."""
+    return _COMMON.get(words(joint), words(joint))
+
+
+_COMMON = {words(name): words(common) for name, common in SYNONYMS.items()}
+
+
+def _numbered(points: Points, given: Layout | None) -> tuple[list[int], Layout, list[str]]:
+    count = points.xyz.shape[2]
+    layout = given or layout_of_count(count, points.layouts)
+    layout.check(points.xyz, "the array")
+    notes = []
+    if given is None and not points.layouts and count == 25:
+        notes.append("taken as ntu25; for OpenPose's BODY_25 give layout=body25")
+    if given is None and len(points.layouts) > 1 and sum(LAYOUTS[n].num_joints == count for n in points.layouts) > 1:
+        notes.append(f"taken as {layout.name}; other joints: layout=")
+    return list(range(count)), layout, notes
+
+
+def layout_of_count(count: int, names: Sequence[str] = ()) -> Layout:
+    """The layout with so many joints: the first that fits of the names, else the only registered one; ValueError."""
+    fitting = [layout for layout in LAYOUTS.values() if layout.num_joints == count]
+    likely = [get_layout(name) for name in names if get_layout(name).num_joints == count]
+    if likely or (fitting and fitting[0].name == "ntu25"):  # what arrays of 25 joints mostly are
+        return (likely or fitting)[0]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        known = [layout.name for layout in fitting]
+        raise ValueError(f"{count} joints may be {' or '.join(known)}; say which, as layout={known[0]!r}")
+    known = [f"{layout.name} {layout.num_joints}" for layout in LAYOUTS.values()]
+    raise ValueError(
+        f"no layout has {count} joints ({', '.join(known)}); give layout= a YAML file that names joints and bones"
+    )

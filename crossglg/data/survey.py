@@ -1,0 +1,94 @@
+"""What a set of clips holds, what is doubtful in it, and what it lacks for a run."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossglg.data.clips import SkeletonSet
+from crossglg.data.convert import log_path
+from crossglg.data.tasks import missing_for_a_run
+from crossglg.files import read_json, sha256
+
+_CLASSES_FROM = {
+    "folder": "named by the folders that the files lie in",
+    "table": "named by the table",
+    "source": "named by the files",
+    "nobody": "clips that say no class",
+}
+
+
+def describe(clips: SkeletonSet, path: Path) -> str:
+    """The set in lines: clips, classes, subjects, frames, layout, lengths; how it was made; doubts; what a run lacks.
+
+    path: its `.npz`, beside which the log of its conversion may lie.
+    """
+    frames = clips.frames
+    shortest, median, longest = np.quantile(frames, [0.0, 0.5, 1.0])
+    log = read_json(log_path(path)) if log_path(path).is_file() else {}
+    lines = [
+        f"{clips.name}: {len(clips):,} clips, {frames.sum():,} frames at {clips.fps:g} per second",
+        *_classes(clips, log),
+        f"subjects  {_known(clips.subject)}, cameras {_known(clips.camera)}, up to {clips.persons.max()} person(s)",
+        f"layout    {clips.layout.name} ({clips.layout.num_joints} joints, {clips.num_channels}-D)",
+        f"frames    {shortest:.0f} to {longest:.0f}, median {median:.0f} ({median / clips.fps:.1f} s)",
+    ]
+    if log:
+        lines += [f"made from {log['files']} files, format {log['format']} {log['options'] or ''}".rstrip()]
+        lines += [f"          {len(log[key])} files {key.replace('_', ' ')}" for key in ("corrupt", "without_clip")]
+        lines += [f"step {n}    {step}" for n, step in enumerate(log["steps"], start=1)]
+        lines += [f"note      {note}" for note in _notes(log)]
+    lines += [f"doubtful  {doubt}" for doubt in doubts(clips)]
+    lacking = missing_for_a_run(clips)
+    return "\n".join([*lines, f"for a run {lacking or 'four classes or more have two clips or more: enough'}"])
+
+
+def doubts(clips: SkeletonSet) -> list[str]:
+    """What is probably a mistake: clips without anybody, the same clip twice, classes that differ only in spelling."""
+    empty, content = [], defaultdict(list)
+    for i in range(len(clips)):
+        clip = clips[i]
+        content[sha256(np.ascontiguousarray(clip).tobytes())].append(str(clips.sample_id[i]))
+        if not clip.any():
+            empty.append(str(clips.sample_id[i]))
+    found = [f"all coordinates of {len(empty)} clips are zero: {_some(empty)}"] if empty else []
+    same = [ids for ids in content.values() if len(ids) > 1]
+    if same:
+        copies = [" = ".join(ids[:3]) for ids in same]
+        found.append(f"{sum(map(len, same)) - len(same)} clips are copies of others: {_some(copies)}")
+    spelled = defaultdict(list)
+    for name in dict.fromkeys(clips.class_of(i) for i in range(len(clips))):
+        spelled[" ".join(name.lower().replace("_", " ").replace("-", " ").split())].append(name)
+    alike = [" and ".join(map(repr, names)) for names in spelled.values() if len(names) > 1]
+    if alike:
+        found.append(f"classes that differ only in their spelling: {_some(alike)}: make them one")
+    return found
+
+
+def _classes(clips: SkeletonSet, log: dict[str, Any]) -> list[str]:
+    present = np.bincount(clips.label, minlength=len(clips.class_names))
+    said = [f"{_CLASSES_FROM[source]} ({count})" for source, count in log.get("classes_from", {}).items()]
+    lines = [f"classes   {(present > 0).sum()} of {len(present)} have clips, up to {present.max()}"]
+    lines += [f"          {', '.join(said)}"] if said else []
+    counted = [f"{clips.class_names[k]} {present[k]}" for k in np.argsort(-present, kind="stable") if present[k]]
+    return [*lines, f"          {_some(counted, 20)}"]
+
+
+def _notes(log: dict[str, Any]) -> list[str]:
+    """The notes of reading, one that many clips have said once."""
+    count = Counter(note for notes in log["notes"].values() for note in notes)
+    some = [f"{note} (in {n} clips)" for note, n in count.most_common(5)]
+    return some + ([f"and {len(count) - 5} others, in the log"] if len(count) > 5 else [])
+
+
+def _some(names: list[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _known(numbers: NDArray[np.int64]) -> str:
+    """How many different numbers there are; −1 is none."""
+    return str(len(set(numbers.tolist()) - {-1}) or "unknown")

@@ -1,0 +1,185 @@
+"""Formats that people's own recordings come in, and small public sets: the person comes back, left is left, fuzzing."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from support.fuzzing import mutations, survives
+from support.skeleton_people import standing
+from support.source_files import amass, asf_amc, msrc12, openpose
+
+from crossglg.data.any_file import clip_files, read_any
+from crossglg.data.convert import convert
+from crossglg.data.readers import READERS
+from crossglg.data.readers import amass as amass_reader
+from crossglg.data.readers import asf_amc as asf_reader
+from crossglg.data.readers import msrc12 as msrc_reader
+from crossglg.data.readers.base import Recording
+from crossglg.data.readers.points import recording
+from crossglg.skeletons import get_layout, retarget
+
+# format → the layout of the person in its sample, and how exactly the joints come back
+METRIC = {
+    "azure-kinect": "azure32", "kard": "kinect15", "florence3d": "kinect15", "cad60": "kinect15", "trc": "kinect20",
+    "c3d": "kinect20", "mvnx": "kinect20",
+}  # fmt: skip
+LARGE = [f"{side} {joint}" for side in ("left", "right") for joint in ("shoulder", "elbow", "hip", "knee")]
+
+
+def sample(name: str) -> object:
+    return importlib.import_module(f"support.source_files.{name.replace('-', '_')}")
+
+
+@pytest.mark.parametrize("name", METRIC)
+def test_the_person_comes_back(name: str, tmp_path: Path) -> None:
+    clip = READERS[name].read(sample(name).write_sample(tmp_path))[0]
+    person = standing(METRIC[name], clip.xyz.shape[1])
+    assert clip.layout.name == METRIC[name]
+    joints = [clip.layout.index(joint) for joint in LARGE]
+    np.testing.assert_allclose(clip.xyz[:, :, joints], person[:, :, joints], atol=2e-3)
+    if name not in ("trc", "c3d", "mvnx"):  # these have other points than joints
+        np.testing.assert_allclose(clip.xyz, person, atol=2e-3)
+
+
+@pytest.mark.parametrize(("name", "layout"), [("openpose", "body25"), ("alphapose", "halpe26"), ("mmpose", "coco17")])
+def test_two_people_are_followed_whatever_their_order(name: str, layout: str, tmp_path: Path) -> None:
+    (clip,) = READERS[name].read(sample(name).write_sample(tmp_path))
+    expected = openpose.pixels(layout)[..., :2] * (1, -1)
+    assert clip.layout.name == layout
+    order = np.argsort(clip.xyz[:, 0, :, 0].mean(axis=1))
+    np.testing.assert_allclose(clip.xyz[order], expected, atol=0.02)
+
+
+def test_frames_of_openpose_are_one_clip_wherever_they_are_read(tmp_path: Path) -> None:
+    for action in ("wave", "kick"):
+        for clip in ("a", "b"):
+            openpose.write_clip(tmp_path / "set" / action / clip, "body25", clip)
+    assert len(list(clip_files(tmp_path / "set"))) == 4
+    assert read_any(tmp_path / "set" / "wave" / "a")[0].xyz.shape == (2, 12, 25, 2)
+    clips = convert(tmp_path / "set", "openpose", tmp_path / "o.npz", 1, progress=False)
+    assert clips.class_names == ("kick", "wave") and sorted(clips.sample_id) == ["kick/a", "kick/b", "wave/a", "wave/b"]
+    openpose.write_clip(tmp_path / "both", "openpose18", "one")
+    openpose.write_clip(tmp_path / "both", "openpose18", "two")
+    with pytest.raises(ValueError, match="frames of 2 clips"):
+        read_any(tmp_path / "both")
+    first = openpose.write_clip(tmp_path / "b", "body25b")
+    assert any("layout=" in note for note in read_any(first)[0].notes)
+    assert read_any(first, layout="body25b")[0].layout.name == "body25b"
+    for gone in (3, 4):
+        (tmp_path / "b" / f"clip1_{gone:012d}_keypoints.json").unlink()
+    np.testing.assert_allclose(
+        read_any(first, layout="body25b")[0].xyz[:, 5], openpose.pixels("body25b")[:, 5, :, :2] * (1, -1), atol=0.02
+    )
+
+
+def test_labels_and_subjects(tmp_path: Path) -> None:
+    expected = {
+        "kard": [("high arm wave", 3)], "florence3d": [("wave", 1), ("bow", 4)], "cad60": [("drinking water", 2)],
+        "msrc12": [("kick", 6), ("kick", 6)],
+    }  # fmt: skip
+    for name, labels in expected.items():
+        (tmp_path / name).mkdir()
+        clips = READERS[name].read(sample(name).write_sample(tmp_path / name))
+        assert [(clip.class_name, clip.subject) for clip in clips] == labels
+
+
+def test_gestures_are_cut_halfway_between_their_tags() -> None:
+    clips = msrc_reader.parse(msrc12.written(), msrc12.TAGS_BYTES)
+    assert [clip.xyz.shape[1] for clip in clips] == [45, 45]
+    np.testing.assert_allclose(clips[1].xyz[0], msrc12.PERSON[0, 45:], atol=1e-3)
+
+
+def test_bones_of_asf_turn_about_their_own_axes(tmp_path: Path) -> None:
+    """The left upper arm goes from hanging to horizontal, to the left; 90° about z, whatever the bone's axis."""
+    clip = READERS["asf-amc"].read(asf_amc.write_sample(tmp_path))[0]
+    at = {joint: clip.xyz[0, :, clip.layout.index(joint)] for joint in clip.layout.joints}
+    arm = at["left elbow"] - at["left shoulder"]
+    np.testing.assert_allclose(arm[0], (0, -0.28, 0), atol=1e-4)
+    np.testing.assert_allclose(arm[-1], (0.28, 0, 0), atol=1e-4)
+    np.testing.assert_allclose(at["right elbow"] - at["right shoulder"], np.tile((0, -0.28, 0), (12, 1)), atol=1e-4)
+    assert clip.fps == 120 and at["head"][0, 1] > 1.4
+
+
+def test_amass_is_posed_on_an_average_body(tmp_path: Path) -> None:
+    clip = READERS["amass"].read(amass.write_sample(tmp_path))[0]
+    at = {joint: clip.xyz[0, :, clip.layout.index(joint)] for joint in clip.layout.joints}
+    assert at["left wrist"][0, 1] == pytest.approx(at["left shoulder"][0, 1], abs=1e-4)  # a T
+    assert at["left wrist"][-1, 1] < at["left shoulder"][-1, 1] - 0.4
+    assert at["right wrist"][-1, 1] == pytest.approx(at["right shoulder"][-1, 1], abs=1e-4)
+    assert (at["left hip"] - at["right hip"])[:, 0].min() > 0 and (at["left foot"] - at["left ankle"])[:, 2].min() > 0
+    assert 1.4 < np.ptp(clip.xyz[0, 0, :, 1]) < 1.8 and clip.fps == 60
+    assert any("licensed" in note for note in clip.notes)
+
+
+def test_the_new_layouts_carry_to_the_usual_ones() -> None:
+    kinect = standing("kinect20", 4)
+    for name in ("azure32", "body25", "halpe26", "kinect15"):
+        carried = retarget(standing(name, 4), get_layout(name), get_layout("kinect20"))
+        joints = [get_layout("kinect20").index(joint) for joint in LARGE]
+        np.testing.assert_allclose(carried[:, :, joints], kinect[:, :, joints], atol=1e-5)
+
+
+def _finished(parse: Callable) -> Callable[[bytes], object]:
+    def read(content: bytes) -> object:
+        points = parse(content)
+        return points if isinstance(points, (list, tuple, Recording)) else recording(points, "clip")
+
+    return read
+
+
+PARSERS = {
+    **{name: (READERS[name], sample(name).VALID) for name in (*METRIC, "alphapose", "mmpose", "openpose", "amass")},
+    "msrc12": (READERS["msrc12"], msrc12.VALID),
+    "asf-amc": (READERS["asf-amc"], asf_amc.VALID),
+}
+
+
+def _parser(name: str) -> Callable[[bytes], object]:
+    if name == "msrc12":
+        return lambda content: msrc_reader.parse(content, msrc12.TAGS_BYTES)
+    if name == "asf-amc":
+        return _finished(lambda content: asf_reader.parse(content, asf_amc.skeleton()))
+    module = {"c3d": "c3d_file"}.get(name, name.replace("-", "_"))
+    return _finished(importlib.import_module(f"crossglg.data.readers.{module}").parse)
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_mutated_files_end_in_value_errors(name: str) -> None:
+    _fuzz(_parser(name), PARSERS[name][1], 40)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PARSERS)
+def test_ten_thousand_mutated_files(name: str) -> None:
+    _fuzz(_parser(name), PARSERS[name][1], 10_000)
+
+
+def test_mutated_skeletons_and_tags_end_in_value_errors() -> None:
+    _fuzz(lambda content: asf_reader.parse(asf_amc.VALID, content), asf_amc.skeleton(), 60)
+    _fuzz(lambda content: msrc_reader.parse(msrc12.VALID, content), msrc12.TAGS_BYTES, 60)
+
+
+def test_a_bomb_is_not_unpacked() -> None:
+    import io
+    import zipfile
+
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("poses.npy", "w") as member:
+        for _ in range(1100):
+            member.write(bytes(1 << 20))
+    with pytest.raises(ValueError, match="unpacks to more than 1024 MiB"):
+        amass_reader.parse(file.getvalue())
+
+
+def _fuzz(parse: Callable[[bytes], object], valid: bytes, examples: int) -> None:
+    @settings(max_examples=examples, deadline=None)
+    @given(mutations(valid))
+    def run(content: bytes) -> None:
+        survives(parse, content)
+
+    run()

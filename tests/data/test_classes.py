@@ -1,0 +1,137 @@
+"""Clips whose files say no class: the folder's name or a table does; what a set holds and lacks is said."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.skeleton_people import standing
+from support.source_files.keypoints import array
+from typer.testing import CliRunner
+
+from crossglg.cli import app
+from crossglg.config import Config
+from crossglg.data.clips import SkeletonSet
+from crossglg.data.convert import convert, stored
+from crossglg.data.survey import describe, doubts
+from crossglg.data.tasks import load_task
+from crossglg.runs.results import absolute_paths, task_name
+from crossglg.skeletons import get_layout
+
+CLASSES = ("wave", "kick", "my_dance", "bow")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Four classes of three clips each, called the same in each folder."""
+    person = standing("coco17", 20)
+    for k, name in enumerate(CLASSES):
+        (tmp_path / "mine" / name).mkdir(parents=True)
+        for i in range(3):
+            (tmp_path / "mine" / name / f"clip{i}.npy").write_bytes(array(person + 0.01 * (3 * k + i)))
+    return tmp_path / "mine"
+
+
+def converted(source: Path, **options: object) -> SkeletonSet:
+    return convert(source, "keypoints", source.parent / "out.npz", 1, progress=False, layout="coco17", **options)
+
+
+def test_the_folder_is_the_class(folder: Path) -> None:
+    clips = converted(folder)
+    assert clips.class_names == ("bow", "kick", "my dance", "wave")
+    assert np.bincount(clips.label).tolist() == [3, 3, 3, 3]
+    assert len(set(clips.sample_id.tolist())) == 12 and "wave/clip0" in clips.sample_id
+    text = describe(clips, folder.parent / "out.npz")
+    assert "named by the folders that the files lie in (12)" in text and "bow 3, kick 3, my dance 3, wave 3" in text
+    assert "for a run four classes or more have two clips or more" in text
+
+
+def test_a_zip_of_class_folders_is_the_same(folder: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
+        for file in sorted(folder.rglob("*.npy")):
+            archive.write(file, file.relative_to(folder).as_posix())
+    assert converted(tmp_path / "mine.zip").class_names == converted(folder).class_names
+
+
+def test_a_table_says_class_subject_and_camera(folder: Path, tmp_path: Path) -> None:
+    rows = [f"{name}/clip{i}.npy,{name[0]},{i},{i + 1}" for name in CLASSES for i in range(3)]
+    table = tmp_path / "classes.csv"
+    for delimiter in (",", ";"):
+        table.write_text("\n".join(["file,class,subject,camera", *rows]).replace(",", delimiter))
+        clips = converted(folder, classes=table)
+        assert clips.class_names == ("b", "k", "m", "w")
+        assert sorted(set(clips.subject.tolist())) == [0, 1, 2] and sorted(set(clips.camera.tolist())) == [1, 2, 3]
+    table.write_text("file,class\nwave/clip0,a\n")
+    with pytest.raises(ValueError, match=r"bow/clip0\.npy has no row in classes\.csv"):
+        converted(folder, classes=table)
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ("name,kind\na,b\n", "it needs a header with file, class"),
+        ("file,class\na,\n", "row 2 lacks the file or the class"),
+        ("file,class,subject\na,b,me\n", "row 2: the subject must be a number, got 'me'"),
+        ("file,class\na,b\na,c\n", "a file stands in it twice"),
+        ("", "it needs a header"),
+    ],
+)
+def test_bad_tables_are_refused(folder: Path, tmp_path: Path, content: str, error: str) -> None:
+    (tmp_path / "classes.csv").write_text(content)
+    with pytest.raises(ValueError, match=error):
+        converted(folder, classes=tmp_path / "classes.csv")
+
+
+def test_clips_without_any_class_say_what_to_do(folder: Path) -> None:
+    clips = converted(folder / "wave")
+    assert clips.class_names == ("unnamed",)
+    with pytest.raises(ValueError, match=r"No clip says its class: put the clips .* \?classes=FILE\.csv"):
+        load_task(Config(dataset=f"keypoints:{folder / 'wave'}?layout=coco17"))
+
+
+def test_a_task_is_made_of_class_folders_with_options(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = absolute_paths(Config(dataset="keypoints:mine?layout=coco17&fps=25", episodes=2))
+    assert config.dataset == f"keypoints:{folder}?layout=coco17&fps=25"
+    task = load_task(config)
+    assert task.name == task_name(config) == "mine" and task.base.fps == 25
+    assert set(task.base.class_names) | set(task.novel.class_names) == {n.replace("_", " ") for n in CLASSES}
+    for wrong, error in (("fps=fast", "fps='fast' must be a number"), ("sides=2", "no option 'sides'")):
+        with pytest.raises(ValueError, match=error):
+            stored(f"keypoints:mine?layout=coco17&{wrong}")
+    with pytest.raises(ValueError, match=r"say which, as \?layout=coco17"):
+        stored("keypoints:mine")
+
+
+def test_doubts_are_told() -> None:
+    person = standing("coco17", 10)[0]
+    xyz = np.concatenate([person, person, 0 * person, person + 1])
+    clips = SkeletonSet.build(
+        xyz, [0, 10, 20, 30, 40], [0, 1, 2, 2], ["Wave", "wave", "kick"], get_layout("coco17"), sample_id=[*"abcd"]
+    )
+    empty, same, alike = doubts(clips)
+    assert empty == "all coordinates of 1 clips are zero: c"
+    assert same == "1 clips are copies of others: a = b"
+    assert "'Wave' and 'wave'" in alike
+
+
+def run(*words: str | Path) -> str:
+    result = CliRunner().invoke(app, [*map(str, words)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_the_command_says_what_it_found_and_what_is_missing(folder: Path, tmp_path: Path) -> None:
+    out = run("data", "convert", folder, "--format", "keypoints", "--layout", "coco17", "--output", tmp_path / "o.npz")
+    assert "4 of 4 have clips, up to 3" in out and "layout    coco17" in out
+    assert "1 classes have no description (my dance)" in out and "--set guidance=none" in out
+    assert "bow 3" in run("data", "info", tmp_path / "o.npz")
+    with pytest.raises(ValueError, match="say which, as --layout coco17"):
+        run("data", "convert", folder, "--format", "keypoints", "--output", tmp_path / "p.npz")
+    with pytest.raises(ValueError, match="say which, as --layout coco17"):
+        run("data", "sheet", folder / "wave" / "clip0.npy", "--output", tmp_path / "s.png")
+    assert "clip0" in run(
+        "data", "sheet", folder / "wave" / "clip0.npy", "--layout", "coco17", "--output", tmp_path / "s.png"
+    )
