@@ -44,8 +44,7 @@ def block_attention(trained: TrainedModel, clips: SkeletonSet) -> list[dict[str,
         - InfoGCN: "attention", rows sum to 1; "attention × topology", what joints are mixed by.
         - CTR-GCN: "refined topology", a head per subset of the graph, mean over channels.
         - ST-GCN++: "learned topology", a head per subset, the same for all clips.
-        - HD-GCN: "levels", a head per level of the hierarchy, times the weight of the level; "similar joints", rows
-          sum to 1.
+        - HD-GCN: "levels", a head per level of the hierarchy, weighted; "similar joints", rows sum to 1.
         - DSTformer: "across joints, …" of either stream, rows sum to 1; and "over time, …", `(N, V, heads, T', T')`.
 
     Raises:
