@@ -42,11 +42,13 @@ from crossglg.encoders import ENCODERS  # noqa: E402
 from crossglg.encoders.inference import clips_at_once, for_inference  # noqa: E402
 from crossglg.files import write_atomically, write_json  # noqa: E402
 from crossglg.model import CrossGLG, CrossGLGOutput  # noqa: E402
+from crossglg.objectives import build_loss  # noqa: E402
+from crossglg.objectives.base import Sizes  # noqa: E402
 from crossglg.skeletons import get_layout  # noqa: E402
 from crossglg.text.embeddings import TextBank  # noqa: E402
 from crossglg.training.cuda_graph import Batch, RecordedStep, warm_up  # noqa: E402
 from crossglg.training.trained_model import build_model  # noqa: E402
-from crossglg.training.trainer import build_optimizer, train_step  # noqa: E402
+from crossglg.training.trainer import Losses, build_optimizer, train_step  # noqa: E402
 
 CLASSES, TEXT_WIDTH = 100, 384
 LAYOUT = get_layout("ntu25")
@@ -72,11 +74,11 @@ class Reference(nn.Module):
 
     def __init__(self, model: CrossGLG) -> None:
         super().__init__()
-        self.embed, self.classifier, self.prior_mean = PlainInfoGCN(model.encoder), model.classifier, None
+        self.embed, self.classifier = PlainInfoGCN(model.encoder), model.classifier
 
     def forward(self, x: Tensor, person_mask: Tensor, *texts: object) -> CrossGLGOutput:
         z = self.embed(x, person_mask)
-        return CrossGLGOutput(self.classifier(z), z, None, None)
+        return CrossGLGOutput(self.classifier(z), z, z, None, None)
 
 
 def persons(case: Case) -> int:
@@ -106,12 +108,13 @@ def prepare(case: Case) -> Callable[[], Tensor]:
         target = torch.full((CLASSES, LAYOUT.num_joints), 1 / LAYOUT.num_joints)
         texts = TextBank(tuple(map(str, range(CLASSES))), local, target, local.mean(1)).to(torch.device(case.device))
         config = Config(learning_rate=1e-6, precision="bfloat16" if case.option == "bf16" else "float32")
-        optimizer = build_optimizer(model, config)
+        losses = Losses(model, build_loss(config, Sizes(LAYOUT, 0, 0, TEXT_WIDTH, CLASSES)), config.precision)
+        optimizer = build_optimizer(losses, config)
 
         def step(batch: Batch) -> dict[str, Tensor]:
-            return train_step(model, optimizer, batch, texts, config)
+            return train_step(losses, optimizer, batch, texts)
 
-        take = RecordedStep(step, model, optimizer) if case.option == "graph" else step
+        take = RecordedStep(step, losses, optimizer) if case.option == "graph" else step
         return lambda: take((x, mask, label, None))["total_loss"]
     mode = "reduce-overhead" if case.device == "cuda" else "default"
     embed = torch.compile(model.embed, mode=mode) if case.option == "compile" else model.embed

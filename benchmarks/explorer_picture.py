@@ -3,7 +3,7 @@
     python benchmarks/explorer_picture.py RUN/model figures/explorer.png [--action NAME] [--joint NAME]
 
 Needs the extra `browser` and a Chromium on the PATH. The clips are those of the novel classes of the model's own task:
-the exemplar of the first draw, and the first clip of the class that is not it.
+the exemplar of the first episode, and the first clip of the class that is not it.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ def main() -> None:
     task = load_task(trained.config)
     novel = task.novel
     if options.action:
-        exemplar = int(task.draws[0][novel.class_names.index(options.action)])
+        exemplar = int(task.episodes[0][novel.class_names.index(options.action)])
     else:
-        exemplar = int(task.draws[0][trained.joint_importance(novel.subset(task.draws[0])).max(1).argmax()])
-    others = np.setdiff1d(np.flatnonzero(novel.label == novel.label[exemplar]), task.draws[0])
+        exemplar = int(task.episodes[0][trained.joint_importance(novel.subset(task.episodes[0])).max(1).argmax()])
+    others = np.setdiff1d(np.flatnonzero(novel.label == novel.label[exemplar]), task.episodes[0])
     with tempfile.TemporaryDirectory() as folder:
         page = explore(trained, novel, clip=int(others[0]), against=exemplar).save(Path(folder) / "explorer.html")
         photograph(page, options.picture, options.joint)

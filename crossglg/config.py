@@ -38,20 +38,17 @@ NUMBER: dict[str, Any] = {"low": 0, "high": 2**32 - 1, "why": "random number gen
 
 
 @dataclass(frozen=True)
-class Config:
-    """All settings of one run. Raises ValueError naming the setting when a value cannot be right."""
+class DataSettings:
+    """Which clips, and how they are prepared."""
 
-    # data
     dataset: str = setting("synthetic", "a registered dataset, .npz file or folder, or FORMAT:PATH of source files")
     benchmark: str = setting("", "a shipped one-shot protocol, or FILE:NAME of another; empty: the dataset's own")
-    pseudo_novel: float = setting(
+    validation_classes: float = setting(
         0.0,
-        "above 0: that fraction of the base classes play novel, the novel ones are gone; to choose settings on",
+        "above 0: this fraction of the base classes becomes validation classes, in the place of the novel ones",
         **REST,
     )
-    pseudo_split: int = setting(
-        0, "which of the base classes play novel: another number, another random choice", **NUMBER
-    )
+    validation_split: int = setting(0, "which base classes these are: another number, another random choice", **NUMBER)
     base_share: float = setting(
         1.0,
         "fraction of the base classes to learn from; smaller ones are part of larger ones",
@@ -97,7 +94,12 @@ class Config:
         high=10.0,
         why="nothing is left of the body",
     )
-    # text
+
+
+@dataclass(frozen=True)
+class TextSettings:
+    """Which texts describe the classes, and what reads them."""
+
     descriptions: str = setting("", "a description file to use before the shipped ones; empty: shipped only")
     text_encoder: str = setting(
         "minilm", "registered text encoder, model folder or hub id; ending in #cls: CLS, not mean pooling"
@@ -108,7 +110,12 @@ class Config:
         "(the mean over the classes); the last two know no key joints",
         ("descriptions", "shuffled", "class-name", "constant"),
     )
-    # model
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The encoder and its guidance."""
+
     encoder: str = setting("infogcn-small", "registered skeleton encoder")
     initial_weights: str = setting(
         "", "folder of a trained or imported model whose encoder the training starts from; empty: new weights"
@@ -122,7 +129,7 @@ class Config:
     mode: int = setting(0, "InfoGCN: joints relative to the joint k bones nearer to the root; 0: as they are", **DEPTH)
     guidance: str = setting(
         "both",
-        "g2l: joint importance; l2g: cross-modal branch; both: CrossGLG; none: the plain encoder",
+        "g2l: joint importance; l2g: cross-modal branch; both: CrossGLG; none: the baseline",
         ("both", "g2l", "l2g", "none"),
     )
     importance_after_block: int = setting(
@@ -132,24 +139,32 @@ class Config:
     interaction_blocks: int = setting(2, "M, interaction blocks of the cross-modal branch", **SIZE)
     interaction_width: int = setting(128, "common width of texts and joints in the cross-modal branch", **SIZE)
     dropout: float = setting(0.1, "dropout before the classifier", **REST | {"high": 0.95})
-    # losses
-    objective: str = setting("classification", "what training asks of the representation; see 'list objectives'")
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """What training asks, and what each loss weighs."""
+
+    objective: str = setting("classification", "training objective; see 'list objectives'")
     batch_classes: int = setting(
         16, "P, classes of a batch of objectives that compare clips: batch_size / P of each", **SIZE
     )
     calibration_weight: float = setting(0.5, "weight of L_calibrate", **WEIGHT)
     cross_modal_weight: float = setting(0.2, "weight of L_c", **WEIGHT)
     alignment_weight: float = setting(0.8, "weight of the part-text alignment of objective gap", **WEIGHT)
-    clip_text_weight: float = setting(1.0, "objective texts: weight of finding the text of the clip's class", **WEIGHT)
-    joint_text_weight: float = setting(
-        1.0, "objective texts: weight of each key joint's finding its own text", **WEIGHT
-    )
+    clip_text_weight: float = setting(1.0, "objective text-retrieval: weight of the clip's text", **WEIGHT)
+    joint_text_weight: float = setting(1.0, "objective text-retrieval: weight of the key joints' texts", **WEIGHT)
     marginal_weight: float = setting(0.0, "weight of the bottleneck's marginal term (InfoGCN: 1e-4); 0: off", **WEIGHT)
     class_prior_weight: float = setting(
         0.0, "weight of the bottleneck's class-conditional term (InfoGCN: 0.1); 0: off", **WEIGHT
     )
     label_smoothing: float = setting(0.1, "label smoothing of both cross-entropies", **FRACTION)
-    # training
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How long and how fast."""
+
     epochs: int = setting(12, "passes over the base clips", **TIMES)
     batch_size: int = setting(64, "clips per step", **SIZE)
     optimizer: str = setting("adamw", "adamw, or sgd with Nesterov momentum 0.9", ("adamw", "sgd"))
@@ -162,10 +177,22 @@ class Config:
         why="it leaves nothing of the weights",
     )
     warmup_epochs: int = setting(2, "epochs of linear warm-up", **TIMES | {"low": 0})
-    held_out: float = setting(0.1, "fraction of the base clips that chooses the epoch instead of training", **REST)
-    # evaluation
-    draws: int = setting(20, "exemplar draws to average over (a benchmark file may hold fewer)", **TIMES)
-    # run
+    validation_clips: float = setting(
+        0.1, "fraction of the base clips for validation: they choose the epoch (checkpoint selection)", **REST
+    )
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """How accuracy is measured."""
+
+    episodes: int = setting(20, "episodes to average over (a benchmark file may hold fewer)", **TIMES)
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What changes how a run is computed."""
+
     seed: int = setting(0, "seed of initialisation, augmentation and splits", **NUMBER)
     device: str = setting("auto", "auto, cpu, cuda, cuda:1, …")
     precision: str = setting(
@@ -176,6 +203,13 @@ class Config:
         True, "on a GPU, record the training step once and replay it, where all clips have one person; equal results"
     )
     compile: bool = setting(False, "torch.compile: minutes before the first step, faster steps; needs a C++ compiler")
+
+
+@dataclass(frozen=True)
+class Config(
+    RunSettings, EvaluationSettings, TrainingSettings, LossSettings, ModelSettings, TextSettings, DataSettings
+):  # the last comes first: a dataclass lists the fields of its last base first
+    """All settings of one run, in groups. Raises ValueError naming the setting when a value cannot be right."""
 
     def __post_init__(self) -> None:
         for spec in fields(self):
@@ -204,7 +238,7 @@ class Config:
 PRESETS: dict[str, dict[str, Any]] = {
     "embedded": {},
     # Seconds, for tests and for looking at the notebooks; too short to learn much.
-    "smoke": {"epochs": 2, "frames": 16, "draws": 3},
+    "smoke": {"epochs": 2, "frames": 16, "episodes": 3},
     # METHOD.md's setting as far as it is public; optimiser and schedule are those of InfoGCN (inferred).
     "paper": {
         "encoder": "infogcn", "frames": 64, "streams": "joint", "epochs": 110, "batch_size": 128, "optimizer": "sgd",
@@ -215,6 +249,11 @@ PRESETS: dict[str, dict[str, Any]] = {
 # How imported weights are read: the same setting without texts, absent persons as the published code has them.
 PRESETS["published"] = {**PRESETS["paper"], "guidance": "none", "importance_after_block": 0, "absent_persons": "zeros"}
 
+# Group → its settings, in the order of the fields.
+GROUPS: dict[str, tuple[str, ...]] = {
+    group.__name__.removesuffix("Settings").lower(): tuple(spec.name for spec in fields(group))
+    for group in reversed(Config.__bases__)
+}
 HELP: dict[str, str] = {spec.name: spec.metadata["help"] for spec in fields(Config)}
 
 

@@ -8,8 +8,14 @@ import os
 import re
 import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+Record = TypeVar("Record")
 
 
 class InputError(ValueError):
@@ -66,6 +72,44 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not readable JSON ({error}); mend or delete the file") from error
+
+
+def as_record(kind: type[Record], text: bytes, where: object, version: int | None, remedy: str) -> Record:
+    """JSON as the dataclass `kind`, strictly: every field is there, known and of its type.
+
+    Args:
+        kind: A dataclass.
+        text: The JSON.
+        where: It lies, for the error.
+        version: That its field `version` must have; None if it has no such field.
+        remedy: For the error.
+
+    Raises:
+        InputError: It is damaged, or of another version.
+    """
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{where} is not readable JSON ({error}); {remedy}") from None
+    found = content.get("version") if isinstance(content, dict) else None
+    if version is not None and found != version:
+        raise InputError(f"{where} is of version {found or 'unknown'}, this crossglg reads version {version}; {remedy}")
+    from pydantic import ValidationError
+
+    try:
+        record: Record = _adapter(kind).validate_json(text, strict=True)  # type: ignore[arg-type]  # classes hash
+        return record
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "record"
+        raise InputError(f"{where} is damaged ({field}: {first['msg']}); {remedy}") from None
+
+
+@cache
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter  # loads when a record is read
+
+    return TypeAdapter(kind)
 
 
 def sha256(content: bytes | str | Path) -> str:

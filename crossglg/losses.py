@@ -1,4 +1,4 @@
-"""The three losses of CrossGLG, as functions (prediction, target) → scalar, and their weighted sum.
+"""The three losses of CrossGLG, as functions (prediction, target) → scalar.
 
 Two more are InfoGCN's information bottleneck (CVPR 2022), off by default. Both are from memory of that paper.
 Losses of other objectives are in `crossglg.objectives`.
@@ -53,11 +53,3 @@ def class_prior_loss(z: Tensor, label: Tensor, prior_mean: Tensor) -> Tensor:
     mean = torch.zeros(len(classes), z.shape[1], dtype=z.dtype, device=z.device).index_add(0, place, z)
     mean = mean / place.bincount(minlength=len(classes)).unsqueeze(1)
     return F.mse_loss(mean, prior_mean[classes].to(mean.dtype))
-
-
-def total_loss(parts: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
-    """L = L_s + 0.5 · L_calibrate + 0.2 · L_c with the paper's weights. A part without a weight has 1."""
-    return sum(
-        (weights.get(name, 1.0) * value for name, value in parts.items()),
-        start=next(iter(parts.values())).new_zeros(()),
-    )

@@ -18,15 +18,21 @@ from crossglg.encoders.base import PersonIndex, SkeletonEncoder
 
 @dataclass(frozen=True)
 class CrossGLGOutput:
-    """logits, z: skeleton branch (N, K), (N, D), logits None without a classifier;  joint_importance: k_out (N, V) or
-    None;  cross_modal_logits: cross-modal branch (N, K), None without text;  alignment: what an objective's own module
-    made of joint features and texts, if it has one."""
+    """What the model makes of N clips.
+
+    Attributes:
+        logits: of the skeleton branch, `(N, K)`; None without a classifier.
+        z: the representation, `(N, D_out)`.
+        joint_features: final features of the joints, `(N, V, D)`, pooled over time and persons.
+        joint_importance: k_out, `(N, V)`; None without global-to-local guidance.
+        cross_modal_logits: of the cross-modal branch, `(N, K)`; None without text.
+    """
 
     logits: Tensor | None
     z: Tensor
+    joint_features: Tensor
     joint_importance: Tensor | None
     cross_modal_logits: Tensor | None
-    alignment: tuple[Tensor, Tensor] | None = None
 
 
 class JointImportanceModule(nn.Module):
@@ -112,9 +118,7 @@ class CrossGLG(nn.Module):
 
     joint_importance None: no global-to-local guidance;  cross_modal None: no local-to-global guidance (or removed, as
     at inference). scale_importance: weight joints by V·k_out, so that uniform importance changes nothing.
-    num_classes 0: no classifier, for objectives that compare representations.  alignment: (joint features (N, V, D),
-    z (N, D_out), local texts (N, V, E)) → what an objective compares, training only.
-    class_prior: keep a fixed mean of z for every class, orthogonal and of length 3 as InfoGCN's (from memory).
+    num_classes 0: no classifier, for objectives that compare representations.
     persons_with_zeros: above 0, every clip has so many persons and absent ones are zeros, as in published code.
     """
 
@@ -127,8 +131,6 @@ class CrossGLG(nn.Module):
         importance_after_block: int = 0,
         scale_importance: bool = True,
         dropout: float = 0.0,
-        alignment: nn.Module | None = None,
-        class_prior: bool = False,
         persons_with_zeros: int = 0,
     ) -> None:
         super().__init__()
@@ -136,7 +138,6 @@ class CrossGLG(nn.Module):
         self.persons_with_zeros = persons_with_zeros
         self.joint_importance = joint_importance
         self.cross_modal = cross_modal
-        self.alignment = alignment
         self.importance_after_block = importance_after_block or encoder.importance_after_block
         if not 1 <= self.importance_after_block < len(encoder.blocks):
             raise ValueError(
@@ -149,9 +150,6 @@ class CrossGLG(nn.Module):
             linear = nn.Linear(encoder.out_features, num_classes)
             encoder.start_classifier(linear)
             self.classifier = nn.Sequential(nn.Dropout(dropout), linear)
-        self.prior_mean: Tensor | None
-        mean = torch.empty(num_classes, encoder.out_features)
-        self.register_buffer("prior_mean", nn.init.orthogonal_(mean, gain=3.0) if class_prior else None)
 
     def forward(
         self, x: Tensor, person_mask: Tensor, local_text: Tensor | None = None, joint_of: Tensor | None = None
@@ -159,21 +157,19 @@ class CrossGLG(nn.Module):
         """x: (N, M, T, V, C);  person_mask: (N, M);  local_text: (N, V, E) of each clip's class, training only.
 
         joint_of: (N, V), which joint of the clip is the one that the texts call v, other than v in a mirrored clip;
-        then joint importance too is in the order of the texts.
+        then joint features and joint importance too are in the order of the texts.
         """
         joints, importance = self.joint_features(x, person_mask)
         z = self.represent(joints)
         if joint_of is not None:
             joints = joints.take_along_dim(joint_of[..., None], 1)
             importance = None if importance is None else importance.take_along_dim(joint_of, 1)
-        logits = cross_modal_logits = alignment = None
+        logits = cross_modal_logits = None
         if self.classifier is not None and self.cross_modal is not None and local_text is not None:
             cross_modal_logits = self.classifier(self.cross_modal(joints, local_text))
-        if self.alignment is not None and local_text is not None:
-            alignment = self.alignment(joints, z, local_text)
         if self.classifier is not None:
             logits = self.classifier(z)
-        return CrossGLGOutput(logits, z, importance, cross_modal_logits, alignment)
+        return CrossGLGOutput(logits, z, joints, importance, cross_modal_logits)
 
     def joint_features(self, x: Tensor, person_mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Final joint features (N, V, D), pooled over time and persons, and k_out (N, V) or None."""
@@ -211,7 +207,6 @@ class CrossGLG(nn.Module):
         kept = nn.Linear(linear.in_features, count).to(linear.weight)
         kept.load_state_dict({"weight": linear.weight[:count], "bias": linear.bias[:count]})
         self.classifier = nn.Sequential(dropout, kept)
-        self.prior_mean = None if self.prior_mean is None else self.prior_mean[:count].clone()
 
     def represent(self, joint_features: Tensor) -> Tensor:
         """joint_features: (N, V, D), any number of joints. Returns the representation z (N, D_out)."""

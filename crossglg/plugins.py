@@ -11,6 +11,7 @@ import logging
 from collections.abc import Collection, Iterator, MutableMapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
+from types import GenericAlias
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -25,7 +26,8 @@ class Registry(MutableMapping[str, T]):
     """
 
     def __init__(self, kind: str, members: dict[str, T], type_: Any, taken: Collection[str] = ()) -> None:
-        """kind: "encoder" for the group `crossglg.encoders`;  type_: of a member;  taken: names that it cannot have."""
+        """kind: "encoder" for the group `crossglg.encoders`;  type_: of a member, or for classes type[base class];
+        taken: names that it cannot have."""
         self.kind = kind
         self.packages = dict.fromkeys(members, OURS)  # name → the package that it is from
         self._ours, self._type, self._taken = members, type_, taken
@@ -55,7 +57,11 @@ class Registry(MutableMapping[str, T]):
         except Exception as error:  # whatever happens when code of others is imported
             said = " ".join(str(error).split())
             return None, f"cannot be loaded ({type(error).__name__}: {said}); repair or uninstall the package"
-        if not isinstance(member, self._type):
+        if isinstance(self._type, GenericAlias):
+            (base,) = self._type.__args__
+            if not (isinstance(member, type) and issubclass(member, base)):
+                return None, f"is left out: {point.value} is not a subclass of {base.__name__}"
+        elif not isinstance(member, self._type):
             return None, f"is left out: {point.value} is of type {type(member).__name__}, not {self._type.__name__}"
         return member, ""
 

@@ -15,7 +15,6 @@ from crossglg.losses import (
     cross_modal_loss,
     marginal_prior_loss,
     skeleton_loss,
-    total_loss,
 )
 
 
@@ -82,15 +81,3 @@ def test_calibration_loss_is_zero_only_at_the_target() -> None:
 
 def test_default_weights_are_the_papers() -> None:
     assert (Config().calibration_weight, Config().cross_modal_weight) == (0.5, 0.2)
-
-
-def test_total_loss_is_the_weighted_sum_of_the_parts_that_are_there() -> None:
-    weights = {"skeleton_loss": 1.0, "calibration_loss": 0.5, "cross_modal_loss": 0.2}
-    parts = {
-        name: torch.tensor(value, requires_grad=True) for name, value in zip(weights, (3.0, 5.0, 7.0), strict=True)
-    }
-    total = total_loss(parts, weights)
-    assert total.item() == pytest.approx(3.0 + 0.5 * 5.0 + 0.2 * 7.0)
-    total.backward()
-    assert [part.grad.item() for part in parts.values()] == pytest.approx([1.0, 0.5, 0.2])
-    assert total_loss({"skeleton_loss": torch.tensor(3.0)}, weights).item() == 3.0

@@ -26,7 +26,7 @@ from crossglg.encoders.checks import CHECKS, check_encoder
 from crossglg.encoders.inference import for_inference
 from crossglg.explain.attribution import represent_by_joint
 from crossglg.model import CrossGLG
-from crossglg.objectives.base import Objective
+from crossglg.objectives.base import Objective, Sizes
 from crossglg.plugins import Registry
 from crossglg.skeletons import get_layout
 
@@ -121,12 +121,12 @@ def test_the_example_reader_gets_the_files_name_from_crossglg(tmp_path: Path) ->
 
 
 def test_the_example_objective_is_least_for_the_truth() -> None:
-    label = torch.tensor([0, 1, 2])
+    brier, label = example.Brier(Sizes(get_layout("ntu25"), 4, 4, 0, 3)), torch.tensor([0, 1, 2])
     sure, wrong = (
-        example.BRIER.losses(type("Out", (), {"logits": 50 * torch.eye(3)[rows]})(), label, None, None)["brier_loss"]
+        brier.losses(type("Out", (), {"logits": 50 * torch.eye(3)[rows]})(), label, None)["brier_loss"]
         for rows in ([0, 1, 2], [1, 2, 0])
     )
-    assert isinstance(example.BRIER, Objective) and sure < 1e-6 and wrong == pytest.approx(2.0)
+    assert isinstance(brier, Objective) and sure < 1e-6 and wrong == pytest.approx(2.0)
 
 
 def write_walker(path: Path) -> Path:

@@ -167,7 +167,7 @@ def test_readme_results_are_those_of_the_runs():
     assert table == markdown_table(ROOT / "figures"), "run: crossglg table --readme README.md"
 
 
-def test_published_studies_are_those_of_the_jsons():
+def test_published_studies_are_those_of_the_table_files():
     from crossglg.studies.spec import Study
     from crossglg.studies.tables import study_table
 
@@ -176,8 +176,8 @@ def test_published_studies_are_those_of_the_jsons():
         shown = re.findall(r"<!-- study (\S+) -->\n(.*?)\n<!-- /study \1 -->", text, re.DOTALL)
         assert shown
         for name, table in shown:
-            how = f"run: crossglg study {name} --output figures/study --table --readme {page}"
-            assert table == study_table(Study.load(name), ROOT / "figures" / "study"), how
+            how = f"run: crossglg study {name} --table --readme {page}"
+            assert table == study_table(Study.load(name), ROOT / "studies" / "results"), how
 
 
 def test_readme_pictures_exist():
@@ -193,7 +193,7 @@ OWN_PARAMETERS = {
     },
     "02_train": {"overwrite": False},
     "05_ablations": {"study": "tiny", "data": "", "classifier": "cosine"},
-    "06_your_own_actions": {"examples": "", "queries": "", "recording": ""},
+    "06_your_own_actions": {"examples": "", "queries": "", "recording": "", "camera": False, "camera_assets": ""},
     "08_why": {"clip": -1, "rival": "", "queries": 24, "points": 8, "action": "", "steps": 300},
 }  # fmt: skip
 

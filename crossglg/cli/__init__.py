@@ -72,4 +72,4 @@ def main() -> None:
         sys.exit(1)
 
 
-from crossglg.cli import runs, weights, own, data, listings, texts, protocol, studies, teaching, why, pictures  # noqa: E402, F401, I001 (order of the help; commands register themselves)
+from crossglg.cli import runs, weights, own, camera, data, listings, texts, protocol, studies, teaching, why, pictures  # noqa: E402, F401, I001 (order of the help; commands register themselves)

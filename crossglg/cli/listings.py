@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from crossglg.cli import app
-from crossglg.config import HELP, PRESETS, Config
+from crossglg.config import GROUPS, HELP, PRESETS, Config
 from crossglg.files import project_folder
 
 
@@ -41,7 +41,10 @@ def _first_sentence(documented: object) -> str:
 
 def _settings() -> dict[str, str]:
     defaults = Config().to_dict()
-    return {name: f"{text} [{defaults[name]}]" for name, text in HELP.items()}
+    rows: dict[str, str] = {}
+    for group, names in GROUPS.items():
+        rows |= {f"{group}:": ""} | {f"  {name}": f"{HELP[name]} [{defaults[name]}]" for name in names}
+    return rows
 
 
 def _presets() -> dict[str, str]:
@@ -132,7 +135,7 @@ def _classifiers() -> dict[str, str]:
 def _objectives() -> dict[str, str]:
     from crossglg.objectives import OBJECTIVES
 
-    return {name: OBJECTIVES.label(name, _first_sentence(type(one))) for name, one in OBJECTIVES.items()}
+    return {name: OBJECTIVES.label(name, _first_sentence(one)) for name, one in OBJECTIVES.items()}
 
 
 def _studies() -> dict[str, str]:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from crossglg.cli import app, interrupted
 from crossglg.config import HELP, PRESETS, Config
+
+if TYPE_CHECKING:
+    from crossglg.one_shot import OneShotResult
+    from crossglg.runs.results import Accuracy
 
 Setting = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="any setting; see 'list settings'")
@@ -46,6 +51,7 @@ def run(
 ) -> None:
     """Run the whole pipeline: descriptions, training, one-shot evaluation, joint attention."""
     from crossglg.runs import pipeline
+    from crossglg.runs.results import read_results
 
     told = settings or dataset or benchmark or encoder or preset != "embedded"
     if resume and output and not told:
@@ -58,7 +64,9 @@ def run(
     except KeyboardInterrupt:
         again = shlex.join(["crossglg", "run", "--resume", "--output", str(folder)])
         interrupted(again if pipeline.has_run(folder) else "")
-    typer.echo(f"{_summary(json.loads((folder / 'results.json').read_text()))}\nwritten to {folder}")
+    made = read_results(folder)
+    typer.echo(_summary(made.task, made.protocol_sha256, made.clips_sha256, made.one_shot))
+    typer.echo(f"written to {folder}")
 
 
 @app.command()
@@ -87,7 +95,7 @@ def evaluate(
     model: Annotated[list[Path], typer.Argument(help="a trained model's folder, or several: an ensemble")],
     dataset: Dataset = None,
     benchmark: Benchmark = None,
-    draws: Annotated[int | None, typer.Option(help=HELP["draws"])] = None,
+    episodes: Annotated[int | None, typer.Option(help=HELP["episodes"])] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of text")] = False,
     text_at_inference: Annotated[
         bool, typer.Option("--text-at-inference", help="also classify with key joints from texts of the novel classes")
@@ -113,11 +121,11 @@ def evaluate(
                 f"{folder} has learnt other base classes than {model[0]}, perhaps those that are novel to the other; "
                 f"an ensemble is of models of one task"
             )
-    named: dict[str, Any] = {"dataset": dataset, "benchmark": benchmark, "draws": draws}
+    named: dict[str, Any] = {"dataset": dataset, "benchmark": benchmark, "episodes": episodes}
     if dataset is not None and benchmark is None:
         named["benchmark"] = ""
     if dataset is not None or benchmark is not None:
-        named |= {"pseudo_novel": 0.0, "base_share": 1.0}  # the real task of what is named
+        named |= {"validation_classes": 0.0, "base_share": 1.0}  # the real task of what is named
     config = replace(trained.config, **parse_values({k: v for k, v in named.items() if v is not None}))
     task = load_task(config)
     features = Features.of(task, lambda clips: Representation.joined([member.represent(clips) for member in members]))
@@ -125,15 +133,18 @@ def evaluate(
     for name in CLASSIFIERS:
         if name not in names:
             typer.echo(f"without {name}: this model has no {CLASSIFIERS[name].missing(features)}", err=True)
-    results = {name: score(task, features, name).to_dict() for name in names}
-    hashes = {"protocol_sha256": task.sha256, "clips_sha256": task.clips_sha256}
-    content = {"task": task.name, **hashes, "one_shot": results}
+    found = {"one_shot": {name: score(task, features, name) for name in names}}
     if text_at_inference:
         novel = task.novel
         described = find_descriptions(novel.class_names, novel.layout, descriptions, novel.name)
         told = KeyJoints.of(described, novel.layout)
-        content["text_at_inference"] = {n: score(task, features, n, told).to_dict() for n in TEXT_CLASSIFIERS}
-    typer.echo(json.dumps(content, indent=1) if as_json else _summary(content))
+        found["text_at_inference"] = {name: score(task, features, name, told) for name in TEXT_CLASSIFIERS}
+    if not as_json:
+        typer.echo(_summary(task.name, task.sha256, task.clips_sha256, **found))
+        return
+    about = {"task": task.name, "protocol_sha256": task.sha256, "clips_sha256": task.clips_sha256}
+    records = {part: {name: result.to_dict() for name, result in results.items()} for part, results in found.items()}
+    typer.echo(json.dumps({**about, **records}, indent=1))
 
 
 @app.command()
@@ -175,22 +186,25 @@ def table(
     typer.echo(written)
 
 
-def _summary(content: dict[str, Any]) -> str:
-    """Accuracies of a `results.json`, with the published ones of the same protocol beside them."""
+def _summary(
+    task: str,
+    protocol_sha256: str,
+    clips_sha256: str,
+    one_shot: Mapping[str, Accuracy | OneShotResult],
+    text_at_inference: Mapping[str, Accuracy | OneShotResult] | None = None,
+) -> str:
+    """Accuracies on a task, with the published ones of the same protocol below them."""
     from crossglg.data.protocols import find_protocol, shipped_protocols
 
-    hashes = f"protocol {content['protocol_sha256'][:12]}"
-    if "clips_sha256" in content:  # results of older versions have none
-        hashes += f", clips {content['clips_sha256'][:12]}"
-    lines = [f"{content['task']} ({hashes}), top-1 over exemplar draws:"]
-    lines += [_line(name, result) for name, result in content["one_shot"].items()]
-    if "text_at_inference" in content:
+    lines = [f"{task} (protocol {protocol_sha256[:12]}, clips {clips_sha256[:12]}), top-1 over episodes:"]
+    lines += [_line(name, result) for name, result in one_shot.items()]
+    if text_at_inference:
         lines.append("with texts of the novel classes at inference:")
-        lines += [_line(name, result) for name, result in content["text_at_inference"].items()]
-    if content["task"] in shipped_protocols():
-        lines += find_protocol(content["task"]).published_lines()
+        lines += [_line(name, result) for name, result in text_at_inference.items()]
+    if task in shipped_protocols():
+        lines += find_protocol(task).published_lines()
     return "\n".join(lines)
 
 
-def _line(name: str, result: dict[str, Any]) -> str:
-    return f"  {name:<25} {100 * result['mean']:5.1f} ± {100 * result['interval']:.1f} %"
+def _line(name: str, result: Accuracy | OneShotResult) -> str:
+    return f"  {name:<25} {100 * result.mean:5.1f} ± {100 * result.interval:.1f} %"

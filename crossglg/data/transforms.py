@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from crossglg.config import Config
+from crossglg.config import DataSettings
 from crossglg.data.clips import SkeletonSet
 from crossglg.skeletons import Layout
 
@@ -84,9 +84,9 @@ class DeviceClips:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """The named, ordered steps between a resampled batch and the encoder's input, built from a Config.
+    """The named, ordered steps between a resampled batch and the encoder's input, built from settings.
 
-    coordinate_steps: names in `STEPS`, done in this order;  the other fields are the Config's settings.
+    coordinate_steps: names in `STEPS`, done in this order;  the other fields are settings.
     """
 
     layout: Layout
@@ -106,7 +106,7 @@ class Preprocessing:
                 )
 
     @classmethod
-    def from_config(cls, config: Config, layout: Layout) -> Preprocessing:
+    def from_settings(cls, config: DataSettings, layout: Layout) -> Preprocessing:
         """Raises ValueError for an unknown stream or step."""
         switches = (("centre", True), ("align_view", config.align_view), ("scale_torso", config.scale_torso))
         steps = tuple(name for name, on in switches if on)

@@ -1,33 +1,109 @@
-"""What training asks of the representation. A new one is a file and a line here, or an entry point elsewhere."""
+"""The training loss: the objective that a run names, what the guidance adds, InfoGCN's bottleneck.
+
+A new objective is a file and a line here, or an entry point elsewhere.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
 from crossglg.config import Config, nearest
-from crossglg.objectives.base import Objective
+from crossglg.files import InputError
+from crossglg.model import CrossGLGOutput
+from crossglg.objectives.base import LossTerm, Objective, Sizes
+from crossglg.objectives.bottleneck import Bottleneck
 from crossglg.objectives.classification import Classification
 from crossglg.objectives.gap import PartTextAlignment
+from crossglg.objectives.guidance import Guidance
 from crossglg.objectives.metric import MultiSimilarity, Triplet
 from crossglg.objectives.protonet import Prototypes
-from crossglg.objectives.texts import TextRetrieval
+from crossglg.objectives.text_retrieval import TextRetrieval
 from crossglg.plugins import Registry
+from crossglg.text.embeddings import TextBank
 
-_OBJECTIVES: dict[str, Objective] = {
-    "classification": Classification(),
-    "protonet": Prototypes(),
-    "triplet": Triplet(),
-    "multi-similarity": MultiSimilarity(),
-    "gap": PartTextAlignment(),
-    "texts": TextRetrieval(),
+_OBJECTIVES: dict[str, type[Objective]] = {
+    "classification": Classification,
+    "protonet": Prototypes,
+    "triplet": Triplet,
+    "multi-similarity": MultiSimilarity,
+    "gap": PartTextAlignment,
+    "text-retrieval": TextRetrieval,
 }
-OBJECTIVES = Registry("objective", _OBJECTIVES, Objective)
+OBJECTIVES = Registry("objective", _OBJECTIVES, type[Objective])
 
 
-def find_objective(config: Config) -> Objective:
-    """The objective that a Config names. Raises ValueError if there is none, or if other settings do not go with it."""
+class TrainingLoss(nn.Module):
+    """The weighted sum of an objective's losses and of the terms beside it.
+
+    Args:
+        objective: the objective; it also chooses the batches.
+        terms: the parts beside it.
+    """
+
+    def __init__(self, objective: Objective, *terms: LossTerm) -> None:
+        super().__init__()
+        self.objective = objective
+        self.terms = nn.ModuleList([objective, *terms])
+
+    def forward(self, out: CrossGLGOutput, label: Tensor, texts: TextBank) -> dict[str, Tensor]:
+        """Every loss by its name, without its weight, and their weighted sum as `total_loss`; see `LossTerm.losses`."""
+        parts: dict[str, Tensor] = {}
+        total = out.z.new_zeros(())
+        for term in cast(Iterable[LossTerm], self.terms):
+            for name, value in term.losses(out, label, texts).items():
+                parts[name] = value
+                total = total + term.weights.get(name, 1.0) * value
+        return {**parts, "total_loss": total}
+
+
+def build_loss(config: Config, sizes: Sizes) -> TrainingLoss:
+    """The training loss of a run. The caller's random state stays as it is.
+
+    Args:
+        config: the settings of the run.
+        sizes: of the model that is trained.
+
+    Raises:
+        InputError: see `find_objective`.
+    """
+    kind = find_objective(config)
+    seed = 2**32 + config.seed  # not the numbers that the model starts from
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        objective = kind(sizes, **_settings_of(kind, config))
+        guidance = Guidance(sizes, **_settings_of(Guidance, config))
+        return TrainingLoss(objective, guidance, Bottleneck(sizes, **_settings_of(Bottleneck, config)))
+
+
+def _settings_of(kind: type[LossTerm], config: Config) -> dict[str, Any]:
+    return {name: getattr(config, name) for name in kind.settings}
+
+
+def find_objective(config: Config) -> type[Objective]:
+    """The objective of a run. Raises InputError for an unknown one, or if other settings do not go with it."""
     name = config.objective
     if name not in OBJECTIVES:
-        raise ValueError(
+        raise InputError(
             f"unknown objective {name!r}{nearest(name, list(OBJECTIVES))} Objectives: {', '.join(OBJECTIVES)}"
         )
-    OBJECTIVES[name].check(config)
-    return OBJECTIVES[name]
+    kind = OBJECTIVES[name]
+    if not kind.classifies and config.guidance in ("l2g", "both"):
+        raise InputError(
+            f"objective={name!r} trains no classifier, through which the cross-modal branch of "
+            f"guidance={config.guidance!r} teaches; use guidance=none or guidance=g2l"
+        )
+    if not kind.classifies and config.class_prior_weight:
+        raise InputError(
+            f"objective={name!r} has no classes, class_prior_weight={config.class_prior_weight} wants a mean for "
+            f"each; leave it at 0"
+        )
+    if "batch_classes" in kind.settings and not 2 <= config.batch_classes <= config.batch_size // 2:
+        raise InputError(
+            f"batch_classes={config.batch_classes} must lie between 2 and half of batch_size={config.batch_size}, "
+            f"so that a batch has classes to compare and two clips of each"
+        )
+    return kind

@@ -1,71 +1,105 @@
-"""What an objective is: which clips make a batch, and what the model's output loses there."""
+"""What an objective is: which clips make a batch, and which losses the model's output has there."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from crossglg.config import Config
-from crossglg.encoders.base import SkeletonEncoder
 from crossglg.model import CrossGLGOutput
 from crossglg.skeletons import Layout
 from crossglg.text.embeddings import TextBank
 
 
-class Objective(ABC):
-    """Base class. It has no state: parameters that an objective needs are those of the module it gives to the model.
+@dataclass(frozen=True)
+class Sizes:
+    """What the modules of an objective are built for.
 
-    classifies: whether the model has a classifier over the base classes.  reads_texts: whether its losses read texts.
+    Attributes:
+        layout: the skeleton.
+        joint_features: D of the joint features `(N, V, D)`.
+        representation: D of the representation `z`.
+        text: E of the texts.
+        classes: K, classes of the classifier, or 0 without one.
     """
 
-    classifies = True
-    reads_texts = False
+    layout: Layout
+    joint_features: int
+    representation: int
+    text: int
+    classes: int
+
+
+class LossTerm(nn.Module, ABC):
+    """A part of the training loss, with its weights, its constants and the modules that only it needs.
+
+    A subclass whose losses have settings names them in `settings`; `__init__` receives them as keywords.
+
+    Attributes:
+        settings: names of the settings of `crossglg.config.Config` that belong to this part.
+        weights: name of a loss → its weight; 1 for a loss that is not in it.
+    """
+
+    settings: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.weights: Mapping[str, float] = {}
 
     @abstractmethod
-    def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank, config: Config) -> dict[str, Tensor]:
-        """Name → scalar. label: (N,);  texts: of the base classes."""
+    def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank) -> dict[str, Tensor]:
+        """Name → scalar, without the weight.
 
-    def batches(self, label: Tensor, config: Config, generator: torch.Generator) -> Sequence[Tensor]:
-        """Which clips each step of an epoch takes: positions in `label`, the classes (N,) of all training clips."""
-        steps = num_steps(label, config)
-        return torch.randperm(len(label), generator=generator)[: steps * config.batch_size].chunk(steps)
+        Args:
+            out: what the model makes of the N clips of a batch.
+            label: `(N,)`. Class K + k is the mirror image of class k, see `described`.
+            texts: of the K base classes.
+        """
 
-    def alignment(self, encoder: SkeletonEncoder, layout: Layout, text_width: int) -> nn.Module | None:
-        """A module for training only: joint features (N, V, D), representation (N, D_out), local texts (N, V, E) →
-        `CrossGLGOutput.alignment`."""
-        return None
 
-    def check(self, config: Config) -> None:  # noqa: B027 (most objectives have nothing to check)
-        """Raise ValueError for settings that do not go with this objective."""
+class Objective(LossTerm):
+    """Training objectives: the part of the loss that a run names, and how it makes batches.
+
+    Attributes:
+        classifies: whether the model has a classifier over the base classes.
+        reads_texts: whether its losses read texts.
+    """
+
+    classifies: ClassVar[bool] = True
+    reads_texts: ClassVar[bool] = False
+
+    def batches(self, label: Tensor, batch_size: int, generator: torch.Generator) -> Sequence[Tensor]:
+        """Which clips each step of an epoch takes: positions in `label`, the classes `(N,)` of all training clips."""
+        steps = num_steps(label, batch_size)
+        return torch.randperm(len(label), generator=generator)[: steps * batch_size].chunk(steps)
 
 
 class Comparison(Objective):
     """Objectives that compare clips with clips: balanced batches, no classifier."""
 
     classifies = False
+    settings = ("batch_classes",)
 
-    def batches(self, label: Tensor, config: Config, generator: torch.Generator) -> Sequence[Tensor]:
-        return balanced(label, config.batch_classes, config.batch_size, num_steps(label, config), generator)
+    def __init__(self, sizes: Sizes, batch_classes: int) -> None:
+        super().__init__(sizes)
+        self.batch_classes = batch_classes
 
-    def check(self, config: Config) -> None:
-        if config.guidance in ("l2g", "both"):
-            raise ValueError(
-                f"objective={config.objective!r} trains no classifier, through which the cross-modal branch of "
-                f"guidance={config.guidance!r} teaches; use guidance=none or guidance=g2l"
-            )
-        if not 2 <= config.batch_classes <= config.batch_size // 2:
-            raise ValueError(
-                f"batch_classes={config.batch_classes} must lie between 2 and half of batch_size={config.batch_size}, "
-                f"so that a batch has classes to compare and two clips of each"
-            )
+    def batches(self, label: Tensor, batch_size: int, generator: torch.Generator) -> Sequence[Tensor]:
+        return balanced(label, self.batch_classes, batch_size, num_steps(label, batch_size), generator)
 
 
-def num_steps(label: Tensor, config: Config) -> int:
+def described(label: Tensor, texts: TextBank) -> Tensor:
+    """The class whose texts each clip has: a mirror image, of class K + k, has those of class k. (N,) → (N,)."""
+    return label % len(texts.classes)
+
+
+def num_steps(label: Tensor, batch_size: int) -> int:
     """Steps of an epoch, the same for all objectives."""
-    return max(1, len(label) // config.batch_size)
+    return max(1, len(label) // batch_size)
 
 
 def balanced(label: Tensor, classes: int, size: int, steps: int, generator: torch.Generator) -> list[Tensor]:

@@ -5,15 +5,14 @@ ICCV 2023 (GAP). Training only; written from the paper.
 from __future__ import annotations
 
 import math
-from typing import cast
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.config import Config
-from crossglg.encoders.base import SkeletonEncoder
 from crossglg.model import CrossGLGOutput
+from crossglg.objectives.base import Sizes, described
 from crossglg.objectives.classification import Classification
 from crossglg.skeletons import Layout
 from crossglg.text.embeddings import TextBank
@@ -23,13 +22,16 @@ class PartTextAlignment(Classification):
     """Classification, and the features of each body part are to find the text of that part in the batch (GAP)."""
 
     reads_texts = True
+    settings: ClassVar[tuple[str, ...]] = (*Classification.settings, "alignment_weight")
 
-    def alignment(self, encoder: SkeletonEncoder, layout: Layout, text_width: int) -> nn.Module | None:
-        return PartProjection(encoder.widths[-1], text_width, layout)
+    def __init__(self, sizes: Sizes, label_smoothing: float, alignment_weight: float) -> None:
+        super().__init__(sizes, label_smoothing)
+        self.weights = {"alignment_loss": alignment_weight}
+        self.projection = PartProjection(sizes.joint_features, sizes.text, sizes.layout)
 
-    def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank, config: Config) -> dict[str, Tensor]:
-        skeleton, text = cast(tuple[Tensor, Tensor], out.alignment)
-        return {**super().losses(out, label, texts, config), "alignment_loss": alignment_loss(skeleton, text, label)}
+    def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank) -> dict[str, Tensor]:
+        skeleton, text = self.projection(out.joint_features, texts.local[described(label, texts)])
+        return {**super().losses(out, label, texts), "alignment_loss": alignment_loss(skeleton, text, label)}
 
 
 class PartProjection(nn.Module):
@@ -50,7 +52,7 @@ class PartProjection(nn.Module):
         self.project = nn.ModuleList(nn.Linear(width, text_width) for _ in groups)
         self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
 
-    def forward(self, joint_features: Tensor, z: Tensor, local_text: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, joint_features: Tensor, local_text: Tensor) -> tuple[Tensor, Tensor]:
         """(N, V, D), (N, V, E) → skeleton, rows of length 1 / temperature, and text, unit rows: (N, S, E) each."""
         parts = self.pool @ joint_features  # (N, S, D)
         projected = torch.stack([project(parts[:, s]) for s, project in enumerate(self.project)], 1)

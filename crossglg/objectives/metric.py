@@ -6,19 +6,11 @@ Used for one-shot action recognition by SL-DML (Memmesheimer, Theisen and Paulus
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING
-
 from torch import Tensor
 
-from crossglg.config import Config
 from crossglg.model import CrossGLGOutput
-from crossglg.objectives.base import Comparison
+from crossglg.objectives.base import Comparison, Sizes
 from crossglg.text.embeddings import TextBank
-
-if TYPE_CHECKING:
-    from pytorch_metric_learning.losses import BaseMetricLossFunction
-    from pytorch_metric_learning.miners import BaseMiner
 
 
 class Triplet(Comparison):
@@ -27,10 +19,16 @@ class Triplet(Comparison):
     Source: Hermans, Beyer and Leibe, "In Defense of the Triplet Loss for Person Re-Identification", 2017 (batch hard).
     """
 
-    def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank, config: Config) -> dict[str, Tensor]:
-        loss, miner = _triplet()
+    def __init__(self, sizes: Sizes, batch_classes: int) -> None:
+        super().__init__(sizes, batch_classes)
+        from pytorch_metric_learning import losses, miners, reducers
+
+        self.loss = losses.TripletMarginLoss(margin=0.2, reducer=reducers.MeanReducer())
+        self.miner = miners.BatchHardMiner()
+
+    def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank) -> dict[str, Tensor]:
         z = out.z.float()
-        return {"triplet_loss": loss(z, label, miner(z, label))}
+        return {"triplet_loss": self.loss(z, label, self.miner(z, label))}
 
 
 class MultiSimilarity(Comparison):
@@ -39,21 +37,13 @@ class MultiSimilarity(Comparison):
     Source: Wang et al., "Multi-Similarity Loss with General Pair Weighting for Deep Metric Learning", CVPR 2019.
     """
 
-    def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank, config: Config) -> dict[str, Tensor]:
-        loss, miner = _multi_similarity()
+    def __init__(self, sizes: Sizes, batch_classes: int) -> None:
+        super().__init__(sizes, batch_classes)
+        from pytorch_metric_learning import losses, miners
+
+        self.loss = losses.MultiSimilarityLoss(alpha=2, beta=50, base=0.5)
+        self.miner = miners.MultiSimilarityMiner(epsilon=0.1)
+
+    def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank) -> dict[str, Tensor]:
         z = out.z.float()
-        return {"multi_similarity_loss": loss(z, label, miner(z, label))}
-
-
-@cache
-def _triplet() -> tuple[BaseMetricLossFunction, BaseMiner]:
-    from pytorch_metric_learning import losses, miners, reducers
-
-    return losses.TripletMarginLoss(margin=0.2, reducer=reducers.MeanReducer()), miners.BatchHardMiner()
-
-
-@cache
-def _multi_similarity() -> tuple[BaseMetricLossFunction, BaseMiner]:
-    from pytorch_metric_learning import losses, miners
-
-    return losses.MultiSimilarityLoss(alpha=2, beta=50, base=0.5), miners.MultiSimilarityMiner(epsilon=0.1)
+        return {"multi_similarity_loss": self.loss(z, label, self.miner(z, label))}

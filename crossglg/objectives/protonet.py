@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from crossglg.config import Config
 from crossglg.model import CrossGLGOutput
 from crossglg.objectives.base import Comparison
 from crossglg.text.embeddings import TextBank
@@ -15,7 +14,7 @@ from crossglg.text.embeddings import TextBank
 class Prototypes(Comparison):
     """One-shot episodes: in each batch a class's first clip is its prototype, the others are to find it."""
 
-    def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank, config: Config) -> dict[str, Tensor]:
+    def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank) -> dict[str, Tensor]:
         return {"prototype_loss": prototype_loss(out.z.float(), label)}
 
 

@@ -16,6 +16,7 @@ from crossglg.one_shot.pooled import centred_cosine, cosine, euclidean, whitened
 from crossglg.one_shot.temporal import temporal_order, temporal_set
 from crossglg.one_shot.text_at_inference import text_voting
 from crossglg.one_shot.transductive import transductive_centring, transductive_neighbours, transductive_transport
+from crossglg.one_shot.warping import warped_fusion, warped_poses
 from crossglg.plugins import Registry
 
 
@@ -24,7 +25,7 @@ class Classifier:
     """score: (K exemplars, Q queries, base) → (Q, K), higher is better; one of text also takes KeyJoints of K classes.
 
     needs: parts of a representation that it compares, besides z.  alone: a score depends on its own exemplar and query,
-    not on the others; then those of all draws are computed at once.
+    not on the others; then those of all episodes are computed at once.
     """
 
     score: Callable[..., Array]
@@ -49,6 +50,8 @@ _CLASSIFIERS: dict[str, Classifier] = {
     "joint-motion": Classifier(joint_motion, ("joints", "motion")),
     "temporal-set": Classifier(temporal_set, ("sequence",)),
     "temporal-order": Classifier(temporal_order, ("sequence",)),
+    "warped-poses": Classifier(warped_poses, ("poses",)),
+    "warped-fusion": Classifier(warped_fusion, ("joints", "motion", "poses")),
     "multi-scale": Classifier(multi_scale, ("joints",)),
     "multi-scale-importance": Classifier(multi_scale_importance, ("joints", "importance")),
     "transductive-centring": Classifier(transductive_centring, alone=False),

@@ -10,7 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from crossglg.data.clips import SkeletonSet
 
-SHAPES = {"z": "(N, D)", "joints": "(N, V, D)", "sequence": "(N, T', D)", "importance": "(N, V)", "motion": "(N, V)"}
+SHAPES = {
+    "z": "(N, D)", "joints": "(N, V, D)", "sequence": "(N, T', D)", "importance": "(N, V)", "motion": "(N, V)",
+    "poses": "(N, T, F)",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -19,8 +22,8 @@ class Representation:
 
     joints: (N, V, D) features of each joint, pooled over time;  sequence: (N, T', D) features over time, pooled over
     joints; float16 is enough for both.  importance: (N, V) predicted, rows sum to 1.  motion: (N, V)
-    as of `motion_energy`, which nothing has learnt.  Raises ValueError for parts of
-    other shapes or lengths.
+    as of `motion_energy`, and poses: (N, T, F), the prepared coordinates of each frame: nothing is learnt in these.
+    Raises ValueError for parts of other shapes or lengths.
     """
 
     z: NDArray[np.floating]
@@ -28,6 +31,7 @@ class Representation:
     sequence: NDArray[np.floating] | None = None
     importance: NDArray[np.floating] | None = None
     motion: NDArray[np.floating] | None = None
+    poses: NDArray[np.floating] | None = None
 
     def __post_init__(self) -> None:
         for name, part in self.parts().items():
@@ -39,7 +43,8 @@ class Representation:
         """What several models make of the same clips, as one: an ensemble.
 
         Features stand side by side, each scaled to unit length, so that a cosine is the mean of the members' cosines;
-        importance and motion are means. A part that a member lacks is left out. One member stays as it is.
+        importance and motion are means; poses are those of the first. A part that a member lacks is left out. One
+        member stays as it is.
         """
         if len(members) == 1:
             return members[0]
@@ -50,6 +55,8 @@ class Representation:
             parts = [parts[name] for parts in rows]
             if name in ("importance", "motion"):
                 return np.mean(parts, axis=0)
+            if name == "poses":
+                return parts[0]
             return np.concatenate([unit_rows(part.astype(np.float32)).astype(part.dtype) for part in parts], axis=-1)
 
         return cls(**{name: join(name) for name in shared})

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +91,7 @@ class Recognizer:
 
     @classmethod
     def of(cls, trained: TrainedModel, exemplars: SkeletonSet, threshold: float | None = None) -> Recognizer:
-        """threshold None: calibrated, the higher of two. On held-out base clips: where a known action is refused as
+        """threshold None: calibrated, the higher of two. On validation clips: where a known action is refused as
         often as an unknown one is accepted. On the exemplars: what three quarters of them do not reach with an exemplar
         of another action; actions the model was not trained on look more alike to it than those it was (NOTES.md).
         """
@@ -179,11 +180,11 @@ def enroll(action: str, clips: SkeletonSet, path: str | Path) -> SkeletonSet:
     return enrolled
 
 
-def sample_files(task: Task, folder: Path, actions: int = 4) -> dict[str, str]:
+def sample_files(task: Task, folder: Path, actions: int = 4) -> dict[str, Any]:
     """Write clips of the first novel classes as files, as if they were the reader's own.
 
     Returns, as notebook 06 takes them: "examples" (NAME=FILE;…), "queries" (FILE;…, one more class than was enrolled)
-    and "recording", one clip of each action after another.
+    and "recording", one clip of each action after another; with "truth", (start, end, action) in seconds.
     """
     novel = task.novel
     known = novel.class_names[:actions]
@@ -199,7 +200,9 @@ def sample_files(task: Task, folder: Path, actions: int = 4) -> dict[str, str]:
     recording = SkeletonSet.build(
         long, [0, len(long)], [0], ["recording"], novel.layout, name="recording", fps=novel.fps
     )
+    ends = np.cumsum([part.shape[1] for part in parts]) / novel.fps
     return {
+        "truth": list(zip([0.0, *ends[:-1].tolist()], ends.tolist(), known, strict=True)),
         "examples": ";".join(examples),
         "queries": ";".join(queries),
         "recording": str(recording.save(folder / "recording.npz")),

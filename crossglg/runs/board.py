@@ -7,7 +7,6 @@ on the same machine. A static page needs no server; while it is watched it is wr
 from __future__ import annotations
 
 import base64
-import html
 import json
 import shlex
 import time
@@ -18,13 +17,14 @@ from typing import Any
 
 import nbformat
 import numpy as np
+from markupsafe import Markup
 from matplotlib.figure import Figure
 from safetensors import SafetensorError, safe_open
 
 from crossglg.config import Config
 from crossglg.files import read_json, write_atomically
 from crossglg.runs.pipeline import executed_copy, notebooks_in, run_name, saved_config
-from crossglg.runs.results import METHODS, RESULTS, task_name
+from crossglg.runs.results import METHODS, RESULTS, RunResults, read_results, task_name
 from crossglg.viz import figures
 from crossglg.viz.page import framed, inline_svg, page
 
@@ -50,8 +50,8 @@ class Step:
 class RunState:
     """What is known of a run. history: a record per epoch so far;  chosen: the epoch, when training is done.
 
-    results: of results.json, {} before the evaluation;  touched: when a file of the run was written last, seconds
-    since 1970. Epochs count from 1, as people do; in a run's files they count from 0.
+    results: None before the evaluation;  touched: when a file of the run was written last, seconds since 1970.
+    Epochs count from 1, as people do; in a run's files they count from 0.
     """
 
     folder: Path
@@ -59,7 +59,7 @@ class RunState:
     steps: tuple[Step, ...]
     history: list[dict[str, float]]
     chosen: int | None
-    results: dict[str, Any]
+    results: RunResults | None
     touched: float
 
     @property
@@ -90,13 +90,13 @@ def read_run(folder: str | Path) -> RunState:
         folder,
         config,
         tuple(_step(name, executed_copy(folder, name)) for name in notebooks_in(folder)),
-        # without held-out clips the validation accuracy is not a number
+        # without validation clips the validation accuracy is not a number
         [
             {name: value for name, value in record.items() if np.isfinite(value)} | {"epoch": number}
             for number, record in enumerate(history, start=1)
         ],
         None if chosen is None else chosen + 1,
-        _json(folder / RESULTS),
+        read_results(folder) if (folder / RESULTS).is_file() else None,
         touched,
     )
 
@@ -125,53 +125,43 @@ def watch(run: str | Path, path: str | Path | None = None, seconds: float = SECO
 def board_html(state: RunState, refresh: int = 0) -> str:
     """The page of a run, self-contained; what the run does not have yet is left out."""
     results, pictures = state.results, state.folder / "figures"
-    curves, sections = [], []
+    curves: dict[str, Markup] = {}  # title → what is shown
+    sections: dict[str, Markup] = {}
     if state.history:
-        curves.append(
-            _section("Training", _svg(figures.training_curves(state.history, state.chosen), "training", HALF))
-        )
+        curves["Training"] = _svg(figures.training_curves(state.history, state.chosen), "training", HALF)
     if results:
-        accuracies = {name: result["draws"] for name, result in results["one_shot"].items()}
-        if "raw_coordinates" in results:
-            accuracies = {"raw coordinates": results["raw_coordinates"]["draws"], **accuracies}
-        bars = figures.accuracy_by_classifier(accuracies, 1 / len(results["novel_classes"]))
-        curves.append(_section("One-shot accuracy", _svg(bars, "accuracy", HALF)))
+        bars = figures.accuracy_by_classifier(results.episodes(), 1 / len(results.novel_classes))
+        curves["One-shot accuracy"] = _svg(bars, "accuracy", HALF)
     explorer = pictures / "explorer.html"
     if explorer.is_file():
         document = explorer.read_text(encoding="utf-8")
-        sections.append(_section("Motion and joint importance", framed(document, "interactive player")))
+        sections["Motion and joint importance"] = framed(document, "interactive player")
     importance = pictures / "importance_by_class.png"
     if importance.is_file():
+        image = Markup('<img src="data:image/png;base64,{}" alt="joint importance by class">')
         data = base64.b64encode(importance.read_bytes()).decode()
-        image = f'<img src="data:image/png;base64,{data}" alt="joint importance by class">'
-        sections.append(_section("Joint importance of classes never seen in training", image))
+        sections["Joint importance of classes never seen in training"] = image.format(data)
     if results:
-        counts = np.array(results["one_shot"][CLASSIFIER]["confusion"])
-        confusion = figures.confusion_matrix(counts, results["novel_classes"])
-        sections.append(_section("Confusion, per cent", _svg(confusion, "confusion")))
-    body = [_head(state), f'<div class="pair">{"".join(curves)}</div>', *sections]
-    return page(run_name(state.config), "\n".join(body), "board", 0 if state.over else refresh, scripts=True)
-
-
-def _head(state: RunState) -> str:
+        counts = np.array(results.one_shot[CLASSIFIER].confusion)
+        sections["Confusion, per cent"] = _svg(figures.confusion_matrix(counts, results.novel_classes), "confusion")
     config = state.config
-    cells = "".join(f"<div><b>{value}</b>{html.escape(name)}</div>" for name, value in _numbers(state).items())
-    steps = "".join(f"<li>{STATES[step.state][0]} {step.name}</li>" for step in state.steps)
-    errors = "".join(
-        f"<p>{step.name} failed:</p><pre>{html.escape(step.error)}</pre>" for step in state.steps if step.error
-    )
-    when = datetime.fromtimestamp(state.touched).strftime("%Y-%m-%d %H:%M:%S")
-    title = f"{task_name(config)}: {config.encoder}, {METHODS[config.guidance]}, seed {config.seed}"
-    return (
-        f'<header class="{state.state}"><h1>{html.escape(title)}</h1>\n'
-        f'<p><span class="state">{html.escape(_told(state))}</span> <span class="quiet">last sign of life {when}</span>'
-        f"</p>\n{errors}"
-        f'<progress max="{config.epochs}" value="{len(state.history)}" aria-label="epochs"></progress>\n'
-        f'<div class="numbers">{cells}</div>\n<ol>{steps}</ol></header>'
+    return page(
+        "board.html",
+        run_name(config),
+        0 if state.over else refresh,
+        scripts=True,
+        state=state,
+        states=STATES,
+        heading=f"{task_name(config)}: {config.encoder}, {METHODS[config.guidance]}, seed {config.seed}",
+        called=_called(state),
+        when=datetime.fromtimestamp(state.touched).strftime("%Y-%m-%d %H:%M:%S"),
+        numbers=_numbers(state),
+        curves=curves,
+        sections=sections,
     )
 
 
-def _told(state: RunState) -> str:
+def _called(state: RunState) -> str:
     """What a run's state is called, with the command that is next where that is not plain."""
     called = STATES[state.state][1]
     if state.state != "trained":
@@ -186,19 +176,15 @@ def _numbers(state: RunState) -> dict[str, str]:
         numbers["loss in the last epoch"] = f"{state.history[-1]['total_loss']:.2f}"
         record = state.history[-1 if state.chosen is None else state.chosen - 1]
         if "validation_accuracy" in record:
-            numbers["accuracy on held-out base clips"] = f"{100 * record['validation_accuracy']:.0f} %"
+            numbers["accuracy on validation clips"] = f"{100 * record['validation_accuracy']:.0f} %"
     if state.results:
-        result, count = state.results["one_shot"][CLASSIFIER], len(state.results["novel_classes"])
+        result, count = state.results.one_shot[CLASSIFIER], len(state.results.novel_classes)
         about = f"one-shot, {CLASSIFIER}, {count} new classes, chance {100 / count:.0f} %"
-        numbers[about] = f"{100 * result['mean']:.1f} ± {100 * result['interval']:.1f} %"
+        numbers[about] = f"{100 * result.mean:.1f} ± {100 * result.interval:.1f} %"
     return numbers
 
 
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{html.escape(title)}</h2>\n{body}</section>\n"
-
-
-def _svg(figure: Figure, name: str, inches: tuple[float, float] | None = None) -> str:
+def _svg(figure: Figure, name: str, inches: tuple[float, float] | None = None) -> Markup:
     """inches: other than the figure's own; small ones make large letters, for it is shown as large as it can be."""
     if inches:
         figure.set_size_inches(*inches)

@@ -6,13 +6,11 @@ features differ in rounding, which moves the map of them.
 
 from __future__ import annotations
 
-import html
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -21,17 +19,18 @@ from numpy.typing import NDArray
 from crossglg.config import nearest
 from crossglg.data.tasks import Task, load_task
 from crossglg.explain.attention import mean_by_class
-from crossglg.files import read_json, sha256, write_atomically, write_json
+from crossglg.files import sha256, write_atomically, write_json
 from crossglg.one_shot import Features, evaluate, unit_rows
 from crossglg.one_shot.representation import motion_energy
-from crossglg.runs.results import METHODS, NOT_IN_A_ROW, RESULTS, command, versions
+from crossglg.runs.results import METHODS, NOT_IN_A_ROW, RunResults, command, read_results, versions
 from crossglg.training.trained_model import TrainedModel
 from crossglg.viz import figures
-from crossglg.viz.page import inline_svg, page
+from crossglg.viz.page import page
 
 INDEX, MANIFEST = "index.html", "manifest.json"
 FORMATS = ("svg", "pdf", "png")
 Array = NDArray[np.floating]
+Named = tuple[str, RunResults]  # a run by the name of its folder
 
 
 @dataclass(frozen=True)
@@ -63,41 +62,37 @@ def make_gallery(
     if wrong or not formats:
         raise ValueError(f"format {','.join(wrong)!r} is not one of {', '.join(FORMATS)}")
     results = read_results(run)
-    if classifier not in results["one_shot"]:
-        names = list(results["one_shot"])
+    if classifier not in results.one_shot:
+        names = list(results.one_shot)
         raise ValueError(
             f"{run} has no results of {classifier!r}{nearest(classifier, names)} It has {', '.join(names)}"
         )
-    others = [read_results(Path(other)) for other in dict.fromkeys(Path(other).resolve() for other in compare)
-              if other != run]  # fmt: skip
+    folders = [folder for folder in dict.fromkeys(Path(other).resolve() for other in compare) if folder != run]
+    others = [(folder.name, read_results(folder)) for folder in folders]
     trained = TrainedModel.load(run / "model")
     task = load_task(trained.config)
-    _check_data(task, results)
+    _check_data(task, run.name, results)
     pictures = [*_importance(trained, task, classes), *_of_results(results, classifier)]
-    pictures += [*_features(trained, task, classifier), *compare_runs([results, *others], classifier)]
+    pictures += [*_features(trained, task, classifier), *compare_runs([(run.name, results), *others], classifier)]
     pictures.append(_curves(trained))
     written = [figures.save(p.figure, output / f"{p.name}.{suffix}") for p in pictures for suffix in formats]
     words = ["--output", output.resolve().name, "--format", ",".join(formats), "--classifier", classifier]
     words += [word for name in classes for word in ("--class", name)]
-    words += [word for other in others for word in ("--compare", other["name"])]
+    words += [word for name, _ in others for word in ("--compare", name)]
     manifest = {
         "command": shlex.join(["crossglg", "figures", run.name, *words]),
-        "run": {name: value for name, value in results.items() if name not in ("one_shot", "raw_coordinates")},
-        "run_command": command(results["config"]),
-        "compared_with": [{"name": r["name"], "git_sha": r["git_sha"], "config": r["config"]} for r in others],
+        "run": {k: v for k, v in asdict(results).items() if k not in ("one_shot", "raw_coordinates")},
+        "run_command": command(results.config),
+        "compared_with": [{"name": name, "git_sha": r.git_sha, "config": r.config} for name, r in others],
         "drawn_with": versions() | {name: version(name) for name in ("matplotlib", "scikit-learn")},
         "files": {path.name: sha256(path) for path in written},
     }
     write_json(output / MANIFEST, manifest)
-    text = _index(results, pictures, formats, manifest)
+    text = page(
+        "gallery.html", f"{run.name}: pictures", name=run.name, run=results, method=METHODS[results.config["guidance"]],
+        pictures=pictures, formats=formats, manifest=manifest,
+    )  # fmt: skip
     return write_atomically(output / INDEX, lambda file: file.write(text.encode()))
-
-
-def read_results(run: Path) -> dict[str, Any]:
-    """The results.json of a run's folder, with its `name`; raises FileNotFoundError saying how to get one."""
-    if not (run / RESULTS).is_file():
-        raise FileNotFoundError(f"no {RESULTS} in {run}; give the folder of a finished 'crossglg run'")
-    return {"name": run.name, **read_json(run / RESULTS)}
 
 
 def typical_clips(importance: Array, task: Task, classes: Sequence[str] = (), count: int = 4) -> list[int]:
@@ -120,10 +115,10 @@ def typical_clips(importance: Array, task: Task, classes: Sequence[str] = (), co
 
 
 def accuracy_by_draw(task: Task, features: Features, classifier: str) -> Array:
-    """(R, K): accuracy of each novel class in each exemplar draw; not a number where a class has no query."""
+    """(R, K): accuracy of each novel class in each episode; not a number where a class has no query."""
     of_draw = []
-    for draw in task.draws:
-        confusion = evaluate(replace(task, draws=draw[None]), features, classifier).confusion
+    for draw in task.episodes:
+        confusion = evaluate(replace(task, episodes=draw[None]), features, classifier).confusion
         queries = confusion.sum(1)
         of_draw.append(np.divide(np.diag(confusion), queries, out=np.full(len(queries), np.nan), where=queries > 0))
     return np.stack(of_draw)
@@ -139,33 +134,32 @@ def plane(z: Array) -> Array:
 
     perplexity = min(30.0, max(1.0, (len(z) - 1) / 3))
     with threadpool_limits(1):
-        return TSNE(init="pca", random_state=0, perplexity=perplexity, n_jobs=1).fit_transform(unit_rows(z))
+        tsne = TSNE(init="pca", random_state=0, perplexity=perplexity, n_jobs=1)
+        return np.asarray(tsne.fit_transform(unit_rows(z)))
 
 
-def _check_data(task: Task, results: dict[str, Any]) -> None:
+def _check_data(task: Task, name: str, results: RunResults) -> None:
     now = {"protocol_sha256": task.sha256, "clips_sha256": task.clips_sha256}
-    for name, value in now.items():
-        if results.get(name, value) != value:  # results of older versions have no hash of the clips
+    for field, value in now.items():
+        then = getattr(results, field)
+        if then and then != value:
             raise ValueError(
-                f"{task.name} has other classes, clips or exemplars than when {results['name']!r} was made ({name} "
-                f"{value[:12]}, then {results[name][:12]}); give the old data its place back, or run again"
+                f"{task.name} has other classes, clips or exemplars than when {name!r} was made ({field} {value[:12]}, "
+                f"then {then[:12]}); give the old data its place back, or run again"
             )
 
 
-def _of_results(results: dict[str, Any], classifier: str) -> Iterator[Picture]:
-    names = results["novel_classes"]
-    accuracies = {name: result["draws"] for name, result in results["one_shot"].items()}
-    if "raw_coordinates" in results:
-        accuracies = {"raw coordinates": results["raw_coordinates"]["draws"], **accuracies}
+def _of_results(results: RunResults, classifier: str) -> Iterator[Picture]:
+    names = results.novel_classes
     yield Picture(
         "accuracy_by_classifier", "One-shot accuracy",
         f"Accuracy on {len(names)} novel classes, for every way to compare a clip with the exemplars.",
-        figures.accuracy_by_classifier(accuracies, 1 / len(names)),
+        figures.accuracy_by_classifier(results.episodes(), 1 / len(names)),
     )  # fmt: skip
-    counts = np.array(results["one_shot"][classifier]["confusion"])
+    counts = np.array(results.one_shot[classifier].confusion)
     yield Picture(
         "confusion_matrix", "Confusion",
-        f"What each novel class was recognised as, by {classifier}, over all exemplar draws, in per cent.",
+        f"What each novel class was recognised as, by {classifier}, over all episodes, in per cent.",
         figures.confusion_matrix(counts, names),
     )  # fmt: skip
 
@@ -192,7 +186,7 @@ def _features(trained: TrainedModel, task: Task, classifier: str) -> Iterator[Pi
     novel, features = task.novel, Features.of(task, trained.represent)
     yield Picture(
         "exemplar_sensitivity", "Dependence on the exemplar",
-        f"Accuracy of each class by {classifier} for each draw of exemplars: a wide row depends much on which clip "
+        f"Accuracy of each class by {classifier} for each episode of exemplars: a wide row depends much on which clip "
         f"stands for the class.",
         figures.exemplar_sensitivity(accuracy_by_draw(task, features, classifier), novel.class_names),
     )  # fmt: skip
@@ -206,32 +200,33 @@ def _features(trained: TrainedModel, task: Task, classifier: str) -> Iterator[Pi
 
 
 def _shown(task: Task, most: int = 1500) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of the novel clips in the feature map, at most so many; where in them are the first draw's exemplars."""
-    first = task.draws[0]
+    """Indices of the novel clips in the feature map, at most so many; where the first episode's exemplars are."""
+    first = task.episodes[0]
     others = np.random.default_rng(0).permutation(task.queries(0))[: max(0, most - len(first))]
     shown = np.sort(np.concatenate([first, others]))
     return shown, np.searchsorted(shown, first)
 
 
-def compare_runs(runs: Sequence[dict[str, Any]], classifier: str) -> list[Picture]:
+def compare_runs(runs: Sequence[Named], classifier: str) -> list[Picture]:
     """Accuracy over base classes where the runs differ in their number, over seeds otherwise; nothing for one run."""
     if len(runs) < 2:
         return []
+    first_name, first = runs[0]
     accuracy: dict[str, dict[int, list[float]]] = {}
-    for run, method in zip(runs, _methods(runs), strict=True):
-        if set(run["novel_classes"]) != set(runs[0]["novel_classes"]) or classifier not in run["one_shot"]:
+    for (name, run), method in zip(runs, _methods(runs), strict=True):
+        if set(run.novel_classes) != set(first.novel_classes) or classifier not in run.one_shot:
             raise ValueError(
-                f"{run['name']} cannot be compared with {runs[0]['name']}: it has other novel classes, or no results "
-                f"of {classifier!r}"
+                f"{name} cannot be compared with {first_name}: it has other novel classes, or no results of "
+                f"{classifier!r}"
             )
-        of_count = accuracy.setdefault(method, {}).setdefault(len(run["base_classes"]), [])
-        of_count.append(run["one_shot"][classifier]["mean"])
-    chance = 1 / len(runs[0]["novel_classes"])
+        of_count = accuracy.setdefault(method, {}).setdefault(len(run.base_classes), [])
+        of_count.append(run.one_shot[classifier].mean)
+    chance = 1 / len(first.novel_classes)
     if len({count for of_count in accuracy.values() for count in of_count}) > 1:
         return [
             Picture(
                 "accuracy_by_base_classes", "Accuracy and the number of base classes",
-                f"One-shot accuracy by {classifier}, mean over exemplar draws, by how many classes taught the model.",
+                f"One-shot accuracy by {classifier}, mean over episodes, by how many classes taught the model.",
                 figures.accuracy_by_base_classes(accuracy, chance),
             )
         ]  # fmt: skip
@@ -239,17 +234,17 @@ def compare_runs(runs: Sequence[dict[str, Any]], classifier: str) -> list[Pictur
     return [
         Picture(
             "accuracy_by_run", "Accuracy over runs",
-            f"One-shot accuracy by {classifier}, mean over exemplar draws, of runs that differ in their seed; the "
+            f"One-shot accuracy by {classifier}, mean over episodes, of runs that differ in their seed; the "
             f"interval is Student's t over these runs.",
             figures.accuracy_by_classifier(over_seeds, chance, dot="run"),
         )
     ]  # fmt: skip
 
 
-def _methods(runs: Sequence[dict[str, Any]]) -> list[str]:
+def _methods(runs: Sequence[Named]) -> list[str]:
     """What each run did: encoder, texts, and every other setting in which the runs differ; not the seed."""
-    settings = [run["config"] for run in runs]
-    compared = set.intersection(*map(set, settings)) - {*NOT_IN_A_ROW, "encoder", "guidance"}
+    settings = [run.settings for _, run in runs]
+    compared = settings[0].keys() - {*NOT_IN_A_ROW, "encoder", "guidance"}
     differing = sorted(name for name in compared if any(s[name] != settings[0][name] for s in settings))
     return [", ".join([s["encoder"], METHODS[s["guidance"]], *(f"{n}={s[n]}" for n in differing)]) for s in settings]
 
@@ -258,31 +253,6 @@ def _curves(trained: TrainedModel) -> Picture:
     details = trained.details
     return Picture(
         "training_curves", "Training",
-        "Losses on the base clips, and accuracy on held-out base clips, by which the epoch is chosen.",
+        "Losses on the base clips, and accuracy on validation clips, by which the epoch is chosen.",
         figures.training_curves(details["history"], details["chosen_epoch"]),
     )  # fmt: skip
-
-
-def _index(
-    results: dict[str, Any], pictures: Sequence[Picture], formats: Sequence[str], manifest: dict[str, Any]
-) -> str:
-    config = results["config"]
-    links = "".join(f'<a href="#{p.name}">{html.escape(p.title)}</a> ' for p in pictures)
-    body = [
-        f"<h1>{html.escape(results['name'])}</h1>",
-        f"<p>One-shot task {html.escape(results['task'])}: {len(results['base_classes'])} base classes, "
-        f"{len(results['novel_classes'])} novel classes. {html.escape(config['encoder'])}, "
-        f"{html.escape(METHODS[config['guidance']])}, seed {config['seed']}.</p>",
-        f'<p class="quiet">The run: <code>{html.escape(manifest["run_command"])}</code><br>'
-        f"The pictures: <code>{html.escape(manifest['command'])}</code><br>"
-        f'git {results["git_sha"][:12]}; all settings and versions are in <a href="{MANIFEST}">{MANIFEST}</a>.</p>',
-        f"<nav>{links}</nav>",
-    ]
-    for picture in pictures:
-        files = " ".join(f'<a href="{picture.name}.{suffix}">{suffix}</a>' for suffix in formats)
-        body.append(
-            f'<figure id="{picture.name}"><figcaption><h2>{html.escape(picture.title)}</h2>'
-            f"<p>{html.escape(picture.about)}</p><p>{files}</p></figcaption>\n"
-            f"{inline_svg(picture.figure, picture.name, picture.title)}</figure>"
-        )
-    return page(f"{results['name']}: pictures", "\n".join(body), "gallery")

@@ -1,37 +1,177 @@
-"""Results of runs: `results.json` with everything needed to make a number again, and tables over many of them."""
+"""Results of runs: what one leaves in `results.json`, and tables over many of them."""
 
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import crossglg
 from crossglg import tables
 from crossglg.config import Config
 from crossglg.data.convert import dataset_name, parse_dataset
-from crossglg.data.tasks import Task, pseudo_name, share_name
-from crossglg.files import read_json, write_atomically, write_json
+from crossglg.data.tasks import Task, share_name, validation_name
+from crossglg.files import MissingError, as_record, write_atomically, write_json
 from crossglg.one_shot import OneShotResult
 from crossglg.statistics import Interval
 from crossglg.training.trained_model import TrainedModel
 
 RESULTS = "results.json"
+VERSION = 1  # of `RunResults` in files
+AGAIN = "restore it from a copy, or delete it and run again"
 
 
-def write_results(output: str | Path, task: Task, trained: TrainedModel, results: Sequence[OneShotResult]) -> Path:
-    """Write `results.json`: accuracies per draw and class, protocol, its hashes, config, versions, git sha."""
-    content = {
-        **about_task(task),
-        **about_model(trained),
-        "one_shot": {result.classifier: result.to_dict() for result in results},
-        **versions(),
-    }
-    return write_json(Path(output) / RESULTS, content)
+@dataclass(frozen=True)
+class Accuracy:
+    """Top-1 accuracy of one classifier on a one-shot task, in 0…1.
+
+    Args:
+        mean: Over the episodes.
+        interval: Half width of its 95 % interval over the episodes, Student's t.
+        episodes: Of each episode, `(R,)`.
+        per_class: Of each novel class over all episodes, `(K,)`.
+        confusion: Counts of queries over all episodes, `(K, K)`, a row per true class.
+    """
+
+    mean: float
+    interval: float
+    episodes: list[float]
+    per_class: list[float]
+    confusion: list[list[int]]
+
+
+@dataclass(frozen=True)
+class StudyDetails:
+    """What is known besides of a run that a study made.
+
+    Args:
+        protocol_file_sha256: Hash of the benchmark's protocol as its file has it; empty without a file.
+        device: What it ran on.
+        threads: How many it could use.
+        seconds: How long it took, evaluation included.
+        texts: Which descriptions it learned from, with their hashes.
+        resumed: Whether its training was cut off and continued.
+        members: Names of the runs whose models make this ensemble.
+    """
+
+    protocol_file_sha256: str
+    device: str
+    threads: int
+    seconds: float
+    texts: list[str] = field(default_factory=list)
+    resumed: bool = False
+    members: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """What a run leaves in `results.json`: its accuracies, and all that is needed to make them again.
+
+    Args:
+        task: Name of the one-shot task.
+        protocol_sha256: Hash of its classes and exemplars.
+        clips_sha256: Hash of the protocol with its clips; empty for runs from before it was recorded.
+        base_classes: Classes that the model learned from.
+        novel_classes: Classes that it was tested on.
+        base_clips: Number of clips of the base classes.
+        novel_clips: Number of clips of the novel classes.
+        config: All settings; files go by name alone.
+        one_shot: Accuracy by name of the classifier.
+        crossglg: Version of this package.
+        git_sha: Commit of the checkout, or "unknown".
+        torch: Version of torch.
+        numpy: Version of numpy.
+        parameters: Size of the model; none if nothing was trained.
+        chosen_epoch: Epoch chosen on validation clips of the base classes, from 0; none if nothing was trained.
+        validation_accuracy: Accuracy on these clips, in 0…1; none if there were none.
+        raw_coordinates: Accuracy of raw coordinates on the same task; none if it was not measured.
+        attention: How well joint importance agrees with the truth of synthetic clips: method → measure → value.
+        study: What a study adds; none for other runs.
+        version: Of this record.
+    """
+
+    task: str
+    protocol_sha256: str
+    clips_sha256: str
+    base_classes: list[str]
+    novel_classes: list[str]
+    base_clips: int
+    novel_clips: int
+    config: dict[str, Any]
+    one_shot: dict[str, Accuracy]
+    crossglg: str
+    git_sha: str
+    torch: str
+    numpy: str
+    parameters: int | None = None
+    chosen_epoch: int | None = None
+    validation_accuracy: float | None = None
+    raw_coordinates: Accuracy | None = None
+    attention: dict[str, dict[str, float]] = field(default_factory=dict)
+    study: StudyDetails | None = None
+    version: int = VERSION
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All settings: those that came after the run have their defaults."""
+        return {**Config().to_dict(), **self.config}
+
+    def episodes(self) -> dict[str, list[float]]:
+        """Accuracy of each episode by classifier, before them that of raw coordinates where it was measured."""
+        raw = {"raw coordinates": self.raw_coordinates} if self.raw_coordinates else {}
+        return {name: accuracy.draws for name, accuracy in {**raw, **self.one_shot}.items()}
+
+    def write(self, folder: str | Path) -> Path:
+        """Write `results.json` into a run's folder."""
+        return write_json(Path(folder) / RESULTS, asdict(self))
+
+
+def read_results(folder: str | Path) -> RunResults:
+    """The results of a run by its folder.
+
+    Raises:
+        MissingError: The run has none.
+        InputError: They are damaged, or of another version of this package.
+    """
+    path = Path(folder) / RESULTS
+    if not path.is_file():
+        raise MissingError(f"no {RESULTS} in {folder}; give the folder of a finished 'crossglg run'")
+    return as_record(RunResults, path.read_bytes(), path, VERSION, AGAIN)
+
+
+def load_results(folder: str | Path) -> dict[str, RunResults]:
+    """Results of every run in the folders below `folder`, by name of the run."""
+    return {file.parent.name: read_results(file.parent) for file in sorted(Path(folder).glob(f"*/{RESULTS}"))}
+
+
+def write_results(
+    output: str | Path,
+    task: Task,
+    trained: TrainedModel,
+    results: Sequence[OneShotResult],
+    raw_coordinates: OneShotResult | None = None,
+) -> Path:
+    """Write `results.json` of a model evaluated on a task, with the accuracy of raw coordinates to compare with."""
+    raw = None if raw_coordinates is None else Accuracy(**raw_coordinates.to_dict())
+    about = {**about_task(task), **about_model(trained), **versions()}
+    return RunResults(**about, one_shot=by_classifier(results), raw_coordinates=raw).write(output)
+
+
+def add_results(output: str | Path, **more: Any) -> Path:
+    """Fill in fields of the `RunResults` of a run."""
+    return replace(read_results(output), **more).write(output)
+
+
+def by_classifier(results: Sequence[OneShotResult]) -> dict[str, Accuracy]:
+    """The same as records."""
+    return {result.classifier: Accuracy(**result.to_dict()) for result in results}
 
 
 def about_task(task: Task) -> dict[str, Any]:
@@ -49,21 +189,16 @@ def about_task(task: Task) -> dict[str, Any]:
 
 def about_model(trained: TrainedModel) -> dict[str, Any]:
     """Which model a number is of: settings, size, the epoch chosen on base classes."""
+    accuracy = trained.details["validation_accuracy"]  # not a number without validation clips
     return {
         "config": portable(trained.config.to_dict()),
         "parameters": trained.num_parameters,
         "chosen_epoch": trained.details["chosen_epoch"],
-        "held_out_accuracy": trained.details["held_out_accuracy"],
+        "validation_accuracy": accuracy if math.isfinite(accuracy) else None,
     }
 
 
-def add_results(output: str | Path, **more: Any) -> Path:
-    """Add entries to the `results.json` of a run."""
-    path = Path(output) / RESULTS
-    return write_json(path, {**read_json(path), **more})
-
-
-def versions() -> dict[str, Any]:
+def versions() -> dict[str, str]:
     """Versions of what decides a number, and the git sha of a checkout ("unknown" elsewhere)."""
     try:
         git = subprocess.run(
@@ -120,7 +255,7 @@ _PATHS = {
 def task_name(config: Config) -> str:
     """What a Config's one-shot task is called before its clips are loaded."""
     name = config.benchmark.rpartition(":")[2] if config.benchmark else dataset_name(config.dataset)
-    name = pseudo_name(name, config.pseudo_split) if config.pseudo_novel else name
+    name = validation_name(name, config.validation_split) if config.validation_classes else name
     return share_name(name, config.base_share) if config.base_share < 1.0 else name
 
 
@@ -131,8 +266,7 @@ def method_name(config: Config) -> str:
 
 def _unusual(config: Mapping[str, Any]) -> list[str]:
     usual = Config().to_dict()
-    values = [(name, config.get(name, usual[name])) for name in ("objective", "text_source")]  # old results lack them
-    return [value for name, value in values if value != usual[name]]
+    return [config[name] for name in ("objective", "text_source") if config[name] != usual[name]]
 
 
 def command(config: dict[str, Any]) -> str:
@@ -148,69 +282,61 @@ def command(config: dict[str, Any]) -> str:
     return shlex.join(words)
 
 
-def load_results(folder: str | Path) -> list[dict[str, Any]]:
-    """Every `results.json` below a folder, by name of the run; `name` is added."""
-    files = sorted(Path(folder).glob(f"*/{RESULTS}"))
-    return [{"name": file.parent.name, **read_json(file)} for file in files]
-
-
 def write_csv(folder: str | Path) -> Path:
     """`results.csv` of all runs below a folder: one row per run and classifier."""
     rows = [
         {
-            "run": run["name"],
-            "task": run["task"],
-            "encoder": run["config"]["encoder"],
-            "guidance": run["config"]["guidance"],
-            "seed": run["config"]["seed"],
-            "epochs": run["config"]["epochs"],
+            "run": name,
+            "task": run.task,
+            "encoder": run.config["encoder"],
+            "guidance": run.config["guidance"],
+            "seed": run.config["seed"],
+            "epochs": run.config["epochs"],
             "classifier": classifier,
-            "draws": len(result["draws"]),
-            "accuracy": f"{100 * result['mean']:.2f}",
-            "interval_over_draws": f"{100 * result['interval']:.2f}",
-            "parameters": run.get("parameters", ""),
-            "protocol_sha256": run["protocol_sha256"][:12],
-            "git_sha": run["git_sha"][:12],
-            "torch": run["torch"],
-            "command": command(run["config"]),
+            "episodes": len(result.episodes),
+            "accuracy": f"{100 * result.mean:.2f}",
+            "interval_over_draws": f"{100 * result.interval:.2f}",
+            "parameters": run.parameters,
+            "protocol_sha256": run.protocol_sha256[:12],
+            "git_sha": run.git_sha[:12],
+            "torch": run.torch,
+            "command": command(run.config),
         }
-        for run in load_results(folder)
-        for classifier, result in run["one_shot"].items()
+        for name, run in load_results(folder).items()
+        for classifier, result in run.one_shot.items()
     ]
     header = list(rows[0]) if rows else ["run"]
     return tables.write_csv(Path(folder) / "results.csv", header, [list(row.values()) for row in rows])
 
 
 def markdown_table(folder: str | Path, classifier: str = "cosine") -> str:
-    """A Markdown table of one-shot accuracy: tasks × methods, mean and 95 % interval over seeds and draws.
+    """A Markdown table of one-shot accuracy: tasks × methods, mean and 95 % interval over seeds and episodes.
 
     A row averages runs of one protocol that differ in nothing but their seed. Rows that would read alike name the
     settings in which they differ.
     """
-    rows: dict[_Row, dict[int, list[float]]] = {}  # → seed → accuracy per draw
+    rows: dict[_Row, dict[int, list[float]]] = {}  # → seed → accuracy per episode
     settings: dict[_Row, dict[str, Any]] = {}
-    for run in load_results(folder):
-        task, sha = run["task"], run["protocol_sha256"]
-        config = {**Config().to_dict(), **run["config"]}  # results made before a setting was there have its default
-        if classifier in run["one_shot"]:
+    for run in load_results(folder).values():
+        config = run.settings
+        if classifier in run.one_shot:
             method = ", ".join([config["encoder"], *_unusual(config), METHODS[config["guidance"]]])
             same = {name: value for name, value in config.items() if name not in NOT_IN_A_ROW}
-            row = _Row(task, True, method, json.dumps([sha, same], sort_keys=True))
-            rows.setdefault(row, {})[config["seed"]] = run["one_shot"][classifier]["draws"]
+            row = _Row(run.task, True, method, json.dumps([run.protocol_sha256, same], sort_keys=True))
+            rows.setdefault(row, {})[config["seed"]] = run.one_shot[classifier].episodes
             settings[row] = same
-        if run.get("raw_coordinates"):
-            draws = run["raw_coordinates"]["draws"]
-            row = _Row(task, False, "raw coordinates", sha)
-            rows[row] = {0: draws}
-            settings[row] = {"draws": len(draws)}
+        if run.raw_coordinates:
+            episodes = run.raw_coordinates.episodes
+            row = _Row(run.task, False, "raw coordinates", run.protocol_sha256)
+            rows[row] = {0: episodes}
+            settings[row] = {"episodes": len(episodes)}
     cells = []
     for row in sorted(rows):
         alike = [settings[other] for other in rows if other[:3] == row[:3]]
         differing = [f"{n}={v}" for n, v in settings[row].items() if any(other.get(n) != v for other in alike)]
         method = f"{row.method} ({', '.join(differing)})" if differing else row.method
         interval = Interval.of_runs(list(rows[row].values()))
-        accuracy = f"{100 * interval.mean:.1f} ± {100 * interval.half_width:.1f}"
-        cells.append([row.task, method, len(rows[row]) if row.trained else "–", accuracy])
+        cells.append([row.task, method, len(rows[row]) if row.trained else "–", interval.percent])
     return tables.markdown(["one-shot task", "method", "seeds", "top-1, %"], cells)
 
 

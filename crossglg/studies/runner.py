@@ -1,6 +1,7 @@
 """Makes the runs of a study: those that are finished are never made again.
 
-Two studies at work in one folder at the same time may make the same run twice; nothing else happens.
+A run leaves its model, its log and its `results.json` in a folder of its own, and a line in the study's table file. Two
+studies at work in one folder at the same time may make the same run twice; nothing else happens.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import re
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import replace
 from importlib.util import find_spec
@@ -24,17 +25,29 @@ from threadpoolctl import threadpool_limits
 from crossglg.config import Config, nearest
 from crossglg.data.protocols import find_protocol
 from crossglg.data.tasks import Task, load_task
-from crossglg.files import write_json
+from crossglg.files import InputError, MissingError
 from crossglg.one_shot import Features, OneShotResult, evaluate, evaluate_scores, usable
 from crossglg.one_shot.baselines.dtw import FRAME_COSTS, dtw_distances
 from crossglg.one_shot.baselines.raw import raw_coordinates
 from crossglg.one_shot.representation import Representation
 from crossglg.processes import wait_passively
-from crossglg.runs.results import about_model, about_task, absolute_paths, portable, versions
-from crossglg.studies.spec import DTW, RAW, Record, Run, Study
+from crossglg.runs.results import (
+    RESULTS,
+    RunResults,
+    StudyDetails,
+    about_model,
+    about_task,
+    absolute_paths,
+    by_classifier,
+    portable,
+    read_results,
+    versions,
+)
+from crossglg.studies.results import Row, read_rows, table_file, write_rows
+from crossglg.studies.spec import DTW, RAW, Run, Study
+from crossglg.training.checkpoint import CHECKPOINT
 from crossglg.training.recipe import prepare
 from crossglg.training.trained_model import WEIGHTS, TrainedModel, resolve_device
-from crossglg.training.trainer import CHECKPOINT
 
 # The other classifiers need the covariance of thousands of coordinates.
 RAW_CLASSIFIERS = ("cosine", "euclidean", "centred-cosine")
@@ -43,18 +56,19 @@ BACKENDS = ("loky", "dask")
 
 def run_study(
     study: Study,
-    folder: str | Path,
+    output: str | Path,
     data: str | Path = "",
     jobs: int | None = None,
     backend: str = "loky",
     address: str = "",
     report: Callable[[str], object] = print,
+    results: str | Path = "",
 ) -> None:
-    """Make all runs that have no JSON in `folder` yet, and those that failed.
+    """Make all runs that are not finished, and those that failed.
 
     Args:
         study: What to run.
-        folder: Where the JSONs lie; the models and logs of the runs are in `models/` below it.
+        output: Folder of the runs' own folders; studies may share it.
         data: The folder that DATA stands for.
         jobs: Runs at once; default one per core, each with its share of the cores' threads (two threads on a busy core
             are many times slower than one), or one per worker of the cluster.
@@ -62,89 +76,104 @@ def run_study(
             that sees the same files at the same paths.
         address: The cluster's scheduler.
         report: Gets a line for each run.
+        results: Folder of the study's table file; default `output`. A run with a line there is finished.
 
     Raises:
-        ValueError: Something cannot work; nothing has run.
-        RuntimeError: Runs failed, and the others are finished. A run's JSON has its error, `models/<run>/log.txt`
-            all that it printed.
+        InputError: Something cannot work; nothing has run.
+        RuntimeError: Runs failed, and the others are finished. A run's `log.txt` has its error and all that it printed.
     """
-    folder = Path(folder).resolve()
+    output, path = Path(output).resolve(), table_file(study, results or output)
     runs = study.runs()
     configs = {run: absolute_paths(_with_data(run.config, data)) for run in runs}
     protocols = {config.benchmark: _protocol_hash(config.benchmark) for config in configs.values()}
-    pending = []
+    before = read_rows(path)
+    rows = {**before, **_rows_of(runs, output, before)}
     for run in runs:
-        record = run.read(folder)
-        if record is None or "error" in record:
-            pending.append(run)
-        elif record["protocol_file_sha256"] != protocols[configs[run].benchmark]:
-            raise ValueError(
-                f"{folder / run.name}.json was made with another protocol of the same name; choose another --output"
-            )
-    report(f"{study.name}: {len(runs) - len(pending)} of {len(runs)} runs are finished in {folder}")
+        if run.name in rows:
+            where = f"its line in {path}" if run.name in before else str(output / run.name)
+            rows[run.name].check(run, where)
+            if rows[run.name].protocol_file_sha256 != protocols[configs[run].benchmark]:
+                raise InputError(
+                    f"{run.name} was made with another protocol of the same name; delete {where}, or choose another "
+                    f"--output and --results"
+                )
+    order = [run.name for run in runs]
+    if rows != before:
+        write_rows(path, rows, order)
+    pending = [run for run in runs if run.name not in rows]
+    report(f"{study.name}: {len(runs) - len(pending)} of {len(runs)} runs are finished in {path}")
     if not pending:
         return
     made = failed = 0
     with _workers(backend, jobs, address) as (parallel, threads):
         for ensembles in (False, True):  # an ensemble needs its members
             now = [run for run in pending if bool(run.members) == ensembles]
-            tasks = [delayed(execute)(r, configs[r], folder, threads, protocols[configs[r].benchmark]) for r in now]
-            for record in parallel(tasks):
+            tasks = [delayed(execute)(r, configs[r], output, threads, protocols[configs[r].benchmark]) for r in now]
+            for name, row in parallel(tasks):
                 made += 1
-                if "error" in record:
+                if isinstance(row, str):
                     failed += 1
-                report(f"[{made}/{len(pending)}] {_line(record)}")
+                else:
+                    write_rows(path, {**read_rows(path), name: row}, order)
+                report(f"[{made}/{len(pending)}] {_line(name, row)}")
     if failed:
         raise RuntimeError(f"{failed} of {len(pending)} runs failed; run the study again to repeat them")
 
 
-def execute(run: Run, config: Config, folder: Path, threads: int, protocol: str) -> Record:
-    """Make one run and write its JSON, with the error if it failed. Returns what was written, with the run's name.
+def execute(run: Run, config: Config, output: Path, threads: int, protocol: str) -> tuple[str, Row | str]:
+    """Make one run and write its `results.json`. Returns the run's name, and its row or what went wrong.
 
     config: that of the run with the paths of this machine.  threads: how many it may use.  protocol: hash of the
     benchmark's protocol. A training that was cut off is continued.
     """
-    models = folder / "models" / run.name
-    models.mkdir(parents=True, exist_ok=True)
+    folder = output / run.name
+    folder.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
-    with open(models / "log.txt", "a", encoding="utf-8") as log, redirect_stderr(log), _limited_to(threads):
+    with open(folder / "log.txt", "a", encoding="utf-8") as log, redirect_stderr(log), _limited_to(threads):
         try:
-            record = _measured(run, config, models)
+            about, study, results = _measured(run, config, folder)
         except Exception as error:  # whatever it is, the other runs go on
             traceback.print_exc()
-            record = {"error": f"{type(error).__name__}: {error}"}
-    about = {
-        "config": portable(run.config.to_dict()),
-        "protocol_file_sha256": protocol,
-        "seconds": round(time.perf_counter() - start, 1),
-        "threads": threads,
-        **versions(),
-    }
-    write_json(folder / f"{run.name}.json", {**record, **about})
-    return {**record, **about, "name": run.name}
+            return run.name, f"{type(error).__name__}: {error}"
+    seconds = round(time.perf_counter() - start, 1)
+    details = StudyDetails(protocol, _device_name(config), threads, seconds, **study)
+    about |= {"config": portable(run.config.to_dict()), **versions()}
+    record = RunResults(**about, one_shot=by_classifier(results), study=details)
+    record.write(folder)
+    return run.name, Row.of(run.name, record)
 
 
-def _measured(run: Run, config: Config, models: Path) -> Record:
-    """Train if the run trains, and evaluate with every classifier that sees skeletons alone."""
+def _rows_of(runs: Sequence[Run], output: Path, known: Mapping[str, Row]) -> dict[str, Row]:
+    """Rows of runs that are finished in `output` and not known yet: of another study, or of one that was cut off."""
+    names = [run.name for run in runs if run.name not in known and (output / run.name / RESULTS).is_file()]
+    return {name: Row.of(name, read_results(output / name)) for name in names}
+
+
+def _measured(run: Run, config: Config, folder: Path) -> tuple[dict[str, Any], dict[str, Any], list[OneShotResult]]:
+    """Train if the run trains, and evaluate with every classifier that sees skeletons alone.
+
+    Returns fields of `RunResults`, fields of `StudyDetails`, and the accuracies.
+    """
     task = load_task(config)
-    about: Record = {}
+    about, study = about_task(task), dict[str, Any]()
     if run.method == DTW:
         results = [_warped(task, cost) for cost in FRAME_COSTS]
     elif run.method == RAW:
         results = _evaluated(Features.of(task, raw_coordinates), task, RAW_CLASSIFIERS)
     elif run.members:
-        ensemble = [_model(member, models.parent) for member in run.members]
-        about = {"members": [member.name for member in run.members]}
+        ensemble = [_model(member, folder.parent) for member in run.members]
+        study = {"members": [member.name for member in run.members]}
         results = _evaluated(
             Features.of(task, lambda clips: Representation.joined([model.represent(clips) for model in ensemble])), task
         )
     else:
-        trained, about = _trained(config, models)
+        resumed, prepared = (folder / CHECKPOINT).is_file(), prepare(config)
+        trained = prepared.train(folder)
+        (folder / CHECKPOINT).unlink()  # three times the size of the model, which stays
+        about |= about_model(trained)
+        study = {"texts": list(prepared.sources), "resumed": resumed}
         results = _evaluated(Features.of(task, trained.represent), task)
-    one_shot = {result.classifier: result.to_dict() for result in results}
-    for result in one_shot.values():
-        del result["confusion"]  # K² numbers per classifier
-    return {**about_task(task), **about, "device": _device_name(config), "one_shot": one_shot}
+    return about, study, results
 
 
 def _evaluated(features: Features, task: Task, classifiers: Sequence[str] = ()) -> list[OneShotResult]:
@@ -155,23 +184,15 @@ def _evaluated(features: Features, task: Task, classifiers: Sequence[str] = ()) 
 def _warped(task: Task, cost: str) -> OneShotResult:
     """Nearest exemplar by dynamic time warping, under the name of the classifier that compares single poses so."""
     distance = dtw_distances(task.novel, cost)
-    return evaluate_scores(task, lambda number, query: -distance[np.ix_(query, task.draws[number])], cost)
-
-
-def _trained(config: Config, models: Path) -> tuple[TrainedModel, Record]:
-    resumed = (models / CHECKPOINT).is_file()
-    prepared = prepare(config)
-    trained = prepared.train(models)
-    (models / CHECKPOINT).unlink()  # three times the size of the model, which stays
-    return trained, {**about_model(trained), "texts": list(prepared.sources), "resumed": resumed}
+    return evaluate_scores(task, lambda number, query: -distance[np.ix_(query, task.episodes[number])], cost)
 
 
 def _model(run: Run, folder: Path) -> TrainedModel:
-    """The model of a finished run; raises FileNotFoundError if it is not beside the others in `folder`."""
+    """The model of a finished run; raises MissingError if it is not beside the others in `folder`."""
     if not (folder / run.name / WEIGHTS).is_file():
-        raise FileNotFoundError(
-            f"no model of {run.name} in {folder}, of which the ensemble is to be made: its run failed, or its JSON has "
-            f"come without the model; move the JSON away and run the study again"
+        raise MissingError(
+            f"no model of {run.name} in {folder}, of which the ensemble is to be made: its run failed, or its line in "
+            f"the study's table file has come without the model; delete the line and run the study again"
         )
     return TrainedModel.load(folder / run.name)
 
@@ -180,11 +201,11 @@ def _model(run: Run, folder: Path) -> TrainedModel:
 def _workers(backend: str, jobs: int | None, address: str) -> Iterator[tuple[Any, int]]:
     """A joblib.Parallel whose results come as they are ready, and the threads each of its workers may use."""
     if backend not in BACKENDS:
-        raise ValueError(f"unknown backend {backend!r}{nearest(backend, list(BACKENDS))} {', '.join(BACKENDS)}")
+        raise InputError(f"unknown backend {backend!r}{nearest(backend, list(BACKENDS))} {', '.join(BACKENDS)}")
     if jobs is not None and jobs < 1:
-        raise ValueError(f"jobs={jobs} must be at least 1")
+        raise InputError(f"jobs={jobs} must be at least 1")
     if (backend == "dask") != bool(address):
-        raise ValueError("the backend dask and the address of its scheduler, tcp://HOST:PORT, go together")
+        raise InputError("the backend dask and the address of its scheduler, tcp://HOST:PORT, go together")
     with _on_this_machine(jobs) if backend == "loky" else _on_cluster(jobs, address) as threads:
         yield Parallel(return_as="generator_unordered", batch_size=1), threads
 
@@ -204,17 +225,17 @@ def _on_this_machine(jobs: int | None) -> Iterator[int]:
 def _on_cluster(jobs: int | None, address: str) -> Iterator[int]:
     """joblib's work goes to the workers of a Dask cluster. Yields the threads that each may use."""
     if not find_spec("distributed"):
-        raise ValueError("the backend dask is not installed: pip install 'crossglg[cluster]'")
+        raise InputError("the backend dask is not installed: pip install 'crossglg[cluster]'")
     from distributed import Client
 
     try:
         client = Client(address, timeout="20s")
     except (OSError, ValueError) as error:
-        raise ValueError(f"no Dask scheduler answers at {address!r}: {error}") from None
+        raise InputError(f"no Dask scheduler answers at {address!r}: {error}") from None
     with client:
         threads = client.nthreads()
         if not threads or max(threads.values()) > 1:  # trainings in one process would share torch's random numbers
-            raise ValueError(
+            raise InputError(
                 f"the scheduler at {address} has {len(threads)} workers with up to {max(threads.values(), default=0)} "
                 f"threads; start workers of one thread each: 'dask worker {address} --nworkers N --nthreads 1'"
             )
@@ -238,10 +259,10 @@ def _device_name(config: Config) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
-def _line(record: Record) -> str:
-    if "error" in record:
-        return f"{record['name']} failed: {record['error']}"
-    return f"{record['name']}: {100 * record['one_shot']['cosine']['mean']:.1f} % by cosine, {record['seconds']:.0f} s"
+def _line(name: str, row: Row | str) -> str:
+    if isinstance(row, str):
+        return f"{name} failed: {row}"
+    return f"{name}: {100 * row.accuracy('cosine').mean():.1f} % by cosine, {row.seconds:.0f} s"
 
 
 def _protocol_hash(benchmark: str) -> str:
@@ -249,11 +270,11 @@ def _protocol_hash(benchmark: str) -> str:
 
 
 def _with_data(config: Config, data: str | Path) -> Config:
-    """DATA/… below the folder `data`; raises ValueError if there is none to fill in."""
+    """DATA/… below the folder `data`; raises InputError if there is none to fill in."""
     values: dict[str, Any] = {name: value for name, value in config.to_dict().items() if isinstance(value, str)}
     filled: dict[str, Any] = {
         name: re.sub(r"(^|:)DATA/", lambda m: f"{m[1]}{data}/", value) for name, value in values.items()
     }
     if filled != values and not data:
-        raise ValueError("the study names files below DATA/; say where they lie with --data FOLDER")
+        raise InputError("the study names files below DATA/; say where they lie with --data FOLDER")
     return replace(config, **filled)

@@ -1,4 +1,4 @@
-"""What a study is: benchmarks × encoders × methods × seeds, read from a YAML file. One JSON per run.
+"""What a study is: benchmarks × encoders × methods × seeds, read from a YAML file.
 
 All entries but `methods` may be left out:
 
@@ -14,10 +14,10 @@ All entries but `methods` may be left out:
     ensembles: true                 # besides, the models of all seeds of a method as one: "base ×5"
     untrained: [raw, dtw]           # rows that learn nothing: raw coordinates and time warping; else raw alone
     reference: base                 # whom the others are compared with; else the first method
-    classifiers: [cosine]           # by which the table compares them; all others are in the JSONs too
+    classifiers: [cosine]           # by which the table compares them; all others are measured too
 
-A run's JSON is named by its settings, so studies that share a folder share their runs, and renaming a method makes
-nothing again.
+A run is named by its settings, so studies that share a folder share their runs, and renaming a method makes nothing
+again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ import yaml
 from crossglg.config import Config, nearest
 from crossglg.data.tasks import DATASETS
 from crossglg.encoders import ENCODERS
-from crossglg.files import project_folder, read_json, sha256
+from crossglg.files import InputError, MissingError, project_folder, sha256
 from crossglg.objectives import find_objective
 from crossglg.one_shot import CLASSIFIERS
 from crossglg.runs.results import method_name, portable, task_name
@@ -44,8 +44,13 @@ RAW = "raw"  # raw coordinates
 DTW = "dtw"  # dynamic time warping
 UNTRAINED = (RAW, DTW)  # methods that learn nothing: one run per benchmark, whatever the seeds
 WITHOUT_EFFECT = ("device", "cuda_graph")  # settings that change no result beyond rounding
-SHARED = ("dataset", "draws", "device", "pseudo_novel", "pseudo_split")  # settings that all methods have in common
-Record = dict[str, Any]
+SHARED = (
+    "dataset",
+    "episodes",
+    "device",
+    "validation_classes",
+    "validation_split",
+)  # settings that all methods have in common
 
 # The entries of a study's file, and what each must be.
 ENTRIES: dict[str, type] = {
@@ -95,34 +100,12 @@ class Run:
         hash_ = sha256(json.dumps(self._identity()))[:10]
         return re.sub(r"[^\w.+-]+", "_", f"{task_name(c)}-{what}-{hash_}")
 
-    def read(self, folder: Path) -> Record | None:
-        """The record in the run's JSON, or None without one; its `name`, `method` and `seed` are those of this study.
-
-        Raises:
-            ValueError: The JSON was made with other settings.
-        """
-        path = folder / f"{self.name}.json"
-        if not path.is_file():
-            return None
-        record = read_json(path)
-        if "error" in record:
-            return dict(record)
-        before = _deciding(record["config"])
-        now = _deciding(portable(self.config.to_dict()))
-        changed = [name for name in before if before[name] != now.get(name)]
-        if changed:  # a default of the package is another one since
-            raise ValueError(
-                f"{path} was made with {changed[0]}={before[changed[0]]!r}, not {now.get(changed[0])!r}; "
-                f"set {changed[0]} in the study, or move the file away"
-            )
-        return {**record, "name": self.name, "method": self.method, "seed": self.seed}
-
     def _identity(self) -> list[Any]:
         """What the hash in the name is made of. Runs on disk go by it: it must not change."""
         if self.members:
             return [member.name for member in self.members]
-        defaults = _deciding(Config().to_dict())
-        values = _deciding(portable(self.config.to_dict()))
+        defaults = deciding(Config().to_dict())
+        values = deciding(portable(self.config.to_dict()))
         changed = sorted((name, value) for name, value in values.items() if value != defaults[name])
         if self.method == RAW:
             return [True, *changed]
@@ -172,9 +155,9 @@ class Study:
             content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
             return _parse(path.stem, content)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path} is not readable YAML: {error}") from None
+            raise InputError(f"{path} is not readable YAML: {error}") from None
         except ValueError as error:
-            raise ValueError(f"study {path}: {error}") from None
+            raise InputError(f"study {path}: {error}") from None
 
     def runs(self) -> list[Run]:
         """Every run, seed by seed, so that an unfinished study has about as many of every method; ensembles last."""
@@ -190,11 +173,6 @@ class Study:
                 axes: dict[str, Any] = {**task, "seed": seed, "encoder": encoder or config.encoder}
                 trained.append(Run(method, replace(config, **axes)))
         return [*untrained, *trained, *(self._ensembles(trained) if self.ensembles else [])]
-
-    def finished(self, folder: str | Path) -> list[Record]:
-        """The JSONs of the study's finished runs, in its order, each with `name`, `method` and `seed` (or None)."""
-        read = [run.read(Path(folder)) for run in self.runs()]
-        return [record for record in read if record and "error" not in record]
 
     def _ensembles(self, trained: list[Run]) -> list[Run]:
         """One run for all that differ in nothing but their seed."""
@@ -233,21 +211,21 @@ def _parse(name: str, content: Any) -> Study:
 def _check_entries(content: Any) -> None:
     """Raise ValueError for an entry that is unknown, missing, empty or of the wrong kind."""
     if not isinstance(content, dict) or not content.get("methods"):
-        raise ValueError("it needs 'methods', each a name with the settings in which it differs")
+        raise InputError("it needs 'methods', each a name with the settings in which it differs")
     for key, value in content.items():
         if key not in ENTRIES:
-            raise ValueError(f"unknown entry {key!r}{nearest(str(key), list(ENTRIES))} Entries: {', '.join(ENTRIES)}")
+            raise InputError(f"unknown entry {key!r}{nearest(str(key), list(ENTRIES))} Entries: {', '.join(ENTRIES)}")
         if not isinstance(value, ENTRIES[key]) or (not value and value is not False):
-            raise ValueError(f"{key}: {value!r} must be a {ENTRIES[key].__name__} that is not empty")
+            raise InputError(f"{key}: {value!r} must be a {ENTRIES[key].__name__} that is not empty")
 
 
 def _check(study: Study, common: Config) -> None:
     """Raise ValueError for what cannot go together, or a name that nobody knows."""
     for first, second in combinations(study.methods, 2):
         if study.methods[first] == study.methods[second]:
-            raise ValueError(f"methods {first!r} and {second!r} have the same settings; leave one out")
+            raise InputError(f"methods {first!r} and {second!r} have the same settings; leave one out")
     if "" in study.benchmarks and common.dataset not in DATASETS:
-        raise ValueError(
+        raise InputError(
             f"dataset={common.dataset!r} has no protocol of its own, so every seed would draw other novel classes; "
             f"make one with 'crossglg protocol make' and name it under benchmarks"
         )
@@ -255,27 +233,27 @@ def _check(study: Study, common: Config) -> None:
     _check_known("classifiers", study.classifiers, CLASSIFIERS)
     methods = [*study.methods, *study.untrained]
     if study.reference not in methods:
-        raise ValueError(f"the reference {study.reference!r} is no method{nearest(study.reference, methods)}")
+        raise InputError(f"the reference {study.reference!r} is no method{nearest(study.reference, methods)}")
     if study.ensembles and len(study.seeds) < 2:
-        raise ValueError(f"ensembles: an ensemble is of several seeds, and seeds are {list(study.seeds)}")
+        raise InputError(f"ensembles: an ensemble is of several seeds, and seeds are {list(study.seeds)}")
     names: set[str] = set()
     for run in study.runs():
         encoder = run.config.encoder
         if encoder not in ENCODERS:
-            raise ValueError(f"unknown encoder {encoder!r}{nearest(encoder, list(ENCODERS))}")
+            raise InputError(f"unknown encoder {encoder!r}{nearest(encoder, list(ENCODERS))}")
         find_objective(run.config)
         if run.name in names:
-            raise ValueError(f"benchmarks: two files have the same name and both have {task_name(run.config)!r}")
+            raise InputError(f"benchmarks: two files have the same name and both have {task_name(run.config)!r}")
         names.add(run.name)
 
 
 def _check_known(key: str, names: Collection[str], known: Collection[str]) -> None:
     for name in names:
         if name not in known:
-            raise ValueError(f"{key}: unknown {name!r}{nearest(name, list(known))} {', '.join(known)}")
+            raise InputError(f"{key}: unknown {name!r}{nearest(name, list(known))} {', '.join(known)}")
 
 
-def _deciding(settings: Record) -> Record:
+def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that can change a result by more than rounding. Older runs have "auto" for float32."""
     kept = {name: value for name, value in settings.items() if name not in WITHOUT_EFFECT}
     if kept["precision"] == "auto":
@@ -287,15 +265,13 @@ def _study_path(file: str) -> Path:
     shipped = {path.stem: path for path in sorted(project_folder("studies").glob("*.yaml"))}
     path = shipped.get(file, Path(file))
     if not path.is_file():
-        raise FileNotFoundError(
-            f"no study {file!r}{nearest(file, list(shipped))} Give a .yaml, or {', '.join(shipped)}"
-        )
+        raise MissingError(f"no study {file!r}{nearest(file, list(shipped))} Give a .yaml, or {', '.join(shipped)}")
     return path
 
 
 def _method_name(name: Any) -> str:
     if not isinstance(name, str) or name in UNTRAINED or "|" in name or "×" in name:
-        raise ValueError(f"a method cannot be called {name!r}: give it a name, without | or ×, that is not raw or dtw")
+        raise InputError(f"a method cannot be called {name!r}: give it a name, without | or ×, that is not raw or dtw")
     return name
 
 
@@ -303,27 +279,27 @@ def _method_config(name: str, values: Any, preset: str, settings: Mapping[str, A
     """The settings of one method; raises ValueError naming it. encoders: whether the study lists encoders."""
     where = f"method {name!r}"
     if not isinstance(values, dict):
-        raise ValueError(f"{where}: {values!r} must be settings, NAME: VALUE")
+        raise InputError(f"{where}: {values!r} must be settings, NAME: VALUE")
     _refuse(values, ("seed", "benchmark", "base_share", *SHARED), where, "methods are compared on the same ones")
     if encoders:
         _refuse(values, ("encoder",), where, "they are listed under encoders")
     try:
         return Config.create(preset, **{**settings, **values})
     except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None
+        raise InputError(f"{where}: {error}") from None
 
 
 def _refuse(values: Mapping[str, Any], names: tuple[str, ...], where: str, why: str) -> None:
     for name in names:
         if name in values:
-            raise ValueError(f"{where} must not set {name!r}: {why}")
+            raise InputError(f"{where} must not set {name!r}: {why}")
 
 
 def _distinct(content: Mapping[str, Any], key: str, default: list[Any], kind: type) -> tuple[Any, ...]:
     """The list under a key, or the default; raises ValueError for one of another kind, or twice there."""
     values = content.get(key, default)
     if any(type(value) is not kind for value in values) or len(set(values)) < len(values):
-        raise ValueError(f"{key}: {values!r} must be different values, each a {kind.__name__}")
+        raise InputError(f"{key}: {values!r} must be different values, each a {kind.__name__}")
     return tuple(values)
 
 
@@ -334,5 +310,5 @@ class _StrictLoader(yaml.SafeLoader):
         keys = [key.value for key, _ in node.value]
         twice = [key for key in keys if keys.count(key) > 1]
         if twice:
-            raise ValueError(f"{twice[0]!r} is there twice")
+            raise InputError(f"{twice[0]!r} is there twice")
         return super().construct_mapping(node, deep)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from crossglg import tables
 from crossglg.config import nearest
+from crossglg.files import InputError
 from crossglg.statistics import Array, Interval, sign_flip_test
-from crossglg.studies.spec import UNTRAINED, Record, Study
+from crossglg.studies.results import Row, finished
+from crossglg.studies.spec import UNTRAINED, Run, Study
 from crossglg.viz import figures
 
-Runs = Mapping[int | None, Array]  # seed → (R,) accuracy per exemplar draw; None: a method that knows no seed
+Runs = Mapping[int | None, Array]  # seed → (R,) accuracy per episode; None: a method that knows no seed
 Accuracies = dict[str, dict[str, dict[int | None, Array]]]  # benchmark → method → runs
+Finished = tuple[Run, Row]
 MEAN = "mean"  # the column of the mean over benchmarks
 
 
@@ -27,78 +30,76 @@ def study_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (
 
     Args:
         study: Whose runs.
-        folder: Where their JSONs lie.
+        folder: Where its table file lies.
         classifiers: How clips are compared; default the study's.
         reference: The method that the others are compared with; default the study's.
 
     Raises:
         ValueError: No run has the classifier or the reference, or two runs of a benchmark had not the same clips.
     """
-    records = study.finished(folder)
-    if not records:
+    found = finished(study, folder)
+    if not found:
         return f"{study.name}: no run is finished in {folder}."
-    classifiers = tuple(classifiers) or _evaluated(study.classifiers, records)
+    classifiers = tuple(classifiers) or _evaluated(study.classifiers, found)
     parts = [
-        f"{study.name}: {len(records)} of {len(study.runs())} runs. Top-1 accuracy, %, by {classifiers[0]} where no "
-        "other classifier is named, and differences in points, with 95 % intervals over seeds and exemplar draws; p of "
+        f"{study.name}: {len(found)} of {len(study.runs())} runs. Top-1 accuracy, %, by {classifiers[0]} where no "
+        "other classifier is named, and differences in points, with 95 % intervals over seeds and episodes; p of "
         "a sign-flip test."
     ]
     against = reference or study.reference
     for encoder in study.encoders:
-        ours = records
+        ours = found
         if encoder:
             parts.append(f"### {encoder}")
-            ours = [r for r in records if r["method"] in UNTRAINED or r["config"]["encoder"] == encoder]
+            ours = [(r, row) for r, row in found if r.method in UNTRAINED or r.config.encoder == encoder]
         parts.append(accuracy_table(accuracies(ours, classifiers)))
         # Like with like: an ensemble is one result, not one more for each seed that is in it.
-        single = [record for record in ours if "members" not in record]
-        ensembles = [record for record in ours if "members" in record]
+        single = [(run, row) for run, row in ours if not run.members]
+        ensembles = [(run, row) for run, row in ours if run.members]
         if reference or _has_method(single, against):  # the study's own may not have run yet
             parts.append(difference_table(accuracies(single, classifiers), against))
         ensemble = f"{against} ×{len(study.seeds)}"
         if _has_method(ensembles, ensemble):
             parts.append(difference_table(accuracies(ensembles, _evaluated(classifiers, ensembles)), ensemble))
-    return "\n\n".join([*parts, _provenance(records)])
+    return "\n\n".join([*parts, _provenance(found)])
 
 
 def study_figure(study: Study, folder: str | Path, classifiers: Sequence[str] = ()) -> Figure:
     """The accuracies of `study_table` as dots with their intervals, a panel per benchmark."""
-    records = study.finished(folder)
+    found = finished(study, folder)
     if any(study.encoders):
-        records = [{**record, "method": _with_encoder(record)} for record in records]
-    cells = intervals(accuracies(records, tuple(classifiers) or _evaluated(study.classifiers, records)))
+        found = [(replace(run, method=_with_encoder(run)), row) for run, row in found]
+    cells = intervals(accuracies(found, tuple(classifiers) or _evaluated(study.classifiers, found)))
     return figures.method_intervals(
         {task: {method: (c.mean, c.low, c.high) for method, c in row.items()} for task, row in cells.items()}
     )
 
 
-def accuracies(records: Iterable[Mapping[str, Any]], classifiers: Sequence[str] = ("cosine",)) -> Accuracies:
-    """Accuracy per exemplar draw: benchmark → method → seed → (R,), in the order of the records.
+def accuracies(rows: Iterable[Finished], classifiers: Sequence[str] = ("cosine",)) -> Accuracies:
+    """Accuracy per episode: benchmark → method → seed → (R,), in the order of the runs.
 
-    records: as of `Study.finished`.  classifiers: by the first a method has its own name, by another it is "method,
+    classifiers: by the first a method has its own name, by another it is "method,
     classifier". A run without a classifier is left out there. Raises ValueError for a classifier that no run has, or if
     two runs of a benchmark had not the same clips and exemplars.
     """
     found: Accuracies = {}
     known: dict[str, None] = {}
     clips: dict[str, tuple[str, str]] = {}
-    for record in records:
-        task, method, sha = record["task"], record["method"], record["clips_sha256"]
-        before, other = clips.setdefault(task, (sha, record["name"]))
-        if before != sha:
-            raise ValueError(
-                f"{record['name']} and {other} are both of {task}, but not on the same clips and exemplars; "
-                f"keep the runs of one of them in the folder"
+    for run, row in rows:
+        before, other = clips.setdefault(row.task, (row.clips_sha256, row.name))
+        if before != row.clips_sha256:
+            raise InputError(
+                f"{row.name} and {other} are both of {row.task}, but not on the same clips and exemplars; delete the "
+                f"lines of one of them in the study's table file"
             )
-        known |= dict.fromkeys(record["one_shot"])
+        known |= dict.fromkeys(row.correct)
         for classifier in classifiers:
-            if classifier in record["one_shot"]:
-                name = method if classifier == classifiers[0] else f"{method}, {classifier}"
-                draws = np.asarray(record["one_shot"][classifier]["draws"], dtype=float)
-                found.setdefault(task, {}).setdefault(name, {})[record["seed"]] = draws
+            if classifier in row.correct:
+                name = run.method if classifier == classifiers[0] else f"{run.method}, {classifier}"
+                found.setdefault(row.task, {}).setdefault(name, {})[run.seed] = row.accuracy(classifier)
     for classifier in classifiers:
         if known and classifier not in known:
-            raise ValueError(
+            raise InputError(
                 f"no run has the classifier {classifier!r}{nearest(classifier, list(known))} {', '.join(known)}"
             )
     return found
@@ -132,7 +133,7 @@ def accuracy_table(found: Accuracies) -> str:
             if method not in intervals_of:
                 row.append("–")
                 continue
-            text = f"{100 * intervals_of[method].mean:.1f} ± {100 * intervals_of[method].half_width:.1f}"
+            text = intervals_of[method].percent
             seeds = _seeds(found[task][method]) if task in found else 0  # the mean has no runs of its own
             row.append(f"{text} (×{seeds})" if 0 < seeds < most else text)
         rows.append(row)
@@ -140,14 +141,14 @@ def accuracy_table(found: Accuracies) -> str:
 
 
 def difference_table(found: Accuracies, reference: str) -> str:
-    """Markdown: how many points each method is above `reference` on the same seeds and draws, with a 95 % interval.
+    """Markdown: how many points each method is above `reference` on the same seeds and episodes, with a 95 % interval.
 
     The last columns: how many pairs (benchmark, seed) there are, and `sign_flip_test` of the mean over benchmarks. A
     benchmark where the two methods share no seed is left out of both. Raises ValueError for an unknown reference.
     """
     methods = _methods(found)
     if reference not in methods:
-        raise ValueError(f"no finished run of the reference {reference!r}{nearest(reference, methods)}")
+        raise InputError(f"no finished run of the reference {reference!r}{nearest(reference, methods)}")
     columns = [*found, MEAN] if len(found) > 1 else list(found)
     rows = []
     for method in methods:
@@ -163,30 +164,29 @@ def difference_table(found: Accuracies, reference: str) -> str:
     return tables.markdown([f"method less {reference}", *columns, "pairs", "p"], rows)
 
 
-def _provenance(records: Sequence[Record]) -> str:
+def _provenance(rows: Sequence[Finished]) -> str:
     """Which methods were made with what, on what, at which commits."""
     methods: dict[str, dict[str, None]] = {}
     commits: dict[str, dict[str, None]] = {}
-    for record in records:
-        place = f"torch {record['torch']} on {record['device']}"
-        methods.setdefault(place, {})[record["method"]] = None
-        commits.setdefault(place, {})[record["git_sha"][:12]] = None
+    for run, row in rows:
+        place = f"torch {row.torch} on {row.device}"
+        methods.setdefault(place, {})[run.method] = None
+        commits.setdefault(place, {})[row.git_sha[:12]] = None
     parts = [f"{', '.join(methods[place])} with {place} at {', '.join(commits[place])}" for place in methods]
     return f"Made: {'; '.join(parts)}."
 
 
-def _evaluated(classifiers: Sequence[str], records: Sequence[Record]) -> tuple[str, ...]:
+def _evaluated(classifiers: Sequence[str], rows: Sequence[Finished]) -> tuple[str, ...]:
     """Those by which a run has been evaluated so far: raw coordinates, which come first, have few."""
-    return tuple(name for name in classifiers if any(name in record["one_shot"] for record in records))
+    return tuple(name for name in classifiers if any(name in row.correct for _, row in rows))
 
 
-def _has_method(records: Sequence[Record], method: str) -> bool:
-    return any(record["method"] == method for record in records)
+def _has_method(rows: Sequence[Finished], method: str) -> bool:
+    return any(run.method == method for run, _ in rows)
 
 
-def _with_encoder(record: Record) -> str:
-    method = str(record["method"])
-    return method if method in UNTRAINED else f"{method}, {record['config']['encoder']}"
+def _with_encoder(run: Run) -> str:
+    return run.method if run.method in UNTRAINED else f"{run.method}, {run.config.encoder}"
 
 
 def _of_seed(runs: Runs, seed: int | None) -> Array:

@@ -1,4 +1,4 @@
-"""The checkpoint of a training: model, best weights so far, optimizer and history in one safetensors file."""
+"""The checkpoint of a training: model and loss, best weights so far, optimizer, history in one safetensors file."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.files import InputError, sha256, write_atomically
-from crossglg.model import CrossGLG
 from crossglg.text.embeddings import TextBank
 from crossglg.training.trained_model import WEIGHTS
 
@@ -56,14 +55,15 @@ def _difference(metadata: dict[str, str], config: Config) -> str:
 
 def save_checkpoint(
     path: Path,
-    model: CrossGLG,
+    losses: nn.Module,
     optimizer: torch.optim.Optimizer,
     best: dict[str, Tensor],
     history: History,
     config: Config,
     fingerprint: str,
 ) -> None:
-    tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
+    """losses: the `crossglg.training.trainer.Losses` that is trained."""
+    tensors = {f"losses/{name}": value for name, value in losses.state_dict().items()}
     tensors |= {f"best/{name}": value for name, value in best.items()}
     for i, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{i}/{name}": value for name, value in state.items()}
@@ -76,7 +76,7 @@ def save_checkpoint(
 
 def load_checkpoint(
     path: Path,
-    model: CrossGLG,
+    losses: nn.Module,
     optimizer: torch.optim.Optimizer,
     config: Config,
     fingerprint: str,
@@ -88,8 +88,8 @@ def load_checkpoint(
     """
     if not os.path.exists(path):
         return [], {}
-    device = next(model.parameters()).device
-    groups: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
+    device = next(losses.parameters()).device
+    groups: dict[str, dict[str, Tensor]] = {"losses": {}, "best": {}, "optimizer": {}}
     try:
         with safe_open(path, framework="pt", device=str(device)) as file:
             metadata = file.metadata() or {}
@@ -105,7 +105,7 @@ def load_checkpoint(
                 groups[group][rest] = file.get_tensor(name)
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged ({error}); delete it to start this training over") from error
-    model.load_state_dict(groups["model"])
+    losses.load_state_dict(groups["losses"])
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in groups["optimizer"].items():
         i, _, key = name.partition("/")

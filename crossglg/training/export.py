@@ -25,7 +25,7 @@ class Inference(nn.Module):
     def __init__(self, trained: TrainedModel) -> None:
         super().__init__()
         self.model = for_inference(trained.model)
-        self.prepare = Preprocessing.from_config(trained.config, trained.layout)
+        self.prepare = Preprocessing.from_settings(trained.config, trained.layout)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         joints, importance = self.model.joint_features(self.prepare(x), None)

@@ -23,7 +23,7 @@ from crossglg.data.transforms import DeviceClips, Preprocessing, freeze_joints
 from crossglg.encoders import build_encoder
 from crossglg.encoders.inference import clips_at_once, for_inference
 from crossglg.files import InputError, MissingError, read_json, write_atomically, write_json
-from crossglg.model import CrossGLG, CrossModalInteraction, JointImportanceModule
+from crossglg.model import CrossGLG, CrossModalInteraction, JointImportanceModule, with_zeros
 from crossglg.objectives import find_objective
 from crossglg.one_shot.representation import Representation, motion_energy
 from crossglg.skeletons import Layout
@@ -32,7 +32,7 @@ from crossglg.training import distributed
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 FIRST_VERSION = (0, 2)  # whose models this one computes as they were trained
 FEW = 16  # for so many clips, making a copy for inference takes longer than it saves
-TRAINING_ONLY = ("cross_modal.", "alignment.")  # parameters that meet texts
+TRAINING_ONLY = "cross_modal."  # parameters that meet texts
 
 
 def build_model(config: Config, layout: Layout, persons: int, channels: int, classes: int, text_width: int) -> CrossGLG:
@@ -59,16 +59,9 @@ def _new_model(config: Config, layout: Layout, persons: int, channels: int, clas
             encoder.widths[-1], encoder.out_features, text_width, layout.num_joints,
             config.interaction_blocks, config.interaction_width,
         )  # fmt: skip
-    if config.class_prior_weight and not objective.classifies:
-        raise ValueError(
-            f"objective={config.objective!r} has no classes, class_prior_weight={config.class_prior_weight} wants "
-            f"a mean for each; leave it at 0"
-        )
-    alignment = objective.alignment(encoder, layout, text_width) if text_width else None
     return CrossGLG(
         encoder, classes if objective.classifies else 0, importance, cross_modal, split, config.scale_importance,
-        config.dropout, alignment, class_prior=config.class_prior_weight > 0,
-        persons_with_zeros=persons if config.absent_persons == "zeros" else 0,
+        config.dropout, persons_with_zeros=persons if config.absent_persons == "zeros" else 0,
     )  # fmt: skip
 
 
@@ -87,9 +80,9 @@ def resolve_device(config: Config) -> torch.device:
     return device
 
 
-def autocast(config: Config, device: torch.device) -> torch.autocast:
-    """bfloat16 where the Config's precision asks for it."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.precision == "bfloat16")
+def autocast(precision: str, device: torch.device) -> torch.autocast:
+    """bfloat16 where that is the precision."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
 @dataclass
@@ -109,8 +102,8 @@ class TrainedModel:
         return self.over(clips, CrossGLG.embed, moving)
 
     def represent(self, clips: SkeletonSet) -> Representation:
-        """All that one-shot classifiers compare: z, features of joints and over time, importance where there is one,
-        motion."""
+        """All that one-shot classifiers compare: z, features of joints and over time, importance where there is one;
+        motion and poses."""
 
         def everything(model: CrossGLG, x: Tensor, mask: Tensor) -> list[Tensor]:
             feat, importance, bodies = model.block_features(x, mask)
@@ -121,7 +114,8 @@ class TrainedModel:
 
         columns = zip(*self._run(clips, everything), strict=True)
         learnt = Representation(*(torch.cat(column).numpy() for column in columns))
-        return replace(learnt, motion=motion_energy(clips))
+        poses = [with_zeros(x, mask, self.persons).transpose(1, 2).flatten(2) for _, x, mask in self.batches(clips)]
+        return replace(learnt, motion=motion_energy(clips), poses=torch.cat(poses).half().cpu().numpy())
 
     def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""
@@ -175,7 +169,7 @@ class TrainedModel:
                 if moving is not None:
                     x = freeze_joints(x, torch.as_tensor(moving[index.numpy()]).to(x.device), self.layout)
                 x = prepare.channels(x)  # coordinates stay float32 whatever the precision
-                with autocast(self.config, x.device):
+                with autocast(self.config.precision, x.device):
                     results = [tensor.cpu() for tensor in function(model, x, mask)]
             yield results
 
@@ -185,7 +179,7 @@ class TrainedModel:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        return Preprocessing.from_config(self.config, self.layout)
+        return Preprocessing.from_settings(self.config, self.layout)
 
     def batches(self, clips: SkeletonSet) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """All clips in batches: index (n,), canonical coordinates x (n, M, T, V, C) before the streams, person_mask."""
@@ -322,12 +316,12 @@ CrossGLG model for one-shot recognition of human actions from skeletons ({traine
 {trained.layout.num_joints} joints, {trained.channels}-D, up to {trained.persons} person(s)).
 
 - data: {d["data"]}, {d["training_clips"]} base clips of {len(trained.class_names)} classes, \
-{d["held_out_clips"]} more held out to choose the epoch
+{d["validation_clips"]} more for validation, which chose the epoch
 - objective: {c.objective}
 - initial weights: {c.initial_weights or "new"}
 - texts: {", ".join(d["texts"]) or "none"}; text encoder {c.text_encoder}; used: {c.text_source}
 - parameters at inference: {trained.num_parameters:,}
-- chosen epoch: {d["chosen_epoch"]} of {c.epochs}, accuracy on held-out base clips {d["held_out_accuracy"]:.3f}
+- chosen epoch: {d["chosen_epoch"]} of {c.epochs}, accuracy on validation clips {d["validation_accuracy"]:.3f}
 - seed {c.seed}; torch {d["torch"]}; crossglg {d["crossglg"]}
 
 It has seen no clip, label or text of a novel class. It recognises motions, not persons or intentions; it was not tested

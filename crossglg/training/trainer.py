@@ -5,23 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 import crossglg
-from crossglg import losses
-from crossglg.config import Config
+from crossglg.config import Config, TrainingSettings
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing, mirror
 from crossglg.files import InputError, write_atomically
 from crossglg.model import CrossGLG
-from crossglg.objectives import find_objective
+from crossglg.objectives import TrainingLoss, build_loss, find_objective
+from crossglg.objectives.base import Sizes, described
 from crossglg.skeletons import Layout
 from crossglg.text.embeddings import TextBank
 from crossglg.training import distributed
@@ -54,7 +54,7 @@ def fit(
     after_epoch: Callable[[Record], None] | None = None,
     overwrite: bool = False,
 ) -> TrainedModel:
-    """Train on base clips alone, choose the epoch on held-out base clips, and save the model.
+    """Train on base clips alone, choose the epoch on validation clips, and save the model.
 
     The caller's random state stays as it is. Processes that are `distributed.joined` all call this, with the same
     arguments; the first one writes.
@@ -88,6 +88,7 @@ class Trainer:
 
     Attributes:
         model: the model, on its device.
+        losses: the model and the training loss, with the modules that only it needs.
         history: a record of losses and validation accuracy for every finished epoch.
         best: the weights of the epoch that is the best so far.
     """
@@ -100,17 +101,18 @@ class Trainer:
         if config.compile and distributed.world_size() > 1:
             raise InputError("compile=true is for one process; leave it out to train with several")
         self.config, self.base, self.folder = config, base, folder
-        self.device, self.objective = resolve_device(config), find_objective(config)
+        self.device = resolve_device(config)
         self.one_sided = one_sided_classes(config, bank, base.layout)
         self.model, self.persons = new_model(config, base, bank, mirrored=bool(self.one_sided.any()))
-        self.model.to(self.device)
+        self.losses = build_losses(config, self.model, base.layout, bank).to(self.device)
+        self.objective = self.losses.loss.objective
         if config.compile:
             self.model.compile()
-        distributed.synchronise(self.model)
-        self.optimizer = build_optimizer(self.model, config)
+        self.shared = distributed.share(self.losses, self.device)
+        self.optimizer = build_optimizer(self.losses, config)
         self.clips, self.label = DeviceClips(base, self.device), torch.as_tensor(base.label)
-        self.training, self.held_out = hold_out(base, config.held_out, config.seed)
-        self.prepare = Preprocessing.from_config(config, base.layout)
+        self.training, self.validation_clips = split_validation(base, config.validation_clips, config.seed)
+        self.prepare = Preprocessing.from_settings(config, base.layout)
         self.texts = bank.to(self.device)
         self.fingerprint = fingerprint(config, base, bank)
         self.history: History = []
@@ -119,8 +121,9 @@ class Trainer:
     def resume(self, overwrite: bool = False) -> None:
         """Continue the checkpoint in the folder, if there is one. overwrite: replace that of another training."""
         path = self.folder / CHECKPOINT
-        found = load_checkpoint(path, self.model, self.optimizer, self.config, self.fingerprint, overwrite)
-        self.history, self.best = found
+        self.history, self.best = load_checkpoint(
+            path, self.losses, self.optimizer, self.config, self.fingerprint, overwrite
+        )
         distributed.check_alike(f"{self.fingerprint} {len(self.history)}", self.device)
 
     def train(self, after_epoch: Callable[[Record], None] | None = None) -> None:
@@ -136,7 +139,7 @@ class Trainer:
             if chosen_epoch(self.history) == epoch:
                 self.best = {name: value.clone() for name, value in self.model.state_dict().items()}
             self.save()
-            bar.set_postfix(loss=f"{record['total_loss']:.3f}", held_out=f"{record['validation_accuracy']:.3f}")
+            bar.set_postfix(loss=f"{record['total_loss']:.3f}", validation=f"{record['validation_accuracy']:.3f}")
             if after_epoch:
                 after_epoch(record)
 
@@ -144,10 +147,10 @@ class Trainer:
         """A function that takes one step with a batch, on a GPU recorded where all steps are alike."""
 
         def take(batch: Batch) -> dict[str, Tensor]:
-            return train_step(self.model, self.optimizer, batch, self.texts, self.config)
+            return train_step(self.shared, self.optimizer, batch, self.texts)
 
         if recordable(self.config, self.device, self.persons):
-            return RecordedStep(take, self.model, self.optimizer)
+            return RecordedStep(take, self.losses, self.optimizer)
         return take
 
     def train_epoch(self, epoch: int, take_step: Callable[[Batch], dict[str, Tensor]]) -> Record:
@@ -156,14 +159,14 @@ class Trainer:
         generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed + distributed.rank())  # dropout and bottleneck noise
         self.model.train()
-        batches = self.objective.batches(self.label[self.training], self.config, generator)
+        batches = self.objective.batches(self.label[self.training], self.config.batch_size, generator)
         sums: dict[str, Tensor] = {}
         for step, rows in enumerate(batches):
             set_learning_rate(self.optimizer, self.config, epoch + step / len(batches))
             batch = self.batch(torch.as_tensor(self.training)[rows], generator)
             for name, value in take_step(batch).items():
                 sums[name] = sums.get(name, torch.zeros((), device=self.device)) + value
-        record = {name: float(value) / len(batches) for name, value in sums.items()}
+        record = {name: float(distributed.mean(value)) / len(batches) for name, value in sums.items()}
         if not math.isfinite(record["total_loss"]):
             raise InputError(
                 f"the loss of epoch {epoch} is not finite; lower learning_rate={self.config.learning_rate}"
@@ -187,19 +190,19 @@ class Trainer:
         return self.prepare(x, generator), mask, label.to(self.device), joint_of
 
     def validate(self) -> float:
-        """Accuracy on the held-out base clips, NaN without any.
+        """Accuracy on the validation clips, NaN without any.
 
         By the classifier, or without one by the nearest of one training clip per class (cosine), over five choices of
         these.
         """
-        if not len(self.held_out):
+        if not len(self.validation_clips):
             return float("nan")
-        scores = self.scores(torch.as_tensor(self.held_out))
+        scores = self.scores(torch.as_tensor(self.validation_clips))
         if not self.objective.classifies:
             exemplars = torch.as_tensor(training_exemplars(self.base.label, self.training, self.config.seed))
             z = self.scores(exemplars.flatten()).unflatten(0, exemplars.shape)
-            scores = F.normalize(scores, dim=-1) @ F.normalize(z, dim=-1).mT  # (draws, N, K)
-        return float((scores.argmax(-1) == self.label[self.held_out]).double().mean())
+            scores = F.normalize(scores, dim=-1) @ F.normalize(z, dim=-1).mT  # (episodes, N, K)
+        return float((scores.argmax(-1) == self.label[self.validation_clips]).double().mean())
 
     @torch.inference_mode()
     def scores(self, index: Tensor) -> Tensor:
@@ -209,7 +212,7 @@ class Trainer:
         for part in index.split(256):
             x, mask = self.clips.batch(part, self.config.frames)
             x = self.prepare(x)  # coordinates stay float32 whatever the precision
-            with autocast(self.config, self.device):
+            with autocast(self.config.precision, self.device):
                 out = self.model(x, mask)
             rows.append((out.z if out.logits is None else out.logits[:, : len(self.base.class_names)]).float().cpu())
         return torch.cat(rows)
@@ -218,32 +221,34 @@ class Trainer:
         """Write the checkpoint, from the first process."""
         if distributed.rank() == 0:
             save_checkpoint(
-                self.folder / CHECKPOINT, self.model, self.optimizer, self.best, self.history, self.config,
+                self.folder / CHECKPOINT, self.losses, self.optimizer, self.best, self.history, self.config,
                 self.fingerprint,
             )  # fmt: skip
 
     def finish(self, data: str = "", texts: tuple[str, ...] = ()) -> TrainedModel:
         """The model of the chosen epoch, saved in the folder with its card. data, texts: names for the card."""
         base, chosen = self.base, chosen_epoch(self.history)
-        self.model.load_state_dict(self.best)
-        if self.one_sided.any() and self.model.classifier is not None:
-            self.model.keep_classes(len(base.class_names))
+        # Into a model as it is built: the one that was trained may hold synchronized normalizations.
+        model, _ = new_model(self.config, base, self.texts, mirrored=bool(self.one_sided.any()))
+        model.load_state_dict(self.best)
+        if self.one_sided.any() and model.classifier is not None:
+            model.keep_classes(len(base.class_names))
         details: dict[str, Any] = {
             "data": data or base.name,
             "texts": list(texts),
             "training_clips": len(self.training),
-            "held_out_clips": len(self.held_out),
+            "validation_clips": len(self.validation_clips),
             "chosen_epoch": chosen,
-            "held_out_accuracy": self.history[chosen]["validation_accuracy"],
+            "validation_accuracy": self.history[chosen]["validation_accuracy"],
             "history": self.history,
             "torch": torch.__version__,
             "crossglg": crossglg.__version__,
         }
         trained = TrainedModel(
-            self.model, self.config, base.layout, self.persons, base.num_channels, base.class_names, details
+            model.to(self.device), self.config, base.layout, self.persons, base.num_channels, base.class_names, details
         )
         # What recognizing one's own clips needs: when two clips are alike, and how long a clip usually is.
-        unseen = base.subset(self.held_out) if len(self.held_out) else base
+        unseen = base.subset(self.validation_clips) if len(self.validation_clips) else base
         details["similarity"] = similarity_quantiles(trained.embed(unseen), unseen.label)
         details["seconds"] = np.quantile(base.frames / base.fps, [0.0, 0.5, 1.0]).round(3).tolist()
         if distributed.rank() == 0:
@@ -289,53 +294,50 @@ def _shape_in(state: dict[str, Tensor], name: str) -> tuple[int, ...] | None:
     return tuple(state[name].shape) if name in state else None
 
 
-def train_step(
-    model: CrossGLG,
-    optimizer: torch.optim.Optimizer,
-    batch: Batch,
-    texts: TextBank,
-    config: Config,
-) -> dict[str, Tensor]:
-    """One step of L = L_s + 0.5 · L_calibrate + 0.2 · L_c, another objective in the place of L_s. Returns the losses.
+class Losses(nn.Module):
+    """Model and training loss as one module, whose gradients processes can share.
 
-    batch: x (N, M, T, V, C), person_mask (N, M), label (N,), joint_of (N, V) or None as of `CrossGLG.forward`. A label
-    beyond the K classes of `texts` is the mirror image of class label − K and has its texts.
-    texts: of the base classes; without key-joint targets there is no L_calibrate.
+    Args:
+        model: the model.
+        loss: the training loss.
+        precision: "bfloat16" runs the model, not the loss, in bfloat16.
     """
-    x, person_mask, label, joint_of = batch
-    described = label % len(texts.classes)
-    weights = {
-        "calibration_loss": config.calibration_weight,
-        "cross_modal_loss": config.cross_modal_weight,
-        "alignment_loss": config.alignment_weight,
-        "clip_text_loss": config.clip_text_weight,
-        "joint_text_loss": config.joint_text_weight,
-        "marginal_prior_loss": config.marginal_weight,
-        "class_prior_loss": config.class_prior_weight,
-    }
-    with autocast(config, x.device):
-        mine = distributed.own_rows(len(label))
-        order = None if joint_of is None else joint_of[mine]
-        own = model(x[mine], person_mask[mine], texts.local[described[mine]], order)
-    out = distributed.whole(own, len(label))
-    parts = find_objective(config).losses(out, label, texts, config)
-    if out.joint_importance is not None and texts.key_joint_target is not None:
-        parts["calibration_loss"] = losses.calibration_loss(
-            out.joint_importance, texts.key_joint_target[described], config.scale_importance
-        )
-    if out.cross_modal_logits is not None:
-        parts["cross_modal_loss"] = losses.cross_modal_loss(out.cross_modal_logits, label, config.label_smoothing)
-    if config.marginal_weight:
-        parts["marginal_prior_loss"] = losses.marginal_prior_loss(out.z)
-    if model.prior_mean is not None:
-        parts["class_prior_loss"] = losses.class_prior_loss(out.z, label, model.prior_mean)
-    total = losses.total_loss(parts, weights)
+
+    def __init__(self, model: CrossGLG, loss: TrainingLoss, precision: str = "float32") -> None:
+        super().__init__()
+        self.model, self.loss, self.precision = model, loss, precision
+
+    def forward(self, batch: Batch, texts: TextBank) -> dict[str, Tensor]:
+        """The losses of a batch and their weighted sum, `total_loss`; of several processes each takes its rows.
+
+        batch: x `(N, M, T, V, C)`, person_mask `(N, M)`, label `(N,)`, joint_of `(N, V)` or None as of
+        `CrossGLG.forward`. A label beyond the K classes of `texts` is the mirror image of class label − K.
+        """
+        x, person_mask, label, joint_of = batch
+        rows = distributed.own_rows(len(x))
+        x, person_mask, label = x[rows], person_mask[rows], label[rows]
+        joint_of = None if joint_of is None else joint_of[rows]
+        with autocast(self.precision, x.device):
+            out = self.model(x, person_mask, texts.local[described(label, texts)], joint_of)
+        return self.loss(out, label, texts)
+
+
+def build_losses(config: Config, model: CrossGLG, layout: Layout, bank: TextBank) -> Losses:
+    """The model with the training loss of a run."""
+    encoder = model.encoder
+    classes = 0 if model.classifier is None else cast(nn.Linear, model.classifier[1]).out_features
+    sizes = Sizes(layout, encoder.widths[-1], encoder.out_features, bank.local.shape[-1], classes)
+    return Losses(model, build_loss(config, sizes), config.precision)
+
+
+def train_step(losses: nn.Module, optimizer: torch.optim.Optimizer, batch: Batch, texts: TextBank) -> dict[str, Tensor]:
+    """One step of the optimizer. losses: a `Losses`, maybe shared by processes. Returns the losses before the step."""
+    parts = losses(batch, texts)
     optimizer.zero_grad(set_to_none=True)
-    total.backward()
-    distributed.sum_gradients(model)
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+    parts["total_loss"].backward()
+    torch.nn.utils.clip_grad_norm_(losses.parameters(), 5.0)
     optimizer.step()
-    return {name: value.detach() for name, value in (parts | {"total_loss": total}).items()}
+    return {name: value.detach() for name, value in parts.items()}
 
 
 def recordable(config: Config, device: torch.device, persons: int) -> bool:
@@ -368,34 +370,34 @@ def one_sided_classes(config: Config, bank: TextBank, layout: Layout) -> Tensor:
     return (bank.key_joint_target - other_side).abs().sum(1) > 0.5  # at least a quarter of the weight changes sides
 
 
-def hold_out(base: SkeletonSet, fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def split_validation(base: SkeletonSet, fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Split clip indices into training and held-out, the same fraction of every class; a class keeps at least one."""
     rng = np.random.default_rng(seed)
     held: list[int] = []
     for k in range(len(base.class_names)):
         members = rng.permutation(np.flatnonzero(base.label == k))
         held.extend(members[: min(round(fraction * len(members)), len(members) - 1)].tolist())
-    held_out = np.array(sorted(held), dtype=np.int64)
-    return np.setdiff1d(np.arange(len(base)), held_out), held_out
+    validation_clips = np.array(sorted(held), dtype=np.int64)
+    return np.setdiff1d(np.arange(len(base)), validation_clips), validation_clips
 
 
 def training_exemplars(
-    label: NDArray[np.int64], training: NDArray[np.int64], seed: int, draws: int = 5
+    label: NDArray[np.int64], training: NDArray[np.int64], seed: int, episodes: int = 5
 ) -> NDArray[np.int64]:
-    """(draws, K) indices of training clips, a random one of each class: with whom held-out clips are compared."""
+    """(episodes, K) indices of training clips, a random one of each class: with whom validation clips are compared."""
     rng = np.random.default_rng(seed)
     members = [training[label[training] == k] for k in np.unique(label)]
-    return np.stack([rng.choice(rows, draws) for rows in members], axis=1)
+    return np.stack([rng.choice(rows, episodes) for rows in members], axis=1)
 
 
 def chosen_epoch(history: History) -> int:
-    """The epoch with the best accuracy on held-out base clips, the latest of equals; without such clips the last."""
+    """The epoch with the best accuracy on validation clips, the latest of equals; without such clips the last."""
     accuracy = [record["validation_accuracy"] for record in history]
     known = [0.0 if math.isnan(value) else value for value in accuracy]
     return max(range(len(known)), key=lambda epoch: (known[epoch], epoch))
 
 
-def build_optimizer(model: CrossGLG, config: Config) -> torch.optim.Optimizer:
+def build_optimizer(model: nn.Module, config: TrainingSettings) -> torch.optim.Optimizer:
     """AdamW or SGD; weight decay on weight matrices only, not on biases, norms, positions and topologies."""
     decayed: list[torch.nn.Parameter] = []
     plain: list[torch.nn.Parameter] = []
@@ -411,7 +413,7 @@ def build_optimizer(model: CrossGLG, config: Config) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=rate, fused=True, capturable=on_gpu)
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, config: Config, epoch: float) -> None:
+def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainingSettings, epoch: float) -> None:
     """Linear warm-up, then a cosine to zero; `epoch` counts with its fraction."""
     warmup = min(config.warmup_epochs, config.epochs - 1)
     if epoch < warmup:

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
+from scipy.cluster.hierarchy import leaves_list, linkage
 
 from crossglg.skeletons import Layout
 from crossglg.viz.common import (
@@ -54,6 +55,7 @@ __all__ = [
     "skeleton_strip", "timeline", "training_curves", "what_if",
 ]  # fmt: skip
 
+SIGNED_COLOURS = LinearSegmentedColormap.from_list("signed", ["#b2182b", "#f7f7f7", "#2166ac"])
 COUNT_COLOURS = LinearSegmentedColormap.from_list("counts", ["#ffffff", "#9ecae1", "#3182bd", "#08306b"])
 GAP = 0.25  # metres between two snapshots
 JOINT_AREA = (6.0, 110.0)  # points², the least and the most important joint
@@ -161,21 +163,32 @@ def importance_bars(importance: Mapping[str, ArrayLike], layout: Layout, top: in
 
 
 @rc_context(STYLE)
-def importance_by_class(importance: ArrayLike, class_names: Sequence[str], layout: Layout) -> Figure:
-    """Heat map (K, V): a row per class, joints ordered and separated by body part."""
+def importance_by_class(
+    importance: ArrayLike, class_names: Sequence[str], layout: Layout, yes_no: bool = False
+) -> Figure:
+    """Heat map (K, V): a row per class, joints ordered and separated by body part.
+
+    yes_no: only whether a joint has any importance, as for the key joints of texts.
+    """
     shape = (len(class_names), layout.num_joints)
     matrix = as_array(importance, shape, "(K, V)", f"importance for {len(class_names)} classes, layout {layout.name!r}")
     order = joint_order(layout)
     figure = Chart(figsize=(2.8 + 0.26 * shape[1], 1.9 + 0.22 * shape[0]), layout="constrained")
     axes = figure.add_subplot()
-    image = axes.imshow(matrix[:, order], cmap=IMPORTANCE_COLOURS, aspect="auto", interpolation="nearest")
+    colors = COUNT_COLOURS if yes_no else IMPORTANCE_COLOURS
+    shown = (matrix > 0) * 0.8 if yes_no else matrix
+    low, high = (0.0, 1.0) if yes_no else (None, None)
+    image = axes.imshow(shown[:, order], cmap=colors, aspect="auto", interpolation="nearest", vmin=low, vmax=high)
     for part, start, stop in _runs(layout.parts):
         if start:
             axes.axvline(start - 0.5, color="white", linewidth=4)
         axes.annotate(part.replace(" ", "\n"), (0.5 * (start + stop - 1), 1), xytext=(0, 4), ha="center", va="bottom",
                       xycoords=("data", "axes fraction"), textcoords="offset points", color=GREY)  # fmt: skip
     _label_cells(axes, [layout.joints[j] for j in order], class_names)
-    colour_bar(figure, axes, image, "joint importance")
+    if yes_no:
+        axes.set_xlabel("filled: a key joint of the text", color=GREY)
+    else:
+        colour_bar(figure, axes, image, "joint importance")
     return figure
 
 
@@ -192,7 +205,7 @@ def confusion_matrix(counts: ArrayLike, class_names: Sequence[str]) -> Figure:
     for i, j in zip(*np.nonzero(share >= 0.01), strict=True):
         axes.text(j, i, f"{100 * share[i, j]:.0f}", ha="center", va="center", fontsize=size,
                   color="white" if share[i, j] > 0.5 else INK)  # fmt: skip
-    _label_cells(axes, class_names, [f"{name} ({n:g})" for name, n in zip(class_names, total, strict=True)])
+    _label_cells(axes, class_names, [f"{_short(name)} ({n:g})" for name, n in zip(class_names, total, strict=True)])
     axes.set_xticks(np.arange(0.5, count - 1), minor=True)
     axes.set_yticks(np.arange(0.5, count - 1), minor=True)
     axes.tick_params(which="minor", length=0)
@@ -205,12 +218,19 @@ def confusion_matrix(counts: ArrayLike, class_names: Sequence[str]) -> Figure:
 
 @rc_context(STYLE)
 def similarity_map(similarity: ArrayLike, names: Sequence[str], title: str = "") -> Figure:
-    """(K, K) similarities between named things, e.g. cosines of class texts."""
+    """(K, K) similarities between named things, e.g. cosines of class texts; things that are alike side by side.
+
+    What is on the diagonal, each thing with itself, is left out.
+    """
     shape = (len(names), len(names))
     matrix = as_array(similarity, shape, "(K, K)", f"similarity of {len(names)} names")
+    order = _alike_together(matrix)
+    apart = np.where(np.eye(len(names), dtype=bool), np.nan, matrix)[np.ix_(order, order)]
+    most = float(np.nanmax(np.abs(apart))) if len(names) > 1 else 1.0
     figure, axes, _ = _square(len(names))
-    image = axes.imshow(matrix, cmap=IMPORTANCE_COLOURS, interpolation="nearest")
-    _label_cells(axes, names, names)
+    image = axes.imshow(apart, cmap=SIGNED_COLOURS, vmin=-most, vmax=most, interpolation="nearest")
+    sorted_names = [names[k] for k in order]
+    _label_cells(axes, sorted_names, sorted_names)
     axes.set_title(title)
     colour_bar(figure, axes, image, "similarity")
     return figure
@@ -229,7 +249,8 @@ def what_if(
     """What an edited text changes: the new key joints on a pose, k_gt per joint and the nearest classes, old and new.
 
     pose: (V, C) metres, y up;  key_joint_target: (2, V) before and after;  neighbours: (2, K) cosines to `class_names`,
-    of which those are shown that are among the `nearest` before or after. Joints without weight in both are left out.
+    of which those are shown that are among the `nearest` before or after. Joints without weight in both are left out;
+    k_gt is drawn only where it changes, as it is the same for all key joints.
     """
     weight = as_array(key_joint_target, (2, layout.num_joints), "(2, V)", f"k_gt of layout {layout.name!r}")
     cosine = as_array(neighbours, (2, len(class_names)), "(2, K)", f"cosines to {len(class_names)} classes")
@@ -238,21 +259,35 @@ def what_if(
     close = sorted({int(k) for row in cosine for k in np.argsort(-row, kind="stable")[:nearest]},
                    key=lambda k: -cosine[1, k])  # fmt: skip
     same = [bool(np.allclose(*rows)) for rows in (weight, cosine)]
-    figure = Chart(figsize=(12.0, max(3.2, 1.2 + 0.26 * max(len(joints), len(close)))), layout="constrained")
-    body, bars, classes = figure.subplots(1, 3, width_ratios=(1, 2, 2))
+    figure = Chart(
+        figsize=(12.0 if not same[0] else 8.0, max(3.2, 1.2 + 0.26 * max(len(joints), len(close)))),
+        layout="constrained",
+    )
+    body, *rest = figure.subplots(1, 2 if same[0] else 3, width_ratios=(1, 2) if same[0] else (1, 2, 2))
     _draw_pose(body, points, layout, weight[1], faint=False)
     body.set_aspect("equal", "datalim")
     body.autoscale_view()
     body.set_axis_off()
     body.set_title(title)
-    _before_and_after(bars, [layout.joints[j] for j in joints], weight[:, joints], same[0])
-    bars.set_xlabel("k_gt" + (", unchanged" if same[0] else ""))
+    classes = rest[-1]
+    if not same[0]:
+        _before_and_after(rest[0], [layout.joints[j] for j in joints], weight[:, joints], same[0])
+        rest[0].set_xlabel("target importance (k_gt)")
     _before_and_after(classes, [class_names[k] for k in close], cosine[:, close], same[1])
     classes.set_xlabel("cosine to the nearest classes" + (", unchanged" if same[1] else ""))
     if not all(same):
         handles = [Line2D([], [], color=colour, linewidth=5, label=label) for colour, label in BEFORE_AFTER]
         figure.legend(handles=handles, loc="outside upper right", ncols=2)
     return figure
+
+
+def _alike_together(similarity: Floats) -> list[int]:
+    """An order of K things in which neighbors are alike: the leaves of their hierarchical clustering."""
+    if len(similarity) < 3:
+        return list(range(len(similarity)))
+    distance = similarity.max() - 0.5 * (similarity + similarity.T)
+    upper = distance[np.triu_indices(len(distance), 1)]
+    return leaves_list(linkage(upper, "average", optimal_ordering=True)).tolist()
 
 
 def _spread(total: int, frames: int) -> list[int]:
@@ -377,6 +412,11 @@ def _runs(parts: Mapping[str, Sequence[int]]) -> Iterator[tuple[str, int, int]]:
             start += len(joints)
 
 
+def _short(name: str, most: int = 30) -> str:
+    """A label that does not eat the picture."""
+    return name if len(name) <= most else name[: most - 1].rstrip() + "…"
+
+
 def _square(count: int) -> tuple[Figure, Axes, float]:
     """Figure and Axes for a (K, K) matrix and the inches of a cell: large cells for few classes, 60 still readable."""
     inches = float(np.clip(9.0 / max(count, 1), 0.19, 0.42))
@@ -386,7 +426,7 @@ def _square(count: int) -> tuple[Figure, Axes, float]:
 
 def _label_cells(axes: Axes, columns: Sequence[str], rows: Sequence[str]) -> None:
     size = 9 if max(len(columns), len(rows)) <= 30 else 7.5
-    axes.set_xticks(range(len(columns)), list(columns), rotation=90, fontsize=size)
-    axes.set_yticks(range(len(rows)), list(rows), fontsize=size)
+    axes.set_xticks(range(len(columns)), [_short(name) for name in columns], rotation=90, fontsize=size)
+    axes.set_yticks(range(len(rows)), [_short(name) for name in rows], fontsize=size)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

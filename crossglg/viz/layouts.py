@@ -28,6 +28,8 @@ _LEFT = {
     "eye": (0.1, 1.48), "eye outer": (0.15, 1.48), "ear": (0.24, 1.4), "mouth": (0.08, 1.27),
 }  # fmt: skip
 
+COLUMNS = 4  # layouts in a row
+
 
 def standing(layout: Layout) -> NDArray[np.float64]:
     """(V, 2) a standing person seen from the front, as in a mirror turned round: their left is at the right.
@@ -50,22 +52,30 @@ def standing(layout: Layout) -> NDArray[np.float64]:
 
 @rc_context(STYLE)
 def layout_sheet(layouts: Iterable[Layout]) -> Figure:
-    """Each layout side by side: bones, numbered joints (blue left, orange right), names below."""
+    """Up to four layouts in a row: bones, numbered joints (blue left, orange right), names below."""
     layouts = list(layouts)
     if not layouts:
         raise ValueError("layout_sheet needs at least one layout")
-    figure = Chart(figsize=(2.7 * len(layouts), 6.4), layout="constrained")
-    for axes, layout in zip(figure.subplots(1, len(layouts), squeeze=False)[0], layouts, strict=True):
+    columns = min(len(layouts), COLUMNS)
+    rows = -(-len(layouts) // columns)
+    figure = Chart(figsize=(3.6 * columns, 8.4 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).flatten()
+    for axes in grid[len(layouts) :]:
+        axes.set_visible(False)
+    for axes, layout in zip(grid, layouts, strict=False):
         points = standing(layout)
         for child, parent in layout.bones:
             axes.plot(*points[[child, parent]].T, color=GREY, linewidth=1.5, zorder=1)
         for j, side in enumerate(side_of_joints(layout)):
-            axes.scatter(*points[j], s=70, color=SIDES[side], zorder=2)
-            axes.annotate(str(j), points[j], ha="center", va="center", fontsize=5.5, color="white", zorder=3)
-        axes.set(title=f"{layout.name}, root {layout.root}", aspect="equal", xlim=(-1.0, 1.0), ylim=(-2.0, 1.75))
+            axes.scatter(*points[j], s=95, color=SIDES[side], zorder=2)
+            axes.annotate(str(j), points[j], ha="center", va="center", fontsize=6.5, color="white", zorder=3)
+        axes.set(title=layout.name, aspect="equal", xlim=(-1.0, 1.0), ylim=(-2.0, 1.75))
+        axes.text(0.0, 1.0, f"root: {layout.root}", transform=axes.transAxes, va="top", fontsize=8.5, color=GREY)
         axes.axis("off")
         half = -(-layout.num_joints // 2)
         for column, start in enumerate((0, half)):
-            rows = [f"{j} {layout.joints[j]}" for j in range(start, min(start + half, layout.num_joints))]
-            axes.text(0.5 * column, -0.02, "\n".join(rows), transform=axes.transAxes, va="top", fontsize=6, color=INK)
+            names = [f"{j} {layout.joints[j]}" for j in range(start, min(start + half, layout.num_joints))]
+            axes.text(
+                0.55 * column, -0.02, "\n".join(names), transform=axes.transAxes, va="top", fontsize=8.5, color=INK
+            )
     return figure

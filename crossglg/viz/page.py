@@ -3,50 +3,48 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
 import re
+from functools import cache
 
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
 from crossglg.viz.common import player_file
 from crossglg.viz.style import render
 
-# Scripts are for the page in a frame (`framed`), which is under this page's policy and under its own.
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data:">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-{refresh}<link rel="icon" href="data:,">
-<title>{title}</title>
-<style>{css}</style>
-</head>
-<body class="{kind}">
-{body}
-</body>
-</html>
-"""
-
 LONGEST = 100_000  # characters of a page in a notebook's output: with its two pictures it stays below 150 kB
 
 
-def page(title: str, body: str, kind: str, refresh: int = 0, scripts: bool = False) -> str:
-    """One HTML page; `body` is HTML. kind: "gallery" to read, "board" to show;  refresh: seconds, 0 for never."""
-    return PAGE.format(
-        title=html.escape(title),
-        body=body,
-        kind=kind,
-        css=player_file("page.css"),
-        refresh=f'<meta http-equiv="refresh" content="{refresh}">\n' if refresh else "",
-        scripts="'unsafe-inline'" if scripts else "'none'",
-    )
+def page(template: str, title: str, refresh: int = 0, scripts: bool = False, **values: object) -> str:
+    """One HTML page by a template of the folder `templates`, which escapes all values that are no `Markup`.
+
+    Args:
+        template: Its name, e.g. "board.html"; all of them extend page.html.
+        title: Of the page.
+        refresh: Seconds after which the page loads itself again; 0: never.
+        scripts: Whether scripts may run, also those of a page in a frame (`framed`), which is under this page's policy
+            and under its own.
+        values: What else the template shows.
+    """
+    values |= {"title": title, "refresh": refresh, "scripts": scripts}
+    return _environment().get_template(template).render(values)
 
 
-def inline_svg(figure: Figure, name: str, about: str) -> str:
+@cache
+def _environment() -> Environment:
+    """Templates that stop at a value that nobody gave. Their JSON is compact: clips are long."""
+    loader = FunctionLoader(lambda name: player_file(f"templates/{name}"))
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.globals["file"] = lambda name: Markup(player_file(name))
+    environment.globals["inline_svg"] = inline_svg
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
+    return environment
+
+
+def inline_svg(figure: Figure, name: str, about: str) -> Markup:
     """A figure as an <svg> of the page, as wide as it is in inches times --scale of page.css, or as there is room.
 
     name: goes before the ids inside, so that two figures of a page share none;  about: for those who cannot see it.
@@ -58,13 +56,14 @@ def inline_svg(figure: Figure, name: str, about: str) -> str:
     points = float(re.search(r'width="([\d.]+)pt"', head)[1])  # type: ignore[index]
     box = re.search(r'viewBox="[^"]+"', head)[0]  # type: ignore[index]
     size = f"width: min(100%, calc({points / 72:.2f}in * var(--scale)))"
-    return f'<svg {box} style="{size}" role="img" aria-label="{html.escape(about)}"{end}{rest}'
+    label = Markup.escape(about)
+    return Markup(f'<svg {box} style="{size}" role="img" aria-label="{label}"{end}{rest}')
 
 
-def framed(document: str, about: str, style: str = "") -> str:
+def framed(document: str, about: str, style: str = "") -> Markup:
     """Another self-contained page inside this one, e.g. a player's; it cannot reach out of its frame."""
-    title, within, style = html.escape(about), html.escape(document), f' style="{style}"' if style else ""
-    return f'<iframe sandbox="allow-scripts" title="{title}"{style} srcdoc="{within}"></iframe>'
+    frame = Markup('<iframe sandbox="allow-scripts" title="{}" style="{}" srcdoc="{}"></iframe>')
+    return frame.format(about, style, str(document))
 
 
 def _small(picture: bytes) -> bytes:
@@ -83,8 +82,10 @@ def mime_bundle(about: str, picture: bytes, document: str = "", height: int = 0)
     output long, only the picture is kept.
     """
     encoded = base64.b64encode(_small(picture)).decode()
-    shown = f'<img alt="{html.escape(about)}" style="max-width: 100%" src="data:image/png;base64,{encoded}">'
+    image = Markup('<img alt="{}" style="max-width: 100%" src="data:image/png;base64,{}">')
+    shown = image.format(about, encoded)
     frame = framed(document, about, "position: absolute; inset: 0; width: 100%; height: 100%; border: 0")
     if document and len(frame) <= LONGEST:
-        shown = f'<div style="position: relative; min-height: {height}px">{shown}{frame}</div>'
+        box = Markup('<div style="position: relative; min-height: {}px">{}{}</div>')
+        shown = box.format(height, shown, frame)
     return {"text/plain": about, "text/html": shown, "image/png": encoded}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crossglg.skeletons import Layout
-from crossglg.viz.common import RAMP, SIDES, Floats, as_array, as_clip, joint_order, player_file
+from crossglg.viz.common import RAMP, SIDES, Floats, as_array, as_clip, joint_order
+from crossglg.viz.page import page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,33 +22,6 @@ if TYPE_CHECKING:
 
 MOST = 4  # panels side by side
 
-# The policy makes the browser itself refuse every request; the empty icon keeps it from asking for one.
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{title}</title>
-<style>body {{ margin: 1rem auto; max-width: 1400px; padding: 0 1rem }}
-html:has(.skeleton-player) {{ background: #fff }}
-{css}</style>
-</head>
-<body>
-<main id="player"></main>
-<script type="application/json" id="clip">{data}</script>
-<script type="module">
-{script}
-const traits = {{ data: JSON.parse(document.getElementById("clip").textContent), {state} }};
-const set = (key, value) => {{ traits[key] = value; }};
-const model = {{ get: (key) => traits[key], set, save_changes() {{}}, on() {{}}, off() {{}} }};
-player.render({{ model, el: document.getElementById("player") }});
-</script>
-</body>
-</html>
-"""
 START = {"frame": 0, "hovered_joint": "", "selected_joint": ""}
 
 
@@ -81,13 +53,7 @@ def player_html(panels: Panel | Sequence[Panel], layout: Layout) -> str:
 
 def player_page(data: Mapping[str, Any]) -> str:
     """`player_html` of what `player_data` makes."""
-    # Inside <script> only "<" could end the element; as an escape it is the same JSON.
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
-    script = player_file("player.js").replace("export default", "const player =", 1)
-    state = json.dumps(START)[1:-1]
-    return PAGE.format(
-        title=html.escape(heading(data)), css=player_file("player.css"), data=text, script=script, state=state
-    )
+    return page("player.html", heading(data), scripts=True, data=data, start=START)
 
 
 def heading(data: Mapping[str, Any]) -> str:

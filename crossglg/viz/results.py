@@ -1,14 +1,16 @@
-"""Figures of a training and of its results: curves, accuracies over draws and runs, features, a recording over time."""
+"""Figures of a training and of its results: curves, accuracies, features, a recording over time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentFormatter
 from numpy.typing import ArrayLike
@@ -19,31 +21,23 @@ from crossglg.viz.style import IMPORTANCE_COLOURS, STYLE, Chart, colour_bar, not
 
 # Seven shapes and six colours: no two of 42 classes look the same.
 MARKERS = "osD^vPX"
-LOSSES = {
-    "skeleton_loss": SERIES[0],
-    "calibration_loss": SERIES[1],
-    "cross_modal_loss": SERIES[2],
-    "alignment_loss": SERIES[3],
-    "clip_text_loss": SERIES[3],
-    "joint_text_loss": SERIES[4],
-    **dict.fromkeys(("prototype_loss", "triplet_loss", "multi_similarity_loss"), SERIES[0]),  # in place of the first
-    "total_loss": INK,
-}
+TOTAL = "total_loss"
 
 
 @rc_context(STYLE)
 def training_curves(history: Sequence[Mapping[str, float]], chosen: int | None = None) -> Figure:
     """Losses above, validation accuracy below, over epochs.
 
-    history: one record per epoch with "epoch" and any of "skeleton_loss", "calibration_loss", "cross_modal_loss",
-    "total_loss", "validation_accuracy" (0…1); what a record lacks is skipped. chosen: the epoch to mark.
+    history: one record per epoch with "epoch", any number of losses, "…_loss", their sum "total_loss", and
+    "validation_accuracy" (0…1); what a record lacks is skipped. chosen: the epoch to mark.
     """
     if not history or any("epoch" not in record for record in history):
         raise ValueError('training_curves needs at least one record, and "epoch" in every record')
-    losses = [key for key in LOSSES if any(key in record for record in history)]
+    names = dict.fromkeys(key for record in history for key in record if key.endswith("_loss"))
+    losses = sorted(names, key=lambda key: key == TOTAL)  # the sum comes last
     panels = (["loss"] if losses else []) + ["accuracy"] * any("validation_accuracy" in record for record in history)
     if not panels:
-        raise ValueError(f"history has nothing to draw: give any of {', '.join(LOSSES)}, validation_accuracy")
+        raise ValueError("history has nothing to draw: give losses, named …_loss, or validation_accuracy")
     if chosen is not None and chosen not in [record["epoch"] for record in history]:
         raise ValueError(f"chosen epoch {chosen} is not in the history")
     figure = Chart(figsize=(7.0, 0.6 + 2.3 * len(panels)), layout="constrained")
@@ -63,32 +57,35 @@ def training_curves(history: Sequence[Mapping[str, float]], chosen: int | None =
 
 
 @rc_context(STYLE)
-def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float, dot: str = "exemplar draw") -> Figure:
-    """{name: (draws,) accuracies 0…1}: every exemplar draw as a dot, the mean with its 95 % interval (Student's t).
+def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float, dot: str = "episode") -> Figure:
+    """{name: (episodes,) accuracies 0…1}: a dot per episode, the mean with its 95 % interval (Student's t), best first.
 
-    chance: accuracy of guessing;  dot: what a dot is, e.g. "seed". A single draw has a mean but no interval.
+    chance: accuracy of guessing;  dot: what a dot is, e.g. "seed". A single episode has a mean but no interval.
     """
     if not accuracies:
         raise ValueError("accuracy_by_classifier needs at least one classifier")
-    figure = Chart(figsize=(7.0, 1.2 + 0.55 * len(accuracies)), layout="constrained")
+    rows: dict[str, Floats] = {}
+    for name, values in accuracies.items():
+        rows[name] = as_array(values, (np.size(values),), "(episodes,)", f"accuracies of {name!r}")
+        if not rows[name].size:
+            raise ValueError(f"accuracies of {name!r} are empty: (episodes,) needs at least one episode")
+    rows = dict(sorted(rows.items(), key=lambda row: -row[1].mean()))
+    figure = Chart(figsize=(7.0, 1.1 + 0.29 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
-    for i, (name, values) in enumerate(accuracies.items()):
-        draws = as_array(values, (np.size(values),), "(draws,)", f"accuracies of {name!r}")
-        if not draws.size:
-            raise ValueError(f"accuracies of {name!r} are empty: (draws,) needs at least one draw")
-        mean, half = _interval(draws)
+    for i, (_, episodes) in enumerate(rows.items()):
+        mean, half = _interval(episodes)
         # Spread by rank, not by chance: the same numbers always give the same picture.
-        jitter = np.resize([0.0, 0.14, -0.14], draws.size)[np.argsort(np.argsort(draws, kind="stable"))]
-        axes.scatter(draws, i + jitter, s=16, color=SERIES[0], alpha=0.35, linewidths=0)
+        jitter = np.resize([0.0, 0.14, -0.14], episodes.size)[np.argsort(np.argsort(episodes, kind="stable"))]
+        axes.scatter(episodes, i + jitter, s=16, color=SERIES[0], alpha=0.35, linewidths=0)
         axes.errorbar(mean, i, xerr=half, fmt="D", color=INK, markersize=5, capsize=4, linewidth=1.6)
         spread = f" ± {100 * half:.1f}" if half else ""
         axes.annotate(f"{100 * mean:.1f}{spread} %", (1.01, i), xycoords=("axes fraction", "data"), va="center")
     axes.axvline(chance, color=GREY, linestyle="--", linewidth=1)
     note_above(axes, chance, f"chance {100 * chance:.1f} %")
-    axes.set_yticks(range(len(accuracies)), list(accuracies))
-    axes.set_ylim(len(accuracies) - 0.5, -0.5)
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes.set_xlabel(f"accuracy: a dot per {dot}, mean ± 95 % interval")
     axes.grid(axis="x")
@@ -158,9 +155,9 @@ def accuracy_by_base_classes(accuracies: Mapping[str, Mapping[int, ArrayLike]], 
 
 @rc_context(STYLE)
 def exemplar_sensitivity(accuracy: ArrayLike, class_names: Sequence[str]) -> Figure:
-    """How much each class depends on which clip is its exemplar: a dot per draw, the mean, from lowest to highest.
+    """How much each class depends on which clip is its exemplar: a dot per episode, the mean, from lowest to highest.
 
-    accuracy: (R, K) in 0…1 per exemplar draw and class; not a number where a class has no query. The first row is the
+    accuracy: (R, K) in 0…1 per episode and class; not a number where a class has no query. The first row is the
     mean of the classes; the classes follow, those first that depend most on the draw.
     """
     matrix = np.asarray(accuracy, dtype=np.float64)
@@ -189,7 +186,7 @@ def exemplar_sensitivity(accuracy: ArrayLike, class_names: Sequence[str]) -> Fig
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(-0.02, 1.02)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    axes.set_xlabel(f"accuracy: a dot for each of {len(matrix)} exemplar draws, a line at their mean")
+    axes.set_xlabel(f"accuracy: a dot for each of {len(matrix)} episodes, a line at their mean")
     axes.grid(axis="x")
     return figure
 
@@ -231,11 +228,17 @@ def feature_map(
 
 
 @rc_context(STYLE)
-def timeline(edges: ArrayLike, scores: ArrayLike, actions: Sequence[str], threshold: float | None = None) -> Figure:
-    """A long recording window by window: similarity to every action, and a bar where an action was recognised.
+def timeline(
+    edges: ArrayLike,
+    scores: ArrayLike,
+    actions: Sequence[str],
+    threshold: float | None = None,
+    truth: Sequence[tuple[float, float, str]] = (),
+) -> Figure:
+    """A long recording window by window: similarity to every action, and a bar where an action was recognized.
 
     edges: (W + 1,) seconds between the windows;  scores: (W, K);  threshold: windows whose best score is below stay
-    unmarked.
+    unmarked.  truth: (start, end, action) in seconds, drawn as boxes; other actions are named above.
     """
     count = max(np.size(edges) - 1, 1)
     edges = as_array(edges, (count + 1,), "(W + 1,)", "edges")
@@ -249,16 +252,26 @@ def timeline(edges: ArrayLike, scores: ArrayLike, actions: Sequence[str], thresh
     axes.set_yticks(np.arange(len(actions)) + 0.5, list(actions))
     axes.set_ylim(len(actions), 0)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("seconds; the bar marks the action recognised in a window")
+    for start, end, action in truth:
+        if action in actions:
+            box = Rectangle(
+                (start, list(actions).index(action)), end - start, 1, fill=False, edgecolor=INK, linewidth=2
+            )
+            axes.add_patch(box)
+        else:
+            axes.annotate(action, (0.5 * (start + end), 0), xytext=(0, 3), textcoords="offset points", ha="center")
+    axes.set_xlabel("seconds; bar: recognized" + ("; box: what is shown" if truth else ""))
     colour_bar(figure, axes, mesh, "similarity")
     return figure
 
 
 def _draw_losses(axes: Axes, history: Sequence[Mapping[str, float]], keys: Sequence[str]) -> None:
-    for key in keys:
+    for key, color in zip(keys, cycle(SERIES), strict=False):
         epochs, values = _series(history, key)
-        style = {"linewidth": 2.2, "linestyle": ":"} if key == "total_loss" else {"linewidth": 1.6}
-        axes.plot(epochs, values, color=LOSSES[key], label=key.removesuffix("_loss").replace("_", "-"), **style)
+        style: dict[str, Any] = {"linewidth": 1.6, "color": color}
+        if key == TOTAL:
+            style = {"linewidth": 2.2, "color": INK, "linestyle": ":"}
+        axes.plot(epochs, values, label=key.removesuffix("_loss").replace("_", "-"), **style)
     axes.set_ylabel("loss")
     axes.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
     low, high = value_range([_series(history, key)[1] for key in keys])
@@ -288,8 +301,10 @@ def _series(history: Sequence[Mapping[str, float]], key: str) -> tuple[list[floa
     return [record["epoch"] for record in present], [record[key] for record in present]
 
 
-def _interval(draws: Floats) -> tuple[float, float]:
-    """Mean and half width of its 95 % interval; 0 for a single draw."""
-    if draws.size < 2:
-        return float(draws.mean()), 0.0
-    return float(draws.mean()), float(stdtrit(draws.size - 1, 0.975) * draws.std(ddof=1) / np.sqrt(draws.size))
+def _interval(episodes: Floats) -> tuple[float, float]:
+    """Mean and half width of its 95 % interval; 0 for a single episode."""
+    if episodes.size < 2:
+        return float(episodes.mean()), 0.0
+    return float(episodes.mean()), float(
+        stdtrit(episodes.size - 1, 0.975) * episodes.std(ddof=1) / np.sqrt(episodes.size)
+    )

@@ -118,7 +118,8 @@ def faithfulness_curves(
         for score, band in row.items():
             mean, low, high = (as_array(v, x.shape, "(P,)", f"{direction} of {score!r}") for v in band)
             colour, style = colours.get(score, GREY), REFERENCES.get(score, "-")
-            axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
+            if score not in REFERENCES:  # their bands would lie over the others
+                axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
             name = f"{areas[direction][score]:.3f}  {score}"
             axes.plot(x, mean, color=colour, linestyle=style, linewidth=1.8, label=name)
         axes.set_title(f"{direction}: {'lower' if direction == 'deletion' else 'higher'} is more faithful")

@@ -49,7 +49,7 @@ def model(motions: SkeletonSet, tmp_path_factory: pytest.TempPathFactory) -> Pat
     fill_by_rule(network)  # as a new encoder starts, all clips look alike
     with torch.no_grad():  # statistics of real input instead of none
         x, mask = DeviceClips(motions).batch(torch.arange(len(motions)), 16)
-        network.train()(Preprocessing.from_config(config, NTU)(x), mask)
+        network.train()(Preprocessing.from_settings(config, NTU)(x), mask)
     trained = TrainedModel(network.eval(), config, NTU, 1, 3, ("a", "b"), {"seconds": [1.0, 2.0, 6.0]})
     folder = tmp_path_factory.mktemp("model")
     trained.save(folder)
@@ -309,8 +309,8 @@ def test_accuracy_on_genuine_clips_is_the_benchmarks(run: Run, shared_data: Path
     every = SkeletonSet.load(shared_data / "utd_mhad.npz")
     classes = ("wave", "bowling", "squat", "jog in place")
     chosen = [np.flatnonzero(every.label == every.class_names.index(name))[:12] for name in (*classes, "clap")]
-    task = split_task(every.subset(np.concatenate(chosen)), classes, draws=1, name="utd")
-    for name, exemplar in zip(task.novel.class_names, task.draws[0], strict=True):
+    task = split_task(every.subset(np.concatenate(chosen)), classes, episodes=1, name="utd")
+    for name, exemplar in zip(task.novel.class_names, task.episodes[0], strict=True):
         run("enroll", name, task.novel.subset([exemplar]).save(Path(f"{name}.npz")))
     queries = task.novel.subset(task.queries(0))
     queries.save(Path("queries.npz"))

@@ -355,7 +355,7 @@ def test_two_dimensional_skeletons_take_the_same_path(ragged: SkeletonSet) -> No
         ragged.xyz[..., :2], ragged.offsets, ragged.label, ragged.class_names, LAYOUT, persons=ragged.persons
     )
     x, _ = DeviceClips(flat).batch(torch.tensor([1, 3]), 16)
-    out = Preprocessing.from_config(Config(), LAYOUT)(x, seeded(0))
+    out = Preprocessing.from_settings(Config(), LAYOUT)(x, seeded(0))
     assert out.shape == (2, 2, 16, V, 6) and out.isfinite().all()
     canonical = Preprocessing(LAYOUT).canonical(x)
     torch.testing.assert_close(canonical, scale_torso(centre(x, LAYOUT), LAYOUT))  # there is no view to align
@@ -373,7 +373,7 @@ def test_preprocessing_does_and_names_what_the_config_says(
     x: Tensor, values: dict[str, Any], steps: tuple[str, ...]
 ) -> None:
     config = Config(**values)
-    preprocessing = Preprocessing.from_config(config, LAYOUT)
+    preprocessing = Preprocessing.from_settings(config, LAYOUT)
     assert preprocessing.steps == steps
     expected = centre(x, LAYOUT)
     expected = align_view(expected, LAYOUT) if config.align_view else expected
@@ -398,21 +398,21 @@ def test_coordinate_steps_replace_the_switches_in_the_order_given(
         expected = step(expected, LAYOUT)
     for switch in (True, False):
         config = Config(coordinate_steps=value, align_view=switch, scale_torso=switch, streams="joint")
-        assert torch.equal(Preprocessing.from_config(config, LAYOUT)(x), expected)
+        assert torch.equal(Preprocessing.from_settings(config, LAYOUT)(x), expected)
 
 
 def test_an_unknown_step_is_answered_with_the_known_ones() -> None:
     with pytest.raises(
         ValueError, match=r"unknown step 'center' in coordinate_steps='center'; steps: centre, centre_e"
     ):
-        Preprocessing.from_config(Config(coordinate_steps="center"), LAYOUT)
+        Preprocessing.from_settings(Config(coordinate_steps="center"), LAYOUT)
 
 
 def test_an_unknown_stream_is_answered_with_the_known_ones() -> None:
     with pytest.raises(
         ValueError, match=r"unknown stream 'bones' in streams='joint\+bones'; streams: joint, bone, motion"
     ):
-        Preprocessing.from_config(Config(streams="joint+bones"), LAYOUT)
+        Preprocessing.from_settings(Config(streams="joint+bones"), LAYOUT)
 
 
 def test_clips_in_memory_are_shared_not_copied() -> None:

@@ -147,7 +147,7 @@ def test_activation_is_the_size_of_what_a_block_gives(trained: TrainedModel, few
     """Person by person, from the blocks themselves; with importance from block 4 on (`importance_after_block` is 3)."""
     model, last = trained.model, len(trained.model.encoder.blocks)
     x, mask = DeviceClips(few).batch(torch.arange(2), 16)
-    x = Preprocessing.from_config(trained.config, NTU)(x)
+    x = Preprocessing.from_settings(trained.config, NTU)(x)
     with torch.inference_mode():
         bodies = PersonIndex.of(mask)
         feat = model.encoder.input(x, bodies)

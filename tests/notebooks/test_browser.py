@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import secrets
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
+from support.jupyter import all_run, chromium, quiet_page, server, state, wait_until
 
 from crossglg.config import Config
 from crossglg.data import synthetic
@@ -40,15 +31,8 @@ HEIGHTS = {"head": 1.6, "torso": 1.2, "left arm": 1.0, "right arm": 1.0, "left l
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs pip install 'crossglg[browser]'")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no chromium on the PATH")
-    quiet = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"]
-    with playwright.sync_playwright() as api:
-        running = api.chromium.launch(executable_path=chromium, args=quiet)
+    with chromium("--disable-gpu") as running:
         yield running
-        running.close()
 
 
 @pytest.fixture
@@ -261,47 +245,6 @@ def notebook(tmp_path_factory) -> Path:
     return path
 
 
-@contextmanager
-def server(folder: Path, *command: str) -> Iterator[str]:
-    """A Jupyter application on a free loopback port, with settings of its own; yields its address with the token."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token = secrets.token_hex(8)
-    own = {f"JUPYTER_{name}_DIR": str(folder / name) for name in ("CONFIG", "RUNTIME", "DATA")}
-    words = [sys.executable, "-m", *command, f"--port={port}", "--no-browser"]
-    with (folder / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            words, cwd=folder, env={**os.environ, **own, "JUPYTER_TOKEN": token}, stdout=log, stderr=log
-        )
-        try:
-            wait_until(lambda: answers(f"http://127.0.0.1:{port}/?token={token}"), "the server starts", process)
-            yield f"http://127.0.0.1:{port}/{{}}?token={token}"
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def answers(address: str) -> bool:
-    try:
-        urllib.request.urlopen(address, timeout=60)
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
-        return False
-    return True
-
-
-def wait_until(
-    done: Callable[[], bool], what: str, process: subprocess.Popen | None = None, seconds: float = 60
-) -> None:
-    end = time.monotonic() + seconds
-    while not done():
-        assert process is None or process.poll() is None, f"{what}: it ended instead"
-        assert time.monotonic() < end, f"{what}: not within {seconds} s"
-        time.sleep(0.3)
-
-
 @pytest.mark.parametrize("application", ["jupyterlab", "notebook"])
 def test_notebook_runs_and_the_kernel_knows_what_was_pointed_at(browser, notebook, application):
     with all_run(browser, notebook, application) as page:
@@ -373,60 +316,3 @@ def test_saved_explorer_opens_without_a_network(page, notebook):
     page.click("canvas.heat", position=cell(page, "head", 0.5))
     assert page.locator("li[aria-selected=true]").get_attribute("data-joint") == "head"
     assert re.search(r"joint importance: 0\.\d+; activation of block \d: \d\.\d+ at", page.inner_text("output"))
-
-
-@contextmanager
-def all_run(browser, notebook: Path, application: str = "jupyterlab") -> Iterator:
-    """A page of JupyterLab, or of Notebook 7, with a notebook, all its cells told to run."""
-    pytest.importorskip(application, reason="needs pip install 'crossglg[browser]'")
-    name, path = {"jupyterlab": ("LabApp", "lab/tree"), "notebook": ("JupyterNotebookApp", "notebooks")}[application]
-    words = (application, "--allow-root", f"--{name}.expose_app_in_browser=True", "--LabApp.news_url=None")
-    known = OF_NOTEBOOK if application == "notebook" else ""
-    with server(notebook.parent, *words) as address, quiet_page(browser, strict=True, known=known) as page:
-        page.goto(address.format(f"{path}/{notebook.name}"))
-        page.wait_for_function(
-            "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status == 'idle'"
-        )
-        page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
-        yield page
-
-
-@contextmanager
-def quiet_page(browser, strict: bool, known: str = "") -> Iterator:
-    """A page whose scripts never fail; strict: nothing is logged as an error, nothing but this machine is asked.
-
-    known: the one error that may come.
-
-    Voilà's own template asks a CDN for its icons and complains about the versions of its parts, hence not strict.
-    """
-    page, errors = browser.new_page(viewport={"width": 1500, "height": 1000}), []
-    page.set_default_timeout(120_000)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    if strict:
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.on("request", lambda request: None if LOCAL.match(request.url) else errors.append(request.url))
-    yield page
-    page.close()
-    assert not [error for error in errors if error != known]
-
-
-OF_NOTEBOOK = "Cannot read properties of undefined (reading 'schema')"  # Notebook 7.6 says it of an empty notebook too
-LOCAL = re.compile(r"(https?|ws)://127\.0\.0\.1:|data:|blob:")
-
-
-def state(page, command: str = "") -> list[str]:
-    """What the notebook's last cell prints: frame, hovered and selected joint; `command` runs it again first."""
-    if command:
-        page.evaluate(
-            """(command) => {
-                const cells = jupyterapp.shell.currentWidget.content;
-                cells.activeCellIndex = cells.widgets.length - 1;
-                return jupyterapp.commands.execute(command);
-            }""",
-            command,
-        )
-    printed = page.evaluate(
-        """() => jupyterapp.shell.currentWidget.content.widgets.at(-1).model.outputs.toJSON()
-            .map((output) => [output.text].flat().join("")).join("")"""
-    )
-    return printed.strip().split("|")[1:]

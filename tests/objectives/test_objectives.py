@@ -19,15 +19,22 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.data.tasks import split_task
 from crossglg.encoders import ENCODERS
 from crossglg.model import CrossGLGOutput
-from crossglg.objectives import OBJECTIVES, find_objective
-from crossglg.objectives.base import balanced
+from crossglg.objectives import OBJECTIVES, build_loss, find_objective
+from crossglg.objectives.base import Sizes, balanced
 from crossglg.objectives.gap import PartProjection, alignment_loss
 from crossglg.objectives.protonet import prototype_loss
 from crossglg.skeletons import LAYOUTS, get_layout
 from crossglg.text.embeddings import TextBank
 from crossglg.training import trainer
 from crossglg.training.trained_model import TrainedModel, build_model
-from crossglg.training.trainer import build_optimizer, fit, hold_out, train_step, training_exemplars
+from crossglg.training.trainer import (
+    build_losses,
+    build_optimizer,
+    fit,
+    split_validation,
+    train_step,
+    training_exemplars,
+)
 
 # The losses of each objective with their weights, without those of the guidance; a new objective need not be here.
 OWN_LOSSES = {
@@ -36,7 +43,7 @@ OWN_LOSSES = {
     "triplet": {"triplet_loss": 1.0},
     "multi-similarity": {"multi_similarity_loss": 1.0},
     "gap": {"skeleton_loss": 1.0, "alignment_loss": 0.8},
-    "texts": {"skeleton_loss": 1.0, "clip_text_loss": 1.0, "joint_text_loss": 1.0},
+    "text-retrieval": {"skeleton_loss": 1.0, "clip_text_loss": 1.0, "joint_text_loss": 1.0},
 }
 COMPARISONS = [name for name, objective in OBJECTIVES.items() if not objective.classifies]
 CONFIG = replace(t.CONFIG, guidance="none", batch_classes=6, epochs=2)
@@ -63,9 +70,10 @@ def random(*shape: int, seed: int = 0) -> Tensor:
 
 def loss_of(name: str, z: Tensor, label: Tensor) -> float:
     """The loss of an objective that has but one."""
-    out = CrossGLGOutput(logits=None, z=z, joint_importance=None, cross_modal_logits=None)
+    out = CrossGLGOutput(logits=None, z=z, joint_features=z, joint_importance=None, cross_modal_logits=None)
     nothing = TextBank((), torch.empty(0), None, torch.empty(0))
-    (value,) = OBJECTIVES[name].losses(out, label, nothing, CONFIG).values()
+    loss = build_loss(replace(CONFIG, objective=name), Sizes(get_layout("ntu25"), 4, 4, 4, 0))
+    (value,) = loss.objective.losses(out, label, nothing).values()
     return value.item()
 
 
@@ -149,7 +157,7 @@ def test_body_parts_are_the_means_of_their_joints(layout: str) -> None:
     body = get_layout(layout)
     head = PartProjection(6, 4, body)
     joints, local = random(2, body.num_joints, 6), random(2, body.num_joints, 4, seed=1)
-    skeleton, text = head(joints, random(2, 6), local)
+    skeleton, text = head(joints, local)
     groups = [list(range(body.num_joints)), *(list(part) for part in body.parts.values() if part)]
     assert skeleton.shape == text.shape == (2, len(groups), 4)
     for s, group in enumerate(groups):
@@ -158,7 +166,7 @@ def test_body_parts_are_the_means_of_their_joints(layout: str) -> None:
         mean = local[:, group].mean(1)
         torch.testing.assert_close(text[:, s], mean / mean.norm(dim=-1, keepdim=True))
     head.log_scale.data.fill_(9.0)
-    assert head(joints, random(2, 6), local)[0].norm(dim=-1).max().item() == pytest.approx(100.0, rel=1e-4)
+    assert head(joints, local)[0].norm(dim=-1).max().item() == pytest.approx(100.0, rel=1e-4)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -188,7 +196,8 @@ def test_balanced_batches_have_as_many_clips_of_each_class() -> None:
 def test_an_epoch_has_as_many_steps_and_clips_whatever_the_objective(name: str) -> None:
     label = torch.arange(100) % 10
     config = replace(CONFIG, objective=name, batch_size=20, batch_classes=5)
-    batches = OBJECTIVES[name].batches(label, config, torch.Generator().manual_seed(0))
+    objective = build_loss(config, Sizes(get_layout("ntu25"), 4, 4, 4, 10)).objective
+    batches = objective.batches(label, config.batch_size, torch.Generator().manual_seed(0))
     assert [len(rows) for rows in batches] == [20] * 5
     if OBJECTIVES[name].classifies:
         assert sorted(torch.cat(list(batches)).tolist()) == list(range(100))
@@ -211,8 +220,9 @@ def test_every_parameter_learns_or_the_guidance_is_refused(base, bank, name: str
     label = torch.arange(12) % 6
     x = random(12, 1, 8, 25, 9)
     batch = (x, torch.ones(12, 1, dtype=torch.bool), label, None)
-    found = train_step(model, build_optimizer(model, config), batch, bank, config)
-    assert all(p.grad is not None for p in model.parameters())
+    losses = build_losses(config, model, base.layout, bank)
+    found = train_step(losses, build_optimizer(losses, config), batch, bank)
+    assert all(p.grad is not None for p in losses.parameters())
     total = found.pop("total_loss").item()
     weights = {"calibration_loss": 0.5} if guidance in ("g2l", "both") else {}
     weights |= {"cross_modal_loss": 0.2} if guidance in ("l2g", "both") else {}
@@ -232,7 +242,7 @@ def test_every_objective_learns_repeats_saves_and_loads(base, bank, tmp_path: Pa
     fit(config, base, bank, tmp_path / "b")
     weights = load_file(tmp_path / "a" / "model.safetensors")
     assert t.same(weights, load_file(tmp_path / "b" / "model.safetensors"))
-    assert not [key for key in weights if key.startswith(("alignment", "cross_modal"))]
+    assert not [key for key in weights if key.startswith("cross_modal")]
     assert any(key.startswith("classifier") for key in weights) == OBJECTIVES[name].classifies
     loaded = TrainedModel.load(tmp_path / "a")
     assert np.array_equal(loaded.embed(base), trained.embed(base))
@@ -241,14 +251,17 @@ def test_every_objective_learns_repeats_saves_and_loads(base, bank, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", [name for name in OBJECTIVES if name != "classification"])
-def test_nothing_of_the_novel_classes_or_held_out_clips_reaches_the_weights(tmp_path: Path, name: str) -> None:
-    """Other novel motions and labels and other held-out clips give the same bits after the last epoch."""
+def test_nothing_of_the_novel_classes_or_validation_clips_reaches_the_weights(tmp_path: Path, name: str) -> None:
+    """Other novel motions and labels and other validation clips give the same bits after the last epoch."""
     clips, config, rng = t.make_clips(), replace(CONFIG, objective=name), np.random.default_rng(0)
     bank = t.make_bank(t.ACTIONS[:6])
     fit(config, split_task(clips, t.NOVEL, 2, "tiny").base, bank, tmp_path / "a")
     base = split_task(clips, t.NOVEL, 2, "tiny").base
-    _, held_out = hold_out(base, config.held_out, config.seed)
-    rubbish = [*np.flatnonzero(clips.label >= 6), *held_out]  # base classes come first, their clips keep their places
+    _, validation_clips = split_validation(base, config.validation_clips, config.seed)
+    rubbish = [
+        *np.flatnonzero(clips.label >= 6),
+        *validation_clips,
+    ]  # base classes come first, their clips keep their places
     assert np.array_equal(base.xyz[: base.offsets[1]], clips.xyz[: clips.offsets[1]])
     xyz = clips.xyz.copy()
     for i in rubbish:
@@ -258,27 +271,27 @@ def test_nothing_of_the_novel_classes_or_held_out_clips_reaches_the_weights(tmp_
 
 
 @pytest.mark.parametrize("name", COMPARISONS)
-def test_the_epoch_is_chosen_by_one_shot_accuracy_of_held_out_clips(base, bank, tmp_path, monkeypatch, name) -> None:
+def test_the_epoch_is_chosen_by_one_shot_accuracy_of_validation_clips(base, bank, tmp_path, monkeypatch, name) -> None:
     monkeypatch.setattr(trainer, "DeviceClips", t.Spy)
     t.Spy.asked = []
     trained = fit(replace(CONFIG, objective=name), base, bank, tmp_path)
-    training, held_out = hold_out(base, CONFIG.held_out, CONFIG.seed)
+    training, validation_clips = split_validation(base, CONFIG.validation_clips, CONFIG.seed)
     trained_on = {i for kind, index in t.Spy.asked if kind == "training" for i in index}
     assert trained_on <= set(training.tolist())
     exemplars = training_exemplars(base.label, training, CONFIG.seed)
     assert [index for kind, index in t.Spy.asked if kind == "validation"][:2] == [
-        held_out.tolist(), exemplars.flatten().tolist()
+        validation_clips.tolist(), exemplars.flatten().tolist()
     ]  # fmt: skip
     z, right = trained.embed(base), []
     for draw in exemplars:
-        for query in held_out:
+        for query in validation_clips:
             cosine = [z[query] @ z[e] / np.linalg.norm(z[query]) / np.linalg.norm(z[e]) for e in draw]
             right.append(int(np.argmax(cosine)) == base.label[query])
-    assert trained.details["held_out_accuracy"] == pytest.approx(np.mean(right))
+    assert trained.details["validation_accuracy"] == pytest.approx(np.mean(right))
 
 
 def test_training_exemplars_are_training_clips_one_of_each_class(base: SkeletonSet) -> None:
-    training, _ = hold_out(base, 0.2, 0)
+    training, _ = split_validation(base, 0.2, 0)
     exemplars = training_exemplars(base.label, training, seed=0)
     assert exemplars.shape == (5, 6) and set(exemplars.flat) <= set(training)
     assert (base.label[exemplars] == np.arange(6)).all()
@@ -299,7 +312,7 @@ def test_a_killed_training_of_an_objective_with_parameters_of_its_own_goes_on(ba
     fit(config, base, bank, tmp_path / "cut", after_epoch=lambda record: seen.append(record["epoch"]))
     fit(config, base, bank, tmp_path / "whole")
     assert seen == [2]
-    assert any(key.startswith("model/alignment.") for key in t.last_weights(tmp_path / "whole"))
+    assert any("projection" in key for key in t.last_weights(tmp_path / "whole"))
     assert t.same(t.last_weights(tmp_path / "cut"), t.last_weights(tmp_path / "whole"))
 
 

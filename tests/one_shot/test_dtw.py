@@ -8,19 +8,22 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from support.one_shot_toys import few_of, make_task
 
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.synthetic import synthesise
-from crossglg.one_shot.baselines.dtw import FRAME_COSTS, dtw_distances, pairwise, warped
+from crossglg.one_shot import CLASSIFIERS
+from crossglg.one_shot.baselines.dtw import FRAME_COSTS, dtw_distances, pairwise
 from crossglg.one_shot.baselines.raw import prepared_clips
+from crossglg.one_shot.warping import PAIRS, warped
 
 
-def recursion(cost: NDArray[np.float64]) -> float:
-    """Each cell from the three before it, as Sakoe and Chiba define it."""
+def recursion(cost: NDArray[np.float64], width: int = 99) -> float:
+    """Each cell from the three before it, as Sakoe and Chiba define it; frames lie at most `width` apart."""
 
     @cache
     def to(i: int, j: int) -> float:
-        if i < 0 or j < 0:
+        if i < 0 or j < 0 or abs(i - j) > width:
             return np.inf
         return cost[i, j] + (0.0 if i == j == 0 else min(to(i - 1, j), to(i, j - 1), to(i - 1, j - 1)))
 
@@ -30,7 +33,31 @@ def recursion(cost: NDArray[np.float64]) -> float:
 @pytest.mark.parametrize(("first", "second"), [(6, 6), (4, 9), (7, 3), (1, 5), (5, 1), (1, 1)])
 def test_warping_equals_the_recursion(first: int, second: int) -> None:
     cost = np.random.default_rng(first).random((first, second, 8))
-    np.testing.assert_allclose(warped(cost), [recursion(cost[..., p]) for p in range(8)])
+    np.testing.assert_allclose(warped(cost, window=1.0), [recursion(cost[..., p]) for p in range(8)])
+
+
+@pytest.mark.parametrize(("frames", "window", "width"), [(8, 0.25, 2), (16, 0.25, 4), (9, 0.1, 1), (3, 0.25, 1)])
+def test_a_window_keeps_frames_together(frames: int, window: float, width: int) -> None:
+    cost = np.random.default_rng(frames).random((frames, frames, 8))
+    np.testing.assert_allclose(warped(cost, window), [recursion(cost[..., p], width) for p in range(8)])
+
+
+def test_warped_poses_equal_one_pair_at_a_time() -> None:
+    exemplar, query, base = few_of(make_task([4, 3, 5]))
+    found = CLASSIFIERS["warped-poses"].score(exemplar, query, base)
+    for q, ours in enumerate(query.poses):
+        for k, theirs in enumerate(exemplar.poses):
+            cost = [[1 - a @ b / np.linalg.norm(a) / np.linalg.norm(b) for b in theirs] for a in ours]
+            assert found[q, k] == pytest.approx(-recursion(np.array(cost), width=2), abs=1e-5)
+
+
+def test_warped_fusion_adds_scores_in_units_of_their_spread_on_base_clips() -> None:
+    exemplar, query, base = few_of(make_task([4, 3, 5]))
+    order = np.random.default_rng(0).permutation(len(base.clips))
+    pairs = base.clips[order[:PAIRS]], base.clips[order[-PAIRS:]]
+    parts = [CLASSIFIERS[name].score for name in ("whitened-cosine", "joint-motion", "warped-poses")]
+    expected = sum(score(exemplar, query, base) / score(*pairs, base).std() for score in parts)
+    np.testing.assert_allclose(CLASSIFIERS["warped-fusion"].score(exemplar, query, base), expected)
 
 
 @pytest.mark.parametrize("cost", FRAME_COSTS)

@@ -94,7 +94,7 @@ def test_the_explorer_is_framed_as_it_is(finished):
     finally:
         explorer.write_bytes(before)
     assert "skeleton-player" in page and "skeleton-player" not in swapped
-    assert 'srcdoc="&lt;p&gt;another page&#x27;s own &amp; &quot;words&quot;&lt;/p&gt;"' in swapped
+    assert 'srcdoc="&lt;p&gt;another page&#39;s own &amp; &#34;words&#34;&lt;/p&gt;"' in swapped
 
 
 def test_a_half_written_notebook_counts_as_running(finished, tmp_path):

@@ -21,7 +21,8 @@ from crossglg.config import Config
 from crossglg.data.tasks import load_task
 from crossglg.files import read_json, sha256, write_json
 from crossglg.one_shot import Features, evaluate
-from crossglg.runs.gallery import accuracy_by_draw, compare_runs, make_gallery, plane, read_results, typical_clips
+from crossglg.runs.gallery import accuracy_by_draw, compare_runs, make_gallery, plane, typical_clips
+from crossglg.runs.results import read_results
 from crossglg.training.trained_model import TrainedModel
 
 NAMES = {
@@ -103,7 +104,7 @@ def test_page_has_every_picture_and_loads_nothing(gallery):
 def test_accuracy_by_draw_adds_up_to_the_evaluation(run, task):
     features = Features.of(task, TrainedModel.load(run / "model").embed)
     by_draw, result = accuracy_by_draw(task, features, "cosine"), evaluate(task, features, "cosine")
-    assert by_draw.shape == (len(task.draws), len(task.novel.class_names))
+    assert by_draw.shape == (len(task.episodes), len(task.novel.class_names))
     assert np.allclose(by_draw.mean(0), result.per_class) and np.allclose(by_draw.mean(1), result.accuracy)
 
 
@@ -129,7 +130,7 @@ def test_the_plane_keeps_groups_together_and_repeats():
 
 def test_compared_runs_are_named_by_what_differs(run, tmp_path):
     others = [other_run(tmp_path / name, run, **{name: 3}) for name in ("seed", "epochs")]
-    (picture,) = compare_runs([read_results(folder) for folder in (run, *others)], "cosine")
+    (picture,) = compare_runs([(folder.name, read_results(folder)) for folder in (run, *others)], "cosine")
     assert picture.name == "accuracy_by_run"
     axes = picture.figure.axes[0]
     rows = [text.get_text() for text in axes.get_yticklabels()]
@@ -140,10 +141,10 @@ def test_compared_runs_are_named_by_what_differs(run, tmp_path):
 
 def test_runs_with_fewer_base_classes_make_a_curve(run, tmp_path):
     fewer = other_run(tmp_path / "fewer", run, base_classes=["clapping"])
-    (picture,) = compare_runs([read_results(run), read_results(fewer)], "cosine")
+    (picture,) = compare_runs([("all", read_results(run)), ("fewer", read_results(fewer))], "cosine")
     assert picture.name == "accuracy_by_base_classes"
     (line,) = [line for line in picture.figure.axes[0].lines if line.get_label() == "infogcn-small, CrossGLG"]
-    assert line.get_xdata().tolist() == [1, len(read_results(run)["base_classes"])]
+    assert line.get_xdata().tolist() == [1, len(read_results(run).base_classes)]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ def test_wrong_input_is_named(run, tmp_path, arguments, message):
 def test_a_run_on_other_classes_is_not_compared(run, tmp_path):
     other = other_run(tmp_path / "other", run, novel_classes=["yawn", "hush"])
     with pytest.raises(ValueError, match="other cannot be compared with small: it has other novel classes"):
-        compare_runs([read_results(run), read_results(other)], "cosine")
+        compare_runs([("small", read_results(run)), ("other", read_results(other))], "cosine")
 
 
 def test_other_data_than_then_is_refused(run, tmp_path):

@@ -6,7 +6,7 @@ import csv
 import json
 import re
 import shlex
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,19 @@ from crossglg import cli
 from crossglg.config import PRESETS, Config
 from crossglg.data.synthetic import synthesise
 from crossglg.data.tasks import split_task
+from crossglg.files import InputError, MissingError
 from crossglg.one_shot import Features, OneShotResult, evaluate
 from crossglg.runs.results import (
+    VERSION,
+    Accuracy,
+    RunResults,
     add_results,
     command,
     load_results,
     markdown_table,
     method_name,
     portable,
+    read_results,
     update_readme,
     versions,
     write_csv,
@@ -44,7 +49,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, Traine
     task = split_task(synthesise(0, 3, ACTIONS), ACTIONS[2:], 3, "toy")
     layout = task.base.layout
     model = build_model(CONFIG, layout, persons=1, channels=3, classes=2, text_width=0)
-    details = {"chosen_epoch": 2, "held_out_accuracy": 0.5}
+    details = {"chosen_epoch": 2, "validation_accuracy": 0.5}
     trained = TrainedModel(model, CONFIG, layout, 1, 3, task.base.class_names, details)
     results = [evaluate(task, Features.of(task, trained.embed), name) for name in ("cosine", "euclidean")]
     write_results(folder / "first", task, trained, results)
@@ -54,20 +59,25 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, Traine
 def add_run(
     folder: Path, name: str, accuracy: list[float], task: str = "toy", raw: list[float] | None = None, **config
 ):
-    """Write the results.json of a made-up run with the given accuracies per draw."""
-    interval = Interval.of_runs([accuracy])
-    content: dict[str, Any] = {
-        "task": task,
-        "protocol_sha256": f"{task}-{len(accuracy)}-draws",
-        "config": replace(Config(), draws=len(accuracy), **config).to_dict(),
-        "one_shot": {"cosine": {"mean": interval.mean, "interval": interval.half_width, "draws": accuracy}},
-        "git_sha": "0123456789abcdef",
-        "torch": "2",
-    }
-    if raw:
-        content["raw_coordinates"] = {"draws": raw}
-    (folder / name).mkdir(parents=True)
-    (folder / name / "results.json").write_text(json.dumps(content))
+    """Write the results.json of a made-up run with the given accuracies per episode."""
+    RunResults(
+        task=task,
+        protocol_sha256=f"{task}-{len(accuracy)}-episodes",
+        clips_sha256="",
+        base_classes=["a"],
+        novel_classes=["b"],
+        base_clips=1,
+        novel_clips=2,
+        config=replace(Config(), episodes=len(accuracy), **config).to_dict(),
+        one_shot={"cosine": measured(accuracy)},
+        raw_coordinates=measured(raw) if raw else None,
+        **{**versions(), "git_sha": "0123456789abcdef"},
+    ).write(folder / name)
+
+
+def measured(episodes: list[float]) -> Accuracy:
+    interval = Interval.of_runs([episodes])
+    return Accuracy(interval.mean, interval.half_width, episodes, [interval.mean], [[1]])
 
 
 def rows(table: str) -> list[list[str]]:
@@ -76,16 +86,44 @@ def rows(table: str) -> list[list[str]]:
 
 def test_results_json_holds_what_was_evaluated(written) -> None:
     folder, task, trained, results = written
-    (found,) = load_results(folder)
-    assert found["name"] == "first"
-    assert found["one_shot"] == {r.classifier: r.to_dict() for r in results}
-    assert Config(**found["config"]) == replace(CONFIG, dataset="clips.npz")  # no folder of this machine
-    assert (found["task"], found["protocol_sha256"]) == ("toy", task.sha256)
-    assert (found["base_classes"], found["novel_classes"]) == (list(ACTIONS[:2]), list(ACTIONS[2:]))
-    assert (found["base_clips"], found["novel_clips"]) == (6, 6)
-    assert found["parameters"] == trained.num_parameters
-    assert (found["chosen_epoch"], found["held_out_accuracy"]) == (2, 0.5)
-    assert versions().items() <= found.items()
+    ((name, found),) = load_results(folder).items()
+    assert name == "first" and found.version == VERSION
+    assert found.one_shot == {r.classifier: Accuracy(**r.to_dict()) for r in results}
+    assert Config(**found.config) == replace(CONFIG, dataset="clips.npz")  # no folder of this machine
+    assert (found.task, found.protocol_sha256, found.clips_sha256) == ("toy", task.sha256, task.clips_sha256)
+    assert (found.base_classes, found.novel_classes) == (list(ACTIONS[:2]), list(ACTIONS[2:]))
+    assert (found.base_clips, found.novel_clips) == (6, 6)
+    assert found.parameters == trained.num_parameters
+    assert (found.chosen_epoch, found.validation_accuracy) == (2, 0.5)
+    assert versions().items() <= asdict(found).items()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"version": 9},
+            "is of version 9, this crossglg reads version 1; restore it from a copy, or delete it and run again",
+        ),
+        ({"version": None}, "is of version unknown"),
+        ({"task": 3}, r"is damaged \(task: Input should be a valid string\); restore it from a copy, or delete it and"),
+        ({"one_shot": {"cosine": {"mean": 0.5}}}, r"is damaged \(one_shot\.cosine\.interval: Field required\)"),
+        ({"colour": "red"}, r"is damaged \(colour: Unexpected keyword argument\)"),
+        ({"chosen_epoch": True}, r"is damaged \(chosen_epoch: "),
+    ],
+)
+def test_a_damaged_record_is_named_with_what_to_do(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    add_run(tmp_path, "a", [0.5])
+    path = tmp_path / "a" / "results.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(InputError, match=re.escape(str(path)) + " " + message) as caught:
+        markdown_table(tmp_path)
+    assert "\n" not in str(caught.value)
+    path.write_text("{")
+    with pytest.raises(InputError, match=re.escape(str(path)) + " is not readable JSON"):
+        read_results(tmp_path / "a")
+    with pytest.raises(MissingError, match=r"no results\.json in .*nowhere; give the folder of a finished"):
+        read_results(tmp_path / "nowhere")
 
 
 def test_a_portable_config_names_files_without_their_folders() -> None:
@@ -97,10 +135,10 @@ def test_a_portable_config_names_files_without_their_folders() -> None:
 
 def test_results_can_be_added_to(tmp_path: Path) -> None:
     add_run(tmp_path, "a", [0.5])
-    add_results(tmp_path / "a", attention={"auc": 0.7})
-    (found,) = load_results(tmp_path)
-    assert found["attention"] == {"auc": 0.7}
-    assert found["one_shot"]["cosine"]["draws"] == [0.5]
+    add_results(tmp_path / "a", attention={"model": {"auc": 0.7}})
+    found = read_results(tmp_path / "a")
+    assert found.attention == {"model": {"auc": 0.7}}
+    assert found.one_shot["cosine"].episodes == [0.5]
 
 
 def test_git_sha_is_a_commit_or_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +155,7 @@ def test_csv_has_one_row_per_run_and_classifier(written) -> None:
     for row, result in zip(found, results, strict=True):
         assert row["accuracy"] == f"{100 * result.mean:.2f}"
         assert row["interval_over_draws"] == f"{100 * result.interval:.2f}"
-        assert (row["draws"], row["seed"], row["epochs"], row["guidance"]) == ("3", "4", "3", "g2l")
+        assert (row["episodes"], row["seed"], row["epochs"], row["guidance"]) == ("3", "4", "3", "g2l")
         assert row["parameters"] == str(trained.num_parameters)
         assert task.sha256.startswith(row["protocol_sha256"])
         assert row["command"] == command({**CONFIG.to_dict(), "dataset": "clips.npz"})
@@ -203,11 +241,11 @@ def test_runs_of_other_settings_or_draws_are_not_averaged_as_seeds(tmp_path: Pat
     add_run(tmp_path, "b", [0.7, 0.7], seed=1, calibration_weight=0.0)
     add_run(tmp_path, "c", [0.9, 0.9, 0.9], raw=[0.3] * 3, seed=2)
     assert [row[1:] for row in rows(markdown_table(tmp_path))] == [
-        ["raw coordinates (draws=2)", "–", "20.0 ± 0.0"],
-        ["raw coordinates (draws=3)", "–", "30.0 ± 0.0"],
-        ["infogcn-small, CrossGLG (calibration_weight=0.0, draws=2)", "1", "70.0 ± 0.0"],
-        ["infogcn-small, CrossGLG (calibration_weight=0.5, draws=2)", "1", "50.0 ± 0.0"],
-        ["infogcn-small, CrossGLG (calibration_weight=0.5, draws=3)", "1", "90.0 ± 0.0"],
+        ["raw coordinates (episodes=2)", "–", "20.0 ± 0.0"],
+        ["raw coordinates (episodes=3)", "–", "30.0 ± 0.0"],
+        ["infogcn-small, CrossGLG (calibration_weight=0.0, episodes=2)", "1", "70.0 ± 0.0"],
+        ["infogcn-small, CrossGLG (calibration_weight=0.5, episodes=2)", "1", "50.0 ± 0.0"],
+        ["infogcn-small, CrossGLG (calibration_weight=0.5, episodes=3)", "1", "90.0 ± 0.0"],
     ]
 
 

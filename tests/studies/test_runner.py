@@ -1,4 +1,4 @@
-"""A study runs what is missing and nothing twice, survives kill −9 and failing methods; its table is of its JSONs."""
+"""A study runs what is missing and nothing twice, survives kill −9 and failing methods; its table file is enough."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -22,11 +22,12 @@ from crossglg.data.protocols import find_protocol, write_protocol
 from crossglg.data.synthetic import synthesise
 from crossglg.data.tasks import load_task, make_protocol
 from crossglg.encoders import ENCODERS
-from crossglg.files import read_json
+from crossglg.files import InputError
 from crossglg.one_shot import CLASSIFIERS, Features, evaluate
 from crossglg.one_shot.baselines.dtw import dtw_distances
 from crossglg.one_shot.baselines.raw import raw_coordinates
-from crossglg.runs.results import versions
+from crossglg.runs.results import load_results, read_results, versions
+from crossglg.studies import results as study_results
 from crossglg.studies import runner
 from crossglg.studies.runner import run_study
 from crossglg.studies.spec import Study
@@ -73,40 +74,48 @@ def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Stud
     return parsed, folder / "runs"
 
 
-def draws(folder: Path) -> dict[str, dict]:
-    """Run → classifier → accuracy per draw, of all JSONs."""
-    found = {path.stem: read_json(path)["one_shot"] for path in folder.glob("*.json")}
-    return {name: {c: result["draws"] for c, result in one_shot.items()} for name, one_shot in found.items()}
+def episodes(folder: Path) -> dict[str, dict]:
+    """Run → classifier → accuracy per episode, of all runs."""
+    return {name: {c: a.draws for c, a in run.one_shot.items()} for name, run in load_results(folder).items()}
+
+
+def methods(parsed: Study, folder: Path) -> list[str]:
+    """Of the finished runs."""
+    return [run.method for run, _ in study_results.finished(parsed, folder)]
 
 
 # --- running
 
 
-def test_every_run_has_one_json_of_what_was_measured(finished: tuple[Study, Path], data: Path) -> None:
+def test_every_run_leaves_what_was_measured(finished: tuple[Study, Path], data: Path) -> None:
     parsed, folder = finished
     runs = parsed.runs()
-    assert sorted(path.stem for path in folder.glob("*.json")) == sorted(r.name for r in runs)
-    for r in runs:
-        record = read_json(folder / f"{r.name}.json")
+    found = load_results(folder)
+    assert found.keys() == {r.name for r in runs}
+    assert list(study_results.read_rows(folder / "mine.jsonl")) == [r.name for r in runs], "in the study's order"
+    for r, row in study_results.finished(parsed, folder):
+        record = found[r.name]
+        assert row == study_results.Row.of(r.name, record)
         task = load_task(runner._with_data(r.config, data))
-        assert (record["protocol_sha256"], record["clips_sha256"]) == (task.sha256, task.clips_sha256)
-        assert record["protocol_file_sha256"] == find_protocol(f"{data / 'toy.json'}:toy").sha256
-        assert record["config"] == {**r.config.to_dict(), "dataset": "mine.npz", "benchmark": "toy.json:toy"}
-        assert record["threads"] == 1 and record["seconds"] >= 0 and record["device"] == "cpu"
-        assert versions().items() <= record.items()
-        assert str(data) not in json.dumps(record)
+        assert (record.protocol_sha256, record.clips_sha256) == (task.sha256, task.clips_sha256)
+        assert record.study.protocol_file_sha256 == find_protocol(f"{data / 'toy.json'}:toy").sha256
+        assert record.config == {**r.config.to_dict(), "dataset": "mine.npz", "benchmark": "toy.json:toy"}
+        assert record.study.threads == 1 and record.study.seconds >= 0 and record.study.device == "cpu"
+        assert versions().items() <= asdict(record).items()
+        assert str(data) not in (folder / r.name / "results.json").read_text() + (folder / "mine.jsonl").read_text()
         embed, names = raw_coordinates, list(runner.RAW_CLASSIFIERS)
         if r.method != "raw":
-            trained = TrainedModel.load(folder / "models" / r.name)
-            assert record["parameters"] == trained.num_parameters
-            assert not (folder / "models" / r.name / "checkpoint.safetensors").exists()
+            trained = TrainedModel.load(folder / r.name)
+            assert record.parameters == trained.num_parameters
+            assert not (folder / r.name / "checkpoint.safetensors").exists()
             guided = r.config.guidance == "both"
             embed, names = trained.represent, [n for n in CLASSIFIERS if guided or "importance" not in n]
-        assert list(record["one_shot"]) == names
+        assert list(record.one_shot) == list(row.correct) == names
         for name in names:
             expected = evaluate(task, Features.of(task, embed), name)
-            np.testing.assert_allclose(record["one_shot"][name]["draws"], expected.accuracy)
-            assert record["one_shot"][name]["mean"] == pytest.approx(expected.mean)
+            np.testing.assert_allclose(record.one_shot[name].episodes, expected.accuracy)
+            np.testing.assert_array_equal(row.accuracy(name), record.one_shot[name].episodes)
+            assert record.one_shot[name].mean == pytest.approx(expected.mean)
 
 
 def test_time_warping_is_a_row_of_its_own_once_per_benchmark(
@@ -116,15 +125,15 @@ def test_time_warping_is_a_row_of_its_own_once_per_benchmark(
     parsed = load(tmp_path, untrained=["raw", "dtw"])
     assert [(r.method, r.seed) for r in parsed.runs()[:3]] == [("raw", None), ("dtw", None), ("base", 0)]
     assert len(run(parsed, tmp_path / "runs", data)) == 2, "the others are finished"
-    record = parsed.finished(tmp_path / "runs")[1]
+    _, row = study_results.finished(parsed, tmp_path / "runs")[1]
     task = load_task(runner._with_data(parsed.runs()[1].config, data))
-    assert list(record["one_shot"]) == ["cosine", "euclidean"]
-    for cost, result in record["one_shot"].items():
+    assert list(row.correct) == ["cosine", "euclidean"]
+    for cost in row.correct:
         distance, expected = dtw_distances(task.novel, cost), []
-        for number, exemplars in enumerate(task.draws):
+        for number, exemplars in enumerate(task.episodes):
             nearest = [task.novel.label[min(exemplars, key=lambda e: distance[q, e])] for q in task.queries(number)]
             expected.append(np.mean(nearest == task.novel.label[task.queries(number)]))
-        np.testing.assert_allclose(result["draws"], expected)
+        np.testing.assert_allclose(row.accuracy(cost), expected)
     assert "| dtw |" in study_table(parsed, tmp_path / "runs")
     labels = study_figure(parsed, tmp_path / "runs").axes[0].get_yticklabels()
     assert [label.get_text() for label in labels] == ["raw", "dtw", "base", "crossglg"]
@@ -137,26 +146,26 @@ def test_the_models_of_all_seeds_are_an_ensemble(finished: tuple[Study, Path], d
     assert parsed.runs()[:5] == finished[0].runs()
     together = parsed.runs()[5:]
     assert [(r.method, r.seed, len(r.members)) for r in together] == [("base ×2", None, 2), ("crossglg ×2", None, 2)]
-    lost = folder / "models" / together[1].members[1].name
+    lost = folder / together[1].members[1].name
     lost.rename(tmp_path / "lost")
+    lines: list[str] = []
     with pytest.raises(RuntimeError, match="1 of 2 runs failed"):
-        run(parsed, folder, data)
-    error = read_json(folder / f"{together[1].name}.json")["error"]
-    assert error.startswith(f"FileNotFoundError: no model of {lost.name} in ")
+        run_study(parsed, folder, data, jobs=1, report=lines.append)
+    assert lines[-1].startswith(f"[2/2] {together[1].name} failed: MissingError: no model of {lost.name} in ")
     (tmp_path / "lost").rename(lost)
     assert len(run(parsed, folder, data)) == 2, "the failed one alone"
     task = load_task(runner._with_data(together[0].config, data))
-    for made, record in zip(together, parsed.finished(folder)[5:], strict=True):
-        members = [TrainedModel.load(folder / "models" / member.name) for member in made.members]
-        assert record["members"] == [member.name for member in made.members]
+    for made, row in study_results.finished(parsed, folder)[5:]:
+        members = [TrainedModel.load(folder / member.name) for member in made.members]
+        assert read_results(folder / made.name).study.members == [member.name for member in made.members]
         cosines = []
         for member in members:
             z = member.embed(task.novel)
             z /= np.linalg.norm(z, axis=1, keepdims=True)
             cosines.append(z @ z.T)
-        for number, accuracy in enumerate(record["one_shot"]["cosine"]["draws"]):
+        for number, accuracy in enumerate(row.accuracy("cosine")):
             query = task.queries(number)
-            nearest = np.mean(cosines, 0)[np.ix_(query, task.draws[number])].argmax(1)
+            nearest = np.mean(cosines, 0)[np.ix_(query, task.episodes[number])].argmax(1)
             assert accuracy == pytest.approx(np.mean(nearest == task.novel.label[query]))
     table = study_table(parsed, folder)
     assert re.search(r"\| base ×2 \| – \| [\d.]+ ± ", table)
@@ -167,34 +176,89 @@ def test_the_models_of_all_seeds_are_an_ensemble(finished: tuple[Study, Path], d
 
 def test_a_finished_run_is_never_made_again(finished: tuple[Study, Path], data: Path) -> None:
     parsed, folder = finished
-    before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.json")}
-    assert run(parsed, folder, data) == [f"mine: 5 of 5 runs are finished in {folder}"]
-    assert {path.name: path.stat().st_mtime_ns for path in folder.glob("*.json")} == before
+    before = written(folder)
+    assert run(parsed, folder, data) == [f"mine: 5 of 5 runs are finished in {folder / 'mine.jsonl'}"]
+    assert written(folder) == before
+
+
+def written(folder: Path) -> dict[Path, int]:
+    """When the results of each run were written, and the table file."""
+    return {path: path.stat().st_mtime_ns for path in [*folder.glob("*/results.json"), *folder.glob("*.jsonl")]}
+
+
+def test_a_run_is_finished_by_its_row_or_by_its_results(
+    finished: tuple[Study, Path], data: Path, tmp_path: Path
+) -> None:
+    parsed, folder = finished
+    order, output = [r.name for r in parsed.runs()], tmp_path / "runs"
+    rows = study_results.read_rows(folder / "mine.jsonl")
+    study_results.write_rows(tmp_path / "mine.jsonl", {name: rows[name] for name in order[3::-1]}, order)
+    assert list(study_results.read_rows(tmp_path / "mine.jsonl")) == order[:4]
+    shutil.copytree(folder / order[4], output / order[4])  # of a study that was cut off before it wrote the row
+    lines = run(parsed, output, data, results=tmp_path)
+    assert lines == [f"mine: 5 of 5 runs are finished in {tmp_path / 'mine.jsonl'}"]
+    assert (tmp_path / "mine.jsonl").read_bytes() == (folder / "mine.jsonl").read_bytes()
+    assert not list(output.glob("*.jsonl"))
+
+
+def test_a_table_file_says_once_what_is_usual(finished: tuple[Study, Path]) -> None:
+    parsed, folder = finished
+    usual, *lines = map(json.loads, (folder / "mine.jsonl").read_text().splitlines())
+    assert usual["version"] == study_results.VERSION and usual["settings"]["epochs"] == 1
+    assert "epochs" in lines[0]["settings"], "raw coordinates were not trained, so theirs is the default"
+    assert [line["settings"] for line in lines[1:]] == [
+        {"guidance": "none"}, {}, {"guidance": "none", "seed": 1}, {"seed": 1},
+    ]  # fmt: skip
+    for run_, row in study_results.finished(parsed, folder):
+        assert row.settings["seed"] == run_.config.seed and row.settings["guidance"] == run_.config.guidance
+
+
+@pytest.mark.parametrize(
+    ("number", "line", "message"),
+    [
+        (
+            1,
+            '{"version": 7, "settings": {}}',
+            "line 1 of .* is of version 7, this crossglg reads version 1; restor",
+        ),
+        (2, "<<<<<<< HEAD", "line 2 of .* is not readable JSON .*; restore it .* delete the line and run the study"),
+        (3, '{"name": "a"}', "line 3 of .* is damaged .*Field required.*delete the line and run the study again"),
+    ],
+)
+def test_a_damaged_table_file_is_named(
+    finished: tuple[Study, Path], tmp_path: Path, number: int, line: str, message: str
+) -> None:
+    parsed, folder = finished
+    lines = (folder / "mine.jsonl").read_text().splitlines()
+    lines[number - 1] = line
+    (tmp_path / "mine.jsonl").write_text("\n".join(lines))
+    with pytest.raises(InputError, match=message):
+        study_table(parsed, tmp_path)
 
 
 def test_another_study_takes_the_runs_it_shares(finished: tuple[Study, Path], tmp_path: Path) -> None:
     _, folder = finished
-    methods = {"plain": {"guidance": "none"}, "g2l": {"guidance": "g2l"}}
-    assert [r["method"] for r in load(tmp_path, methods=methods).finished(folder)] == ["raw", "plain", "plain"]
+    other = load(tmp_path, methods={"plain": {"guidance": "none"}, "g2l": {"guidance": "g2l"}})
+    rows = runner._rows_of(other.runs(), folder, {})
+    assert [r.method for r in other.runs() if r.name in rows] == ["raw", "plain", "plain"]
 
 
 def test_a_failing_method_is_recorded_repeated_and_stops_nothing(data: Path, tmp_path: Path) -> None:
     texts = tmp_path / "texts.json"
-    methods = {"broken": {"descriptions": str(texts)}, "base": {"guidance": "none"}}
-    parsed, lines = load(tmp_path, seeds=[0], methods=methods), []
+    broken_first = {"broken": {"descriptions": str(texts)}, "base": {"guidance": "none"}}
+    parsed, lines = load(tmp_path, seeds=[0], methods=broken_first), []
     with pytest.raises(RuntimeError, match="1 of 3 runs failed; run the study again"):
         run_study(parsed, tmp_path / "runs", data, jobs=1, report=lines.append)
-    assert [r["method"] for r in parsed.finished(tmp_path / "runs")] == ["raw", "base"]
+    assert methods(parsed, tmp_path / "runs") == ["raw", "base"]
     (broken,) = [r for r in parsed.runs() if r.method == "broken"]
-    assert read_json(tmp_path / "runs" / f"{broken.name}.json")["error"] == f"MissingError: no file {texts}"
-    assert any(f"{broken.name} failed: MissingError" in line for line in lines)
-    assert "Traceback" in (tmp_path / "runs" / "models" / broken.name / "log.txt").read_text()
+    assert any(f"{broken.name} failed: MissingError: no file {texts}" in line for line in lines)
+    assert "Traceback" in (tmp_path / "runs" / broken.name / "log.txt").read_text()
     unpaired = study_table(parsed, tmp_path / "runs")  # the reference is the one that failed
     assert "| base |" in unpaired and "less" not in unpaired and "broken" not in unpaired
     assert "| method less base |" in study_table(parsed, tmp_path / "runs", reference="base")
     texts.write_text(json.dumps({"layout": "ntu25", "provenance": {}, "classes": {}}))
     assert len(run(parsed, tmp_path / "runs", data)) == 2, "the failed run alone"
-    assert [r["method"] for r in parsed.finished(tmp_path / "runs")] == ["raw", "broken", "base"]
+    assert methods(parsed, tmp_path / "runs") == ["raw", "broken", "base"]
 
 
 KILLED = """
@@ -234,12 +298,12 @@ def test_a_killed_study_goes_on_within_the_training_to_the_same_numbers(data: Pa
     died = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     assert died.returncode == -signal.SIGKILL, died.stderr
     parsed, folder = Study.load(tmp_path / "mine.yaml"), tmp_path / "runs"
-    assert [r["method"] for r in parsed.finished(folder)] == ["raw", "base"]
-    before = {path: path.stat().st_mtime_ns for path in folder.glob("*.json")}
+    assert methods(parsed, folder) == ["raw", "base"]
+    before = written(folder)
     assert len(run(parsed, folder, data)) == 2
-    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
-    assert [r.get("resumed") for r in parsed.finished(folder)] == [None, False, True]
-    assert draws(folder) == draws(tmp_path / "whole" / "runs")
+    assert [path for path in before if written(folder)[path] != before[path]] == [folder / "mine.jsonl"]
+    assert [read_results(folder / r.name).study.resumed for r in parsed.runs()] == [False, False, True]
+    assert episodes(folder) == episodes(tmp_path / "whole" / "runs")
 
 
 @pytest.fixture(scope="module")
@@ -255,9 +319,9 @@ def by_workers(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[St
 
 def test_parallel_workers_find_the_same_numbers(by_workers: tuple[Study, Path], data: Path, tmp_path: Path) -> None:
     parsed, folder = by_workers
-    assert [r["threads"] for r in parsed.finished(folder)] == [1, 1, 1]
+    assert [run.study.threads for run in load_results(folder).values()] == [1, 1, 1]
     run(parsed, tmp_path, data)
-    assert draws(folder) == draws(tmp_path)
+    assert episodes(folder) == episodes(tmp_path)
 
 
 @pytest.mark.slow
@@ -274,7 +338,7 @@ def test_a_dask_cluster_of_two_workers_finds_the_same_numbers(
     with cluster(n_workers=2, threads_per_worker=1) as two:
         run_study(parsed, tmp_path, data, None, "dask", two.scheduler_address, lines.append)
     assert len(lines) == 1 + len(parsed.runs())
-    assert draws(tmp_path) == draws(folder)
+    assert episodes(tmp_path) == episodes(folder)
 
 
 @pytest.mark.parametrize(
@@ -298,35 +362,35 @@ def test_runs_of_other_settings_or_another_protocol_are_not_taken(
     finished: tuple[Study, Path], data: Path, tmp_path: Path
 ) -> None:
     parsed, folder = finished
-    first = parsed.runs()[1]
-    record = read_json(folder / f"{first.name}.json")
-    path = tmp_path / f"{first.name}.json"
+    _, row = study_results.finished(parsed, folder)[1]
 
-    def made_with(**settings: object) -> None:
-        path.write_text(json.dumps({**record, "config": {**record["config"], **settings}}))
+    def write(**changes: object) -> None:
+        study_results.write_rows(tmp_path / "mine.jsonl", {row.name: replace(row, **changes)}, [])
 
-    made_with(precision="bfloat16")
-    with pytest.raises(ValueError, match="made with precision='bfloat16', not 'float32'"):
-        parsed.finished(tmp_path)
-    made_with(precision="auto")  # as older runs have it
-    assert [r["name"] for r in parsed.finished(tmp_path)] == [first.name]
-    made_with(warmup_epochs=9)
-    with pytest.raises(ValueError, match="made with warmup_epochs=9, not 2; set warmup_epochs in the study, or move"):
-        parsed.finished(tmp_path)
-    path.write_text(json.dumps({**record, "protocol_file_sha256": "other"}))
-    with pytest.raises(ValueError, match="another protocol of the same name"):
+    write(settings={**row.settings, "warmup_epochs": 9})
+    with pytest.raises(InputError, match="warmup_epochs=9, not 2; set warmup_epochs in the study, or delete its"):
+        study_results.finished(parsed, tmp_path)
+    write(protocol_file_sha256="other")
+    assert methods(parsed, tmp_path) == ["base"]
+    with pytest.raises(InputError, match=r"another protocol of the same name; delete its line in .*mine\.jsonl, "):
         run(parsed, tmp_path, data)
+    result = read_results(folder / row.name)
+    replace(result, config={**result.config, "precision": "bfloat16"}).write(tmp_path / "runs" / row.name)
+    with pytest.raises(InputError, match=r"precision='bfloat16', not 'float32'; .* or delete .*runs/toy-tiny"):
+        run(parsed, tmp_path / "runs", data)
+    replace(result, config={**result.config, "precision": "auto"}).write(tmp_path / "runs" / row.name)
+    assert runner._rows_of(parsed.runs(), tmp_path / "runs", {})[row.name] == row, "another word for float32"
 
 
 # --- tables and figures
 
 
-def test_the_table_is_made_of_the_jsons_alone(finished: tuple[Study, Path], tmp_path: Path) -> None:
+def test_the_table_is_made_of_the_table_file_alone(finished: tuple[Study, Path], tmp_path: Path) -> None:
     parsed, folder = finished
-    table = study_table(parsed, folder, ["euclidean"])
-    records = [{**read_json(folder / f"{r.name}.json"), "name": r.name, "method": r.method, "seed": r.seed}
-               for r in parsed.runs()]  # fmt: skip
-    found = accuracies(records, ["euclidean"])
+    shutil.copy(folder / "mine.jsonl", tmp_path)
+    table = study_table(parsed, tmp_path, ["euclidean"])
+    found = accuracies([(r, study_results.Row.of(r.name, read_results(folder / r.name))) for r in parsed.runs()],
+                       ["euclidean"])  # fmt: skip
     assert accuracy_table(found) in table and difference_table(found, "base") in table
     own = replace(parsed, classifiers=("euclidean",))
     assert study_table(own, folder) == table
@@ -336,12 +400,14 @@ def test_the_table_is_made_of_the_jsons_alone(finished: tuple[Study, Path], tmp_
     assert "| raw |" in study_table(raw_alone, folder, reference="raw")
     assert "5 of 5 runs" in table and "by euclidean" in table and versions()["git_sha"][:12] in table
     assert difference_table(found, "raw") in study_table(parsed, folder, ["euclidean"], "raw")
+    (tmp_path / "mine.jsonl").unlink()
     assert study_table(parsed, tmp_path) == f"mine: no run is finished in {tmp_path}."
 
 
 def test_encoders_have_tables_of_their_own(finished: tuple[Study, Path], tmp_path: Path) -> None:
     _, folder = finished
     encoders = load(tmp_path, settings={k: v for k, v in SETTINGS.items() if k != "encoder"}, encoders=["tiny"])
+    assert encoders.name == "mine", "its table file has the same name"
     table = study_table(encoders, folder)
     assert "### tiny" in table and table.count("| crossglg |") == 2
     labels = study_figure(encoders, folder).axes[0].get_yticklabels()
@@ -352,7 +418,7 @@ def test_the_figure_has_the_intervals_of_the_table(finished: tuple[Study, Path])
     parsed, folder = finished
     (axes,) = study_figure(parsed, folder).axes
     assert axes.get_title(loc="left") == "toy"
-    cells = intervals(accuracies(parsed.finished(folder)))["toy"]
+    cells = intervals(accuracies(study_results.finished(parsed, folder)))["toy"]
     assert [label.get_text() for label in axes.get_yticklabels()] == list(cells)
     for container, cell in zip(axes.containers, cells.values(), strict=True):
         dot, _, (bar,) = container.lines
@@ -364,7 +430,7 @@ def test_the_command_prints_the_table_without_the_data_and_draws_it(
     finished: tuple[Study, Path], tmp_path: Path
 ) -> None:
     parsed, folder = finished
-    words = ["study", str(folder.parent / "mine.yaml"), "--output", str(folder)]
+    words = ["study", str(folder.parent / "mine.yaml"), "--results", str(folder)]
     shown = CliRunner().invoke(cli.app, [*words, "--table", "--figure", str(tmp_path / "a.svg")])
     assert study_table(parsed, folder) in shown.output
     assert (tmp_path / "a.svg").is_file()
@@ -379,7 +445,8 @@ def test_notebook_05_runs_what_is_missing_and_shows_the_table(
 
     parsed, folder = by_workers
     shutil.copytree(folder, tmp_path / "study")
-    (tmp_path / "study" / f"{parsed.runs()[0].name}.json").unlink()
+    shutil.rmtree(tmp_path / "study" / parsed.runs()[0].name)
+    (tmp_path / "study" / "mine.jsonl").unlink()
     values = {"study": str(folder.parent / "mine.yaml"), "output": str(tmp_path), "data": str(data)}
     done = execute("05_ablations", values, tmp_path / "05.ipynb").read_text(encoding="utf-8")
     assert "2 of 3 runs are finished" in done

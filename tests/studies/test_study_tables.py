@@ -7,18 +7,24 @@ from typing import Any
 import numpy as np
 import pytest
 
+from crossglg.config import Config
 from crossglg.statistics import Interval, sign_flip_test
+from crossglg.studies.results import Row
+from crossglg.studies.spec import Run
 from crossglg.studies.tables import accuracies, accuracy_table, difference_table, intervals, paired
 
 RNG = np.random.default_rng(5)
 
 
-def record(task: str, method: str, seed: int | None, draws: Any, clips: str = "", **more: Any) -> dict[str, Any]:
-    one_shot = {name: {"draws": list(values)} for name, values in {"cosine": draws, **more}.items()}
-    name = f"{task}-{method}-{seed}"
-    return {
-        "task": task, "method": method, "seed": seed, "clips_sha256": clips or task, "name": name, "one_shot": one_shot
-    }  # fmt: skip
+def record(task: str, method: str, seed: int | None, episodes: Any, clips: str = "", **more: Any) -> tuple[Run, Row]:
+    correct = {name: np.rint(1000 * np.array(values)).astype(int).tolist()
+               for name, values in {"cosine": episodes, **more}.items()}  # fmt: skip
+    row = Row(
+        name=f"{task}-{method}-{seed}", task=task, protocol_file_sha256="", clips_sha256=clips or task, settings={},
+        queries=1000, correct=correct, texts=[], chosen_epoch=None, validation_accuracy=None, seconds=1.0, device="cpu",
+        torch="2", git_sha="unknown",
+    )  # fmt: skip
+    return Run(method, Config(seed=seed or 0)), row
 
 
 def test_pairs_are_of_one_seed_and_a_method_without_seeds_pairs_with_all() -> None:
@@ -33,7 +39,7 @@ def test_pairs_are_of_one_seed_and_a_method_without_seeds_pairs_with_all() -> No
 
 
 @pytest.fixture
-def records() -> list[dict[str, Any]]:
+def records() -> list[tuple[Run, Row]]:
     """Two benchmarks; "both" lacks a seed on the second, "late" the second altogether."""
     made = [record("first", "raw", None, [0.2, 0.3]), record("second", "raw", None, [0.1, 0.1, 0.4])]
     made += [record("first", m, s, RNG.random(2)) for m in ("base", "both") for s in (0, 1)]
@@ -46,7 +52,7 @@ def cells_of(table: str) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in [lines[0], *lines[2:]]}
 
 
-def test_accuracy_table_has_every_interval_and_says_what_is_missing(records: list[dict[str, Any]]) -> None:
+def test_accuracy_table_has_every_interval_and_says_what_is_missing(records: list[tuple[Run, Row]]) -> None:
     found = accuracies(records)
     rows = cells_of(accuracy_table(found))
     assert list(rows) == ["method", "raw", "base", "both", "late"]
@@ -65,7 +71,7 @@ def test_accuracy_table_has_every_interval_and_says_what_is_missing(records: lis
     assert intervals(found)["second"]["raw"].mean == pytest.approx(0.2)
 
 
-def test_difference_table_pairs_seeds_and_draws(records: list[dict[str, Any]]) -> None:
+def test_difference_table_pairs_seeds_and_draws(records: list[tuple[Run, Row]]) -> None:
     found = accuracies(records)
     rows = cells_of(difference_table(found, "base"))
     assert rows["method less base"] == ["first", "second", "mean", "pairs", "p"]
@@ -80,13 +86,13 @@ def test_difference_table_pairs_seeds_and_draws(records: list[dict[str, Any]]) -
         difference_table(found, "bsae")
 
 
-def test_one_benchmark_has_no_column_of_means(records: list[dict[str, Any]]) -> None:
-    found = accuracies([r for r in records if r["task"] == "first"])
+def test_one_benchmark_has_no_column_of_means(records: list[tuple[Run, Row]]) -> None:
+    found = accuracies([(run, row) for run, row in records if row.task == "first"])
     assert cells_of(accuracy_table(found))["method"] == ["seeds", "first"]
     assert cells_of(difference_table(found, "raw"))["method less raw"] == ["first", "pairs", "p"]
 
 
-def test_a_method_is_there_by_every_classifier_that_it_has(records: list[dict[str, Any]]) -> None:
+def test_a_method_is_there_by_every_classifier_that_it_has(records: list[tuple[Run, Row]]) -> None:
     found = accuracies(records, ["cosine", "euclidean"])
     assert list(found["first"]) == ["raw", "base", "both", "late"]
     assert list(found["second"]) == ["raw", "base", "base, euclidean", "both"]
@@ -94,12 +100,12 @@ def test_a_method_is_there_by_every_classifier_that_it_has(records: list[dict[st
     assert cells_of(difference_table(found, "base"))["base, euclidean"][0] == "–"
 
 
-def test_runs_without_the_classifier_are_left_out_and_an_unknown_one_is_named(records: list[dict[str, Any]]) -> None:
+def test_runs_without_the_classifier_are_left_out_and_an_unknown_one_is_named(records: list[tuple[Run, Row]]) -> None:
     assert {m: list(runs) for m, runs in accuracies(records, ["euclidean"])["second"].items()} == {"base": [0, 1]}
     with pytest.raises(ValueError, match="'cosin'; did you mean 'cosine'"):
         accuracies(records, ["cosine", "cosin"])
 
 
-def test_runs_on_other_clips_are_not_compared(records: list[dict[str, Any]]) -> None:
+def test_runs_on_other_clips_are_not_compared(records: list[tuple[Run, Row]]) -> None:
     with pytest.raises(ValueError, match=r"first-both-9 and first-raw-None are both of first.*same clips"):
         accuracies([*records, record("first", "both", 9, [0.1, 0.2], clips="other")])

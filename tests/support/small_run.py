@@ -16,7 +16,7 @@ from crossglg.files import write_json
 from crossglg.one_shot import Features, evaluate
 from crossglg.one_shot.baselines.raw import raw_coordinates
 from crossglg.runs.pipeline import CONFIG, NOTEBOOKS, write_parameterized
-from crossglg.runs.results import add_results, write_results
+from crossglg.runs.results import write_results
 from crossglg.text.embeddings import TextBank
 from crossglg.training.trainer import fit
 from crossglg.viz.figures import importance_by_class, save
@@ -26,7 +26,7 @@ from crossglg.viz.player import Panel, player_html
 def begin_run(folder: Path, **settings) -> Config:
     """Write the clips and the settings of a run that has not done anything yet."""
     clips = synthesise(seed=3, clips_per_action=6, actions=ACTIONS[::5][:12]).save(folder / "clips.npz")
-    small = {"frames": 8, "epochs": 2, "draws": 3, "streams": "joint", "batch_size": 16, "device": "cpu"}
+    small = {"frames": 8, "epochs": 2, "episodes": 3, "streams": "joint", "batch_size": 16, "device": "cpu"}
     config = Config.create(dataset=str(clips), **{**small, **settings})
     write_json(folder / CONFIG, config.to_dict())
     return config
@@ -43,8 +43,8 @@ def train_run(folder: Path, config: Config, after_epoch: Callable | None = None)
     bank = TextBank(base.class_names, local, target / target.sum(1, keepdim=True), local.mean(1))
     trained = fit(config, base, bank, folder / "model", after_epoch=after_epoch)
     features = Features.of(task, trained.embed)
-    write_results(folder, task, trained, [evaluate(task, features, name) for name in ("cosine", "euclidean")])
-    add_results(folder, raw_coordinates=evaluate(task, Features.of(task, raw_coordinates), "cosine").to_dict())
+    results = [evaluate(task, features, name) for name in ("cosine", "euclidean")]
+    write_results(folder, task, trained, results, evaluate(task, Features.of(task, raw_coordinates), "cosine"))
     if trained.model.joint_importance is None:
         return
     importance = trained.joint_importance(novel)

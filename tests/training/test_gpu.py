@@ -21,7 +21,7 @@ from crossglg.text.embeddings import TextBank
 from crossglg.training import trainer
 from crossglg.training.cuda_graph import RecordedStep
 from crossglg.training.trained_model import TrainedModel, build_model
-from crossglg.training.trainer import build_optimizer, fit, recordable, train_step
+from crossglg.training.trainer import build_losses, build_optimizer, fit, recordable, train_step
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
 
@@ -62,12 +62,13 @@ def losses_of_training(config: Config, bank: TextBank, recorded: bool, mirrored:
     """Losses of six steps on three batches at two learning rates, and the weights after them."""
     layout = get_layout("ntu25")
     model = build_model(config, layout, 1, 3, len(bank.classes), bank.local.shape[-1]).to(GPU).train()
-    optimizer, texts = build_optimizer(model, config), bank.to(GPU)
+    losses = build_losses(config, model, layout, bank).to(GPU)
+    optimizer, texts = build_optimizer(losses, config), bank.to(GPU)
 
     def step(batch):
-        return train_step(model, optimizer, batch, texts, config)
+        return train_step(losses, optimizer, batch, texts)
 
-    take = RecordedStep(step, model, optimizer) if recorded else step
+    take = RecordedStep(step, losses, optimizer) if recorded else step
     generator = torch.Generator().manual_seed(3)
     found = []
     for i in range(6):
@@ -96,8 +97,9 @@ def test_recorded_steps_are_the_steps_taken_one_by_one(objective: str, mirrored:
 def test_every_replay_draws_its_own_dropout_and_a_seed_repeats_it(bank: TextBank) -> None:
     config = replace(ON_GPU, streams="joint", dropout=0.5, learning_rate=0.0, weight_decay=0.0)
     model = build_model(config, get_layout("ntu25"), 1, 3, len(bank.classes), 10).to(GPU).train()
-    optimizer, texts = build_optimizer(model, config), bank.to(GPU)
-    take = RecordedStep(lambda batch: train_step(model, optimizer, batch, texts, config), model, optimizer)
+    losses = build_losses(config, model, get_layout("ntu25"), bank).to(GPU)
+    optimizer, texts = build_optimizer(losses, config), bank.to(GPU)
+    take = RecordedStep(lambda batch: train_step(losses, optimizer, batch, texts), losses, optimizer)
     x, label = torch.randn(8, 1, 8, 25, 3, device=GPU), torch.arange(8, device=GPU) % len(bank.classes)
     batch = (x, torch.ones(8, 1, dtype=torch.bool, device=GPU), label, None)
     found = []
@@ -110,8 +112,9 @@ def test_every_replay_draws_its_own_dropout_and_a_seed_repeats_it(bank: TextBank
 
 def test_a_recorded_step_wants_batches_of_one_shape(bank: TextBank) -> None:
     model = build_model(replace(ON_GPU, streams="joint"), get_layout("ntu25"), 1, 3, len(bank.classes), 10).to(GPU)
-    optimizer, texts = build_optimizer(model, ON_GPU), bank.to(GPU)
-    take = RecordedStep(lambda batch: train_step(model, optimizer, batch, texts, ON_GPU), model, optimizer)
+    losses = build_losses(ON_GPU, model, get_layout("ntu25"), bank).to(GPU)
+    optimizer, texts = build_optimizer(losses, ON_GPU), bank.to(GPU)
+    take = RecordedStep(lambda batch: train_step(losses, optimizer, batch, texts), losses, optimizer)
 
     def batch(count: int):
         x = torch.randn(count, 1, 8, 25, 3, device=GPU)

@@ -136,7 +136,7 @@ def test_a_training_that_reads_no_description_asks_for_none(settings: dict[str, 
 
 @pytest.mark.parametrize(
     "settings",
-    [{"guidance": "g2l"}, {"guidance": "none", "objective": "texts"}, {"guidance": "none", "objective": "gap"},
+    [{"guidance": "g2l"}, {"guidance": "none", "objective": "text-retrieval"}, {"guidance": "none", "objective": "gap"},
      {"guidance": "none", "mirror": 0.5, "mirror_class": "text"}],
 )  # fmt: skip
 def test_a_training_that_reads_descriptions_names_the_class_without_one(

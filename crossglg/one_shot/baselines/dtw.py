@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import Preprocessing
 from crossglg.one_shot.baselines.raw import prepared_clips
+from crossglg.one_shot.warping import warped
 
 FRAME_COSTS = ("cosine", "euclidean")
 
@@ -40,26 +41,7 @@ def pairwise(poses: Tensor, cost: str = "euclidean", block: int = 4) -> NDArray[
         each = each.unflatten(0, ours.shape[:2]).unflatten(2, theirs.shape[:2])  # (B, T, N', T)
         if cost == "cosine":
             each = each.square() / 2.0
-        found = warped(each.permute(1, 3, 0, 2).flatten(2).numpy()).reshape(len(ours), len(theirs))
+        found = warped(each.permute(1, 3, 0, 2).flatten(2).numpy(), window=1.0).reshape(len(ours), len(theirs))
         distance[start : start + block, start:] = found
         distance[start:, start : start + block] = found.T
     return distance
-
-
-def warped(cost: NDArray[np.float64]) -> NDArray[np.float64]:
-    """cost: (T, T', P), of each frame of one clip against each of the other, P pairs side by side. Returns (P,).
-
-    The least sum of costs on a way from both first to both last frames that steps on in one clip, the other, or both.
-    Source: Sakoe and Chiba, "Dynamic programming algorithm optimization for spoken word recognition", IEEE Transactions
-    on Acoustics, Speech, and Signal Processing, 1978; without slope constraint and weights.
-    """
-    above = np.cumsum(cost[0], axis=0)
-    for row in cost[1:]:
-        here = np.empty_like(above)
-        here[0] = above[0] + row[0]
-        np.minimum(above[1:], above[:-1], out=here[1:])  # a step in the first clip, or in both
-        for j in range(1, len(row)):
-            np.minimum(here[j], here[j - 1], out=here[j])
-            here[j] += row[j]
-        above = here
-    return above[-1]

@@ -80,10 +80,7 @@ MANHATTAN = Classifier(manhattan)
 class Brier(Objective):
     """The squared difference between the probabilities of the classes and the truth."""
 
-    def losses(self, out: CrossGLGOutput, label: Tensor, texts: Any, config: Any) -> dict[str, Tensor]:
+    def losses(self, out: CrossGLGOutput, label: Tensor, texts: Any) -> dict[str, Tensor]:
         assert out.logits is not None
         probability = out.logits.softmax(1)
         return {"brier_loss": (probability - F.one_hot(label, probability.shape[1])).square().sum(1).mean()}
-
-
-BRIER = Brier()

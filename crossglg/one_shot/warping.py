@@ -1,0 +1,62 @@
+"""Classifiers that warp time: coordinates as they are prepared, alone and together with learnt features.
+
+Two clips of an action need not keep the same time. Source of the warping: Sakoe and Chiba, "Dynamic programming
+algorithm optimization for spoken word recognition", IEEE Transactions on Acoustics, Speech, and Signal Processing,
+1978, without weights; with their window, a quarter of the clip, outside of which frames are not compared.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from crossglg.one_shot.features import Array, Base, part, unit_rows
+from crossglg.one_shot.joints import joint_motion
+from crossglg.one_shot.pooled import whitened_cosine
+from crossglg.one_shot.representation import Representation
+
+WINDOW = 0.25  # of the clip
+PAIRS = 200  # of base clips, from which the spread of scores is known
+
+
+def warped_poses(exemplar: Representation, query: Representation, base: Base) -> Array:
+    """Time warping of the coordinates: minus the least sum of differences of poses, 1 − cosine, along both clips."""
+    ours, theirs = (unit_rows(part(clips, "poses").astype(np.float32)) for clips in (query, exemplar))
+    beside = theirs.transpose(1, 0, 2)  # (T, K, F)
+    steps, count, _ = beside.shape
+    beside = beside.reshape(steps * count, -1).T
+    return -np.stack([warped((1.0 - pose @ beside).reshape(steps, steps, count)) for pose in ours])
+
+
+def warped_fusion(exemplar: Representation, query: Representation, base: Base) -> Array:
+    """Whitened cosine, joint-motion and time warping of coordinates added, each in units of its spread on base."""
+    scores = (whitened_cosine, joint_motion, warped_poses)
+    first = np.random.default_rng(0).permutation(len(base.clips))
+    some, others = base.clips[first[:PAIRS]], base.clips[first[-PAIRS:]]
+    return np.sum([score(exemplar, query, base) / score(some, others, base).std() for score in scores], axis=0)
+
+
+def warped(cost: Array, window: float = WINDOW) -> Array:
+    """The least sum of costs on a way from both first to both last frames, one frame further in either clip or both.
+
+    Args:
+        cost: `(T, T', P)`, of each frame of one clip against each of the other, P pairs side by side.
+        window: how far apart two frames that are compared may lie, as a fraction of the longer clip; 1: any two may.
+
+    Returns:
+        `(P,)`.
+    """
+    steps, others = cost.shape[:2]
+    width = max(1, round(window * max(steps, others)))
+    above = np.full_like(cost[0], np.inf)
+    above[: width + 1] = np.cumsum(cost[0, : width + 1], axis=0)
+    for i in range(1, steps):
+        here = np.full_like(above, np.inf)
+        for j in range(max(0, i - width), min(others, i + width + 1)):
+            if j == 0:
+                here[0] = above[0]
+            else:
+                np.minimum(above[j], above[j - 1], out=here[j])  # a step in the first clip, or in both
+                np.minimum(here[j], here[j - 1], out=here[j])
+            here[j] += cost[i, j]
+        above = here
+    return above[-1]
