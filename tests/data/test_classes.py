@@ -94,7 +94,7 @@ def test_clips_without_any_class_say_what_to_do(folder: Path) -> None:
 
 def test_a_task_is_made_of_class_folders_with_options(folder: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    config = absolute_paths(Config(dataset="keypoints:mine?layout=coco17&fps=25", draws=2))
+    config = absolute_paths(Config(dataset="keypoints:mine?layout=coco17&fps=25", episodes=2))
     assert config.dataset == f"keypoints:{folder}?layout=coco17&fps=25"
     task = load_task(config)
     assert task.name == task_name(config) == "mine" and task.base.fps == 25
@@ -141,7 +141,7 @@ def test_the_command_says_what_it_found_and_what_is_missing(folder: Path, tmp_pa
 def test_a_run_without_texts_leaves_out_the_notebooks_about_them(folder: Path, tmp_path: Path) -> None:
     for name in CLASSES:
         (folder / name).rename(folder / f"{name} of mine")
-    config = Config(dataset=f"keypoints:{folder}?layout=coco17", draws=2, guidance="none")
+    config = Config(dataset=f"keypoints:{folder}?layout=coco17", episodes=2, guidance="none")
     assert set(pipeline.NOTEBOOKS) - set(pipeline.notebooks_of(config)) == set(pipeline.ABOUT_TEXTS)
     for name in ("02_train", "03_one_shot_evaluation"):
         pipeline.executed_copy(tmp_path, name).parent.mkdir(exist_ok=True)
