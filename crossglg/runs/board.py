@@ -23,7 +23,7 @@ from safetensors import SafetensorError, safe_open
 
 from crossglg.config import Config
 from crossglg.files import read_json, write_atomically
-from crossglg.runs.pipeline import NOTEBOOKS, executed_copy, run_name, saved_config
+from crossglg.runs.pipeline import executed_copy, notebooks_in, run_name, saved_config
 from crossglg.runs.results import METHODS, RESULTS, RunResults, read_results, task_name
 from crossglg.viz import figures
 from crossglg.viz.page import framed, inline_svg, page
@@ -89,7 +89,7 @@ def read_run(folder: str | Path) -> RunState:
     return RunState(
         folder,
         config,
-        tuple(_step(name, executed_copy(folder, name)) for name in NOTEBOOKS),
+        tuple(_step(name, executed_copy(folder, name)) for name in notebooks_in(folder)),
         # without validation clips the validation accuracy is not a number
         [
             {name: value for name, value in record.items() if np.isfinite(value)} | {"epoch": number}

@@ -13,7 +13,7 @@ from typing import Any
 import nbformat
 
 from crossglg.config import HELP, Config
-from crossglg.files import project_folder, read_json, write_json
+from crossglg.files import InputError, project_folder, read_json, write_json
 from crossglg.processes import sole_writer, wait_passively
 from crossglg.runs.folders import finish_notebook
 from crossglg.runs.results import RESULTS, absolute_paths, method_name, task_name, write_csv
@@ -21,6 +21,7 @@ from crossglg.runs.results import RESULTS, absolute_paths, method_name, task_nam
 NOTEBOOKS = (
     "00_tour", "01_describe_actions", "02_train", "03_one_shot_evaluation", "04_joint_attention", "06_your_own_actions",
 )  # fmt: skip
+ABOUT_TEXTS = ("00_tour", "01_describe_actions")  # need a description of every base class
 CONFIG = "config.json"
 RUNS = Path("runs")  # where runs are if nobody says where
 LOCK = ".lock"
@@ -34,12 +35,13 @@ def run(
     config: Config,
     output: str | Path | None = None,
     resume: bool = False,
-    notebooks: tuple[str, ...] = NOTEBOOKS,
+    notebooks: tuple[str, ...] = (),
 ) -> Path:
     """Run the notebooks in order; returns the run's folder with executed notebooks, model, figures and results.json.
 
     Nothing outside that folder is written.  resume: continue the run in `output`, skipping what is done; without it a
-    folder that holds a run is refused. Raises ValueError for settings that cannot work, or if another process writes
+    folder that holds a run is refused.  notebooks: all by default, but for those about texts where there are none and
+    training reads none. Raises ValueError for settings that cannot work, or if another process writes
     the folder; NotebookError when a cell fails.
     """
     config = absolute_paths(config)
@@ -47,9 +49,32 @@ def run(
     values = {**config.to_dict(), "output": str(output)}
     with sole_writer(output / LOCK, output):
         _start(config, output, resume)
-        for name in notebooks:
+        for name in notebooks or notebooks_of(config):
             execute(name, values, executed_copy(output, name), resume)
     return output
+
+
+def notebooks_of(config: Config) -> tuple[str, ...]:
+    """The notebooks of a run: without those about texts if nobody has described the classes and no training needs it.
+
+    Raises what loading the task raises.
+    """
+    from crossglg.data.tasks import load_task
+    from crossglg.text.descriptions import find_descriptions
+
+    base = load_task(config).base
+    try:
+        find_descriptions(base.class_names, base.layout, config.descriptions, base.name)
+    except InputError:  # where training needs them, the run was refused before
+        return tuple(name for name in NOTEBOOKS if name not in ABOUT_TEXTS)
+    return NOTEBOOKS
+
+
+def notebooks_in(output: Path) -> tuple[str, ...]:
+    """The notebooks that a run in this folder has or will have: not those about texts where it went on without them."""
+    begun = {name for name in NOTEBOOKS if executed_copy(output, name).is_file()}
+    went_on = bool(begun - set(ABOUT_TEXTS))
+    return tuple(name for name in NOTEBOOKS if name in begun or name not in ABOUT_TEXTS or not went_on)
 
 
 def train(config: Config, output: str | Path | None = None) -> Path:
@@ -162,7 +187,7 @@ def publish(output: str | Path, figures: str | Path) -> Path:
     """
     output, figures = Path(output).resolve(), Path(figures)
     saved_config(output)
-    waiting = [name for name in NOTEBOOKS if not _finished(executed_copy(output, name))]
+    waiting = [name for name in notebooks_in(output) if not _finished(executed_copy(output, name))]
     if waiting or not (output / RESULTS).is_file():
         raise ValueError(
             f"{output} is not finished ({waiting[0] if waiting else RESULTS} is missing); finish it first: "

@@ -17,6 +17,7 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.data.convert import convert, stored
 from crossglg.data.survey import describe, doubts
 from crossglg.data.tasks import load_task
+from crossglg.runs import pipeline
 from crossglg.runs.results import absolute_paths, task_name
 from crossglg.skeletons import get_layout
 
@@ -135,3 +136,15 @@ def test_the_command_says_what_it_found_and_what_is_missing(folder: Path, tmp_pa
     assert "clip0" in run(
         "data", "sheet", folder / "wave" / "clip0.npy", "--layout", "coco17", "--output", tmp_path / "s.png"
     )
+
+
+def test_a_run_without_texts_leaves_out_the_notebooks_about_them(folder: Path, tmp_path: Path) -> None:
+    for name in CLASSES:
+        (folder / name).rename(folder / f"{name} of mine")
+    config = Config(dataset=f"keypoints:{folder}?layout=coco17", episodes=2, guidance="none")
+    assert set(pipeline.NOTEBOOKS) - set(pipeline.notebooks_of(config)) == set(pipeline.ABOUT_TEXTS)
+    for name in ("02_train", "03_one_shot_evaluation"):
+        pipeline.executed_copy(tmp_path, name).parent.mkdir(exist_ok=True)
+        pipeline.executed_copy(tmp_path, name).touch()
+    assert pipeline.notebooks_in(tmp_path) == tuple(n for n in pipeline.NOTEBOOKS if n not in pipeline.ABOUT_TEXTS)
+    assert pipeline.notebooks_in(tmp_path / "empty") == pipeline.NOTEBOOKS

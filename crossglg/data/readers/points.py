@@ -235,8 +235,9 @@ def _numbered(points: Points, given: Layout | None) -> tuple[list[int], Layout, 
     notes = []
     if given is None and not points.layouts and count == 25:
         notes.append("taken as ntu25; for OpenPose's BODY_25 give layout=body25")
-    if given is None and len(points.layouts) > 1 and sum(LAYOUTS[n].num_joints == count for n in points.layouts) > 1:
-        notes.append(f"taken as {layout.name}; other joints: layout=")
+    others = [name for name in points.layouts if name != layout.name and get_layout(name).num_joints == count]
+    if given is None and others:
+        notes.append(f"taken as {layout.name}; if they are {others[0]}, give layout={others[0]}")
     return list(range(count)), layout, notes
 
 
