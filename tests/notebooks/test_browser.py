@@ -437,7 +437,7 @@ def test_notebook_runs_and_the_kernel_knows_what_was_pointed_at(browser, noteboo
         page.get_by_label("action", exact=True).first.select_option(index=1)
         wait_until(lambda: page.inner_text(".title") != title, "another action is shown")
         assert page.locator(".view").count() == 3, "the clip, its nearest exemplar and the runner-up"
-        page.get_by_label("beside it", exact=True).select_option("nearest exemplar")
+        page.get_by_label("beside it", exact=True).select_option(index=1)  # the nearest exemplar
         wait_until(lambda: page.locator(".view").count() == 2, "the runner-up is gone")
         assert re.match(r"[✓✗] taken for '.+', cosine", mark(page) + page.inner_text(".subtitle >> nth=0"))
 
@@ -477,7 +477,7 @@ def test_the_views_fit_into_jupyterlab_and_the_kernel_knows_what_is_chosen(brows
         page.locator(".skeleton-player").evaluate("node => node.scrollIntoView({ block: 'start' })")
         keep_picture(page, f"lab-{width}-attention")
         assert outside(page) == []
-        page.get_by_label("attention", exact=True).first.select_option("text → joint")
+        page.get_by_label("attention", exact=True).first.select_option(index=2)  # text → joint
         wait_until(lambda: page.inner_text(".skeleton-player .legend b") == "text → joint (training branch)", "texts")
         assert page.input_value("select[aria-label=Block]") == "2", "there are two interaction blocks"
         maps = page.locator(".js-plotly-plot")
