@@ -480,10 +480,14 @@ def test_the_views_fit_into_jupyterlab_and_the_kernel_knows_what_is_chosen(brows
         page.get_by_label("attention", exact=True).first.select_option(index=2)  # text → joint
         wait_until(lambda: page.inner_text(".skeleton-player .legend b") == "text → joint (training branch)", "texts")
         assert page.input_value("select[aria-label=Block]") == "2", "there are two interaction blocks"
-        maps = page.locator(".js-plotly-plot")
-        wait_until(lambda: maps.count() == 3, "heat maps of all heads, of a block, and from texts to joints")
-        maps.last.scroll_into_view_if_needed()
-        wait_until(lambda: "The" in maps.last.inner_text(), "a sentence stands beside the map")
+        cells = page.evaluate(
+            """() => jupyterapp.shell.currentWidget.content.widgets.flatMap((cell, i) => (
+                JSON.stringify(cell.model.outputs?.toJSON() ?? "").includes("plotly") ? [i] : []))"""
+        )
+        assert len(cells) == 3, "heat maps of all heads, of a block, and from texts to joints"
+        page.evaluate("(i) => jupyterapp.shell.currentWidget.content.scrollToItem(i)", cells[-1])
+        drawn = page.locator(".js-plotly-plot")
+        wait_until(lambda: drawn.count() and "The" in drawn.last.inner_text(), "a sentence stands beside the map")
         keep_picture(page, f"lab-{width}-texts")
 
 
