@@ -434,12 +434,16 @@ def test_notebook_runs_and_the_kernel_knows_what_was_pointed_at(browser, noteboo
         assert page.inner_text("output").startswith("left knee")
         wait_until(lambda: state(page, "notebook:run-cell")[1] == "left knee", "the kernel hears of the pointer")
         title = page.inner_text(".title")
-        page.get_by_label("action", exact=True).first.select_option(index=1)
+        choose_another(page.get_by_label("action", exact=True).first)
         wait_until(lambda: page.inner_text(".title") != title, "another action is shown")
         assert page.locator(".view").count() == 3, "the clip, its nearest exemplar and the runner-up"
         page.get_by_label("beside it", exact=True).select_option(index=1)  # the nearest exemplar
         wait_until(lambda: page.locator(".view").count() == 2, "the runner-up is gone")
         assert re.match(r"[✓✗] taken for '.+', cosine", mark(page) + page.inner_text(".subtitle >> nth=0"))
+
+
+def choose_another(box) -> None:
+    box.select_option(index=0 if box.evaluate("box => box.selectedIndex") else 1)
 
 
 def mark(page) -> str:
@@ -524,7 +528,7 @@ def test_notebook_in_voila_is_an_application(browser, notebook):
         page.click("canvas.heat", position=cell(page, "left knee", 0.9))
         assert page.locator("li[aria-selected=true]").get_attribute("data-joint") == "left knee"
         title = page.inner_text(".title")
-        page.get_by_label("action", exact=True).first.select_option(index=1)
+        choose_another(page.get_by_label("action", exact=True).first)
         wait_until(lambda: page.inner_text(".title") != title, "another action is shown")
 
 
