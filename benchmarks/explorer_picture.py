@@ -4,7 +4,7 @@
     python benchmarks/explorer_picture.py RUN/model figures/attention.png --view attention --block 3
 
 Needs the extra `browser` and a Chromium on the PATH. The clips are those of the novel classes of the model's own task:
-the exemplars of the first draw, and the first other clip of the class.
+the exemplars of the first episode, and the first other clip of the class.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def main() -> None:
     options = parser.parse_args()
     trained = TrainedModel.load(options.model)
     task = load_task(trained.config)
-    novel, exemplars = task.novel, task.novel.subset(task.draws[0])
+    novel, exemplars = task.novel, task.novel.subset(task.episodes[0])
     action = options.action or exemplars.class_of(int(trained.joint_importance(exemplars).max(1).argmax()))
-    query = np.setdiff1d(novel.where(classes=[action]), task.draws[0])[0]
+    query = np.setdiff1d(novel.where(classes=[action]), task.episodes[0])[0]
     with tempfile.TemporaryDirectory() as folder:
         page = explore(trained, novel, clip=int(query), exemplars=exemplars).save(Path(folder) / "explorer.html")
         photograph(page, options.picture, options.joint, options.view, options.block)

@@ -43,14 +43,12 @@ class DataSettings:
 
     dataset: str = setting("synthetic", "a registered dataset, .npz file or folder, or FORMAT:PATH of source files")
     benchmark: str = setting("", "a shipped one-shot protocol, or FILE:NAME of another; empty: the dataset's own")
-    pseudo_novel: float = setting(
+    validation_classes: float = setting(
         0.0,
-        "above 0: that fraction of the base classes play novel, the novel ones are gone; to choose settings on",
+        "above 0: this fraction of the base classes becomes validation classes, in the place of the novel ones",
         **REST,
     )
-    pseudo_split: int = setting(
-        0, "which of the base classes play novel: another number, another random choice", **NUMBER
-    )
+    validation_split: int = setting(0, "which base classes these are: another number, another random choice", **NUMBER)
     base_share: float = setting(
         1.0,
         "fraction of the base classes to learn from; smaller ones are part of larger ones",
@@ -131,7 +129,7 @@ class ModelSettings:
     mode: int = setting(0, "InfoGCN: joints relative to the joint k bones nearer to the root; 0: as they are", **DEPTH)
     guidance: str = setting(
         "both",
-        "g2l: joint importance; l2g: cross-modal branch; both: CrossGLG; none: the plain encoder",
+        "g2l: joint importance; l2g: cross-modal branch; both: CrossGLG; none: the baseline",
         ("both", "g2l", "l2g", "none"),
     )
     importance_after_block: int = setting(
@@ -155,7 +153,7 @@ class ModelSettings:
 class LossSettings:
     """What training asks, and what each loss weighs."""
 
-    objective: str = setting("classification", "what training asks of the representation; see 'list objectives'")
+    objective: str = setting("classification", "training objective; see 'list objectives'")
     batch_classes: int = setting(
         16, "P, classes of a batch of objectives that compare clips: batch_size / P of each", **SIZE
     )
@@ -187,14 +185,16 @@ class TrainingSettings:
         why="it leaves nothing of the weights",
     )
     warmup_epochs: int = setting(2, "epochs of linear warm-up", **TIMES | {"low": 0})
-    held_out: float = setting(0.1, "fraction of the base clips that chooses the epoch instead of training", **REST)
+    validation_clips: float = setting(
+        0.1, "fraction of the base clips for validation: they choose the epoch (checkpoint selection)", **REST
+    )
 
 
 @dataclass(frozen=True)
 class EvaluationSettings:
     """How accuracy is measured."""
 
-    draws: int = setting(20, "exemplar draws to average over (a benchmark file may hold fewer)", **TIMES)
+    episodes: int = setting(20, "episodes to average over (a benchmark file may hold fewer)", **TIMES)
 
 
 @dataclass(frozen=True)
@@ -246,7 +246,7 @@ class Config(
 PRESETS: dict[str, dict[str, Any]] = {
     "embedded": {},
     # Seconds, for tests and for looking at the notebooks; too short to learn much.
-    "smoke": {"epochs": 2, "frames": 16, "draws": 3},
+    "smoke": {"epochs": 2, "frames": 16, "episodes": 3},
     # METHOD.md's setting as far as it is public; optimiser and schedule are those of InfoGCN (inferred).
     "paper": {
         "encoder": "infogcn", "frames": 64, "streams": "joint", "epochs": 110, "batch_size": 128, "optimizer": "sgd",

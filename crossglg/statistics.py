@@ -37,15 +37,15 @@ class Interval:
 
     @classmethod
     def of(cls, tables: Sequence[Array]) -> Interval:
-        """Mean over benchmarks. tables: one (S seeds, R draws) per benchmark, as `bootstrap_means` takes them."""
+        """Mean over benchmarks. tables: one (S seeds, R episodes) per benchmark, as `bootstrap_means` takes them."""
         low, high = np.quantile(bootstrap_means(tables), ENDS)
         return cls(float(np.mean([np.mean(table) for table in tables])), float(low), float(high))
 
     @classmethod
     def of_runs(cls, runs: ArrayLike) -> Interval:
-        """Mean accuracy of one method on one benchmark. runs: (S seeds, R draws).
+        """Mean accuracy of one method on one benchmark. runs: (S seeds, R episodes).
 
-        Of several seeds by bootstrap over seeds and draws, of one seed by Student's t over its draws.
+        Of several seeds by bootstrap over seeds and episodes, of one seed by Student's t over its episodes.
         """
         table = np.asarray(runs, dtype=float)
         if len(table) > 1:
@@ -74,29 +74,29 @@ def half_width(values: ArrayLike, level: float = 0.95) -> float:
 
 
 def bootstrap_means(tables: Sequence[ArrayLike], samples: int = 2000) -> Array:
-    """(samples,) means over benchmarks, each of resampled seeds and then resampled draws.
+    """(samples,) means over benchmarks, each of resampled seeds and then resampled episodes.
 
-    tables: one (S, R) per benchmark. A benchmark's draws are the same for every seed, so a resample has the same draws
-    for all its seeds. Benchmarks are not resampled: they are not a sample of anything.
+    tables: one (S, R) per benchmark. A benchmark's episodes are the same for every seed, so a resample has the same
+    episodes for all its seeds. Benchmarks are not resampled: they are not a sample of anything.
     """
     # `scipy.stats.bootstrap` resamples one axis, or several samples that have nothing to do with each other; here the
-    # seeds and the draws of one table are resampled together.
+    # seeds and the episodes of one table are resampled together.
     arrays = [np.asarray(table, dtype=float) for table in tables]
     resamples = _resamples(tuple(array.shape for array in arrays), samples)
     means = [
-        array[seeds[:, :, None], draws[:, None, :]].mean((1, 2))
-        for array, (seeds, draws) in zip(arrays, resamples, strict=True)
+        array[seeds[:, :, None], episodes[:, None, :]].mean((1, 2))
+        for array, (seeds, episodes) in zip(arrays, resamples, strict=True)
     ]
     return np.asarray(np.mean(means, axis=0))
 
 
 @lru_cache(maxsize=16)  # the tables of a study have few shapes, and drawing takes far longer than the means
 def _resamples(shapes: tuple[tuple[int, ...], ...], samples: int) -> list[tuple[Indices, Indices]]:
-    """Which seeds, (samples, S), and which draws, (samples, R), are taken of each table; the same at every call."""
+    """Which seeds, (samples, S), and which episodes, (samples, R), are taken of each table; the same at every call."""
     rng = np.random.default_rng(0)
     found = []
-    for seeds, draws in shapes:
-        chosen = [(rng.integers(seeds, size=seeds), rng.integers(draws, size=draws)) for _ in range(samples)]
+    for seeds, episodes in shapes:
+        chosen = [(rng.integers(seeds, size=seeds), rng.integers(episodes, size=episodes)) for _ in range(samples)]
         found.append((np.array([one for one, _ in chosen]), np.array([one for _, one in chosen])))
     return found
 
@@ -104,8 +104,8 @@ def _resamples(shapes: tuple[tuple[int, ...], ...], samples: int) -> list[tuple[
 def bootstrap_bands(values: Array, samples: int = 2000) -> tuple[Array, Array, Array]:
     """(S, N, Q) → mean, low, high (Q,): the mean over models and clips, and its 95 % interval over resampled ones.
 
-    The bootstrap of `bootstrap_means` with clips for draws, for Q numbers with the same resamples. It counts how often
-    each clip is drawn, which is what makes thousands of clips and hundreds of numbers quick. The counts take other
+    The bootstrap of `bootstrap_means` with clips for episodes, for Q numbers with the same resamples. It counts how
+    often each clip is drawn, which makes thousands of clips and hundreds of numbers quick. The counts take other
     random numbers than `bootstrap_means`, and either change would move published intervals in their last digit.
     """
     models, clips, _ = values.shape

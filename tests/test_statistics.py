@@ -43,10 +43,10 @@ def test_bootstrap_is_the_plain_loop() -> None:
 
 
 def test_bootstrap_sees_seeds_and_draws_and_shares_the_draws_among_seeds() -> None:
-    draws = RNG.normal(0.5, 0.1, 40)
-    by_draw, by_seed = np.tile(draws, (5, 1)), np.tile(RNG.normal(0.5, 0.1, (40, 1)), (1, 5))
-    # If every seed had resampled draws of its own, these five seeds would look like 200 independent draws.
-    for table, values in ((by_draw, draws), (by_seed, by_seed[:, 0])):
+    episodes = RNG.normal(0.5, 0.1, 40)
+    by_draw, by_seed = np.tile(episodes, (5, 1)), np.tile(RNG.normal(0.5, 0.1, (40, 1)), (1, 5))
+    # If every seed had resampled episodes of its own, these five seeds would look like 200 independent episodes.
+    for table, values in ((by_draw, episodes), (by_seed, by_seed[:, 0])):
         assert np.std(bootstrap_means([table])) == pytest.approx(np.std(values) / np.sqrt(40), rel=0.1)
     assert np.ptp(bootstrap_means([np.full((3, 4), 0.5)])) == 0
 
@@ -97,9 +97,9 @@ def test_half_width_is_students_t() -> None:
 
 
 def test_interval_of_one_seed_is_students_t_over_draws() -> None:
-    draws = [0.4, 0.5, 0.7, 0.45]
-    found = Interval.of_runs([draws])
-    assert (found.mean, found.half_width) == pytest.approx((0.5125, half_width(draws)))
+    episodes = [0.4, 0.5, 0.7, 0.45]
+    found = Interval.of_runs([episodes])
+    assert (found.mean, found.half_width) == pytest.approx((0.5125, half_width(episodes)))
     assert found.low < 0.5125 < found.high
     assert Interval.of_runs([[0.4]]) == Interval(0.4, 0.4, 0.4)
 
@@ -109,7 +109,7 @@ def test_interval_of_several_seeds_is_a_bootstrap_over_seeds_and_draws() -> None
     accuracy = 0.5 + 0.05 * rng.standard_normal((5, 1)) + 0.03 * rng.standard_normal((1, 8))
     found = Interval.of_runs(accuracy.tolist())
     assert found.mean == pytest.approx(accuracy.mean())
-    # Seeds and draws add up here, so the variance of the bootstrapped mean is the sum of both.
+    # Seeds and episodes add up here, so the variance of the bootstrapped mean is the sum of both.
     deviation = np.sqrt(accuracy.mean(1).var() / 5 + accuracy.mean(0).var() / 8)
     assert found.half_width == pytest.approx(1.96 * deviation, rel=0.15)
     assert Interval.of_runs(accuracy.tolist()) == found

@@ -36,20 +36,20 @@ def make(
     dataset: Annotated[str, typer.Option(help=HELP["dataset"])],
     novel: Annotated[list[str], typer.Option(help="how many novel classes, at random; or a class name, repeated")],
     output: Annotated[Path, typer.Option(help="the JSON file to write; it must not be there yet")],
-    draws: Annotated[int, typer.Option(help="exemplar draws")] = 20,
+    episodes: Annotated[int, typer.Option(help="episodes")] = 20,
     seed: Annotated[int, typer.Option(help=HELP["seed"])] = 0,
 ) -> None:
     """Make a protocol on a data set: its novel classes, and random exemplars."""
     from crossglg.data.protocols import write_protocol
     from crossglg.data.tasks import make_protocol
 
-    if draws < 1:
-        raise ValueError(f"--draws {draws} must be at least 1")
+    if episodes < 1:
+        raise ValueError(f"--episodes {episodes} must be at least 1")
     classes = int(novel[0]) if len(novel) == 1 and novel[0].isdecimal() else novel
-    protocol = make_protocol(dataset, classes, draws, seed, output.stem)
+    protocol = make_protocol(dataset, classes, episodes, seed, output.stem)
     write_protocol(output, protocol)
     typer.echo(
         f"{protocol.name} (protocol {protocol.sha256[:12]}): {len(protocol.base_classes)} base and "
-        f"{len(protocol.novel_classes)} novel classes, {draws} exemplar draws\n"
+        f"{len(protocol.novel_classes)} novel classes, {episodes} episodes\n"
         f"run it with --dataset {dataset} --benchmark {output}:{protocol.name}"
     )

@@ -95,7 +95,7 @@ def evaluate(
     model: Annotated[list[Path], typer.Argument(help="a trained model's folder, or several: an ensemble")],
     dataset: Dataset = None,
     benchmark: Benchmark = None,
-    draws: Annotated[int | None, typer.Option(help=HELP["draws"])] = None,
+    episodes: Annotated[int | None, typer.Option(help=HELP["episodes"])] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of text")] = False,
     text_at_inference: Annotated[
         bool, typer.Option("--text-at-inference", help="also classify with key joints from texts of the novel classes")
@@ -121,11 +121,11 @@ def evaluate(
                 f"{folder} has learnt other base classes than {model[0]}, perhaps those that are novel to the other; "
                 f"an ensemble is of models of one task"
             )
-    named: dict[str, Any] = {"dataset": dataset, "benchmark": benchmark, "draws": draws}
+    named: dict[str, Any] = {"dataset": dataset, "benchmark": benchmark, "episodes": episodes}
     if dataset is not None and benchmark is None:
         named["benchmark"] = ""
     if dataset is not None or benchmark is not None:
-        named |= {"pseudo_novel": 0.0, "base_share": 1.0}  # the real task of what is named
+        named |= {"validation_classes": 0.0, "base_share": 1.0}  # the real task of what is named
     config = replace(trained.config, **parse_values({k: v for k, v in named.items() if v is not None}))
     task = load_task(config)
     features = Features.of(task, lambda clips: Representation.joined([member.represent(clips) for member in members]))
@@ -196,7 +196,7 @@ def _summary(
     """Accuracies on a task, with the published ones of the same protocol below them."""
     from crossglg.data.protocols import find_protocol, shipped_protocols
 
-    lines = [f"{task} (protocol {protocol_sha256[:12]}, clips {clips_sha256[:12]}), top-1 over exemplar draws:"]
+    lines = [f"{task} (protocol {protocol_sha256[:12]}, clips {clips_sha256[:12]}), top-1 over episodes:"]
     lines += [_line(name, result) for name, result in one_shot.items()]
     if text_at_inference:
         lines.append("with texts of the novel classes at inference:")

@@ -17,26 +17,27 @@ def preprocessing_study(
     benchmark: Annotated[list[str], typer.Option(metavar="NAME|FILE:NAME", help="a one-shot protocol; repeatable")],
     dataset: Annotated[str, typer.Option(help=HELP["dataset"])] = Config().dataset,
     classifier: Annotated[str, typer.Option(help="how clips are compared; see 'list classifiers'")] = "cosine",
-    draws: Annotated[int, typer.Option(help=HELP["draws"])] = 20,
+    episodes: Annotated[int, typer.Option(help=HELP["episodes"])] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
 ) -> None:
     """Measure what each preprocessing step does to the one-shot accuracy of raw coordinates."""
     from crossglg.data.tasks import load_task
     from crossglg.studies.preprocessing import preprocessing_study, preprocessing_table
 
-    tasks = [load_task(Config(dataset=dataset, benchmark=name, draws=draws)) for name in benchmark]
+    tasks = [load_task(Config(dataset=dataset, benchmark=name, episodes=episodes)) for name in benchmark]
     results = preprocessing_study(tasks, classifier)
     hashes = {task.name: {"protocol_sha256": task.sha256, "clips_sha256": task.clips_sha256} for task in tasks}
     if as_json:
         accuracy = {
             name: {
-                task: {"mean": r.mean, "interval": r.interval, "draws": r.accuracy.tolist()} for task, r in row.items()
+                task: {"mean": r.mean, "interval": r.interval, "episodes": r.accuracy.tolist()}
+                for task, r in row.items()
             }
             for name, row in results.items()
         }
         typer.echo(json.dumps({"classifier": classifier, "tasks": hashes, "accuracy": accuracy}, indent=1))
         return
-    typer.echo(f"Top-1 accuracy of raw coordinates, %, by {classifier}; mean and 95 % interval over exemplar draws.\n")
+    typer.echo(f"Top-1 accuracy of raw coordinates, %, by {classifier}; mean and 95 % interval over episodes.\n")
     typer.echo(preprocessing_table(results))
     protocols = (f"{n} {h['protocol_sha256'][:12]} (clips {h['clips_sha256'][:12]})" for n, h in hashes.items())
     typer.echo(f"\nProtocols: {', '.join(protocols)}")

@@ -20,7 +20,7 @@ def faithfulness(
     benchmark: Annotated[str | None, typer.Option(help=HELP["benchmark"])] = None,
     clips: Annotated[int, typer.Option(help="novel queries to measure on, drawn at random; 0: all")] = 120,
     points: Annotated[int, typer.Option(help="numbers of joints to try between none and all; 0: every one")] = 11,
-    draw: Annotated[int, typer.Option(help="which draw of exemplars, 0 the first")] = 0,
+    episode: Annotated[int, typer.Option(help="which episode, 0 the first")] = 0,
     output: Annotated[Path, typer.Option(help="folder for faithfulness.json and .png")] = Path("runs/faithfulness"),
 ) -> None:
     """Check joint importance: freeze the joints it ranks first, see how soon recognition fails; and its rivals."""
@@ -41,13 +41,13 @@ def faithfulness(
     config = replace(loaded[0].config, **parse_values({k: v for k, v in named.items() if v is not None}))
     task = load_task(config)
     embedded = is_synthetic(config)
-    found = study(loaded, task, clips, points, draw, truth=true_importance if embedded else None)
-    about = {"models": [about_model(trained) for trained in loaded], "draw": draw, **versions()}
+    found = study(loaded, task, clips, points, episode, truth=true_importance if embedded else None)
+    about = {"models": [about_model(trained) for trained in loaded], "episode": episode, **versions()}
     write_json(output / "faithfulness.json", {**about_task(task), **about, "faithfulness": found.to_dict()})
     picture = faithfulness_curves(found.bands(), found.counts, found.mean_areas())
     figures.save(picture, output / "faithfulness.png")
     seeds = f"{len(loaded)} models, " if len(loaded) > 1 else ""
-    typer.echo(f"{task.name} (protocol {task.sha256[:12]}): {seeds}{found.clips} clips, exemplar draw {draw}.")
+    typer.echo(f"{task.name} (protocol {task.sha256[:12]}): {seeds}{found.clips} clips, episode {episode}.")
     for metric in METRICS:
         typer.echo(f"\nArea under the curve of {metric}, with 95 % intervals:\n\n{table(found, metric)}")
     typer.echo(f"\nwritten to {output}")

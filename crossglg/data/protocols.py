@@ -5,7 +5,7 @@ protocol has these entries; those in brackets may be left out:
 
     base_classes     names, or "others": every class with clips that is not novel
     novel_classes    names; or numbers: the place, from 1, of a class among those with clips in order of their names
-    exemplar_draws   one {class: exemplar} per draw; an exemplar is a sample id, or [source, sample id]
+    exemplar_draws   one {class: exemplar} per episode; an exemplar is a sample id, or [source, sample id]
     [base_sets], [novel_sets]  names of the `.npz` files beside this one that hold the clips; without them the clips are
                      those of `Config.dataset`
     [dataset]        what those clips are called, whatever file they come from: the source of exemplars given by id
@@ -38,7 +38,7 @@ SHIPPED = Path(__file__).parent / "benchmarks"
 class Protocol:
     """A one-shot protocol without its data; the entries are those of the file, `path` is where it was read.
 
-    exemplar_draws: per draw, class → (source, sample id). Without base_classes, every other class is one. Classes by
+    exemplar_draws: per episode, class → (source, sample id). Without base_classes, every other class is one. Classes by
     place are kept as their numbers, as strings, until `with_classes` names them. Raises ValueError if classes meet or
     an exemplar is missing, left over or left out.
     """
@@ -69,7 +69,9 @@ class Protocol:
         for draw in self.exemplar_draws:
             odd = set(draw) ^ set(self.novel_classes)
             if odd:
-                raise ValueError(f"{self.name}: a draw must have one exemplar per novel class; look at {min(odd)!r}")
+                raise ValueError(
+                    f"{self.name}: an episode must have one exemplar per novel class; look at {min(odd)!r}"
+                )
             lost = {sample for _, sample in draw.values()} & set(self.left_out)
             if lost:
                 raise ValueError(f"{self.name}: the exemplar {min(lost)!r} is among the clips left out")
@@ -86,7 +88,7 @@ class Protocol:
         novel, base = content["novel_classes"], content["base_classes"]
         dataset = str(content.get("dataset", ""))
         try:
-            draws = tuple(
+            episodes = tuple(
                 {c: (dataset, e) if isinstance(e, str) else (str(e[0]), str(e[1])) for c, e in draw.items()}
                 for draw in content["exemplar_draws"]
             )
@@ -105,7 +107,7 @@ class Protocol:
             name,
             () if base == OTHERS else tuple(base),
             tuple(map(str, novel)),
-            draws,
+            episodes,
             by_place=bool(novel) and _is_list_of(novel, int),
             base_sets=texts("base_sets"),
             novel_sets=texts("novel_sets"),
@@ -138,9 +140,9 @@ class Protocol:
 
     @property
     def sha256(self) -> str:
-        """The hash that a `Task` of this protocol has when all draws are used; of the numbers where `by_place`."""
-        draws = [[draw[c] for c in self.novel_classes] for draw in self.exemplar_draws]
-        return protocol_sha256(self.name, self.base_classes, self.novel_classes, draws)
+        """The hash that a `Task` of this protocol has when all episodes are used; of the numbers where `by_place`."""
+        episodes = [[draw[c] for c in self.novel_classes] for draw in self.exemplar_draws]
+        return protocol_sha256(self.name, self.base_classes, self.novel_classes, episodes)
 
     def with_classes(self, class_names: Sequence[str]) -> Protocol:
         """The same with every class by name. class_names: the classes that have clips, in any order.
@@ -169,7 +171,7 @@ class Protocol:
         )
 
     def describe(self) -> str:
-        """All of it for a reader: classes, exemplars of the first draw, counts, notes, hash."""
+        """All of it for a reader: classes, exemplars of the first episode, counts, notes, hash."""
         clips = f"{', '.join(self.base_sets)} → {', '.join(self.novel_sets)}" if self.base_sets else "--dataset"
         about = {
             "title": self.title,
@@ -201,14 +203,14 @@ class Protocol:
 
 
 def protocol_sha256(
-    name: str, base_classes: Sequence[str], novel_classes: Sequence[str], draws: Sequence[Sequence[tuple[str, str]]]
+    name: str, base_classes: Sequence[str], novel_classes: Sequence[str], episodes: Sequence[Sequence[tuple[str, str]]]
 ) -> str:
-    """Hash of classes and exemplars. draws: per draw, (source, sample id) of each novel class in their order."""
+    """Hash of classes and exemplars. episodes: per episode, (source, sample id) of each novel class in their order."""
     content = {
         "name": name,
         "base_classes": list(base_classes),
         "novel_classes": list(novel_classes),
-        "exemplar_draws": [[f"{source}/{sample}" for source, sample in draw] for draw in draws],
+        "exemplar_draws": [[f"{source}/{sample}" for source, sample in draw] for draw in episodes],
     }
     return sha256(json.dumps(content))
 

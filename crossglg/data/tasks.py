@@ -34,16 +34,16 @@ DATASETS: dict[str, Callable[[], tuple[SkeletonSet, Sequence[str]]]] = {
 class Task:
     """A one-shot task. `base` holds base classes only, `novel` novel classes only.
 
-    draws: (R, K) for each of R exemplar draws the index into `novel` of one exemplar per novel class, classes in the
+    episodes: (R, K) for each of R episodes the index into `novel` of one exemplar per novel class, classes in the
     order of `novel.class_names`. sha256: of name, classes and exemplars; clips_sha256: of these and of which clips are
     there on either side, so that it also tells whether two runs had the same queries. Raises ValueError if a class is
-    on both sides or a draw does not fit.
+    on both sides or an episode does not fit.
     """
 
     name: str
     base: SkeletonSet
     novel: SkeletonSet
-    draws: NDArray[np.int64]
+    episodes: NDArray[np.int64]
     sha256: str = field(init=False)
     clips_sha256: str = field(init=False)
 
@@ -51,24 +51,24 @@ class Task:
         shared = set(self.base.class_names) & set(self.novel.class_names)
         if shared:
             raise ValueError(f"{self.name}: {sorted(shared)[0]!r} is both a base and a novel class")
-        if self.draws.ndim != 2 or self.draws.shape[1] != len(self.novel.class_names) or not len(self.draws):
+        if self.episodes.ndim != 2 or self.episodes.shape[1] != len(self.novel.class_names) or not len(self.episodes):
             raise ValueError(
-                f"{self.name}: draws must be (draws, {len(self.novel.class_names)} novel classes), "
-                f"got {self.draws.shape}"
+                f"{self.name}: episodes must be (episodes, {len(self.novel.class_names)} novel classes), "
+                f"got {self.episodes.shape}"
             )
-        if self.draws.min() < 0 or self.draws.max() >= len(self.novel):
+        if self.episodes.min() < 0 or self.episodes.max() >= len(self.novel):
             raise ValueError(f"{self.name}: an exemplar lies outside the {len(self.novel)} novel clips")
-        if (self.novel.label[self.draws] != np.arange(self.draws.shape[1])).any():
+        if (self.novel.label[self.episodes] != np.arange(self.episodes.shape[1])).any():
             raise ValueError(f"{self.name}: an exemplar is not of the class it stands for")
-        exemplars = [[_clip_id(self.novel, i) for i in draw] for draw in self.draws]
+        exemplars = [[_clip_id(self.novel, i) for i in draw] for draw in self.episodes]
         digest = protocol_sha256(self.name, self.base.class_names, self.novel.class_names, exemplars)
         clips = [sorted("/".join(_clip_id(side, i)) for i in range(len(side))) for side in (self.base, self.novel)]
         object.__setattr__(self, "sha256", digest)
         object.__setattr__(self, "clips_sha256", sha256(json.dumps([digest, *clips])))
 
     def queries(self, draw: int) -> NDArray[np.int64]:
-        """Indices into `novel` of every clip that is not an exemplar of this draw."""
-        return np.setdiff1d(np.arange(len(self.novel)), self.draws[draw])
+        """Indices into `novel` of every clip that is not an exemplar of this episode."""
+        return np.setdiff1d(np.arange(len(self.novel)), self.episodes[draw])
 
     def protocol(self, dataset: str = "") -> Protocol:
         """The protocol without the clips. dataset: their source, where exemplars are to be found by sample id alone."""
@@ -77,7 +77,7 @@ class Task:
             self.name,
             self.base.class_names,
             names,
-            tuple({c: _clip_id(self.novel, i) for c, i in zip(names, draw, strict=True)} for draw in self.draws),
+            tuple({c: _clip_id(self.novel, i) for c, i in zip(names, draw, strict=True)} for draw in self.episodes),
             dataset=dataset,
             layout=self.base.layout.name,
             counts={
@@ -98,19 +98,19 @@ def load_task(config: Config) -> Task:
     ntu120, has that one unless another is named.
 
     Args:
-        config: `dataset`, `benchmark` and `draws` choose the task. Above 0, `pseudo_novel` makes a task of the base
-            classes alone; below 1, `base_share` leaves out base classes.
+        config: `dataset`, `benchmark` and `episodes` choose the task. Above 0, `validation_classes` makes a task of the
+            base classes alone; below 1, `base_share` leaves out base classes.
 
     Returns:
-        The task: base clips, novel clips, and the exemplars of each draw.
+        The task: base clips, novel clips, and the exemplars of each episode.
 
     Raises:
         FileNotFoundError: a dataset, protocol or file is not there.
         ValueError: a file is damaged, or clips and protocol do not fit together.
     """
     task = _real_task(config)
-    if config.pseudo_novel:
-        task = pseudo_task(task, config.pseudo_novel, config.pseudo_split)
+    if config.validation_classes:
+        task = validation_task(task, config.validation_classes, config.validation_split)
     return with_fewer_base_classes(task, config.base_share) if config.base_share < 1.0 else task
 
 
@@ -119,16 +119,16 @@ def is_synthetic(config: DataSettings) -> bool:
     return config.dataset in DATASETS and not config.benchmark
 
 
-def pseudo_task(task: Task, fraction: float, split: int = 0) -> Task:
-    """A task made of the base classes of another: `fraction` of them play novel, the others stay base.
+def validation_task(task: Task, fraction: float, split: int = 0) -> Task:
+    """A task made of the base classes of another: `fraction` of them become validation classes, the others stay base.
 
     Its novel classes are gone, so that what is chosen on it has not seen them. split: another number, another random
-    choice of classes and exemplars, whatever the seed of a run. As many draws as the task has. Raises ValueError if
+    choice of classes and exemplars, whatever the seed of a run. As many episodes as the task has. Raises ValueError if
     fewer than two classes are left on either side.
     """
     novel = round(fraction * len(task.base.class_names))
     classes = draw_novel_classes(task.base, split, novel)
-    return split_task(task.base, classes, len(task.draws), pseudo_name(task.name, split), split)
+    return split_task(task.base, classes, len(task.episodes), validation_name(task.name, split), split)
 
 
 def with_fewer_base_classes(task: Task, share: float) -> Task:
@@ -142,9 +142,9 @@ def with_fewer_base_classes(task: Task, share: float) -> Task:
     return replace(task, name=share_name(task.name, share), base=base)
 
 
-def pseudo_name(task: str, split: int) -> str:
-    """What the pseudo-novel task of a task is called."""
-    return f"{task}-pseudo{split}"
+def validation_name(task: str, split: int) -> str:
+    """What the validation task of a task is called."""
+    return f"{task}-validation{split}"
 
 
 def share_name(task: str, share: float) -> str:
@@ -159,9 +159,9 @@ def _real_task(config: Config) -> Task:
         return _benchmark_task(replace(config, benchmark=official))
     if config.dataset in DATASETS:
         clips, novel_classes = DATASETS[config.dataset]()
-        return split_task(clips, novel_classes, config.draws, config.dataset)
+        return split_task(clips, novel_classes, config.episodes, config.dataset)
     clips = _load(config.dataset)
-    return split_task(clips, draw_novel_classes(clips, config.seed), config.draws, clips.name)
+    return split_task(clips, draw_novel_classes(clips, config.seed), config.episodes, clips.name)
 
 
 def classes_of(dataset: str) -> tuple[tuple[str, ...], Layout]:
@@ -173,7 +173,7 @@ def classes_of(dataset: str) -> tuple[tuple[str, ...], Layout]:
     return clips.class_names, clips.layout
 
 
-def make_protocol(dataset: str, novel: int | Sequence[str], draws: int, seed: int, name: str) -> Protocol:
+def make_protocol(dataset: str, novel: int | Sequence[str], episodes: int, seed: int, name: str) -> Protocol:
     """A new protocol on a dataset: `novel` classes by name, or so many at random, and random exemplars from `seed`.
 
     Where sample ids are unique, it does not depend on the name of the data's file. Raises ValueError as `split_task`.
@@ -181,12 +181,12 @@ def make_protocol(dataset: str, novel: int | Sequence[str], draws: int, seed: in
     clips = _load(dataset)
     classes = draw_novel_classes(clips, seed, novel) if isinstance(novel, int) else novel
     if len(set(clips.sample_id.tolist())) < len(clips):  # several sources use the same ids
-        return split_task(clips, classes, draws, name, seed).protocol()
+        return split_task(clips, classes, episodes, name, seed).protocol()
     clips = replace(clips, source=np.full(len(clips), clips.name))
-    return split_task(clips, classes, draws, name, seed).protocol(clips.name)
+    return split_task(clips, classes, episodes, name, seed).protocol(clips.name)
 
 
-def split_task(clips: SkeletonSet, novel_classes: Sequence[str], draws: int, name: str, seed: int = 0) -> Task:
+def split_task(clips: SkeletonSet, novel_classes: Sequence[str], episodes: int, name: str, seed: int = 0) -> Task:
     """Split a set by class and draw exemplars at random (always the same ones for the same set and seed).
 
     Classes without clips are left out. Raises ValueError if a novel class is unknown or has fewer than two clips.
@@ -199,7 +199,7 @@ def split_task(clips: SkeletonSet, novel_classes: Sequence[str], draws: int, nam
         raise ValueError(f"{name}: novel class {short!r} has {counts.min()} clips; it needs an exemplar and a query")
     rng = np.random.default_rng(seed)
     members = [np.flatnonzero(novel.label == k) for k in range(len(novel.class_names))]
-    return Task(name, base, novel, np.array([[rng.choice(m) for m in members] for _ in range(draws)]))
+    return Task(name, base, novel, np.array([[rng.choice(m) for m in members] for _ in range(episodes)]))
 
 
 def draw_novel_classes(clips: SkeletonSet, seed: int, number: int | None = None) -> tuple[str, ...]:
@@ -256,7 +256,7 @@ def _benchmark_task(config: Config) -> Task:
     base, novel = _only(base, protocol.base_classes), _only(novel, protocol.novel_classes)
     if protocol.left_out:
         novel = novel.subset(np.flatnonzero(~np.isin(novel.sample_id, protocol.left_out)))
-    task = Task(protocol.name, base, novel, _exemplars(protocol, novel, config.draws))
+    task = Task(protocol.name, base, novel, _exemplars(protocol, novel, config.episodes))
     _warn_of_other_data(protocol, task)
     return task
 
@@ -301,12 +301,12 @@ def _of_expected(protocol: Protocol, found: int, key: str) -> str:
     return f"{found:,} of {counts[key]:,}" if counts.get(key) else f"{found:,}"
 
 
-def _exemplars(protocol: Protocol, novel: SkeletonSet, draws: int) -> NDArray[np.int64]:
-    """(R, K) index into `novel` of the exemplars of the first `draws` draws."""
+def _exemplars(protocol: Protocol, novel: SkeletonSet, episodes: int) -> NDArray[np.int64]:
+    """(R, K) index into `novel` of the exemplars of the first `episodes` episodes."""
     at: dict[tuple[str, str], list[int]] = {}
     for i in range(len(novel)):
         at.setdefault(_clip_id(novel, i), []).append(i)
-    wanted = [[draw[c] for c in novel.class_names] for draw in protocol.exemplar_draws[:draws]]
+    wanted = [[draw[c] for c in novel.class_names] for draw in protocol.exemplar_draws[:episodes]]
     every = {exemplar for draw in wanted for exemplar in draw}
     missing = sorted(every - set(at))
     if missing:

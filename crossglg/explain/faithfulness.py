@@ -153,21 +153,21 @@ def study(
     task: Task,
     clips: int = 120,
     points: int = 11,
-    draw: int = 0,
+    episode: int = 0,
     seed: int = 0,
     truth: Callable[[SkeletonSet], Array] | None = None,
 ) -> Faithfulness:
-    """Measure models on the same novel queries of a task, with the exemplars of one draw.
+    """Measure models on the same novel queries of a task, with the exemplars of one episode.
 
     clips: how many queries, drawn by `seed`; 0: all.  truth: a score that needs no model, such as what the synthesiser
     knows (`data.synthetic.true_importance`).  points: as of `measure`.
     """
-    if not 0 <= draw < len(task.draws):
-        raise ValueError(f"{task.name} has the exemplar draws 0 to {len(task.draws) - 1}, not {draw}")
-    rows = task.queries(draw)
+    if not 0 <= episode < len(task.episodes):
+        raise ValueError(f"{task.name} has the episodes 0 to {len(task.episodes) - 1}, not {episode}")
+    rows = task.queries(episode)
     if 0 < clips < len(rows):
         rows = np.sort(np.random.default_rng(seed).choice(rows, clips, replace=False))
-    queries, exemplars = task.novel.subset(rows), task.novel.subset(task.draws[draw])
+    queries, exemplars = task.novel.subset(rows), task.novel.subset(task.episodes[episode])
     found = []
     for trained in models:
         scores = rival_scores(trained, queries, exemplars, seed)

@@ -62,7 +62,7 @@ class LossTerm(nn.Module, ABC):
 
 
 class Objective(LossTerm):
-    """What training asks of the representation: the part of the loss that a run names, and how it makes batches.
+    """Training objectives: the part of the loss that a run names, and how it makes batches.
 
     Attributes:
         classifies: whether the model has a classifier over the base classes.

@@ -1,4 +1,4 @@
-"""One-shot evaluation: represent every clip once, then a classifier from one exemplar per class, over many draws."""
+"""One-shot evaluation: represent every clip once, then a classifier from one exemplar per class, over many episodes."""
 
 from crossglg.one_shot.classifiers import CLASSIFIERS, TEXT_CLASSIFIERS, Classifier, usable
 from crossglg.one_shot.evaluation import OneShotResult, evaluate, evaluate_scores

@@ -25,7 +25,7 @@ class Classifier:
     """score: (K exemplars, Q queries, base) → (Q, K), higher is better; one of text also takes KeyJoints of K classes.
 
     needs: parts of a representation that it compares, besides z.  alone: a score depends on its own exemplar and query,
-    not on the others; then those of all draws are computed at once.
+    not on the others; then those of all episodes are computed at once.
     """
 
     score: Callable[..., Array]

@@ -1,6 +1,6 @@
 """Several levels of a clip at once.
 
-Matching at several levels is what carries multi-scale matching (Yang et al., arXiv 2307.07286). On pseudo-novel classes
+Matching at several levels is what carries multi-scale matching (Yang et al., arXiv 2307.07286). On validation classes
 the whole clip and its joints were better together than alone; the course in time added nothing (NOTES.md), and is left
 out.
 """

@@ -1,4 +1,4 @@
-"""Accuracy of a classifier over many draws of one exemplar per novel class."""
+"""Accuracy of a classifier over many episodes of one exemplar per novel class."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from crossglg.statistics import half_width
 
 @dataclass(frozen=True)
 class OneShotResult:
-    """accuracy: (R,) top-1 per exemplar draw, in 0…1;  confusion: (K, K) counts, rows true, summed over draws."""
+    """accuracy: (R,) top-1 per episode, in 0…1;  confusion: (K, K) counts, rows true, summed over episodes."""
 
     classifier: str
     accuracy: Array
@@ -31,19 +31,19 @@ class OneShotResult:
 
     @property
     def interval(self) -> float:
-        """Half width of the 95 % interval of the mean over draws (Student's t; 0 for a single draw)."""
+        """Half width of the 95 % interval of the mean over episodes (Student's t; 0 for a single episode)."""
         return half_width(self.accuracy)
 
     @property
     def per_class(self) -> Array:
-        """(K,) accuracy of each novel class over all draws."""
+        """(K,) accuracy of each novel class over all episodes."""
         return np.diag(self.confusion) / np.maximum(self.confusion.sum(1), 1)
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "mean": self.mean,
             "interval": self.interval,
-            "draws": self.accuracy.tolist(),
+            "episodes": self.accuracy.tolist(),
             "per_class": self.per_class.tolist(),
             "confusion": self.confusion.tolist(),
         }
@@ -52,16 +52,16 @@ class OneShotResult:
 def evaluate(
     task: Task, features: Features, classifier: str = "cosine", key_joints: KeyJoints | None = None
 ) -> OneShotResult:
-    """Classify all queries of a task from one exemplar per class, for every draw of exemplars.
+    """Classify all queries of a task from one exemplar per class, for every episode of exemplars.
 
     Args:
-        task: K novel classes and R draws of an exemplar of each.
+        task: K novel classes and R episodes of an exemplar of each.
         features: base and novel clips as a model represents them: `Features.of(task, trained.represent)`.
         classifier: a name in `CLASSIFIERS` or `TEXT_CLASSIFIERS`.
         key_joints: what texts say about the novel classes, for classifiers of text at inference; no other sees it.
 
     Returns:
-        Top-1 accuracy of each draw, `(R,)` in 0…1, and the confusion of classes, `(K, K)` counts.
+        Top-1 accuracy of each episode, `(R,)` in 0…1, and the confusion of classes, `(K, K)` counts.
 
     Raises:
         ValueError: the classifier is unknown, needs what the features lack, or needs texts that are not given.
@@ -70,11 +70,11 @@ def evaluate(
 
 
 def evaluate_scores(task: Task, score: Callable[[int, NDArray[np.int64]], Array], classifier: str) -> OneShotResult:
-    """`evaluate` for anything that scores clips. score: (number of a draw, indices of its queries) → (Q, K)."""
+    """`evaluate` for anything that scores clips. score: (number of an episode, indices of its queries) → (Q, K)."""
     count = len(task.novel.class_names)
     confusion = np.zeros((count, count), dtype=np.int64)
     accuracy = []
-    for number in range(len(task.draws)):
+    for number in range(len(task.episodes)):
         query = task.queries(number)
         predicted, true = score(number, query).argmax(1), task.novel.label[query]
         np.add.at(confusion, (true, predicted), 1)
@@ -85,7 +85,7 @@ def evaluate_scores(task: Task, score: Callable[[int, NDArray[np.int64]], Array]
 def _scorer(
     task: Task, features: Features, name: str, key_joints: KeyJoints | None
 ) -> Callable[[int, NDArray[np.int64]], Array]:
-    """(number of a draw, indices of its queries) → (Q, K) scores. What draws share is computed once."""
+    """(number of an episode, indices of its queries) → (Q, K) scores. What episodes share is computed once."""
     known = {**CLASSIFIERS, **TEXT_CLASSIFIERS}
     if name not in known:
         raise ValueError(f"unknown classifier {name!r}{nearest(name, list(known))} Classifiers: {', '.join(known)}")
@@ -95,11 +95,11 @@ def _scorer(
     if name in TEXT_CLASSIFIERS and key_joints is None:
         raise ValueError(f"{name} is text at inference: it needs the key_joints of the novel classes")
     if not classifier.alone:
-        return lambda number, query: classifier.score(novel[task.draws[number]], novel[query], base)
-    every = np.unique(task.draws)  # the exemplars of all draws
+        return lambda number, query: classifier.score(novel[task.episodes[number]], novel[query], base)
+    every = np.unique(task.episodes)  # the exemplars of all episodes
     told = (key_joints[task.novel.label[every]],) if name in TEXT_CLASSIFIERS and key_joints else ()
     scores = classifier.score(novel[every], novel, base, *told)  # (N, E)
-    return lambda number, query: scores[np.ix_(query, np.searchsorted(every, task.draws[number]))]
+    return lambda number, query: scores[np.ix_(query, np.searchsorted(every, task.episodes[number]))]
 
 
 _WHERE_FROM = {

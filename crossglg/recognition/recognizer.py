@@ -91,7 +91,7 @@ class Recognizer:
 
     @classmethod
     def of(cls, trained: TrainedModel, exemplars: SkeletonSet, threshold: float | None = None) -> Recognizer:
-        """threshold None: calibrated, the higher of two. On held-out base clips: where a known action is refused as
+        """threshold None: calibrated, the higher of two. On validation clips: where a known action is refused as
         often as an unknown one is accepted. On the exemplars: what three quarters of them do not reach with an exemplar
         of another action; actions the model was not trained on look more alike to it than those it was (NOTES.md).
         """

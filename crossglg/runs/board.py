@@ -90,7 +90,7 @@ def read_run(folder: str | Path) -> RunState:
         folder,
         config,
         tuple(_step(name, executed_copy(folder, name)) for name in NOTEBOOKS),
-        # without held-out clips the validation accuracy is not a number
+        # without validation clips the validation accuracy is not a number
         [
             {name: value for name, value in record.items() if np.isfinite(value)} | {"epoch": number}
             for number, record in enumerate(history, start=1)
@@ -130,7 +130,7 @@ def board_html(state: RunState, refresh: int = 0) -> str:
     if state.history:
         curves["Training"] = _svg(figures.training_curves(state.history, state.chosen), "training", HALF)
     if results:
-        bars = figures.accuracy_by_classifier(results.draws(), 1 / len(results.novel_classes))
+        bars = figures.accuracy_by_classifier(results.episodes(), 1 / len(results.novel_classes))
         curves["One-shot accuracy"] = _svg(bars, "accuracy", HALF)
     explorer = pictures / "explorer.html"
     if explorer.is_file():
@@ -176,7 +176,7 @@ def _numbers(state: RunState) -> dict[str, str]:
         numbers["loss in the last epoch"] = f"{state.history[-1]['total_loss']:.2f}"
         record = state.history[-1 if state.chosen is None else state.chosen - 1]
         if "validation_accuracy" in record:
-            numbers["accuracy on held-out base clips"] = f"{100 * record['validation_accuracy']:.0f} %"
+            numbers["accuracy on validation clips"] = f"{100 * record['validation_accuracy']:.0f} %"
     if state.results:
         result, count = state.results.one_shot[CLASSIFIER], len(state.results.novel_classes)
         about = f"one-shot, {CLASSIFIER}, {count} new classes, chance {100 / count:.0f} %"

@@ -115,10 +115,10 @@ def typical_clips(importance: Array, task: Task, classes: Sequence[str] = (), co
 
 
 def accuracy_by_draw(task: Task, features: Features, classifier: str) -> Array:
-    """(R, K): accuracy of each novel class in each exemplar draw; not a number where a class has no query."""
+    """(R, K): accuracy of each novel class in each episode; not a number where a class has no query."""
     of_draw = []
-    for draw in task.draws:
-        confusion = evaluate(replace(task, draws=draw[None]), features, classifier).confusion
+    for draw in task.episodes:
+        confusion = evaluate(replace(task, episodes=draw[None]), features, classifier).confusion
         queries = confusion.sum(1)
         of_draw.append(np.divide(np.diag(confusion), queries, out=np.full(len(queries), np.nan), where=queries > 0))
     return np.stack(of_draw)
@@ -154,12 +154,12 @@ def _of_results(results: RunResults, classifier: str) -> Iterator[Picture]:
     yield Picture(
         "accuracy_by_classifier", "One-shot accuracy",
         f"Accuracy on {len(names)} novel classes, for every way to compare a clip with the exemplars.",
-        figures.accuracy_by_classifier(results.draws(), 1 / len(names)),
+        figures.accuracy_by_classifier(results.episodes(), 1 / len(names)),
     )  # fmt: skip
     counts = np.array(results.one_shot[classifier].confusion)
     yield Picture(
         "confusion_matrix", "Confusion",
-        f"What each novel class was recognised as, by {classifier}, over all exemplar draws, in per cent.",
+        f"What each novel class was recognised as, by {classifier}, over all episodes, in per cent.",
         figures.confusion_matrix(counts, names),
     )  # fmt: skip
 
@@ -186,7 +186,7 @@ def _features(trained: TrainedModel, task: Task, classifier: str) -> Iterator[Pi
     novel, features = task.novel, Features.of(task, trained.represent)
     yield Picture(
         "exemplar_sensitivity", "Dependence on the exemplar",
-        f"Accuracy of each class by {classifier} for each draw of exemplars: a wide row depends much on which clip "
+        f"Accuracy of each class by {classifier} for each episode of exemplars: a wide row depends much on which clip "
         f"stands for the class.",
         figures.exemplar_sensitivity(accuracy_by_draw(task, features, classifier), novel.class_names),
     )  # fmt: skip
@@ -200,8 +200,8 @@ def _features(trained: TrainedModel, task: Task, classifier: str) -> Iterator[Pi
 
 
 def _shown(task: Task, most: int = 1500) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of the novel clips in the feature map, at most so many; where in them are the first draw's exemplars."""
-    first = task.draws[0]
+    """Indices of the novel clips in the feature map, at most so many; where the first episode's exemplars are."""
+    first = task.episodes[0]
     others = np.random.default_rng(0).permutation(task.queries(0))[: max(0, most - len(first))]
     shown = np.sort(np.concatenate([first, others]))
     return shown, np.searchsorted(shown, first)
@@ -226,7 +226,7 @@ def compare_runs(runs: Sequence[Named], classifier: str) -> list[Picture]:
         return [
             Picture(
                 "accuracy_by_base_classes", "Accuracy and the number of base classes",
-                f"One-shot accuracy by {classifier}, mean over exemplar draws, by how many classes taught the model.",
+                f"One-shot accuracy by {classifier}, mean over episodes, by how many classes taught the model.",
                 figures.accuracy_by_base_classes(accuracy, chance),
             )
         ]  # fmt: skip
@@ -234,7 +234,7 @@ def compare_runs(runs: Sequence[Named], classifier: str) -> list[Picture]:
     return [
         Picture(
             "accuracy_by_run", "Accuracy over runs",
-            f"One-shot accuracy by {classifier}, mean over exemplar draws, of runs that differ in their seed; the "
+            f"One-shot accuracy by {classifier}, mean over episodes, of runs that differ in their seed; the "
             f"interval is Student's t over these runs.",
             figures.accuracy_by_classifier(over_seeds, chance, dot="run"),
         )
@@ -253,6 +253,6 @@ def _curves(trained: TrainedModel) -> Picture:
     details = trained.details
     return Picture(
         "training_curves", "Training",
-        "Losses on the base clips, and accuracy on held-out base clips, by which the epoch is chosen.",
+        "Losses on the base clips, and accuracy on validation clips, by which the epoch is chosen.",
         figures.training_curves(details["history"], details["chosen_epoch"]),
     )  # fmt: skip

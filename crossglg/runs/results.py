@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 import crossglg
 from crossglg import tables
 from crossglg.config import Config
-from crossglg.data.tasks import Task, pseudo_name, share_name
+from crossglg.data.tasks import Task, validation_name, share_name
 from crossglg.files import MissingError, as_record, write_atomically, write_json
 from crossglg.one_shot import OneShotResult
 from crossglg.statistics import Interval
@@ -31,16 +31,16 @@ class Accuracy:
     """Top-1 accuracy of one classifier on a one-shot task, in 0…1.
 
     Args:
-        mean: Over the exemplar draws.
-        interval: Half width of its 95 % interval over the draws, Student's t.
-        draws: Of each draw, `(R,)`.
-        per_class: Of each novel class over all draws, `(K,)`.
-        confusion: Counts of queries over all draws, `(K, K)`, a row per true class.
+        mean: Over the episodes.
+        interval: Half width of its 95 % interval over the episodes, Student's t.
+        episodes: Of each episode, `(R,)`.
+        per_class: Of each novel class over all episodes, `(K,)`.
+        confusion: Counts of queries over all episodes, `(K, K)`, a row per true class.
     """
 
     mean: float
     interval: float
-    draws: list[float]
+    episodes: list[float]
     per_class: list[float]
     confusion: list[list[int]]
 
@@ -87,8 +87,8 @@ class RunResults:
         torch: Version of torch.
         numpy: Version of numpy.
         parameters: Size of the model; none if nothing was trained.
-        chosen_epoch: Epoch chosen on held-out clips of the base classes, from 0; none if nothing was trained.
-        held_out_accuracy: Accuracy on these clips, in 0…1; none if there were none.
+        chosen_epoch: Epoch chosen on validation clips of the base classes, from 0; none if nothing was trained.
+        validation_accuracy: Accuracy on these clips, in 0…1; none if there were none.
         raw_coordinates: Accuracy of raw coordinates on the same task; none if it was not measured.
         attention: How well joint importance agrees with the truth of synthetic clips: method → measure → value.
         study: What a study adds; none for other runs.
@@ -110,7 +110,7 @@ class RunResults:
     numpy: str
     parameters: int | None = None
     chosen_epoch: int | None = None
-    held_out_accuracy: float | None = None
+    validation_accuracy: float | None = None
     raw_coordinates: Accuracy | None = None
     attention: dict[str, dict[str, float]] = field(default_factory=dict)
     study: StudyDetails | None = None
@@ -122,8 +122,8 @@ class RunResults:
         """All settings: those that came after the run have their defaults."""
         return {**Config().to_dict(), **self.config}
 
-    def draws(self) -> dict[str, list[float]]:
-        """Accuracy of each exemplar draw by classifier, before them that of raw coordinates where it was measured."""
+    def episodes(self) -> dict[str, list[float]]:
+        """Accuracy of each episode by classifier, before them that of raw coordinates where it was measured."""
         raw = {"raw coordinates": self.raw_coordinates} if self.raw_coordinates else {}
         return {name: accuracy.draws for name, accuracy in {**raw, **self.one_shot}.items()}
 
@@ -188,12 +188,12 @@ def about_task(task: Task) -> dict[str, Any]:
 
 def about_model(trained: TrainedModel) -> dict[str, Any]:
     """Which model a number is of: settings, size, the epoch chosen on base classes."""
-    accuracy = trained.details["held_out_accuracy"]  # not a number without held-out clips
+    accuracy = trained.details["validation_accuracy"]  # not a number without validation clips
     return {
         "config": portable(trained.config.to_dict()),
         "parameters": trained.num_parameters,
         "chosen_epoch": trained.details["chosen_epoch"],
-        "held_out_accuracy": accuracy if math.isfinite(accuracy) else None,
+        "validation_accuracy": accuracy if math.isfinite(accuracy) else None,
     }
 
 
@@ -251,7 +251,7 @@ _PATHS = {
 def task_name(config: Config) -> str:
     """What a Config's one-shot task is called before its clips are loaded."""
     name = config.benchmark.rpartition(":")[2] if config.benchmark else Path(config.dataset).stem
-    name = pseudo_name(name, config.pseudo_split) if config.pseudo_novel else name
+    name = validation_name(name, config.validation_split) if config.validation_classes else name
     return share_name(name, config.base_share) if config.base_share < 1.0 else name
 
 
@@ -289,7 +289,7 @@ def write_csv(folder: str | Path) -> Path:
             "seed": run.config["seed"],
             "epochs": run.config["epochs"],
             "classifier": classifier,
-            "draws": len(result.draws),
+            "episodes": len(result.episodes),
             "accuracy": f"{100 * result.mean:.2f}",
             "interval_over_draws": f"{100 * result.interval:.2f}",
             "parameters": run.parameters,
@@ -306,12 +306,12 @@ def write_csv(folder: str | Path) -> Path:
 
 
 def markdown_table(folder: str | Path, classifier: str = "cosine") -> str:
-    """A Markdown table of one-shot accuracy: tasks × methods, mean and 95 % interval over seeds and draws.
+    """A Markdown table of one-shot accuracy: tasks × methods, mean and 95 % interval over seeds and episodes.
 
     A row averages runs of one protocol that differ in nothing but their seed. Rows that would read alike name the
     settings in which they differ.
     """
-    rows: dict[_Row, dict[int, list[float]]] = {}  # → seed → accuracy per draw
+    rows: dict[_Row, dict[int, list[float]]] = {}  # → seed → accuracy per episode
     settings: dict[_Row, dict[str, Any]] = {}
     for run in load_results(folder).values():
         config = run.settings
@@ -319,13 +319,13 @@ def markdown_table(folder: str | Path, classifier: str = "cosine") -> str:
             method = ", ".join([config["encoder"], *_unusual(config), METHODS[config["guidance"]]])
             same = {name: value for name, value in config.items() if name not in NOT_IN_A_ROW}
             row = _Row(run.task, True, method, json.dumps([run.protocol_sha256, same], sort_keys=True))
-            rows.setdefault(row, {})[config["seed"]] = run.one_shot[classifier].draws
+            rows.setdefault(row, {})[config["seed"]] = run.one_shot[classifier].episodes
             settings[row] = same
         if run.raw_coordinates:
-            draws = run.raw_coordinates.draws
+            episodes = run.raw_coordinates.episodes
             row = _Row(run.task, False, "raw coordinates", run.protocol_sha256)
-            rows[row] = {0: draws}
-            settings[row] = {"draws": len(draws)}
+            rows[row] = {0: episodes}
+            settings[row] = {"episodes": len(episodes)}
     cells = []
     for row in sorted(rows):
         alike = [settings[other] for other in rows if other[:3] == row[:3]]

@@ -58,7 +58,7 @@ def preprocessing_study(
 
 
 def preprocessing_table(results: Mapping[str, Mapping[str, OneShotResult]]) -> str:
-    """Markdown: a row per variant with mean and 95 % interval over draws, and how far the mean over tasks moved.
+    """Markdown: a row per variant with mean and 95 % interval over episodes, and how far the mean over tasks moved.
 
     The difference is to the first variant.
     """

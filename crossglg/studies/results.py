@@ -34,11 +34,11 @@ class Row:
         protocol_file_sha256: Hash of the benchmark's protocol as its file has it; empty without a file.
         clips_sha256: Hash of the protocol with its clips.
         settings: Those that can change a number; in the file only those that differ from the first line.
-        queries: How many clips were classified in each exemplar draw.
-        correct: How many of them correctly, per draw `(R,)`, by name of the classifier.
+        queries: How many clips were classified in each episode.
+        correct: How many of them correctly, per episode `(R,)`, by name of the classifier.
         texts: Which descriptions the run learned from, with their hashes.
-        chosen_epoch: Epoch chosen on held-out clips of the base classes, from 0; none if nothing was trained.
-        held_out_accuracy: Accuracy on these clips, in 0…1; none if there were none.
+        chosen_epoch: Epoch chosen on validation clips of the base classes, from 0; none if nothing was trained.
+        validation_accuracy: Accuracy on these clips, in 0…1; none if there were none.
         seconds: How long the run took.
         device: What it ran on.
         torch: Version of torch.
@@ -54,7 +54,7 @@ class Row:
     correct: dict[str, list[int]]
     texts: list[str]
     chosen_epoch: int | None
-    held_out_accuracy: float | None
+    validation_accuracy: float | None
     seconds: float
     device: str
     torch: str
@@ -68,7 +68,7 @@ class Row:
         if study is None:
             raise InputError(f"the results of {name} are not those of a study's run; delete them and run the study")
         first = next(iter(results.one_shot.values()))
-        queries = sum(map(sum, first.confusion)) // len(first.draws)
+        queries = sum(map(sum, first.confusion)) // len(first.episodes)
         return cls(
             name=name,
             task=results.task,
@@ -76,10 +76,10 @@ class Row:
             clips_sha256=results.clips_sha256,
             settings=deciding(results.settings),
             queries=queries,
-            correct={c: [round(queries * draw) for draw in found.draws] for c, found in results.one_shot.items()},
+            correct={c: [round(queries * draw) for draw in found.episodes] for c, found in results.one_shot.items()},
             texts=study.texts,
             chosen_epoch=results.chosen_epoch,
-            held_out_accuracy=results.held_out_accuracy,
+            validation_accuracy=results.validation_accuracy,
             seconds=study.seconds,
             device=study.device,
             torch=results.torch,
@@ -87,7 +87,7 @@ class Row:
         )
 
     def accuracy(self, classifier: str) -> Array:
-        """`(R,)` accuracy per exemplar draw, in 0…1."""
+        """`(R,)` accuracy per episode, in 0…1."""
         return np.array(self.correct[classifier]) / self.queries
 
     def check(self, run: Run, where: str) -> None:

@@ -184,7 +184,7 @@ def _evaluated(features: Features, task: Task, classifiers: Sequence[str] = ()) 
 def _warped(task: Task, cost: str) -> OneShotResult:
     """Nearest exemplar by dynamic time warping, under the name of the classifier that compares single poses so."""
     distance = dtw_distances(task.novel, cost)
-    return evaluate_scores(task, lambda number, query: -distance[np.ix_(query, task.draws[number])], cost)
+    return evaluate_scores(task, lambda number, query: -distance[np.ix_(query, task.episodes[number])], cost)
 
 
 def _model(run: Run, folder: Path) -> TrainedModel:

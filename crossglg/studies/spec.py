@@ -44,7 +44,13 @@ RAW = "raw"  # raw coordinates
 DTW = "dtw"  # dynamic time warping
 UNTRAINED = (RAW, DTW)  # methods that learn nothing: one run per benchmark, whatever the seeds
 WITHOUT_EFFECT = ("device", "cuda_graph", "keep_text_branch")  # settings that change no result beyond rounding
-SHARED = ("dataset", "draws", "device", "pseudo_novel", "pseudo_split")  # settings that all methods have in common
+SHARED = (
+    "dataset",
+    "episodes",
+    "device",
+    "validation_classes",
+    "validation_split",
+)  # settings that all methods have in common
 
 # The entries of a study's file, and what each must be.
 ENTRIES: dict[str, type] = {

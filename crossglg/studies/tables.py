@@ -17,7 +17,7 @@ from crossglg.studies.results import Row, finished
 from crossglg.studies.spec import UNTRAINED, Run, Study
 from crossglg.viz import figures
 
-Runs = Mapping[int | None, Array]  # seed → (R,) accuracy per exemplar draw; None: a method that knows no seed
+Runs = Mapping[int | None, Array]  # seed → (R,) accuracy per episode; None: a method that knows no seed
 Accuracies = dict[str, dict[str, dict[int | None, Array]]]  # benchmark → method → runs
 Finished = tuple[Run, Row]
 MEAN = "mean"  # the column of the mean over benchmarks
@@ -43,7 +43,7 @@ def study_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (
     classifiers = tuple(classifiers) or _evaluated(study.classifiers, found)
     parts = [
         f"{study.name}: {len(found)} of {len(study.runs())} runs. Top-1 accuracy, %, by {classifiers[0]} where no "
-        "other classifier is named, and differences in points, with 95 % intervals over seeds and exemplar draws; p of "
+        "other classifier is named, and differences in points, with 95 % intervals over seeds and episodes; p of "
         "a sign-flip test."
     ]
     against = reference or study.reference
@@ -76,7 +76,7 @@ def study_figure(study: Study, folder: str | Path, classifiers: Sequence[str] = 
 
 
 def accuracies(rows: Iterable[Finished], classifiers: Sequence[str] = ("cosine",)) -> Accuracies:
-    """Accuracy per exemplar draw: benchmark → method → seed → (R,), in the order of the runs.
+    """Accuracy per episode: benchmark → method → seed → (R,), in the order of the runs.
 
     classifiers: by the first a method has its own name, by another it is "method,
     classifier". A run without a classifier is left out there. Raises ValueError for a classifier that no run has, or if
@@ -141,7 +141,7 @@ def accuracy_table(found: Accuracies) -> str:
 
 
 def difference_table(found: Accuracies, reference: str) -> str:
-    """Markdown: how many points each method is above `reference` on the same seeds and draws, with a 95 % interval.
+    """Markdown: how many points each method is above `reference` on the same seeds and episodes, with a 95 % interval.
 
     The last columns: how many pairs (benchmark, seed) there are, and `sign_flip_test` of the mean over benchmarks. A
     benchmark where the two methods share no seed is left out of both. Raises ValueError for an unknown reference.

@@ -59,7 +59,7 @@ def import_weights(
         "data": "not known",
         "texts": [],
         "chosen_epoch": None,
-        "held_out_accuracy": None,
+        "validation_accuracy": None,
         "history": [],
         "torch": torch.__version__,
         "crossglg": crossglg.__version__,

@@ -375,12 +375,12 @@ CrossGLG model for one-shot recognition of human actions from skeletons ({traine
 {trained.layout.num_joints} joints, {trained.channels}-D, up to {trained.persons} person(s)).
 
 - data: {d["data"]}, {d["training_clips"]} base clips of {len(trained.class_names)} classes, \
-{d["held_out_clips"]} more held out to choose the epoch
+{d["validation_clips"]} more for validation, which chose the epoch
 - objective: {c.objective}
 - initial weights: {c.initial_weights or "new"}
 - texts: {", ".join(d["texts"]) or "none"}; text encoder {c.text_encoder}; used: {c.text_source}
 - parameters at inference: {trained.num_parameters:,}
-- chosen epoch: {d["chosen_epoch"]} of {c.epochs}, accuracy on held-out base clips {d["held_out_accuracy"]:.3f}
+- chosen epoch: {d["chosen_epoch"]} of {c.epochs}, accuracy on validation clips {d["validation_accuracy"]:.3f}
 - seed {c.seed}; torch {d["torch"]}; crossglg {d["crossglg"]}
 
 It has seen no clip, label or text of a novel class. It recognises motions, not persons or intentions; it was not tested

@@ -54,7 +54,7 @@ def fit(
     after_epoch: Callable[[Record], None] | None = None,
     overwrite: bool = False,
 ) -> TrainedModel:
-    """Train on base clips alone, choose the epoch on held-out base clips, and save the model.
+    """Train on base clips alone, choose the epoch on validation clips, and save the model.
 
     The caller's random state stays as it is. Processes that are `distributed.joined` all call this, with the same
     arguments; the first one writes.
@@ -111,7 +111,7 @@ class Trainer:
         self.shared = distributed.share(self.losses, self.device)
         self.optimizer = build_optimizer(self.losses, config)
         self.clips, self.label = DeviceClips(base, self.device), torch.as_tensor(base.label)
-        self.training, self.held_out = hold_out(base, config.held_out, config.seed)
+        self.training, self.validation_clips = split_validation(base, config.validation_clips, config.seed)
         self.prepare = Preprocessing.from_settings(config, base.layout)
         self.texts = bank.to(self.device)
         self.fingerprint = fingerprint(config, base, bank)
@@ -139,7 +139,7 @@ class Trainer:
             if chosen_epoch(self.history) == epoch:
                 self.best = {name: value.clone() for name, value in self.model.state_dict().items()}
             self.save()
-            bar.set_postfix(loss=f"{record['total_loss']:.3f}", held_out=f"{record['validation_accuracy']:.3f}")
+            bar.set_postfix(loss=f"{record['total_loss']:.3f}", validation=f"{record['validation_accuracy']:.3f}")
             if after_epoch:
                 after_epoch(record)
 
@@ -190,19 +190,19 @@ class Trainer:
         return self.prepare(x, generator), mask, label.to(self.device), joint_of
 
     def validate(self) -> float:
-        """Accuracy on the held-out base clips, NaN without any.
+        """Accuracy on the validation clips, NaN without any.
 
         By the classifier, or without one by the nearest of one training clip per class (cosine), over five choices of
         these.
         """
-        if not len(self.held_out):
+        if not len(self.validation_clips):
             return float("nan")
-        scores = self.scores(torch.as_tensor(self.held_out))
+        scores = self.scores(torch.as_tensor(self.validation_clips))
         if not self.objective.classifies:
             exemplars = torch.as_tensor(training_exemplars(self.base.label, self.training, self.config.seed))
             z = self.scores(exemplars.flatten()).unflatten(0, exemplars.shape)
-            scores = F.normalize(scores, dim=-1) @ F.normalize(z, dim=-1).mT  # (draws, N, K)
-        return float((scores.argmax(-1) == self.label[self.held_out]).double().mean())
+            scores = F.normalize(scores, dim=-1) @ F.normalize(z, dim=-1).mT  # (episodes, N, K)
+        return float((scores.argmax(-1) == self.label[self.validation_clips]).double().mean())
 
     @torch.inference_mode()
     def scores(self, index: Tensor) -> Tensor:
@@ -237,9 +237,9 @@ class Trainer:
             "data": data or base.name,
             "texts": list(texts),
             "training_clips": len(self.training),
-            "held_out_clips": len(self.held_out),
+            "validation_clips": len(self.validation_clips),
             "chosen_epoch": chosen,
-            "held_out_accuracy": self.history[chosen]["validation_accuracy"],
+            "validation_accuracy": self.history[chosen]["validation_accuracy"],
             "history": self.history,
             "torch": torch.__version__,
             "crossglg": crossglg.__version__,
@@ -248,7 +248,7 @@ class Trainer:
             model.to(self.device), self.config, base.layout, self.persons, base.num_channels, base.class_names, details
         )
         # What recognizing one's own clips needs: when two clips are alike, and how long a clip usually is.
-        unseen = base.subset(self.held_out) if len(self.held_out) else base
+        unseen = base.subset(self.validation_clips) if len(self.validation_clips) else base
         details["similarity"] = similarity_quantiles(trained.embed(unseen), unseen.label)
         details["seconds"] = np.quantile(base.frames / base.fps, [0.0, 0.5, 1.0]).round(3).tolist()
         if distributed.rank() == 0:
@@ -370,28 +370,28 @@ def one_sided_classes(config: Config, bank: TextBank, layout: Layout) -> Tensor:
     return (bank.key_joint_target - other_side).abs().sum(1) > 0.5  # at least a quarter of the weight changes sides
 
 
-def hold_out(base: SkeletonSet, fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def split_validation(base: SkeletonSet, fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Split clip indices into training and held-out, the same fraction of every class; a class keeps at least one."""
     rng = np.random.default_rng(seed)
     held: list[int] = []
     for k in range(len(base.class_names)):
         members = rng.permutation(np.flatnonzero(base.label == k))
         held.extend(members[: min(round(fraction * len(members)), len(members) - 1)].tolist())
-    held_out = np.array(sorted(held), dtype=np.int64)
-    return np.setdiff1d(np.arange(len(base)), held_out), held_out
+    validation_clips = np.array(sorted(held), dtype=np.int64)
+    return np.setdiff1d(np.arange(len(base)), validation_clips), validation_clips
 
 
 def training_exemplars(
-    label: NDArray[np.int64], training: NDArray[np.int64], seed: int, draws: int = 5
+    label: NDArray[np.int64], training: NDArray[np.int64], seed: int, episodes: int = 5
 ) -> NDArray[np.int64]:
-    """(draws, K) indices of training clips, a random one of each class: with whom held-out clips are compared."""
+    """(episodes, K) indices of training clips, a random one of each class: with whom validation clips are compared."""
     rng = np.random.default_rng(seed)
     members = [training[label[training] == k] for k in np.unique(label)]
-    return np.stack([rng.choice(rows, draws) for rows in members], axis=1)
+    return np.stack([rng.choice(rows, episodes) for rows in members], axis=1)
 
 
 def chosen_epoch(history: History) -> int:
-    """The epoch with the best accuracy on held-out base clips, the latest of equals; without such clips the last."""
+    """The epoch with the best accuracy on validation clips, the latest of equals; without such clips the last."""
     accuracy = [record["validation_accuracy"] for record in history]
     known = [0.0 if math.isnan(value) else value for value in accuracy]
     return max(range(len(known)), key=lambda epoch: (known[epoch], epoch))

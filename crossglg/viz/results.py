@@ -1,4 +1,4 @@
-"""Figures of a training and of its results: curves, accuracies over draws and runs, features, a recording over time."""
+"""Figures of a training and of its results: curves, accuracies, features, a recording over time."""
 
 from __future__ import annotations
 
@@ -58,25 +58,25 @@ def training_curves(history: Sequence[Mapping[str, float]], chosen: int | None =
 
 @rc_context(STYLE)
 def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float, dot: str = "episode") -> Figure:
-    """{name: (draws,) accuracies 0…1}: a dot per episode, the mean with its 95 % interval (Student's t), best first.
+    """{name: (episodes,) accuracies 0…1}: a dot per episode, the mean with its 95 % interval (Student's t), best first.
 
-    chance: accuracy of guessing;  dot: what a dot is, e.g. "seed". A single draw has a mean but no interval.
+    chance: accuracy of guessing;  dot: what a dot is, e.g. "seed". A single episode has a mean but no interval.
     """
     if not accuracies:
         raise ValueError("accuracy_by_classifier needs at least one classifier")
     rows: dict[str, Floats] = {}
     for name, values in accuracies.items():
-        rows[name] = as_array(values, (np.size(values),), "(draws,)", f"accuracies of {name!r}")
+        rows[name] = as_array(values, (np.size(values),), "(episodes,)", f"accuracies of {name!r}")
         if not rows[name].size:
-            raise ValueError(f"accuracies of {name!r} are empty: (draws,) needs at least one draw")
+            raise ValueError(f"accuracies of {name!r} are empty: (episodes,) needs at least one episode")
     rows = dict(sorted(rows.items(), key=lambda row: -row[1].mean()))
     figure = Chart(figsize=(7.0, 1.1 + 0.29 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
-    for i, (_, draws) in enumerate(rows.items()):
-        mean, half = _interval(draws)
+    for i, (_, episodes) in enumerate(rows.items()):
+        mean, half = _interval(episodes)
         # Spread by rank, not by chance: the same numbers always give the same picture.
-        jitter = np.resize([0.0, 0.14, -0.14], draws.size)[np.argsort(np.argsort(draws, kind="stable"))]
-        axes.scatter(draws, i + jitter, s=16, color=SERIES[0], alpha=0.35, linewidths=0)
+        jitter = np.resize([0.0, 0.14, -0.14], episodes.size)[np.argsort(np.argsort(episodes, kind="stable"))]
+        axes.scatter(episodes, i + jitter, s=16, color=SERIES[0], alpha=0.35, linewidths=0)
         axes.errorbar(mean, i, xerr=half, fmt="D", color=INK, markersize=5, capsize=4, linewidth=1.6)
         spread = f" ± {100 * half:.1f}" if half else ""
         axes.annotate(f"{100 * mean:.1f}{spread} %", (1.01, i), xycoords=("axes fraction", "data"), va="center")
@@ -155,9 +155,9 @@ def accuracy_by_base_classes(accuracies: Mapping[str, Mapping[int, ArrayLike]], 
 
 @rc_context(STYLE)
 def exemplar_sensitivity(accuracy: ArrayLike, class_names: Sequence[str]) -> Figure:
-    """How much each class depends on which clip is its exemplar: a dot per draw, the mean, from lowest to highest.
+    """How much each class depends on which clip is its exemplar: a dot per episode, the mean, from lowest to highest.
 
-    accuracy: (R, K) in 0…1 per exemplar draw and class; not a number where a class has no query. The first row is the
+    accuracy: (R, K) in 0…1 per episode and class; not a number where a class has no query. The first row is the
     mean of the classes; the classes follow, those first that depend most on the draw.
     """
     matrix = np.asarray(accuracy, dtype=np.float64)
@@ -186,7 +186,7 @@ def exemplar_sensitivity(accuracy: ArrayLike, class_names: Sequence[str]) -> Fig
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(-0.02, 1.02)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    axes.set_xlabel(f"accuracy: a dot for each of {len(matrix)} exemplar draws, a line at their mean")
+    axes.set_xlabel(f"accuracy: a dot for each of {len(matrix)} episodes, a line at their mean")
     axes.grid(axis="x")
     return figure
 
@@ -301,8 +301,10 @@ def _series(history: Sequence[Mapping[str, float]], key: str) -> tuple[list[floa
     return [record["epoch"] for record in present], [record[key] for record in present]
 
 
-def _interval(draws: Floats) -> tuple[float, float]:
-    """Mean and half width of its 95 % interval; 0 for a single draw."""
-    if draws.size < 2:
-        return float(draws.mean()), 0.0
-    return float(draws.mean()), float(stdtrit(draws.size - 1, 0.975) * draws.std(ddof=1) / np.sqrt(draws.size))
+def _interval(episodes: Floats) -> tuple[float, float]:
+    """Mean and half width of its 95 % interval; 0 for a single episode."""
+    if episodes.size < 2:
+        return float(episodes.mean()), 0.0
+    return float(episodes.mean()), float(
+        stdtrit(episodes.size - 1, 0.975) * episodes.std(ddof=1) / np.sqrt(episodes.size)
+    )

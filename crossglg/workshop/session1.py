@@ -108,7 +108,7 @@ def check_accuracy(accuracy: Callable[[Array, NDArray[np.int64], NDArray[np.int6
     """accuracy(z, label, draw): share of the other clips of the exemplars' classes that get their own class."""
     exercise, rng = Exercise("1.4", "accuracy"), np.random.default_rng(23)  # no two of the mistakes give one number
     for _ in range(3):
-        z, label, (draw,) = _clusters(rng, classes=5, clips=6, draws=1)
+        z, label, (draw,) = _clusters(rng, classes=5, clips=6, episodes=1)
         found = exercise.array(exercise.call(accuracy, z, label, draw), (), "one number", "Take the mean over queries.")
         right, everyone, strangers = (_loop_accuracy(z, label, draw, kind) for kind in ("right", "all", "strangers"))
         queries = np.setdiff1d(np.flatnonzero(np.isin(label, label[draw])), draw)
@@ -127,10 +127,10 @@ def check_accuracy(accuracy: Callable[[Array, NDArray[np.int64], NDArray[np.int6
 
 
 def check_honest_accuracy(honest_accuracy: Callable[..., Any]) -> None:
-    """honest_accuracy(z, label, novel, draws, learn): (R,) accuracies; `learn` sees clips of base classes only."""
+    """honest_accuracy(z, label, novel, episodes, learn): (R,) accuracies; `learn` sees clips of base classes only."""
     exercise, rng = Exercise("1.5", "honest_accuracy"), np.random.default_rng(5)
-    z, label, draws = _clusters(rng, classes=7, clips=5, draws=6)
-    novel = sorted(set(label[draws[0]].tolist()))
+    z, label, episodes = _clusters(rng, classes=7, clips=5, episodes=6)
+    novel = sorted(set(label[episodes[0]].tolist()))
     turn = rng.normal(size=(z.shape[1], 3))
     seen: list[NDArray[np.int64]] = []
 
@@ -140,8 +140,8 @@ def check_honest_accuracy(honest_accuracy: Callable[..., Any]) -> None:
         return lambda other: np.asarray(other) @ turn
 
     found = exercise.array(
-        exercise.call(honest_accuracy, z, label, np.array(novel), draws, learn), (len(draws),), "(R,)",
-        "One accuracy for each draw; the mean hides how much the exemplar matters, the best one is a lucky draw.",
+        exercise.call(honest_accuracy, z, label, np.array(novel), episodes, learn), (len(episodes),), "(R,)",
+        "One accuracy for each episode; the mean hides how much the exemplar matters, the best one is a lucky draw.",
     )  # fmt: skip
     exercise.need(seen, "learn was never called; it returns the function that makes features better.")
     leaked = sorted(set(np.concatenate(seen).tolist()) & set(novel))
@@ -151,10 +151,10 @@ def check_honest_accuracy(honest_accuracy: Callable[..., Any]) -> None:
     )
     base_clips = len(label) - np.isin(label, novel).sum()
     exercise.need(all(len(classes) == base_clips for classes in seen), "learn should see every base clip.")
-    right = [_loop_accuracy(z @ turn, label, draw, "right") for draw in draws]
+    right = [_loop_accuracy(z @ turn, label, draw, "right") for draw in episodes]
     exercise.same(found, right, {
         "the features are not the learnt ones: learn returns a function, apply it to z.":
-            [_loop_accuracy(z, label, draw, "right") for draw in draws],
+            [_loop_accuracy(z, label, draw, "right") for draw in episodes],
     })  # fmt: skip
     exercise.passed("No clip and no label of a novel class reached what was learnt.")
 
@@ -167,13 +167,13 @@ def learn_projection(z: Array, label: NDArray[np.int64]) -> Project:
 
 
 def _clusters(
-    rng: np.random.Generator, classes: int, clips: int, draws: int
+    rng: np.random.Generator, classes: int, clips: int, episodes: int
 ) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
-    """Overlapping clusters in 4-D, labels from 3 on in mixed order, and draws that leave out the last two classes."""
+    """Overlapping clusters in 4-D, labels from 3 on, mixed, and episodes that leave out the last two classes."""
     label = rng.permutation(np.repeat(np.arange(classes), clips)) + 3
     z = rng.normal(size=(classes + 3, 4))[label] + rng.normal(size=(len(label), 4))
     novel = range(3, classes + 1)
-    return z, label, np.array([[rng.choice(np.flatnonzero(label == k)) for k in novel] for _ in range(draws)])
+    return z, label, np.array([[rng.choice(np.flatnonzero(label == k)) for k in novel] for _ in range(episodes)])
 
 
 def _loop_accuracy(z: Array, label: NDArray[np.int64], draw: Sequence[int], queries: str) -> float:

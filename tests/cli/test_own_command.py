@@ -301,8 +301,8 @@ def test_accuracy_on_genuine_clips_is_the_benchmarks(run: Run, shared_data: Path
     every = SkeletonSet.load(shared_data / "utd_mhad.npz")
     classes = ("wave", "bowling", "squat", "jog in place")
     chosen = [np.flatnonzero(every.label == every.class_names.index(name))[:12] for name in (*classes, "clap")]
-    task = split_task(every.subset(np.concatenate(chosen)), classes, draws=1, name="utd")
-    for name, exemplar in zip(task.novel.class_names, task.draws[0], strict=True):
+    task = split_task(every.subset(np.concatenate(chosen)), classes, episodes=1, name="utd")
+    for name, exemplar in zip(task.novel.class_names, task.episodes[0], strict=True):
         run("enroll", name, task.novel.subset([exemplar]).save(Path(f"{name}.npz")))
     queries = task.novel.subset(task.queries(0))
     queries.save(Path("queries.npz"))

@@ -275,7 +275,7 @@ def test_a_source_is_a_dataset(tree: Path, tmp_path: Path) -> None:
     dataset = f"ntu:{copied}"
     path = stored(dataset)
     before = path.stat().st_mtime_ns
-    task = load_task(Config(dataset=dataset, draws=2))
+    task = load_task(Config(dataset=dataset, episodes=2))
     assert path.stat().st_mtime_ns == before, "converted a second time"
     assert len(task.base) + len(task.novel) == FILES and task.name == "tree"
     assert len(task.base.class_names) == 4 and len(task.novel.class_names) == 2  # classes without clips are dropped

@@ -133,9 +133,9 @@ class TestNTU:
         path = str(mini_ntu().save(tmp_path / "my_ntu.npz"))
         with pytest.warns(UserWarning, match=f"{name}: {4 * len(base)} base clips of {base_clips:,} in the protocol"):
             task = load_task(Config(dataset=path, benchmark=name))
-        assert task.name == name and task.draws.shape == (1, len(novel))
+        assert task.name == name and task.episodes.shape == (1, len(novel))
         assert task.base.class_names == published(base) and task.novel.class_names == published(novel)
-        assert task.novel.sample_id[task.draws[0]].tolist() == [ntu_clip(a) for a in novel]
+        assert task.novel.sample_id[task.episodes[0]].tolist() == [ntu_clip(a) for a in novel]
         cameras = () if name.endswith("clean") else (1, 2)
         others = {ntu_clip(a, 3, 1) for a in novel} | {ntu_clip(a, camera) for a in novel for camera in cameras}
         assert set(task.novel.sample_id[task.queries(0)]) == others
@@ -190,7 +190,7 @@ def test_pku_mmd_takes_the_class_names_from_the_data(tmp_path: Path) -> None:
         task = load_task(Config(dataset=path, benchmark="pku-mmd-one-shot"))
     assert task.novel.class_names == tuple(present[place - 1] for place in PKU_NOVEL)
     assert sorted(task.base.class_names + task.novel.class_names) == present and len(task.base.class_names) == 31
-    assert task.novel.sample_id[task.draws[0]].tolist() == PKU_EXEMPLARS
+    assert task.novel.sample_id[task.episodes[0]].tolist() == PKU_EXEMPLARS
 
 
 def test_pku_mmd_refuses_another_part_of_the_data(tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ def test_an_exemplar_is_an_id_of_the_dataset_or_source_and_id() -> None:
     ("changes", "message"),
     [
         ({"base_classes": ["a", "c"]}, "x: 'c' is both a base and a novel class"),
-        ({"exemplar_draws": [{"c": "1"}]}, "x: a draw must have one exemplar per novel class; look at 'd'"),
+        ({"exemplar_draws": [{"c": "1"}]}, "x: an episode must have one exemplar per novel class; look at 'd'"),
         ({"exemplar_draws": [{"c": "1", "d": "2", "e": "3"}]}, "one exemplar per novel class; look at 'e'"),
         ({"exemplar_draws": []}, "x: exemplar_draws is empty"),
         ({"left_out": ["1"]}, "x: the exemplar '1' is among the clips left out"),
@@ -335,7 +335,7 @@ def own_set(folder: Path, name: str = "own", **columns: Any) -> str:
 
 def test_a_made_protocol_is_run_with_its_data_whatever_the_file_is_called(tmp_path: Path) -> None:
     data, output = own_set(tmp_path), tmp_path / "fresh.json"
-    words = ["protocol", "make", "--dataset", data, "--novel", "3", "--draws", "4", "--seed", "1"]
+    words = ["protocol", "make", "--dataset", data, "--novel", "3", "--episodes", "4", "--seed", "1"]
     outcome = CliRunner().invoke(cli.app, [*words, "--output", str(output)])
     assert outcome.exit_code == 0 and f"--benchmark {output}:fresh" in outcome.output
     protocol = find_protocol(f"{output}:fresh")
@@ -343,7 +343,7 @@ def test_a_made_protocol_is_run_with_its_data_whatever_the_file_is_called(tmp_pa
     task = load_task(Config(dataset=data, benchmark=f"{output}:fresh"))
     assert task.sha256 == protocol.sha256 and protocol.sha256[:12] in outcome.output
     assert load_task(Config(dataset=own_set(tmp_path, "moved"), benchmark=f"{output}:fresh")).sha256 == task.sha256
-    assert len(load_task(Config(dataset=data, benchmark=f"{output}:fresh", draws=2)).draws) == 2
+    assert len(load_task(Config(dataset=data, benchmark=f"{output}:fresh", episodes=2)).episodes) == 2
     assert protocol == make_protocol(data, 3, 4, 1, "fresh") != make_protocol(data, 3, 4, 2, "fresh")
     again = CliRunner().invoke(cli.app, [*words, "--output", str(output)])
     assert isinstance(again.exception, ValueError) and "is there already" in str(again.exception)

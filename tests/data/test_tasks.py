@@ -14,7 +14,7 @@ import pytest
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.synthetic import ACTIONS, NOVEL_ACTIONS
-from crossglg.data.tasks import Task, draw_novel_classes, is_synthetic, load_task, pseudo_task, split_task
+from crossglg.data.tasks import Task, draw_novel_classes, is_synthetic, load_task, validation_task, split_task
 from crossglg.runs.results import task_name
 from crossglg.skeletons import get_layout
 
@@ -43,7 +43,7 @@ def task_of(**changes: Any) -> Task:
         "name": "t",
         "base": clips_of({"a": 2, "b": 2}),
         "novel": SkeletonSet.build(np.ones((4, 20, 3)), range(5), [0, 1, 0, 1], ["c", "d"], get_layout("kinect20")),
-        "draws": np.array([[0, 1], [2, 1]]),
+        "episodes": np.array([[0, 1], [2, 1]]),
     }
     return Task(**{**values, **changes})
 
@@ -52,12 +52,12 @@ def task_of(**changes: Any) -> Task:
     ("changes", "message"),
     [
         ({"base": clips_of({"d": 2, "b": 2})}, "t: 'd' is both a base and a novel class"),
-        ({"draws": np.array([[0, 1], [0, 2]])}, "t: an exemplar is not of the class it stands for"),
-        ({"draws": np.array([[1, 0]])}, "t: an exemplar is not of the class"),
-        ({"draws": np.array([[0, 4]])}, "t: an exemplar lies outside the 4 novel clips"),
-        ({"draws": np.array([0, 1])}, r"t: draws must be \(draws, 2 novel classes\), got \(2,\)"),
-        ({"draws": np.array([[0, 1, 2]])}, r"got \(1, 3\)"),
-        ({"draws": np.zeros((0, 2), dtype=int)}, r"got \(0, 2\)"),
+        ({"episodes": np.array([[0, 1], [0, 2]])}, "t: an exemplar is not of the class it stands for"),
+        ({"episodes": np.array([[1, 0]])}, "t: an exemplar is not of the class"),
+        ({"episodes": np.array([[0, 4]])}, "t: an exemplar lies outside the 4 novel clips"),
+        ({"episodes": np.array([0, 1])}, r"t: episodes must be \(episodes, 2 novel classes\), got \(2,\)"),
+        ({"episodes": np.array([[0, 1, 2]])}, r"got \(1, 3\)"),
+        ({"episodes": np.zeros((0, 2), dtype=int)}, r"got \(0, 2\)"),
     ],
 )
 def test_a_task_that_would_leak_or_does_not_fit_is_refused(changes: dict[str, Any], message: str) -> None:
@@ -76,8 +76,8 @@ def test_hash_follows_classes_and_exemplars_and_nothing_else() -> None:
     assert task.sha256 == task_of().sha256
     assert task.sha256 == task_of(novel=replace(novel, xyz=novel.xyz + 1)).sha256
     others = [
-        task_of(draws=np.array([[0, 1], [2, 3]])),
-        task_of(draws=np.array([[0, 1]])),
+        task_of(episodes=np.array([[0, 1], [2, 3]])),
+        task_of(episodes=np.array([[0, 1]])),
         task_of(base=clips_of({"a": 2, "x": 2})),
         task_of(novel=replace(novel, sample_id=np.array(["z", "1", "2", "3"]))),
     ]
@@ -90,7 +90,7 @@ def test_split_task_divides_by_class_and_keeps_each_clip() -> None:
     clips = clips_of({"a": 5, "b": 3, "c": 4, "d": 2, "empty": 0})
     task = split_task(clips, ["d", "b"], 6, "split")
     assert task.base.class_names == ("a", "c") and task.novel.class_names == ("d", "b")
-    assert task.draws.shape == (6, 2)
+    assert task.episodes.shape == (6, 2)
     found = {}
     for side in (task.base, task.novel):
         for i in range(len(side)):
@@ -98,17 +98,17 @@ def test_split_task_divides_by_class_and_keeps_each_clip() -> None:
     assert found == {i: clips.class_of(i) for i in range(len(clips))}
     for draw in range(6):
         queries = task.queries(draw)
-        assert not set(queries) & set(task.draws[draw]) and len(queries) == 3
-        assert task.novel.label[task.draws[draw]].tolist() == [0, 1]
+        assert not set(queries) & set(task.episodes[draw]) and len(queries) == 3
+        assert task.novel.label[task.episodes[draw]].tolist() == [0, 1]
 
 
 def test_split_task_is_the_same_every_time_and_more_draws_extend_it() -> None:
     clips = clips_of({"a": 5, "b": 30, "c": 40})
     first, again = (split_task(clips, ["b", "c"], 4, "split") for _ in range(2))
-    np.testing.assert_array_equal(first.draws, again.draws)
+    np.testing.assert_array_equal(first.episodes, again.episodes)
     assert first.sha256 == again.sha256
-    assert len({tuple(draw) for draw in first.draws}) > 1
-    np.testing.assert_array_equal(split_task(clips, ["b", "c"], 9, "split").draws[:4], first.draws)
+    assert len({tuple(draw) for draw in first.episodes}) > 1
+    np.testing.assert_array_equal(split_task(clips, ["b", "c"], 9, "split").episodes[:4], first.episodes)
 
 
 def test_split_task_needs_an_exemplar_and_a_query_of_known_classes() -> None:
@@ -122,13 +122,13 @@ def test_split_task_needs_an_exemplar_and_a_query_of_known_classes() -> None:
 
 
 def test_embedded_task_teaches_and_asks_disjoint_classes() -> None:
-    task = load_task(Config(draws=3))
+    task = load_task(Config(episodes=3))
     assert len(NOVEL_ACTIONS) == 20 and task.novel.class_names == NOVEL_ACTIONS
     assert sorted(task.base.class_names + task.novel.class_names) == sorted(ACTIONS)
     assert not set(task.base.sample_id) & set(task.novel.sample_id)
     for draw in range(3):
-        assert not set(task.queries(draw)) & set(task.draws[draw])
-    assert task.name == "synthetic" and task.sha256 == load_task(Config(draws=3)).sha256
+        assert not set(task.queries(draw)) & set(task.episodes[draw])
+    assert task.name == "synthetic" and task.sha256 == load_task(Config(episodes=3)).sha256
 
 
 def test_the_joints_that_matter_are_known_of_the_built_in_clips_alone() -> None:
@@ -142,11 +142,11 @@ def test_the_joints_that_matter_are_known_of_the_built_in_clips_alone() -> None:
 
 def test_own_file_is_split_by_class_and_by_the_seed(tmp_path: Path) -> None:
     path = str(clips_of({f"class {k:02}": 3 for k in range(12)}).save(tmp_path / "own.npz"))
-    task = load_task(Config(dataset=path, draws=2))
+    task = load_task(Config(dataset=path, episodes=2))
     assert task.name == "own" and len(task.novel.class_names) == 3 and len(task.base.class_names) == 9
-    assert load_task(Config(dataset=path, draws=2)).sha256 == task.sha256
-    assert len({load_task(Config(dataset=path, draws=2, seed=seed)).novel.class_names for seed in range(5)}) > 1
-    assert load_task(Config(dataset=str(tmp_path), draws=2)).novel.class_names == task.novel.class_names
+    assert load_task(Config(dataset=path, episodes=2)).sha256 == task.sha256
+    assert len({load_task(Config(dataset=path, episodes=2, seed=seed)).novel.class_names for seed in range(5)}) > 1
+    assert load_task(Config(dataset=str(tmp_path), episodes=2)).novel.class_names == task.novel.class_names
 
 
 @pytest.mark.parametrize(("classes", "novel"), [(4, 2), (8, 2), (12, 3), (200, 20)])
@@ -169,46 +169,46 @@ def test_unknown_dataset_is_answered_with_the_registered_and_the_nearest() -> No
         load_task(Config(dataset="syntetic"))
 
 
-# ---- pseudo-novel classes
+# ---- validation classes
 
 
-def test_a_pseudo_novel_task_is_cut_out_of_the_base_clips() -> None:
-    real = load_task(Config(dataset="synthetic-small", draws=3))
-    task = pseudo_task(real, 0.3, split=1)
+def test_a_validation_classes_task_is_cut_out_of_the_base_clips() -> None:
+    real = load_task(Config(dataset="synthetic-small", episodes=3))
+    task = validation_task(real, 0.3, split=1)
     assert sorted(task.base.class_names + task.novel.class_names) == sorted(real.base.class_names)
-    assert len(task.novel.class_names) == round(0.3 * len(real.base.class_names)) and task.draws.shape[0] == 3
+    assert len(task.novel.class_names) == round(0.3 * len(real.base.class_names)) and task.episodes.shape[0] == 3
     assert not set(task.novel.sample_id) & set(real.novel.sample_id)
     ids = [str(name) for side in (task.base, task.novel) for name in side.sample_id]
     assert sorted(ids) == sorted(real.base.sample_id.tolist())
     assert not set(task.base.class_names + task.novel.class_names) & set(real.novel.class_names)
-    assert task.name == "synthetic-small-pseudo1" and task.sha256 == pseudo_task(real, 0.3, 1).sha256
+    assert task.name == "synthetic-small-validation1" and task.sha256 == validation_task(real, 0.3, 1).sha256
 
 
-def test_a_config_asks_for_a_pseudo_novel_task_that_no_training_seed_changes() -> None:
-    real = load_task(Config(dataset="synthetic-small", draws=2))
-    task = load_task(Config(dataset="synthetic-small", draws=2, pseudo_novel=0.25, pseudo_split=3))
-    assert task.sha256 == pseudo_task(real, 0.25, 3).sha256
-    other_seed = Config(dataset="synthetic-small", draws=2, pseudo_novel=0.25, pseudo_split=3, seed=5)
+def test_a_config_asks_for_a_validation_classes_task_that_no_training_seed_changes() -> None:
+    real = load_task(Config(dataset="synthetic-small", episodes=2))
+    task = load_task(Config(dataset="synthetic-small", episodes=2, validation_classes=0.25, validation_split=3))
+    assert task.sha256 == validation_task(real, 0.25, 3).sha256
+    other_seed = Config(dataset="synthetic-small", episodes=2, validation_classes=0.25, validation_split=3, seed=5)
     assert load_task(other_seed).sha256 == task.sha256 and task_name(other_seed) == task.name
-    other = load_task(Config(dataset="synthetic-small", draws=2, pseudo_novel=0.25, pseudo_split=4))
+    other = load_task(Config(dataset="synthetic-small", episodes=2, validation_classes=0.25, validation_split=4))
     assert set(other.novel.class_names) != set(task.novel.class_names)
 
 
-def test_a_pseudo_novel_task_needs_two_classes_on_either_side() -> None:
-    real = load_task(Config(dataset="synthetic-small", draws=1))
+def test_a_validation_classes_task_needs_two_classes_on_either_side() -> None:
+    real = load_task(Config(dataset="synthetic-small", episodes=1))
     with pytest.raises(ValueError, match=r"1 novel classes of 67 usable ones in .*: leave 2 on either side"):
-        pseudo_task(real, 0.02)
+        validation_task(real, 0.02)
     with pytest.raises(ValueError, match="67 novel classes of 67 usable ones"):
-        pseudo_task(real, 1.0)
+        validation_task(real, 1.0)
 
 
 # ---- fewer base classes
 
 
 def test_a_smaller_share_of_the_base_classes_is_part_of_a_larger_one() -> None:
-    real = load_task(Config(dataset="synthetic-small", draws=2))
+    real = load_task(Config(dataset="synthetic-small", episodes=2))
     tasks = {
-        share: load_task(Config(dataset="synthetic-small", draws=2, base_share=share)) for share in (0.2, 0.5, 1.0)
+        share: load_task(Config(dataset="synthetic-small", episodes=2, base_share=share)) for share in (0.2, 0.5, 1.0)
     }
     few, half, whole = (task.base.class_names for task in tasks.values())
     assert (len(few), len(half)) == (round(0.2 * len(whole)), round(0.5 * len(whole)))
@@ -216,11 +216,11 @@ def test_a_smaller_share_of_the_base_classes_is_part_of_a_larger_one() -> None:
     assert tasks[1.0].clips_sha256 == real.clips_sha256 != tasks[0.5].clips_sha256
     for share, task in tasks.items():
         assert task.novel.class_names == real.novel.class_names
-        np.testing.assert_array_equal(task.draws, real.draws)
+        np.testing.assert_array_equal(task.episodes, real.episodes)
         for name in task.base.class_names[:3]:
             ours, theirs = (t.base.sample_id[t.base.where(classes=[name])] for t in (task, real))
             np.testing.assert_array_equal(ours, theirs)
-        config = Config(dataset="synthetic-small", draws=2, base_share=share, seed=4)
+        config = Config(dataset="synthetic-small", episodes=2, base_share=share, seed=4)
         assert load_task(config).sha256 == task.sha256 and task_name(config) == task.name
     assert tasks[0.2].name == "synthetic-small-base20"
 
@@ -262,9 +262,9 @@ def benchmark_file(tmp_path: Path) -> Path:
 def test_benchmark_of_a_union_uses_canonical_names(benchmark_file: Path) -> None:
     task = load_task(Config(benchmark=f"{benchmark_file}:union-1"))
     assert task.base.class_names == ("box", "kick") and task.novel.class_names == ("sit", "wave hand")
-    assert (len(task.base), len(task.novel), task.draws.shape) == (6, 9, (2, 2))
-    assert task.novel.source[task.draws].tolist() == [["theirs", "ours"], ["theirs", "theirs"]]
-    assert len(load_task(Config(benchmark=f"{benchmark_file}:union-1", draws=1)).draws) == 1
+    assert (len(task.base), len(task.novel), task.episodes.shape) == (6, 9, (2, 2))
+    assert task.novel.source[task.episodes].tolist() == [["theirs", "ours"], ["theirs", "theirs"]]
+    assert len(load_task(Config(benchmark=f"{benchmark_file}:union-1", episodes=1)).episodes) == 1
 
 
 def test_benchmark_into_one_set_keeps_its_own_names(benchmark_file: Path) -> None:
@@ -316,7 +316,7 @@ def test_real_benchmark_matches_its_readme_and_does_not_leak(shared_data: Path, 
     task = load_task(Config(benchmark=f"{shared_data / 'benchmarks.json'}:{name}"))
     base_classes, (base_clips, base_margin), ways, (queries, query_margin) = REAL[name]
     assert len(task.base.class_names) == base_classes and abs(len(task.base) - base_clips) <= base_margin
-    assert len(task.novel.class_names) == ways and task.draws.shape == (20, ways)
+    assert len(task.novel.class_names) == ways and task.episodes.shape == (20, ways)
     for draw in range(20):
         assert len(task.queries(draw)) == len(task.novel) - ways
         assert abs(len(task.queries(draw)) - queries) <= query_margin

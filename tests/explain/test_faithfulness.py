@@ -35,7 +35,7 @@ ACTIONS = ("drink water", "kicking something", "clapping", "jump up")
 
 @pytest.fixture(scope="module")
 def task() -> Task:
-    return split_task(synthesise(0, clips_per_action=3, actions=ACTIONS), ACTIONS[:3], draws=2, name="few")
+    return split_task(synthesise(0, clips_per_action=3, actions=ACTIONS), ACTIONS[:3], episodes=2, name="few")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def trained(task: Task) -> TrainedModel:
 
 
 def test_curves_equal_a_loop_over_clips_and_joints(trained: TrainedModel, task: Task) -> None:
-    exemplars, queries = task.novel.subset(task.draws[0]), task.novel.subset(task.queries(0))
+    exemplars, queries = task.novel.subset(task.episodes[0]), task.novel.subset(task.queries(0))
     score = np.random.default_rng(0).random((len(queries), 25))
     found = measure(trained, queries, exemplars, {"any": score}, points=4)
     assert found.counts.tolist() == [0, 3, 11, 25] and found.methods == ["any"] and found.clips == 6
@@ -67,7 +67,7 @@ def test_curves_equal_a_loop_over_clips_and_joints(trained: TrainedModel, task: 
 
 def test_all_numbers_of_joints_can_be_tried(trained: TrainedModel, task: Task) -> None:
     few = task.novel.subset(task.queries(0)[:1])
-    found = measure(trained, few, task.novel.subset(task.draws[0]), {"any": np.arange(25.0)[None]})
+    found = measure(trained, few, task.novel.subset(task.episodes[0]), {"any": np.arange(25.0)[None]})
     assert found.counts.tolist() == list(range(26))
 
 
@@ -135,17 +135,17 @@ def test_a_study_has_every_rival_and_the_truth(trained: TrainedModel, task: Task
     assert found.methods == names
     np.testing.assert_array_equal(*found.curves["deletion"]["margin"]["occlusion"])
     plain = untrained(task.novel, guidance="none")
-    exemplars = task.novel.subset(task.draws[0])
+    exemplars = task.novel.subset(task.episodes[0])
     assert list(rival_scores(plain, task.novel.subset([0]), exemplars)) == names[1:-1]
 
 
 def test_what_does_not_fit_is_an_error(trained: TrainedModel, task: Task) -> None:
-    exemplars, queries = task.novel.subset(task.draws[0]), task.novel.subset(task.queries(0))
+    exemplars, queries = task.novel.subset(task.episodes[0]), task.novel.subset(task.queries(0))
     with pytest.raises(ValueError, match=r"'short' is \(6, 24\); it must be \(clips, joints\) = \(6, 25\)"):
         measure(trained, queries, exemplars, {"short": np.ones((6, 24))})
     with pytest.raises(ValueError, match="the same class_names"):
         measure(trained, task.base, exemplars, {})
-    with pytest.raises(ValueError, match="draws 0 to 1, not 2"):
+    with pytest.raises(ValueError, match="episodes 0 to 1, not 2"):
         study([trained], task, draw=2)
 
 

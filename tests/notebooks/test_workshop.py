@@ -60,9 +60,9 @@ def by_nearest(z, label, draw, called):
     return np.mean(called(nearest(z[query], z[draw])) == label[query])
 
 
-def honest(z, label, novel, draws, learn, base=None):
+def honest(z, label, novel, episodes, learn, base=None):
     base = [i for i in range(len(z)) if label[i] not in novel] if base is None else base
-    return [accuracy(learn(z[base], label[base])(z), label, draw) for draw in draws]
+    return [accuracy(learn(z[base], label[base])(z), label, draw) for draw in episodes]
 
 
 def in_place(clip, layout):
@@ -552,7 +552,7 @@ class TestNotebookFile:
         assert nbformat.read(path, 4).metadata.kernelspec.name == "python3"
 
 
-QUICK = {"epochs": 1, "frames": 8, "draws": 4}
+QUICK = {"epochs": 1, "frames": 8, "episodes": 4}
 
 
 def run_cells(notebook: nbformat.NotebookNode, patch: pytest.MonkeyPatch, folder: Path) -> dict[str, Exception]:

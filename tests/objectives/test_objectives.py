@@ -27,7 +27,14 @@ from crossglg.skeletons import LAYOUTS, get_layout
 from crossglg.text.embeddings import TextBank
 from crossglg.training import trainer
 from crossglg.training.trained_model import TrainedModel, build_model
-from crossglg.training.trainer import build_losses, build_optimizer, fit, hold_out, train_step, training_exemplars
+from crossglg.training.trainer import (
+    build_losses,
+    build_optimizer,
+    fit,
+    split_validation,
+    train_step,
+    training_exemplars,
+)
 
 # The losses of each objective with their weights, without those of the guidance; a new objective need not be here.
 OWN_LOSSES = {
@@ -244,14 +251,17 @@ def test_every_objective_learns_repeats_saves_and_loads(base, bank, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", [name for name in OBJECTIVES if name != "classification"])
-def test_nothing_of_the_novel_classes_or_held_out_clips_reaches_the_weights(tmp_path: Path, name: str) -> None:
-    """Other novel motions and labels and other held-out clips give the same bits after the last epoch."""
+def test_nothing_of_the_novel_classes_or_validation_clips_reaches_the_weights(tmp_path: Path, name: str) -> None:
+    """Other novel motions and labels and other validation clips give the same bits after the last epoch."""
     clips, config, rng = t.make_clips(), replace(CONFIG, objective=name), np.random.default_rng(0)
     bank = t.make_bank(t.ACTIONS[:6])
     fit(config, split_task(clips, t.NOVEL, 2, "tiny").base, bank, tmp_path / "a")
     base = split_task(clips, t.NOVEL, 2, "tiny").base
-    _, held_out = hold_out(base, config.held_out, config.seed)
-    rubbish = [*np.flatnonzero(clips.label >= 6), *held_out]  # base classes come first, their clips keep their places
+    _, validation_clips = split_validation(base, config.validation_clips, config.seed)
+    rubbish = [
+        *np.flatnonzero(clips.label >= 6),
+        *validation_clips,
+    ]  # base classes come first, their clips keep their places
     assert np.array_equal(base.xyz[: base.offsets[1]], clips.xyz[: clips.offsets[1]])
     xyz = clips.xyz.copy()
     for i in rubbish:
@@ -261,27 +271,27 @@ def test_nothing_of_the_novel_classes_or_held_out_clips_reaches_the_weights(tmp_
 
 
 @pytest.mark.parametrize("name", COMPARISONS)
-def test_the_epoch_is_chosen_by_one_shot_accuracy_of_held_out_clips(base, bank, tmp_path, monkeypatch, name) -> None:
+def test_the_epoch_is_chosen_by_one_shot_accuracy_of_validation_clips(base, bank, tmp_path, monkeypatch, name) -> None:
     monkeypatch.setattr(trainer, "DeviceClips", t.Spy)
     t.Spy.asked = []
     trained = fit(replace(CONFIG, objective=name), base, bank, tmp_path)
-    training, held_out = hold_out(base, CONFIG.held_out, CONFIG.seed)
+    training, validation_clips = split_validation(base, CONFIG.validation_clips, CONFIG.seed)
     trained_on = {i for kind, index in t.Spy.asked if kind == "training" for i in index}
     assert trained_on <= set(training.tolist())
     exemplars = training_exemplars(base.label, training, CONFIG.seed)
     assert [index for kind, index in t.Spy.asked if kind == "validation"][:2] == [
-        held_out.tolist(), exemplars.flatten().tolist()
+        validation_clips.tolist(), exemplars.flatten().tolist()
     ]  # fmt: skip
     z, right = trained.embed(base), []
     for draw in exemplars:
-        for query in held_out:
+        for query in validation_clips:
             cosine = [z[query] @ z[e] / np.linalg.norm(z[query]) / np.linalg.norm(z[e]) for e in draw]
             right.append(int(np.argmax(cosine)) == base.label[query])
-    assert trained.details["held_out_accuracy"] == pytest.approx(np.mean(right))
+    assert trained.details["validation_accuracy"] == pytest.approx(np.mean(right))
 
 
 def test_training_exemplars_are_training_clips_one_of_each_class(base: SkeletonSet) -> None:
-    training, _ = hold_out(base, 0.2, 0)
+    training, _ = split_validation(base, 0.2, 0)
     exemplars = training_exemplars(base.label, training, seed=0)
     assert exemplars.shape == (5, 6) and set(exemplars.flat) <= set(training)
     assert (base.label[exemplars] == np.arange(6)).all()

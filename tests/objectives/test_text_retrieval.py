@@ -104,8 +104,8 @@ def test_a_training_with_texts_and_mirrored_clips_learns(tmp_path: Path) -> None
     base = synthesise(0, clips_per_action=6, actions=("drink water", "kicking something", "clapping", "sitting down"))
     bank = build_text_bank(find_descriptions(base.class_names, base.layout), base.layout)
     config = Config(
-        encoder="infogcn-small", objective="text-retrieval", frames=8, epochs=6, batch_size=8, mirror=0.5, held_out=0.0,
-        device="cpu", streams="joint", warmup_epochs=1,
+        encoder="infogcn-small", objective="text-retrieval", frames=8, epochs=6, batch_size=8, mirror=0.5,
+        validation_clips=0.0, device="cpu", streams="joint", warmup_epochs=1,
     )  # fmt: skip
     history = fit(config, base, bank, tmp_path).details["history"]
     for name in ("clip_text_loss", "joint_text_loss"):

@@ -120,7 +120,7 @@ def test_scores_are_finite_with_one_column_per_exemplar(name: str, counts: list[
     features = make_features(task, 2.0)
     for side in (features.base.clips, features.novel):
         side.z[:, 0] = side.joints[..., 0] = side.sequence[..., 0] = 0.0  # a dead feature
-    exemplar, query = features.novel[task.draws[0]], features.novel[task.queries(0)]
+    exemplar, query = features.novel[task.episodes[0]], features.novel[task.queries(0)]
     scores = CLASSIFIERS[name].score(exemplar, query, features.base)
     assert scores.shape == (sum(counts) - len(counts), len(counts))
     assert np.isfinite(scores).all()
@@ -166,7 +166,7 @@ def test_a_query_that_is_the_exemplar_is_of_its_class(name: str, few: Few) -> No
 def test_scores_computed_at_once_for_all_draws_are_those_of_each_draw(name: str, task: Task) -> None:
     features = make_features(task, 1.5)
     right = []
-    for number, draw in enumerate(task.draws):
+    for number, draw in enumerate(task.episodes):
         query = task.queries(number)
         scores = CLASSIFIERS[name].score(features.novel[draw], features.novel[query], features.base)
         right.append(float((scores.argmax(1) == task.novel.label[query]).mean()))
@@ -201,7 +201,7 @@ def test_parts_that_do_not_fit_are_refused(parts: dict[str, Array], message: str
 
 @pytest.mark.parametrize("name", ["cosine", "euclidean", "centred-cosine"])
 def test_shuffled_labels_are_chance(name: str) -> None:
-    task = make_task([40] * 5, draws=40)
+    task = make_task([40] * 5, episodes=40)
     features = make_features(task, 60.0)
     shuffled = replace(features, novel=features.novel[np.random.default_rng(1).permutation(200)])
     assert evaluate(task, shuffled, name).mean == pytest.approx(1 / 5, abs=0.05)
@@ -220,9 +220,9 @@ def test_exemplars_are_never_queries(alone: bool, task: Task, monkeypatch: pytes
     result = evaluate(task, features, "note")
     assert result.confusion.sum() == 6 * 22
     if alone:
-        assert seen == [(np.unique(task.draws).tolist(), list(range(26)))]
+        assert seen == [(np.unique(task.episodes).tolist(), list(range(26)))]
     else:
-        assert [exemplars for exemplars, _ in seen] == task.draws.tolist()
+        assert [exemplars for exemplars, _ in seen] == task.episodes.tolist()
         assert all(sorted([*exemplars, *queries]) == list(range(26)) for exemplars, queries in seen)
 
 
@@ -231,7 +231,7 @@ def test_confusion_counts_every_query_once_by_true_class(task: Task) -> None:
     result = evaluate(task, features, "euclidean")
     expected = np.zeros((4, 4), dtype=int)
     accuracy = []
-    for draw in task.draws:
+    for draw in task.episodes:
         right = 0
         for i in sorted(set(range(26)) - set(draw.tolist())):
             guess = int(np.argmin([np.linalg.norm(features.novel.z[i] - features.novel.z[e]) for e in draw]))
@@ -254,11 +254,11 @@ def test_interval_is_students_t_over_draws() -> None:
 def test_result_as_dict_holds_plain_numbers(task: Task) -> None:
     result = evaluate(task, make_features(task, 1.5))
     content = result.to_dict()
-    assert content["mean"] == pytest.approx(sum(content["draws"]) / 6)
+    assert content["mean"] == pytest.approx(sum(content["episodes"]) / 6)
     assert content["interval"] == result.interval > 0
     assert content["confusion"] == result.confusion.tolist()
     assert content["per_class"] == result.per_class.tolist()
-    assert type(content["draws"][0]) is float
+    assert type(content["episodes"][0]) is float
 
 
 def test_unknown_classifier_names_the_nearest(task: Task) -> None:

@@ -261,7 +261,7 @@ def test_transductive_transport_equals_the_loop(few: Few) -> None:
 
 @pytest.mark.parametrize("name", ["transductive-neighbours", "transductive-transport"])
 def test_queries_that_stand_together_help_each_other(name: str) -> None:
-    task = make_task([40] * 5, draws=10)
+    task = make_task([40] * 5, episodes=10)
     features = make_features(task, 3.0)
     assert evaluate(task, features, name).mean > evaluate(task, features, "transductive-centring").mean + 0.03
 
@@ -289,7 +289,7 @@ def test_text_voting_equals_the_loop(few: Few, task: Task) -> None:
 def test_text_is_taken_from_the_class_of_each_exemplar(task: Task) -> None:
     features, told = make_features(task, 1.5), key_joints_of(task)
     right = []
-    for number, draw in enumerate(task.draws):
+    for number, draw in enumerate(task.episodes):
         query = task.queries(number)
         scores = text_voting(features.novel[draw], features.novel[query], features.base, told)
         right.append(float((scores.argmax(1) == task.novel.label[query]).mean()))

@@ -24,7 +24,7 @@ from crossglg.one_shot.representation import Representation, motion_energy
 from crossglg.skeletons import get_layout
 from crossglg.training.trained_model import TrainedModel, build_model
 
-CONFIG = Config(dataset="synthetic-small", encoder="tiny", streams="joint", frames=8, draws=2, device="cpu")
+CONFIG = Config(dataset="synthetic-small", encoder="tiny", streams="joint", frames=8, episodes=2, device="cpu")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -104,9 +104,9 @@ def test_texts_of_novel_classes_are_used_where_they_are_asked_for(tmp_path: Path
 
 def test_several_models_are_evaluated_as_one(tmp_path: Path) -> None:
     folders = [str(untrained(replace(CONFIG, seed=seed)).save(tmp_path / f"model{seed}")) for seed in (0, 1)]
-    alone = [evaluated(folder)[0]["one_shot"]["cosine"]["draws"] for folder in folders]
-    twice = evaluated(folders[0], folders[0])[0]["one_shot"]["cosine"]["draws"]
-    both = evaluated(*folders)[0]["one_shot"]["cosine"]["draws"]
+    alone = [evaluated(folder)[0]["one_shot"]["cosine"]["episodes"] for folder in folders]
+    twice = evaluated(folders[0], folders[0])[0]["one_shot"]["cosine"]["episodes"]
+    both = evaluated(*folders)[0]["one_shot"]["cosine"]["episodes"]
     np.testing.assert_allclose(twice, alone[0], atol=1e-9)
     assert both != alone[0] and both != alone[1]
     stranger = replace(untrained(), class_names=tuple("abce")).save(tmp_path / "stranger")
@@ -115,11 +115,11 @@ def test_several_models_are_evaluated_as_one(tmp_path: Path) -> None:
 
 
 def test_a_model_without_importance_is_evaluated_without_it(tmp_path: Path) -> None:
-    folder = untrained(replace(CONFIG, guidance="none", pseudo_novel=0.3)).save(tmp_path / "model")
+    folder = untrained(replace(CONFIG, guidance="none", validation_classes=0.3)).save(tmp_path / "model")
     content, errors = evaluated(str(folder))
     assert "without joint-importance: this model has no importance" in errors
     assert list(content["one_shot"]) == [name for name, one in CLASSIFIERS.items() if "importance" not in one.needs]
     real = load_task(CONFIG)
-    assert content["protocol_sha256"] == load_task(replace(CONFIG, pseudo_novel=0.3)).sha256 != real.sha256
+    assert content["protocol_sha256"] == load_task(replace(CONFIG, validation_classes=0.3)).sha256 != real.sha256
     named, _ = evaluated(str(folder), "--dataset", "synthetic-small")
     assert named["protocol_sha256"] == real.sha256, "a data set that is named is the real one"

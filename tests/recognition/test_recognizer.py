@@ -34,7 +34,7 @@ ACTIONS = ("hand waving", "jump up", "kicking something", "drop", "clapping", "c
 
 @pytest.fixture(scope="module")
 def task() -> Task:
-    return split_task(synthesise(0, clips_per_action=5, actions=ACTIONS), ACTIONS[:4], draws=2, name="own")
+    return split_task(synthesise(0, clips_per_action=5, actions=ACTIONS), ACTIONS[:4], episodes=2, name="own")
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def trained(task: Task) -> TrainedModel:
 
 @pytest.fixture(scope="module")
 def recognizer(trained: TrainedModel, task: Task) -> Recognizer:
-    return Recognizer.of(trained, task.novel.subset(task.draws[0]), threshold=-1.0)
+    return Recognizer.of(trained, task.novel.subset(task.episodes[0]), threshold=-1.0)
 
 
 def test_accuracy_is_the_benchmarks(recognizer: Recognizer, task: Task, trained: TrainedModel) -> None:
@@ -64,7 +64,7 @@ def test_accuracy_is_the_benchmarks(recognizer: Recognizer, task: Task, trained:
 
 
 def test_several_clips_of_an_action_count_by_the_most_similar(trained: TrainedModel, task: Task) -> None:
-    exemplars = task.novel.subset([0, 1, *task.draws[0][1:]])
+    exemplars = task.novel.subset([0, 1, *task.episodes[0][1:]])
     single = [Recognizer.of(trained, exemplars.subset([i, 2, 3, 4]), -1.0).scores(task.novel) for i in (0, 1)]
     np.testing.assert_allclose(
         Recognizer.of(trained, exemplars, -1.0).scores(task.novel), np.maximum(*single), atol=1e-6
@@ -72,7 +72,7 @@ def test_several_clips_of_an_action_count_by_the_most_similar(trained: TrainedMo
 
 
 def test_a_class_nobody_enrolled_is_no_candidate(trained: TrainedModel, task: Task) -> None:
-    part = Recognizer.of(trained, task.novel.subset(task.draws[0][[0, 2]]))
+    part = Recognizer.of(trained, task.novel.subset(task.episodes[0][[0, 2]]))
     assert part.exemplars.class_names == (task.novel.class_names[0], task.novel.class_names[2])
     assert part.scores(task.novel).shape == (len(task.novel), 2)
 
@@ -142,7 +142,7 @@ def test_exemplars_of_other_actions_stand_for_the_unknown() -> None:
 
 
 def test_calibrated_threshold_is_the_higher_of_both(trained: TrainedModel, task: Task) -> None:
-    exemplars = task.novel.subset(task.draws[0])
+    exemplars = task.novel.subset(task.episodes[0])
     rivals = rival_similarity(trained.embed(exemplars), np.arange(4))
     assert Recognizer.of(trained, exemplars).threshold == pytest.approx(rivals)
     strict = {"same": np.linspace(0.99, 1.0, 101).tolist(), "different": np.linspace(0.9, 1.0, 101).tolist()}

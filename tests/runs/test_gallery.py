@@ -104,7 +104,7 @@ def test_page_has_every_picture_and_loads_nothing(gallery):
 def test_accuracy_by_draw_adds_up_to_the_evaluation(run, task):
     features = Features.of(task, TrainedModel.load(run / "model").embed)
     by_draw, result = accuracy_by_draw(task, features, "cosine"), evaluate(task, features, "cosine")
-    assert by_draw.shape == (len(task.draws), len(task.novel.class_names))
+    assert by_draw.shape == (len(task.episodes), len(task.novel.class_names))
     assert np.allclose(by_draw.mean(0), result.per_class) and np.allclose(by_draw.mean(1), result.accuracy)
 
 

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 (RUN_LINES,) = re.findall(r"<!-- run -->\n```sh\n(.+?)\n```", README, re.DOTALL)
 RUN_LINE = RUN_LINES.splitlines()[-1]
-SMALL = {"epochs": 2, "frames": 12, "draws": 3, "streams": "joint", "interaction_blocks": 1}
+SMALL = {"epochs": 2, "frames": 12, "episodes": 3, "streams": "joint", "interaction_blocks": 1}
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_run_leaves_notebooks_model_pictures_and_results(finished_run):
     results = json.loads((finished_run / "results.json").read_text())
     assert results["config"]["epochs"] == 2
     assert {"git_sha", "torch", "numpy", "crossglg", "protocol_sha256"} <= results.keys()
-    assert all(len(r["draws"]) == 3 and 0 <= r["mean"] <= 1 for r in results["one_shot"].values())
+    assert all(len(r["episodes"]) == 3 and 0 <= r["mean"] <= 1 for r in results["one_shot"].values())
     assert set(results["base_classes"]).isdisjoint(results["novel_classes"])
 
 
@@ -159,7 +159,7 @@ def test_evaluate_command_repeats_the_run(finished_run):
     assert done.returncode == 0, done.stderr[-2000:]
     again, before = json.loads(done.stdout), json.loads((finished_run / "results.json").read_text())
     assert again["protocol_sha256"] == before["protocol_sha256"]
-    assert np.allclose(again["one_shot"]["cosine"]["draws"], before["one_shot"]["cosine"]["draws"])
+    assert np.allclose(again["one_shot"]["cosine"]["episodes"], before["one_shot"]["cosine"]["episodes"])
 
 
 def test_a_finished_run_is_not_overwritten_but_resumed(finished_run, own_clips):

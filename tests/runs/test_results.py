@@ -49,7 +49,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, Traine
     task = split_task(synthesise(0, 3, ACTIONS), ACTIONS[2:], 3, "toy")
     layout = task.base.layout
     model = build_model(CONFIG, layout, persons=1, channels=3, classes=2, text_width=0)
-    details = {"chosen_epoch": 2, "held_out_accuracy": 0.5}
+    details = {"chosen_epoch": 2, "validation_accuracy": 0.5}
     trained = TrainedModel(model, CONFIG, layout, 1, 3, task.base.class_names, details)
     results = [evaluate(task, Features.of(task, trained.embed), name) for name in ("cosine", "euclidean")]
     write_results(folder / "first", task, trained, results)
@@ -59,25 +59,25 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, Traine
 def add_run(
     folder: Path, name: str, accuracy: list[float], task: str = "toy", raw: list[float] | None = None, **config
 ):
-    """Write the results.json of a made-up run with the given accuracies per draw."""
+    """Write the results.json of a made-up run with the given accuracies per episode."""
     RunResults(
         task=task,
-        protocol_sha256=f"{task}-{len(accuracy)}-draws",
+        protocol_sha256=f"{task}-{len(accuracy)}-episodes",
         clips_sha256="",
         base_classes=["a"],
         novel_classes=["b"],
         base_clips=1,
         novel_clips=2,
-        config=replace(Config(), draws=len(accuracy), **config).to_dict(),
+        config=replace(Config(), episodes=len(accuracy), **config).to_dict(),
         one_shot={"cosine": measured(accuracy)},
         raw_coordinates=measured(raw) if raw else None,
         **{**versions(), "git_sha": "0123456789abcdef"},
     ).write(folder / name)
 
 
-def measured(draws: list[float]) -> Accuracy:
-    interval = Interval.of_runs([draws])
-    return Accuracy(interval.mean, interval.half_width, draws, [interval.mean], [[1]])
+def measured(episodes: list[float]) -> Accuracy:
+    interval = Interval.of_runs([episodes])
+    return Accuracy(interval.mean, interval.half_width, episodes, [interval.mean], [[1]])
 
 
 def rows(table: str) -> list[list[str]]:
@@ -94,7 +94,7 @@ def test_results_json_holds_what_was_evaluated(written) -> None:
     assert (found.base_classes, found.novel_classes) == (list(ACTIONS[:2]), list(ACTIONS[2:]))
     assert (found.base_clips, found.novel_clips) == (6, 6)
     assert found.parameters == trained.num_parameters
-    assert (found.chosen_epoch, found.held_out_accuracy) == (2, 0.5)
+    assert (found.chosen_epoch, found.validation_accuracy) == (2, 0.5)
     assert versions().items() <= asdict(found).items()
 
 
@@ -138,7 +138,7 @@ def test_results_can_be_added_to(tmp_path: Path) -> None:
     add_results(tmp_path / "a", attention={"model": {"auc": 0.7}})
     found = read_results(tmp_path / "a")
     assert found.attention == {"model": {"auc": 0.7}}
-    assert found.one_shot["cosine"].draws == [0.5]
+    assert found.one_shot["cosine"].episodes == [0.5]
 
 
 def test_git_sha_is_a_commit_or_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +155,7 @@ def test_csv_has_one_row_per_run_and_classifier(written) -> None:
     for row, result in zip(found, results, strict=True):
         assert row["accuracy"] == f"{100 * result.mean:.2f}"
         assert row["interval_over_draws"] == f"{100 * result.interval:.2f}"
-        assert (row["draws"], row["seed"], row["epochs"], row["guidance"]) == ("3", "4", "3", "g2l")
+        assert (row["episodes"], row["seed"], row["epochs"], row["guidance"]) == ("3", "4", "3", "g2l")
         assert row["parameters"] == str(trained.num_parameters)
         assert task.sha256.startswith(row["protocol_sha256"])
         assert row["command"] == command({**CONFIG.to_dict(), "dataset": "clips.npz"})
@@ -241,11 +241,11 @@ def test_runs_of_other_settings_or_draws_are_not_averaged_as_seeds(tmp_path: Pat
     add_run(tmp_path, "b", [0.7, 0.7], seed=1, calibration_weight=0.0)
     add_run(tmp_path, "c", [0.9, 0.9, 0.9], raw=[0.3] * 3, seed=2)
     assert [row[1:] for row in rows(markdown_table(tmp_path))] == [
-        ["raw coordinates (draws=2)", "–", "20.0 ± 0.0"],
-        ["raw coordinates (draws=3)", "–", "30.0 ± 0.0"],
-        ["infogcn-small, CrossGLG (calibration_weight=0.0, draws=2)", "1", "70.0 ± 0.0"],
-        ["infogcn-small, CrossGLG (calibration_weight=0.5, draws=2)", "1", "50.0 ± 0.0"],
-        ["infogcn-small, CrossGLG (calibration_weight=0.5, draws=3)", "1", "90.0 ± 0.0"],
+        ["raw coordinates (episodes=2)", "–", "20.0 ± 0.0"],
+        ["raw coordinates (episodes=3)", "–", "30.0 ± 0.0"],
+        ["infogcn-small, CrossGLG (calibration_weight=0.0, episodes=2)", "1", "70.0 ± 0.0"],
+        ["infogcn-small, CrossGLG (calibration_weight=0.5, episodes=2)", "1", "50.0 ± 0.0"],
+        ["infogcn-small, CrossGLG (calibration_weight=0.5, episodes=3)", "1", "90.0 ± 0.0"],
     ]
 
 

@@ -42,7 +42,7 @@ def test_the_first_row_is_the_raw_baseline_and_every_row_has_every_task(tasks: l
         raw = evaluate(task, Features.of(task, raw_coordinates))
         np.testing.assert_array_equal(results["default"][task.name].accuracy, raw.accuracy)
         for row in results.values():
-            assert row[task.name].accuracy.shape == (len(task.draws),)
+            assert row[task.name].accuracy.shape == (len(task.episodes),)
     # Standing somewhere else must cost something, or nothing was switched off.
     assert results["no step at all"]["first"].mean < results["default"]["first"].mean
 
@@ -82,4 +82,4 @@ def test_command_prints_the_table_or_json_with_hashes(tmp_path: Path) -> None:
     assert content["classifier"] == "euclidean" and list(content["accuracy"]) == list(VARIANTS)
     assert content["tasks"]["tiny"]["protocol_sha256"] == protocol.sha256
     tiny = content["accuracy"]["default"]["tiny"]
-    assert tiny["mean"] == pytest.approx(np.mean(tiny["draws"])) and len(tiny["draws"]) == 2
+    assert tiny["mean"] == pytest.approx(np.mean(tiny["episodes"])) and len(tiny["episodes"]) == 2

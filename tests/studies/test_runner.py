@@ -74,8 +74,8 @@ def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Stud
     return parsed, folder / "runs"
 
 
-def draws(folder: Path) -> dict[str, dict]:
-    """Run → classifier → accuracy per draw, of all runs."""
+def episodes(folder: Path) -> dict[str, dict]:
+    """Run → classifier → accuracy per episode, of all runs."""
     return {name: {c: a.draws for c, a in run.one_shot.items()} for name, run in load_results(folder).items()}
 
 
@@ -113,8 +113,8 @@ def test_every_run_leaves_what_was_measured(finished: tuple[Study, Path], data: 
         assert list(record.one_shot) == list(row.correct) == names
         for name in names:
             expected = evaluate(task, Features.of(task, embed), name)
-            np.testing.assert_allclose(record.one_shot[name].draws, expected.accuracy)
-            np.testing.assert_array_equal(row.accuracy(name), record.one_shot[name].draws)
+            np.testing.assert_allclose(record.one_shot[name].episodes, expected.accuracy)
+            np.testing.assert_array_equal(row.accuracy(name), record.one_shot[name].episodes)
             assert record.one_shot[name].mean == pytest.approx(expected.mean)
 
 
@@ -130,7 +130,7 @@ def test_time_warping_is_a_row_of_its_own_once_per_benchmark(
     assert list(row.correct) == ["cosine", "euclidean"]
     for cost in row.correct:
         distance, expected = dtw_distances(task.novel, cost), []
-        for number, exemplars in enumerate(task.draws):
+        for number, exemplars in enumerate(task.episodes):
             nearest = [task.novel.label[min(exemplars, key=lambda e: distance[q, e])] for q in task.queries(number)]
             expected.append(np.mean(nearest == task.novel.label[task.queries(number)]))
         np.testing.assert_allclose(row.accuracy(cost), expected)
@@ -165,7 +165,7 @@ def test_the_models_of_all_seeds_are_an_ensemble(finished: tuple[Study, Path], d
             cosines.append(z @ z.T)
         for number, accuracy in enumerate(row.accuracy("cosine")):
             query = task.queries(number)
-            nearest = np.mean(cosines, 0)[np.ix_(query, task.draws[number])].argmax(1)
+            nearest = np.mean(cosines, 0)[np.ix_(query, task.episodes[number])].argmax(1)
             assert accuracy == pytest.approx(np.mean(nearest == task.novel.label[query]))
     table = study_table(parsed, folder)
     assert re.search(r"\| base ×2 \| – \| [\d.]+ ± ", table)
@@ -303,7 +303,7 @@ def test_a_killed_study_goes_on_within_the_training_to_the_same_numbers(data: Pa
     assert len(run(parsed, folder, data)) == 2
     assert [path for path in before if written(folder)[path] != before[path]] == [folder / "mine.jsonl"]
     assert [read_results(folder / r.name).study.resumed for r in parsed.runs()] == [False, False, True]
-    assert draws(folder) == draws(tmp_path / "whole" / "runs")
+    assert episodes(folder) == episodes(tmp_path / "whole" / "runs")
 
 
 @pytest.fixture(scope="module")
@@ -321,7 +321,7 @@ def test_parallel_workers_find_the_same_numbers(by_workers: tuple[Study, Path], 
     parsed, folder = by_workers
     assert [run.study.threads for run in load_results(folder).values()] == [1, 1, 1]
     run(parsed, tmp_path, data)
-    assert draws(folder) == draws(tmp_path)
+    assert episodes(folder) == episodes(tmp_path)
 
 
 @pytest.mark.slow
@@ -338,7 +338,7 @@ def test_a_dask_cluster_of_two_workers_finds_the_same_numbers(
     with cluster(n_workers=2, threads_per_worker=1) as two:
         run_study(parsed, tmp_path, data, None, "dask", two.scheduler_address, lines.append)
     assert len(lines) == 1 + len(parsed.runs())
-    assert draws(tmp_path) == draws(folder)
+    assert episodes(tmp_path) == episodes(folder)
 
 
 @pytest.mark.parametrize(

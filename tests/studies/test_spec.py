@@ -47,10 +47,10 @@ def test_a_run_is_named_by_its_settings_alone(tmp_path: Path) -> None:
         assert [a == b.name for a, b in zip(names, changed, strict=True)] == [True] + 4 * [False]
 
 
-def test_on_pseudo_novel_classes_all_runs_have_the_same(tmp_path: Path) -> None:
-    runs = load(tmp_path, settings={**SETTINGS, "pseudo_novel": 0.5, "pseudo_split": 2}).runs()
-    assert {(r.config.pseudo_novel, r.config.pseudo_split) for r in runs} == {(0.5, 2)}  # raw coordinates too
-    assert all(r.name.startswith("toy-pseudo2-") for r in runs)
+def test_on_validation_classes_classes_all_runs_have_the_same(tmp_path: Path) -> None:
+    runs = load(tmp_path, settings={**SETTINGS, "validation_classes": 0.5, "validation_split": 2}).runs()
+    assert {(r.config.validation_classes, r.config.validation_split) for r in runs} == {(0.5, 2)}  # raw coordinates too
+    assert all(r.name.startswith("toy-validation2-") for r in runs)
     assert not {r.name for r in runs} & {r.name for r in load(tmp_path).runs()}
 
 
@@ -83,8 +83,8 @@ def test_every_share_of_the_base_classes_is_a_benchmark(tmp_path: Path) -> None:
         ({"methods": {"a": 3}}, "method 'a': 3 must be settings"),
         ({"methods": {"a": {}, "b": {"guidance": "both"}}}, "'a' and 'b' have the same settings"),
         ({"methods": {"a": {"seed": 3}}}, "method 'a' must not set 'seed'"),
-        ({"methods": {"a": {"draws": 3}}}, "method 'a' must not set 'draws'"),
-        ({"methods": {"a": {"pseudo_novel": 0.3}}}, "method 'a' must not set 'pseudo_novel'"),
+        ({"methods": {"a": {"episodes": 3}}}, "method 'a' must not set 'episodes'"),
+        ({"methods": {"a": {"validation_classes": 0.3}}}, "method 'a' must not set 'validation_classes'"),
         ({"methods": {"raw": {}}}, "cannot be called 'raw'"),
         ({"methods": {"a": {"encoder": "tiny"}}, "encoders": ["tiny"]}, "must not set 'encoder'"),
         ({"settings": {"benchmark": "x"}}, "settings must not set 'benchmark'"),

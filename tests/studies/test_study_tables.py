@@ -16,12 +16,12 @@ from crossglg.studies.tables import accuracies, accuracy_table, difference_table
 RNG = np.random.default_rng(5)
 
 
-def record(task: str, method: str, seed: int | None, draws: Any, clips: str = "", **more: Any) -> tuple[Run, Row]:
+def record(task: str, method: str, seed: int | None, episodes: Any, clips: str = "", **more: Any) -> tuple[Run, Row]:
     correct = {name: np.rint(1000 * np.array(values)).astype(int).tolist()
-               for name, values in {"cosine": draws, **more}.items()}  # fmt: skip
+               for name, values in {"cosine": episodes, **more}.items()}  # fmt: skip
     row = Row(
         name=f"{task}-{method}-{seed}", task=task, protocol_file_sha256="", clips_sha256=clips or task, settings={},
-        queries=1000, correct=correct, texts=[], chosen_epoch=None, held_out_accuracy=None, seconds=1.0, device="cpu",
+        queries=1000, correct=correct, texts=[], chosen_epoch=None, validation_accuracy=None, seconds=1.0, device="cpu",
         torch="2", git_sha="unknown",
     )  # fmt: skip
     return Run(method, Config(seed=seed or 0)), row

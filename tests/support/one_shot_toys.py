@@ -23,11 +23,11 @@ def labelled(class_names: list[str], counts: list[int], name: str) -> SkeletonSe
     return SkeletonSet.build(xyz, np.arange(len(label) + 1), label, class_names, NTU, name=name)
 
 
-def make_task(counts: list[int], draws: int = 6, seed: int = 0) -> Task:
+def make_task(counts: list[int], episodes: int = 6, seed: int = 0) -> Task:
     rng = np.random.default_rng(seed)
     novel = labelled([f"novel {k}" for k in range(len(counts))], counts, "novel")
     members = [np.flatnonzero(novel.label == k) for k in range(len(counts))]
-    table = np.array([[rng.choice(m) for m in members] for _ in range(draws)])
+    table = np.array([[rng.choice(m) for m in members] for _ in range(episodes)])
     return Task("toy", labelled(["base 0", "base 1", "base 2", "base 3"], [9] * 4, "base"), novel, table)
 
 
@@ -60,9 +60,9 @@ Few = tuple[Representation, Representation, Base]  # exemplars, queries, base
 
 
 def few_of(task: Task, distance: float = 2.0) -> Few:
-    """The first draw of a task."""
+    """The first episode of a task."""
     features = make_features(task, distance)
-    return features.novel[task.draws[0]], features.novel[task.queries(0)], features.base
+    return features.novel[task.episodes[0]], features.novel[task.queries(0)], features.base
 
 
 def only_z(base: Array, task: Task, novel: Array) -> Features:

@@ -26,7 +26,7 @@ from crossglg.viz.player import Panel, player_html
 def begin_run(folder: Path, **settings) -> Config:
     """Write the clips and the settings of a run that has not done anything yet."""
     clips = synthesise(seed=3, clips_per_action=6, actions=ACTIONS[::5][:12]).save(folder / "clips.npz")
-    small = {"frames": 8, "epochs": 2, "draws": 3, "streams": "joint", "batch_size": 16, "device": "cpu"}
+    small = {"frames": 8, "epochs": 2, "episodes": 3, "streams": "joint", "batch_size": 16, "device": "cpu"}
     config = Config.create(dataset=str(clips), **{**small, **settings})
     write_json(folder / CONFIG, config.to_dict())
     return config

@@ -17,7 +17,7 @@ ACTIONS = (
 )  # fmt: skip
 SETTINGS = {
     "dataset": "DATA/mine.npz", "encoder": "tiny", "streams": "joint", "frames": 8, "epochs": 1, "batch_size": 12,
-    "interaction_blocks": 1, "interaction_width": 16, "device": "cpu", "draws": 2,
+    "interaction_blocks": 1, "interaction_width": 16, "device": "cpu", "episodes": 2,
 }  # fmt: skip
 CONTENT = {
     "settings": SETTINGS,

@@ -40,7 +40,7 @@ def untrained(clips: SkeletonSet, **settings: object) -> TrainedModel:
         parameter.data += 0.2 * torch.randn(parameter.shape, generator=generator)
     trained = TrainedModel(
         model, config, clips.layout, int(clips.persons.max()), clips.num_channels, ("a", "b", "c"),
-        {"chosen_epoch": 0, "held_out_accuracy": 0.0},
+        {"chosen_epoch": 0, "validation_accuracy": 0.0},
     )  # fmt: skip
     with torch.no_grad():
         model.train()

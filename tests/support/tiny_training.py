@@ -27,8 +27,8 @@ ACTIONS = (
 )  # fmt: skip
 NOVEL = ACTIONS[6:]
 CONFIG = Config(
-    encoder="tiny", frames=8, epochs=3, batch_size=12, warmup_epochs=1, held_out=0.2, device="cpu", precision="float32",
-    interaction_blocks=1, interaction_width=16, learning_rate=5e-3,
+    encoder="tiny", frames=8, epochs=3, batch_size=12, warmup_epochs=1, validation_clips=0.2, device="cpu",
+    precision="float32", interaction_blocks=1, interaction_width=16, learning_rate=5e-3,
 )  # fmt: skip
 TINY = partial(InfoGCN, widths=(16, 16, 32), strides=(2, 1, 2), importance_after_block=1)
 

@@ -30,7 +30,7 @@ from crossglg.training.trained_model import TrainedModel
 TESTS = Path(__file__).parent
 CONFIG = Config(
     encoder="dstformer-small",  # without batch normalization
-    frames=8, epochs=2, batch_size=6, warmup_epochs=1, held_out=0.5, device="cpu", interaction_blocks=1,
+    frames=8, epochs=2, batch_size=6, warmup_epochs=1, validation_clips=0.5, device="cpu", interaction_blocks=1,
     interaction_width=16, dropout=0.0, optimizer="sgd", learning_rate=0.05,
 )  # fmt: skip
 
@@ -179,8 +179,8 @@ trainer.train_step = fatal_step
 main()
 """
 SETTINGS = {
-    "epochs": 2, "frames": 8, "streams": "joint", "batch_size": 5, "held_out": 0.25, "device": "cpu", "dropout": 0.0,
-    "interaction_blocks": 1, "optimizer": "sgd", "learning_rate": 1e-4,
+    "epochs": 2, "frames": 8, "streams": "joint", "batch_size": 5, "validation_clips": 0.25, "device": "cpu",
+    "dropout": 0.0, "interaction_blocks": 1, "optimizer": "sgd", "learning_rate": 1e-4,
 }  # fmt: skip
 
 

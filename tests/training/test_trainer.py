@@ -43,7 +43,7 @@ from crossglg.training.trainer import (
     build_optimizer,
     chosen_epoch,
     fit,
-    hold_out,
+    split_validation,
     recordable,
     set_learning_rate,
 )
@@ -150,11 +150,11 @@ def test_compiled_training_and_inference_equal_eager_ones(base, bank, tmp_path: 
 
 
 def test_a_batch_larger_than_the_set_is_one_step(base: SkeletonSet, bank: TextBank, tmp_path: Path) -> None:
-    config = replace(CONFIG, batch_size=500, epochs=1, held_out=0.0)
+    config = replace(CONFIG, batch_size=500, epochs=1, validation_clips=0.0)
     trained = fit(config, base, bank, tmp_path)
-    assert (trained.details["training_clips"], trained.details["held_out_clips"]) == (36, 0)
+    assert (trained.details["training_clips"], trained.details["validation_clips"]) == (36, 0)
     assert trained.details["chosen_epoch"] == 0
-    assert math.isnan(trained.details["held_out_accuracy"])
+    assert math.isnan(trained.details["validation_accuracy"])
 
 
 def test_a_loss_that_is_not_finite_is_an_error(base: SkeletonSet, bank: TextBank, tmp_path: Path) -> None:
@@ -357,21 +357,21 @@ def test_only_training_clips_are_trained_on(base: SkeletonSet, bank: TextBank, t
     monkeypatch.setattr(trainer, "DeviceClips", Spy)
     monkeypatch.setattr(trainer, "train_step", noting_step)
     fit(replace(CONFIG, batch_size=10), base, bank, tmp_path)
-    training, held_out = hold_out(base, CONFIG.held_out, CONFIG.seed)
+    training, validation_clips = split_validation(base, CONFIG.validation_clips, CONFIG.seed)
     asked = {kind: [i for k, index in Spy.asked if k == kind for i in index] for kind in ("training", "validation")}
     assert set(asked["training"]) == set(training.tolist())  # 3 epochs of 30 clips, all are met
     assert len(asked["training"]) == 3 * len(training)
-    assert not set(asked["training"]) & set(held_out.tolist())
-    assert asked["validation"] == held_out.tolist() * 3
+    assert not set(asked["training"]) & set(validation_clips.tolist())
+    assert asked["validation"] == validation_clips.tolist() * 3
     assert labels == base.label[asked["training"]].tolist()
     assert all(texts_fit)
     assert not set(bank.classes) & set(NOVEL)
 
 
-def test_held_out_clips_do_not_move_the_weights(finished: Path, base: SkeletonSet, bank: TextBank, tmp_path) -> None:
-    _, held_out = hold_out(base, CONFIG.held_out, CONFIG.seed)
+def test_validation_clips_do_not_move_the_weights(finished: Path, base: SkeletonSet, bank: TextBank, tmp_path) -> None:
+    _, validation_clips = split_validation(base, CONFIG.validation_clips, CONFIG.seed)
     xyz = base.xyz.copy()
-    for i in held_out:
+    for i in validation_clips:
         rows = slice(base.offsets[i], base.offsets[i + 1])
         xyz[rows] = np.random.default_rng(i).standard_normal(xyz[rows].shape)
     fit(CONFIG, replace(base, xyz=xyz), bank, tmp_path)
@@ -379,18 +379,18 @@ def test_held_out_clips_do_not_move_the_weights(finished: Path, base: SkeletonSe
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.1, 0.34, 0.9])
-def test_hold_out_takes_the_same_share_of_every_class(base: SkeletonSet, fraction: float) -> None:
-    training, held_out = hold_out(base, fraction, seed=3)
-    assert sorted([*training, *held_out]) == list(range(len(base)))
-    assert np.bincount(base.label[held_out], minlength=6).tolist() == [min(round(6 * fraction), 5)] * 6
-    assert np.array_equal(hold_out(base, fraction, seed=3)[1], held_out)
+def test_split_validation_takes_the_same_share_of_every_class(base: SkeletonSet, fraction: float) -> None:
+    training, validation_clips = split_validation(base, fraction, seed=3)
+    assert sorted([*training, *validation_clips]) == list(range(len(base)))
+    assert np.bincount(base.label[validation_clips], minlength=6).tolist() == [min(round(6 * fraction), 5)] * 6
+    assert np.array_equal(split_validation(base, fraction, seed=3)[1], validation_clips)
     if fraction in (0.1, 0.34):
-        assert not np.array_equal(hold_out(base, fraction, seed=4)[1], held_out)
+        assert not np.array_equal(split_validation(base, fraction, seed=4)[1], validation_clips)
 
 
-def test_hold_out_never_empties_a_class(base: SkeletonSet) -> None:
+def test_split_validation_never_empties_a_class(base: SkeletonSet) -> None:
     few = base.subset([0, 6, 7, 12])  # one clip, two clips, one clip
-    training, _ = hold_out(few, 0.9, seed=0)
+    training, _ = split_validation(few, 0.9, seed=0)
     assert set(few.label[training]) == {0, 1, 2}
 
 
@@ -412,7 +412,7 @@ def test_the_saved_weights_are_those_of_the_chosen_epoch(base, bank, tmp_path: P
     after = [{name: weights[f"losses/model.{name}"] for name in saved} for weights in caught]
     matching = [e for e in range(3) if same(saved, after[e])]
     assert matching == [choice]
-    assert trained.details["held_out_accuracy"] == trained.details["history"][choice]["validation_accuracy"]
+    assert trained.details["validation_accuracy"] == trained.details["history"][choice]["validation_accuracy"]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -597,7 +597,7 @@ def test_model_card_says_what_was_trained_on_what(finished: Path) -> None:
         "tiny data, 30 base clips of 6 classes, 6 more held out",
         "texts: tiny texts",
         f"parameters at inference: {trained.num_parameters:,}",
-        f"chosen epoch: {chosen} of 3, accuracy on held-out base clips {trained.details['held_out_accuracy']:.3f}",
+        f"chosen epoch: {chosen} of 3, accuracy on validation clips {trained.details['validation_accuracy']:.3f}",
         "seed 0; torch",
         f"Base classes: {', '.join(ACTIONS[:6])}",
         '"guidance": "both"',

@@ -221,9 +221,9 @@ def test_curves_draw_whatever_losses_come_and_the_sum_last():
 
 
 def test_accuracy_shows_draws_mean_and_interval():
-    draws = np.array([0.4, 0.5, 0.6])
-    axes = figures.accuracy_by_classifier({"nearest": draws, "single": [0.3]}, chance=0.05).axes[0]
-    assert np.allclose(snapshots(axes.figure)[0].get_offsets()[:, 0], draws)
+    episodes = np.array([0.4, 0.5, 0.6])
+    axes = figures.accuracy_by_classifier({"nearest": episodes, "single": [0.3]}, chance=0.05).axes[0]
+    assert np.allclose(snapshots(axes.figure)[0].get_offsets()[:, 0], episodes)
     texts = [text.get_text() for text in axes.texts]
     assert texts == ["50.0 ± 24.8 %", "30.0 %", "chance 5.0 %"]  # t(2) · 0.1 / √3 = 4.303 · 0.0577
     assert tick_texts(axes.yaxis) == ["nearest", "single"]
@@ -279,7 +279,7 @@ def test_accuracy_by_base_classes_goes_through_the_means():
         (lambda: figures.training_curves([]), "at least one record"),
         (lambda: figures.training_curves([{"epoch": 1}]), "nothing to draw"),
         (lambda: figures.training_curves([{"epoch": 1, "total_loss": 1}], chosen=3), "epoch 3 is not"),
-        (lambda: figures.accuracy_by_classifier({"a": []}, 0.1), "at least one draw"),
+        (lambda: figures.accuracy_by_classifier({"a": []}, 0.1), "at least one episode"),
         (lambda: figures.accuracy_by_classifier({}, 0.1), "at least one classifier"),
         (lambda: figures.clip_gallery([(np.ones((4, V, 3)), "wave")], LAYOUT, importance=[]), "1 clips and importance"),
         (
