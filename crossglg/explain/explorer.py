@@ -365,7 +365,7 @@ def _coarser(values: NDArray[np.floating], steps: int) -> NDArray[np.floating]:
 
 def _narrow() -> dict[str, Any]:
     """A dropdown as wide as its longest option."""
-    return {"layout": widgets.Layout(width="auto"), "style": {"description_width": "auto"}}
+    return {"layout": widgets.Layout(width="auto", align_self="flex-start"), "style": {"description_width": "auto"}}
 
 
 def _offer(box: widgets.Dropdown, options: list[Any]) -> None:

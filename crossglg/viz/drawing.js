@@ -49,9 +49,13 @@ function colourAt(ramp, share) { // share 0 … 1 → [red, green, blue]
   return [0, 1, 2].map((k) => Math.round(part(ramp[i], k) + (at - i) * (part(ramp[i + 1], k) - part(ramp[i], k))));
 }
 
-function themeOf(root) { // the colours that the page gives to the player
-  const style = getComputedStyle(root), [r, g, b] = style.backgroundColor.match(/[\d.]+/g).map(Number);
-  return { ink: style.color, paper: style.backgroundColor, floor: style.getPropertyValue("--floor"), dark: r + g + b < 384 };
+function themeOf(root) { // the colours that the page gives to the player; a notebook puts it into the page later
+  const probe = root.isConnected ? root : make("div", document.body, { class: root.className });
+  const style = getComputedStyle(probe), [r, g, b] = style.backgroundColor.match(/[\d.]+/g).map(Number);
+  const floor = style.getPropertyValue("--floor"), { color: ink, backgroundColor: paper } = style;
+  const theme = { ink, paper, floor, dark: r + g + b < 384 };
+  if (probe !== root) probe.remove();
+  return theme;
 }
 
 function scaleOf(low, high) { // from the least to the most; `show` writes a value with as many digits as that needs

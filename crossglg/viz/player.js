@@ -136,7 +136,7 @@ function build(model, el, state) {
   const columns = looks ? [0] : panels.map((panel, i) => i).filter((i) => panels[i].over_time);
   const bars = looks ? 1 : kinds.length && panels.length, listWidth = 105 + 62 * bars;
   table.style.gridTemplateColumns = `minmax(${listWidth}px, ${looks ? 0.7 : 1}fr) `
-    + (looks ? "minmax(150px, 1.3fr) minmax(80px, 0.7fr)" : `repeat(${columns.length}, minmax(90px, 1.2fr))`);
+    + (looks ? "minmax(150px, 1.3fr) minmax(80px, 0.7fr)" : `repeat(${columns.length}, minmax(50px, 1.2fr))`);
   const head = make("div", table), rowColumns = `8.2em repeat(${bars}, minmax(16px, 1fr) 3.3em)`;
   const legends = make("div", head);
   function legend(parent, text, { low, high, show }, about = ["least", "most"]) {
