@@ -146,7 +146,7 @@ def test_what_does_not_fit_is_an_error(trained: TrainedModel, task: Task) -> Non
     with pytest.raises(ValueError, match="the same class_names"):
         measure(trained, task.base, exemplars, {})
     with pytest.raises(ValueError, match="episodes 0 to 1, not 2"):
-        study([trained], task, draw=2)
+        study([trained], task, episode=2)
 
 
 def test_the_command_writes_numbers_and_picture(trained: TrainedModel, tmp_path: Path) -> None:
