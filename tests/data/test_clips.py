@@ -290,7 +290,7 @@ NAN[3, 7, 1] = np.nan
         ({"joint_names": [f"j{i}" for i in range(20)]}, "no registered layout: give edges"),
         ({"joint_names": ["a"] * 20, "edges": [(0, 1)]}, "not connected to the root|names a joint twice"),
         ({"xyz": np.ones((6, 19, 3))}, "V=19 but layout 'kinect20' has 20 joints"),
-        ({"xyz": np.ones((6, 25, 3))}, "V=25 but layout 'kinect20' has 20 joints; ntu25 would fit"),
+        ({"xyz": np.ones((6, 25, 3))}, "V=25 but layout 'kinect20' has 20 joints; ntu25, body25, body25b would fit"),
         ({"xyz": np.ones((6, 20))}, r"xyz must be \(rows, joints, 2 or 3\), got shape \(6, 20\)"),
         ({"xyz": np.ones((6, 20, 4))}, r"xyz must be \(rows, joints, 2 or 3\)"),
         ({"xyz": NAN}, "clip 1 .'1'. has a coordinate that is not a number at row 1, joint 'left hand'"),

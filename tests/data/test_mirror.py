@@ -49,7 +49,7 @@ def test_key_joints_tell_which_actions_have_a_side(base: SkeletonSet, bank: Text
         one_sided_classes(replace(CONFIG, mirror_class="text"), replace(bank, key_joint_target=None), base.layout)
 
 
-@pytest.mark.parametrize("objective", ["classification", "texts", "gap", "triplet"])
+@pytest.mark.parametrize("objective", ["classification", "text-retrieval", "gap", "triplet"])
 @pytest.mark.parametrize("mirror_class", ["same", "text"])
 def test_the_trained_model_knows_the_base_classes_alone(
     base: SkeletonSet, bank: TextBank, objective: str, mirror_class: str, tmp_path: Path

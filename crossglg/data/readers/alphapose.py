@@ -23,7 +23,7 @@ def parse(content: bytes) -> Points:
     entries = json_of(content)
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         raise ValueError("it needs a list of people")
-    frames: dict[int, list] = {}
+    frames: dict[int, list[Any]] = {}
     for entry in entries:
         number = re.search(r"(\d{1,12})\D*$", str(entry.get("image_id", "")), re.ASCII)
         if number is None or "keypoints" not in entry:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ def parse(content: bytes) -> Points:
                   notes=("bones of average length: the body's shape needs the licensed SMPL model",))  # fmt: skip
 
 
-def _array(values: NDArray) -> NDArray[np.float64]:
+def _array(values: NDArray[Any]) -> NDArray[np.float64]:
     if values.dtype.kind not in "fiu" or not (np.abs(values) < 1e6).all():
         raise ValueError("an array holds something else than finite numbers")
     return values.astype(np.float64)

@@ -8,6 +8,8 @@ Millimetres in the depth camera's axes: x to the right of the picture, y down, z
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from crossglg.data.readers.base import SourcePath
@@ -41,7 +43,7 @@ def parse(content: bytes) -> Points:
     return Points(xyz, layouts=("azure32",), unit="mm", up="-y", fps=_rate(frames))
 
 
-def _rate(frames: list[dict]) -> float:
+def _rate(frames: list[dict[str, Any]]) -> float:
     """Frames per second by the time stamps, 30 without them."""
     times = [f.get("timestamp_usec") for f in frames]
     if len(times) < 2 or not all(type(time) is int and 0 <= time < 2**62 for time in times):
