@@ -9,6 +9,7 @@ body's 17 or 26 come first. Images are in the order of the numbers in their name
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from crossglg.data.readers.base import SourcePath
 from crossglg.data.readers.json_points import followed, json_of, numbers
