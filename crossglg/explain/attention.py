@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from inspect import signature
-from typing import cast
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from torch import Tensor
 from crossglg.config import nearest
 from crossglg.data.clips import SkeletonSet
 from crossglg.encoders.base import Attention
-from crossglg.model import CrossGLG, CrossModalInteraction
+from crossglg.model import CrossGLG
 from crossglg.training.trained_model import TrainedModel
 
 Array = NDArray[np.floating]
@@ -104,7 +103,7 @@ def text_attention(trained: TrainedModel, clips: SkeletonSet, local_text: Array)
             "the model has no text branch; train with keep_text_branch=true and load it with "
             "TrainedModel.load(folder, text_branch=True)"
         )
-    branch = cast(CrossModalInteraction, trained.model.cross_modal).eval()
+    branch = trained.model.cross_modal.eval()
     shape = (len(clips), trained.layout.num_joints, branch.project_text.in_features)
     if local_text.shape != shape:
         raise ValueError(f"local_text is {local_text.shape}; it must be (clips, joints, width of texts) = {shape}")
