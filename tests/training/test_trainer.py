@@ -594,7 +594,7 @@ def test_model_card_says_what_was_trained_on_what(finished: Path) -> None:
     assert card == model_card(trained)
     chosen = trained.details["chosen_epoch"]
     for words in (
-        "tiny data, 30 base clips of 6 classes, 6 more held out",
+        "tiny data, 30 base clips of 6 classes, 6 more for validation",
         "texts: tiny texts",
         f"parameters at inference: {trained.num_parameters:,}",
         f"chosen epoch: {chosen} of 3, accuracy on validation clips {trained.details['validation_accuracy']:.3f}",
