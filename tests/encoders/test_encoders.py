@@ -155,7 +155,8 @@ def test_joint_weights_act_after_the_spatial_interaction(name: str) -> None:
         plain_disturbed, without_disturbed = (encoder.run_blocks(disturbed, i, i + 1, w) for w in (None, weight))
         torch.testing.assert_close(without[..., others], plain[..., others], atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(without[..., joint], without_disturbed[..., joint], atol=1e-5, rtol=1e-5)
-        assert (plain[..., joint] - plain_disturbed[..., joint]).abs().max() > 1e-3, f"block {i} mixes no joints"
+        if name in PUBLISHED_PARAMETERS:  # one of your own may leave joints by themselves
+            assert (plain[..., joint] - plain_disturbed[..., joint]).abs().max() > 1e-3, f"block {i} mixes no joints"
         assert (plain[..., joint] - without[..., joint]).abs().max() > 1e-3, f"block {i} ignores the weight"
         feat = plain
 
