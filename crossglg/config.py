@@ -6,13 +6,12 @@ a notebook parameter and a `--set name=value` on the command line.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from crossglg.files import InputError
+from crossglg.files import InputError, nearest
 
 
 def setting(
@@ -272,12 +271,6 @@ def parse_values(values: Mapping[str, Any]) -> dict[str, Any]:
     Raises ValueError for an unknown name (with the nearest one and the valid list) or a value of the wrong type.
     """
     return {name: _parse(name, value) for name, value in values.items()}
-
-
-def nearest(name: str, names: list[str]) -> str:
-    """The end of a sentence about an unknown `name`: a full stop, or a question about the nearest of `names`."""
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {close[0]!r}?" if close else "."
 
 
 def _parse(name: str, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import os
@@ -27,6 +28,12 @@ class InputError(ValueError):
 
 class MissingError(InputError, FileNotFoundError):
     """A file or folder that is not there."""
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """The end of a sentence about an unknown `name`: a full stop, or a question about the nearest of `names`."""
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {close[0]!r}?" if close else "."
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> Path:

@@ -26,8 +26,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from crossglg.config import nearest
-from crossglg.files import read_json, sha256, write_json
+from crossglg.files import nearest, read_json, sha256, write_json
 
 REQUIRED = ("base_classes", "novel_classes", "exemplar_draws")
 OTHERS = "others"

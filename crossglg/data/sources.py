@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crossglg.config import nearest
+from crossglg.files import nearest
 
 ASK = "Its page says what use is allowed; where it says nothing, ask the authors. Cite the paper."
 

@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from crossglg.config import Config, DataSettings, nearest
+from crossglg.config import Config, DataSettings
 from crossglg.data import convert, synthetic
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.protocols import Protocol, find_protocol, protocol_sha256, shipped_protocols
 from crossglg.data.readers import READERS
 from crossglg.data.readers.options import as_dataset
-from crossglg.files import MissingError, data_folder, sha256
+from crossglg.files import MissingError, data_folder, nearest, sha256
 from crossglg.skeletons import Layout
 
 # A dataset the package knows by name: one line here, one file beside this one.

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from inspect import signature
 
-from crossglg.config import nearest
 from crossglg.encoders.base import SkeletonEncoder
 from crossglg.encoders.ctrgcn import CTRGCN
 from crossglg.encoders.dstformer import DSTformer
 from crossglg.encoders.hdgcn import HDGCN
 from crossglg.encoders.infogcn import InfoGCN
 from crossglg.encoders.stgcn import STGCNPlusPlus
+from crossglg.files import nearest
 from crossglg.plugins import Registry
 from crossglg.skeletons import Layout
 

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import Tensor
 
-from crossglg.config import nearest
 from crossglg.data.clips import SkeletonSet
 from crossglg.encoders.base import Attention
+from crossglg.files import nearest
 from crossglg.model import CrossGLG
 from crossglg.training.trained_model import TrainedModel
 

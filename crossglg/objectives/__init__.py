@@ -11,8 +11,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from crossglg.config import Config, nearest
-from crossglg.files import InputError
+from crossglg.config import Config
+from crossglg.files import InputError, nearest
 from crossglg.model import CrossGLGOutput
 from crossglg.objectives.base import LossTerm, Objective, Sizes
 from crossglg.objectives.bottleneck import Bottleneck

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossglg.config import nearest
 from crossglg.data.tasks import Task
+from crossglg.files import nearest
 from crossglg.one_shot.classifiers import CLASSIFIERS, TEXT_CLASSIFIERS
 from crossglg.one_shot.features import Array, Features
 from crossglg.one_shot.text_at_inference import KeyJoints

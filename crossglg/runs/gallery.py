@@ -16,10 +16,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from crossglg.config import nearest
 from crossglg.data.tasks import Task, load_task
 from crossglg.explain.attention import mean_by_class
-from crossglg.files import sha256, write_atomically, write_json
+from crossglg.files import nearest, sha256, write_atomically, write_json
 from crossglg.one_shot import Features, evaluate, unit_rows
 from crossglg.one_shot.representation import motion_energy
 from crossglg.runs.results import METHODS, NOT_IN_A_ROW, RunResults, command, read_results, versions

@@ -22,10 +22,10 @@ import torch
 from joblib import Parallel, cpu_count, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 
-from crossglg.config import Config, nearest
+from crossglg.config import Config
 from crossglg.data.protocols import find_protocol
 from crossglg.data.tasks import Task, load_task
-from crossglg.files import InputError, MissingError
+from crossglg.files import InputError, MissingError, nearest
 from crossglg.one_shot import Features, OneShotResult, evaluate, evaluate_scores, usable
 from crossglg.one_shot.baselines.dtw import FRAME_COSTS, dtw_distances
 from crossglg.one_shot.baselines.raw import raw_coordinates

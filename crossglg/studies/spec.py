@@ -32,10 +32,10 @@ from typing import Any
 
 import yaml
 
-from crossglg.config import Config, nearest
+from crossglg.config import Config
 from crossglg.data.tasks import DATASETS
 from crossglg.encoders import ENCODERS
-from crossglg.files import InputError, MissingError, project_folder, sha256
+from crossglg.files import InputError, MissingError, nearest, project_folder, sha256
 from crossglg.objectives import find_objective
 from crossglg.one_shot import CLASSIFIERS
 from crossglg.runs.results import method_name, portable, task_name

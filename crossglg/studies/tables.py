@@ -10,8 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from crossglg import tables
-from crossglg.config import nearest
-from crossglg.files import InputError
+from crossglg.files import InputError, nearest
 from crossglg.statistics import Array, Interval, sign_flip_test
 from crossglg.studies.results import Row, finished
 from crossglg.studies.spec import UNTRAINED, Run, Study

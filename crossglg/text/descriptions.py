@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crossglg.config import nearest
-from crossglg.files import InputError, project_folder, read_json, sha256, write_json
+from crossglg.files import InputError, nearest, project_folder, read_json, sha256, write_json
 from crossglg.skeletons import Layout, get_layout, retarget_plan
 
 

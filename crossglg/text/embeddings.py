@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossglg.config import nearest
-from crossglg.files import cache_folder, sha256, write_atomically
+from crossglg.files import cache_folder, nearest, sha256, write_atomically
 from crossglg.skeletons import Layout
 from crossglg.text.descriptions import Description
 from crossglg.text.key_joints import key_joint_target

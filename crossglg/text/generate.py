@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ValidationError, ValidationInfo, field_validator, model_validator
 from tqdm.auto import tqdm
 
-from crossglg.config import nearest
+from crossglg.files import nearest
 from crossglg.skeletons import Layout, name_words
 from crossglg.text.descriptions import Description, DescriptionFile
 from crossglg.text.key_joints import find_key_joints

@@ -20,8 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crossglg.config import nearest
-from crossglg.files import cache_folder, read_json, sha256, write_atomically, write_json
+from crossglg.files import cache_folder, nearest, read_json, sha256, write_atomically, write_json
 
 if TYPE_CHECKING:
     from openai import APIConnectionError, APIStatusError

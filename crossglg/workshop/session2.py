@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossglg.config import nearest
+from crossglg.files import nearest
 from crossglg.skeletons import Layout, get_layout
 from crossglg.text.descriptions import Description
 from crossglg.text.embeddings import embed_texts, local_embeddings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from crossglg.config import nearest
 from crossglg.data.readers import (
     alphapose,
     amass,
@@ -34,6 +33,7 @@ from crossglg.data.readers import (
     utkinect,
 )
 from crossglg.data.readers.base import Reader, Recording, SourcePath, UnreadableError
+from crossglg.files import nearest
 from crossglg.plugins import Registry
 
 __all__ = ["READERS", "Reader", "Recording", "SourcePath", "UnreadableError", "get_reader"]
