@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -111,6 +111,7 @@ class TrainedModel:
     channels: int
     class_names: tuple[str, ...]
     details: dict[str, Any]
+    _resident: tuple[SkeletonSet, DeviceClips] | None = field(default=None, repr=False, compare=False)
 
     def embed(self, clips: SkeletonSet, moving: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
         """One-shot representations z of all clips, (N, D). moving: (N, V), False for joints to freeze first."""
@@ -218,7 +219,7 @@ class TrainedModel:
     def batches(self, clips: SkeletonSet) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """All clips in batches: index (n,), canonical coordinates x (n, M, T, V, C) before the streams, person_mask."""
         self.check(clips)
-        resident, prepare = DeviceClips(clips, self.device), self.preprocessing
+        resident, prepare = self._on_device(clips), self.preprocessing
         sizes: int | list[int] = 256
         if self.device.type == "cpu":
             features = self.model.encoder.widths[0] * self.config.frames * self.layout.num_joints
@@ -226,6 +227,12 @@ class TrainedModel:
         for index in torch.arange(len(clips)).split(sizes):
             x, mask = resident.batch(index, self.config.frames)
             yield index, prepare.canonical(x), mask
+
+    def _on_device(self, clips: SkeletonSet) -> DeviceClips:
+        """The clips where the model is; those of the last call are kept, as one set is asked several questions."""
+        if self._resident is None or self._resident[0] is not clips or self._resident[1].device != self.device:
+            self._resident = clips, DeviceClips(clips, self.device)
+        return self._resident[1]
 
     def check(self, clips: SkeletonSet) -> None:
         """Raise ValueError unless the clips are of the layout, channels and persons this model was trained on."""

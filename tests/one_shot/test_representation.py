@@ -22,6 +22,7 @@ from crossglg.encoders.infogcn import InfoGCN
 from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS
 from crossglg.one_shot.representation import Representation, motion_energy
 from crossglg.skeletons import get_layout
+from crossglg.training import trained_model
 from crossglg.training.trained_model import TrainedModel, build_model
 
 CONFIG = Config(dataset="synthetic-small", encoder="tiny", streams="joint", frames=8, episodes=2, device="cpu")
@@ -38,6 +39,22 @@ def tiny_encoder():
 def untrained(config: Config = CONFIG) -> TrainedModel:
     layout = get_layout("ntu25")
     return TrainedModel(build_model(config, layout, 2, 3, 4, 0), config, layout, 2, 3, tuple("abcd"), {})
+
+
+def test_a_set_that_is_asked_several_questions_is_brought_to_the_device_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    class Counting(trained_model.DeviceClips):
+        def __init__(self, *args: Any) -> None:
+            made.append(len(args[0]))
+            super().__init__(*args)
+
+    monkeypatch.setattr(trained_model, "DeviceClips", Counting)
+    trained = untrained()
+    first, second = (synthesise(seed, 2, ["clapping"]) for seed in (0, 1))
+    z = [trained.embed(clips) for clips in (first, first, second, first)]
+    trained.represent(first)
+    assert made == [2, 2, 2] and np.array_equal(z[0], z[3]) and not np.array_equal(z[0], z[2])
 
 
 def test_parts_of_a_representation_are_of_the_same_clips() -> None:
