@@ -1,16 +1,12 @@
-"""Attention among joints as interactive heat maps (plotly): arrays and a `Layout` in, a `HeatMap` out.
+"""Attention among joints as interactive heat maps (plotly): arrays and a `Layout` in, a `Interactive` out.
 
 Rows are the joints that receive, columns the joints they look at, both body part by body part.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -20,41 +16,21 @@ from plotly.subplots import make_subplots
 
 from crossglg.skeletons import Layout
 from crossglg.viz.common import RAMP, Floats, as_array, joint_order
+from crossglg.viz.interactive import Interactive, look
 from crossglg.viz.style import IMPORTANCE_COLOURS, STYLE, Chart, png
 
 CELL, MARGIN = 15, 130  # pixels: of a joint's row or column, and of the joints' names
-INK = "#808080"  # read on white and on black: pictures have the background of the notebook
 
 
-@dataclass(frozen=True)
-class HeatMap:
-    """What a notebook shows: the plotly figure, or its picture where no script runs.
-
-    Attributes:
-        figure: the plotly figure, to change or save (`figure.write_html`).
-        picture: PNG of the same values.
-    """
-
-    figure: go.Figure
-    picture: bytes
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        return {
-            "application/vnd.plotly.v1+json": json.loads(self.figure.to_json()),
-            "image/png": base64.b64encode(self.picture).decode(),
-            "text/plain": self.figure.layout.title.text or "attention",
-        }
-
-
-def attention_map(values: ArrayLike, layout: Layout, title: str = "") -> HeatMap:
+def attention_map(values: ArrayLike, layout: Layout, title: str = "") -> Interactive:
     """One map, `(V, V)`: pointing at a cell names the two joints and the value."""
     map_ = _ordered(values, layout)
     figure = go.Figure(_heat(map_, _names(layout)))
     _frame(figure, layout, title)
-    return HeatMap(figure, _picture([[map_]], title))
+    return Interactive(figure, _picture([[map_]], title))
 
 
-def attention_heads(blocks: Sequence[ArrayLike], layout: Layout, title: str = "") -> HeatMap:
+def attention_heads(blocks: Sequence[ArrayLike], layout: Layout, title: str = "") -> Interactive:
     """All heads of all blocks, small: a row of maps for each block, each `(heads, V, V)` with colors of its own."""
     if not blocks:
         raise ValueError("attention_heads needs one block at least, each (heads, V, V)")
@@ -71,11 +47,11 @@ def attention_heads(blocks: Sequence[ArrayLike], layout: Layout, title: str = ""
     figure.update_yaxes(visible=False, autorange="reversed")
     figure.update_annotations(font_size=10)
     size = min(190, 900 // columns)
-    _look(figure, title, size * columns + 40, (size + 10) * len(grid) + 60)
-    return HeatMap(figure, _picture(grid, title))
+    look(figure, title, size * columns + 40, (size + 10) * len(grid) + 60)
+    return Interactive(figure, _picture(grid, title))
 
 
-def text_to_joints(values: ArrayLike, layout: Layout, texts: Mapping[str, str], title: str = "") -> HeatMap:
+def text_to_joints(values: ArrayLike, layout: Layout, texts: Mapping[str, str], title: str = "") -> Interactive:
     """From the text of each joint to the joints it looks at, `(V, V)`, with its sentence beside it.
 
     texts: joint → sentence; of a long one the beginning stands beside the row, and all of it where one points.
@@ -89,7 +65,7 @@ def text_to_joints(values: ArrayLike, layout: Layout, texts: Mapping[str, str], 
     _frame(figure, layout, title)
     figure.update_yaxes(ticktext=rows)
     figure.update_layout(margin_l=430, width=430 + CELL * len(names) + 90)
-    return HeatMap(figure, _picture([[map_]], title))
+    return Interactive(figure, _picture([[map_]], title))
 
 
 def _names(layout: Layout) -> list[str]:
@@ -128,16 +104,8 @@ def _frame(figure: go.Figure, layout: Layout, title: str) -> None:
             figure.add_hline(end - 0.5, line_color="white", line_width=1.5)
             figure.add_vline(end - 0.5, line_color="white", line_width=1.5)
     size = CELL * len(names)
-    _look(figure, title, MARGIN + size + 90, size + MARGIN + 60)
+    look(figure, title, MARGIN + size + 90, size + MARGIN + 60)
     figure.update_layout(margin={"l": MARGIN, "r": 20, "t": 50, "b": MARGIN - 10})
-
-
-def _look(figure: go.Figure, title: str, width: int, height: int) -> None:
-    figure.update_layout(
-        title={"text": title, "font_size": 14, "x": 0.01}, width=width, height=height,
-        margin={"l": 20, "r": 20, "t": 60, "b": 20}, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "DejaVu Sans, sans-serif", "size": 11, "color": INK},
-    )  # fmt: skip
 
 
 @rc_context(STYLE)
