@@ -22,7 +22,7 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.data.synthetic import synthesise
 from crossglg.recognition.camera import ASSETS
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]  # a second and more for each picture without a GPU
 
 PACKAGE = "@mediapipe/pose@0.5.1675469404"
 SOFTWARE_GL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
