@@ -540,4 +540,7 @@ def test_saved_explorer_opens_without_a_network(page, notebook):
     page.goto(saved.as_uri())
     page.click("canvas.heat", position=cell(page, "head", 0.5))
     assert page.locator("li[aria-selected=true]").get_attribute("data-joint") == "head"
-    assert re.search(r"joint importance: 0\.\d+; activation of block \d: \d\.\d+ at", page.inner_text("output"))
+    assert re.search(
+        r"joint importance: 0\.\d+; k_gt, what the text asks for: 0\.\d+; activation of block \d: \d\.\d+ at",
+        page.inner_text("output"),
+    )
