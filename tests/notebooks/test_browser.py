@@ -416,9 +416,9 @@ def notebook(tmp_path_factory) -> Path:
     return path
 
 
-@pytest.mark.slow  # not yet seen to pass as a whole since notebook 04 shows attention
 @pytest.mark.parametrize("application", ["jupyterlab", "notebook"])
 def test_notebook_runs_and_the_kernel_knows_what_was_pointed_at(browser, notebook, application):
+    """Words are read by `text_content`: JupyterLab hides a cell that is scrolled out of sight."""
     with all_run(browser, notebook, application) as page:
         page.wait_for_selector(".skeleton-player")
         wait_until(lambda: len(state(page)) == 8, "the last cell has run")
@@ -433,15 +433,15 @@ def test_notebook_runs_and_the_kernel_knows_what_was_pointed_at(browser, noteboo
         )
         page.hover(".skeleton-player li[data-joint='left knee']")
         assert page.locator("li.lit").get_attribute("data-joint") == "left knee"
-        assert page.inner_text("output").startswith("left knee")
+        assert page.text_content("output").startswith("left knee")
         wait_until(lambda: state(page, "notebook:run-cell")[1] == "left knee", "the kernel hears of the pointer")
-        title = page.inner_text(".title")
+        title = page.text_content(".title")
         choose_another(page.get_by_label("action", exact=True).first)
-        wait_until(lambda: page.inner_text(".title") != title, "another action is shown")
+        wait_until(lambda: page.text_content(".title") != title, "another action is shown")
         assert page.locator(".view").count() == 3, "the clip, its nearest exemplar and the runner-up"
         page.get_by_label("beside it", exact=True).select_option(index=1)  # the nearest exemplar
         wait_until(lambda: page.locator(".view").count() == 2, "the runner-up is gone")
-        assert re.match(r"[✓✗] taken for '.+', cosine", mark(page) + page.inner_text(".subtitle >> nth=0"))
+        assert re.match(r"[✓✗] taken for '.+', cosine", mark(page) + page.text_content(".subtitle >> nth=0"))
 
 
 def choose_another(box) -> None:
@@ -454,7 +454,6 @@ def mark(page) -> str:
     return page.evaluate(content).strip('"')
 
 
-@pytest.mark.slow  # as above
 @pytest.mark.parametrize(("width", "theme"), [(1440, "JupyterLab Light"), (1024, "JupyterLab Dark")])
 def test_the_views_fit_into_jupyterlab_and_the_kernel_knows_what_is_chosen(browser, notebook, width, theme):
     with all_run(browser, notebook, width=width) as page:
@@ -485,7 +484,7 @@ def test_the_views_fit_into_jupyterlab_and_the_kernel_knows_what_is_chosen(brows
         keep_picture(page, f"lab-{width}-attention")
         assert outside(page) == []
         page.get_by_label("attention", exact=True).first.select_option(index=2)  # text → joint
-        wait_until(lambda: page.inner_text(".skeleton-player .legend b") == "text → joint (training branch)", "texts")
+        wait_until(lambda: page.text_content(".skeleton-player .legend b") == "text → joint (training branch)", "texts")
         assert page.input_value("select[aria-label=Block]") == "2", "there are two interaction blocks"
         cells = page.evaluate(
             """() => jupyterapp.shell.currentWidget.content.widgets.flatMap((cell, i) => (
