@@ -11,9 +11,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from crossglg.data.readers.base import SourcePath
 from crossglg.data.readers.json_points import followed, json_of, numbers
-from crossglg.data.readers.points import Points, points_reader
+from crossglg.data.readers.points import Points, of_bytes, points_reader
 from crossglg.data.readers.tracks import MAX_FRAMES, Frame
 
 BODY = {17: 17, 26: 26, 133: 17, 136: 26}  # joints in the file → those of the body
@@ -40,14 +39,9 @@ def parse(content: bytes) -> Points:
     return followed(ordered, ("coco17", "halpe26"))
 
 
-def read_points(path: SourcePath) -> Points:
-    """The points of one file."""
-    return parse(path.read_bytes())
-
-
 READER = points_reader(
     about="AlphaPose: one JSON for each clip, COCO-17 or Halpe-26, also those of the whole body",
     patterns=("*.json",),
-    parse=read_points,
+    parse=of_bytes(parse),
     steps=("people followed over frames by distance; the two of highest score kept",),
 )

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossglg.data.readers.base import SourcePath
 from crossglg.data.readers.common import reading
-from crossglg.data.readers.points import Points, points_reader
+from crossglg.data.readers.points import Points, of_bytes, points_reader
 from crossglg.skeletons import get_layout
 
 LARGEST = 1 << 30  # bytes that a file may unpack to
@@ -75,14 +74,9 @@ def _joints(turns: NDArray[np.float64]) -> NDArray[np.float64]:
     return xyz
 
 
-def read_points(path: SourcePath) -> Points:
-    """The points of one file."""
-    return parse(path.read_bytes())
-
-
 READER = points_reader(
     about="AMASS and SMPL parameters (.npz with poses and trans): the posture on bones of average length",
     patterns=("*.npz",),
-    parse=read_points,
+    parse=of_bytes(parse),
     steps=("forward kinematics on an average body, since the SMPL model is licensed",),
 )

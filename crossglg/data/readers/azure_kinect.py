@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from crossglg.data.readers.base import SourcePath
 from crossglg.data.readers.json_points import json_of, numbers
-from crossglg.data.readers.points import MAX_PERSONS, Points, points_reader
+from crossglg.data.readers.points import MAX_PERSONS, Points, of_bytes, points_reader
 from crossglg.skeletons import get_layout
 
 JOINTS = get_layout("azure32").num_joints
@@ -52,13 +51,8 @@ def _rate(frames: list[dict[str, Any]]) -> float:
     return round(1e6 / step, 2) if 1e3 < step < 1e7 else 30.0
 
 
-def read_points(path: SourcePath) -> Points:
-    """The points of one file."""
-    return parse(path.read_bytes())
-
-
 READER = points_reader(
     about="Azure Kinect body tracking: the JSON of Microsoft's sample offline_processor, 32 joints",
     patterns=("*.json",),
-    parse=read_points,
+    parse=of_bytes(parse),
 )

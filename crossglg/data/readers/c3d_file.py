@@ -11,9 +11,8 @@ import warnings
 
 import numpy as np
 
-from crossglg.data.readers.base import SourcePath
 from crossglg.data.readers.markers import joints_of
-from crossglg.data.readers.points import UNITS, Points, points_reader
+from crossglg.data.readers.points import UNITS, Points, of_bytes, points_reader
 
 MAX_NUMBERS = 100_000_000
 
@@ -30,11 +29,11 @@ def parse(content: bytes) -> Points:
             reader = c3d.Reader(io.BytesIO(content))
             names = [str(label).strip() for label in reader.point_labels][: reader.point_used]
             if reader.point_used * max(reader.frame_count, 0) * 4 > min(MAX_NUMBERS, len(content)):
-                raise ValueError("its header promises more points than it holds")
+                raise OverflowError("its header promises more points than it holds")
             frames = [points[:, :4].copy() for _, points, _ in reader.read_frames()]
             rate, unit = float(reader.point_rate), str(reader.get("POINT:UNITS").string_value).strip().lower()
     except Exception as error:  # the package raises whatever a damaged file leads it into
-        raise ValueError(f"it cannot be read as C3D: {type(error).__name__} {str(error)[:200]}") from error
+        raise ValueError(f"it cannot be read as C3D: {str(error)[:200] or type(error).__name__}") from error
     if not frames or not names or not 1 <= rate <= 100_000:
         raise ValueError(f"{len(frames)} frames of {len(names)} points at {rate:g} per second are no clip")
     values = np.stack(frames).astype(np.float64)[:, : len(names)]
@@ -43,14 +42,9 @@ def parse(content: bytes) -> Points:
     return Points(points, joints=layout.joints, layouts=("kinect20",), unit=unit if unit in UNITS else "", fps=rate)
 
 
-def read_points(path: SourcePath) -> Points:
-    """The points of one file."""
-    return parse(path.read_bytes())
-
-
 READER = points_reader(
     about="C3D points of optical motion capture: joints by the markers of Plug-in Gait or by their names",
     patterns=("*.c3d", "*.C3D"),
-    parse=read_points,
+    parse=of_bytes(parse),
     steps=("joints of kinect20 found by the names of the points",),
 )

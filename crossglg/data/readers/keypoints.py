@@ -26,18 +26,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossglg.data.readers.base import SourcePath
 from crossglg.data.readers.common import text_of
-from crossglg.data.readers.points import MAX_PERSONS, Points, points_reader
+from crossglg.data.readers.points import MAX_PERSONS, Points, of_bytes, points_reader
 from crossglg.skeletons import LAYOUTS
 
 MAX_NUMBERS = 100_000_000
 _SCORES = ("visibility", "score", "confidence", "v")
-
-
-def read_points(path: SourcePath) -> Points:
-    """The points of one file."""
-    return parse(path.read_bytes())
 
 
 def parse(content: bytes) -> Points:
@@ -240,5 +234,5 @@ def _numbers(texts: Sequence[str]) -> NDArray[np.float64]:
 READER = points_reader(
     about="Key points of one's own as .npy arrays or csv: MediaPipe, Kinect, COCO, Human3.6M, SMPL or a YAML layout",
     patterns=("*.npy", "*.csv"),
-    parse=read_points,
+    parse=of_bytes(parse),
 )

@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossglg.data.readers.base import SourcePath
 from crossglg.data.readers.json_points import followed, json_of, numbers
-from crossglg.data.readers.points import Points, points_reader
+from crossglg.data.readers.points import Points, of_bytes, points_reader
 from crossglg.data.readers.tracks import Frame
 
 
@@ -50,14 +49,9 @@ def _person(person: dict[str, Any]) -> NDArray[np.float64]:
     return np.concatenate([xyz, score], axis=1)[: 17 if len(xyz) == 133 else None]
 
 
-def read_points(path: SourcePath) -> Points:
-    """The points of one file."""
-    return parse(path.read_bytes())
-
-
 READER = points_reader(
     about="MMPose and RTMPose: one JSON of predictions for each clip, COCO-17, Halpe-26 or Human3.6M in 3-D",
     patterns=("*.json",),
-    parse=read_points,
+    parse=of_bytes(parse),
     steps=("people followed over frames by distance; the two of highest score kept",),
 )

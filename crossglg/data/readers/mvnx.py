@@ -12,8 +12,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 
-from crossglg.data.readers.base import SourcePath
-from crossglg.data.readers.points import Points, points_reader
+from crossglg.data.readers.points import Points, of_bytes, points_reader
 
 _SEGMENTS = {
     "Pelvis": "hip center", "T12": "spine", "Neck": "shoulder center", "Head": "head",
@@ -63,14 +62,9 @@ def parse(content: bytes) -> Points:
     return Points(points, joints=joints, layouts=("kinect20",), unit="m", up="z", fps=rate)
 
 
-def read_points(path: SourcePath) -> Points:
-    """The points of one file."""
-    return parse(path.read_bytes())
-
-
 READER = points_reader(
     about="Xsens MVNX motion capture: the origins of the 23 segments as joints of kinect20",
     patterns=("*.mvnx",),
-    parse=read_points,
+    parse=of_bytes(parse),
     steps=("frames of calibration left out", "hands put beyond the wrists"),
 )

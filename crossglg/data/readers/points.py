@@ -76,6 +76,11 @@ def points_reader(
     return Reader(about, patterns, read, (*steps, *STEPS), class_names, frame_name)
 
 
+def of_bytes(parse: Callable[[bytes], Points]) -> Callable[[SourcePath], Points]:
+    """A file's content is all that its points depend on."""
+    return lambda path: parse(path.read_bytes())
+
+
 STEPS = (
     "joints of low visibility left out",
     "gaps filled over time, or from the nearest joint",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 MAX_FRAMES, MAX_DETECTIONS, MAX_TRACKS = 100_000, 50, 500
 # Somebody else is who stands farther than this from where a person was last seen (share of the whole picture, mean over
@@ -18,7 +19,7 @@ Frame = Sequence[NDArray[np.float64]]  # of each person (V, 2 or 3), and a last 
 def people_of(frames: Sequence[Frame], persons: int = 2) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
     """The people of highest score over the clip: (M, T, V, C) coordinates, NaN where absent, (M, T, V) scores, notes.
 
-    A detection continues the person who was last seen nearest, the nearest pair of a frame first.
+    Detections continue the persons from whom they are the least far in all (`scipy.optimize.linear_sum_assignment`).
     """
     if len(frames) > MAX_FRAMES or max(map(len, frames), default=0) > MAX_DETECTIONS:
         raise ValueError(f"more than {MAX_FRAMES} frames, or {MAX_DETECTIONS} people in one, are no clip")
@@ -62,13 +63,13 @@ def _follow(t: int, frame: Frame, tracks: list[_Track], reach: float) -> None:
     distance = np.array([[_distance(track.pose, person) for person in frame] for track in alive]).reshape(
         len(alive), len(frame)
     )
-    left = set(range(len(frame)))
-    while distance.size and distance.min() <= reach and np.isfinite(distance.min()):
-        i, k = divmod(int(distance.argmin()), distance.shape[1])
-        alive[i].see(t, frame[k])
-        left.remove(k)
-        distance[i], distance[:, k] = np.inf, np.inf
-    tracks += [_Track(t, frame[k]) for k in sorted(left)]
+    pairs = zip(*linear_sum_assignment(np.minimum(distance, 2.0 * reach)), strict=True)  # farther ones are all as bad
+    seen = {int(k): alive[i] for i, k in pairs if distance[i, k] <= reach}
+    for k, person in enumerate(frame):
+        if k in seen:
+            seen[k].see(t, person)
+        else:
+            tracks.append(_Track(t, person))
     if len(tracks) > MAX_TRACKS:
         raise ValueError(f"more than {MAX_TRACKS} different people are no clip")
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from crossglg.data.readers.base import SourcePath
 from crossglg.data.readers.common import text_of
 from crossglg.data.readers.markers import joints_of
-from crossglg.data.readers.points import UNITS, Points, points_reader
+from crossglg.data.readers.points import UNITS, Points, of_bytes, points_reader
 
 
 def parse(content: bytes) -> Points:
@@ -44,14 +43,9 @@ def _padded(row: list[str], width: int) -> list[str]:
     return [*row, *[""] * width][:width]
 
 
-def read_points(path: SourcePath) -> Points:
-    """The points of one file."""
-    return parse(path.read_bytes())
-
-
 READER = points_reader(
     about="TRC points of OpenSim, Pose2Sim or OpenCap: joints by their names, or by the markers of Plug-in Gait",
     patterns=("*.trc",),
-    parse=read_points,
+    parse=of_bytes(parse),
     steps=("joints of kinect20 found by the names of the points",),
 )
