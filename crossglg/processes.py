@@ -15,13 +15,15 @@ except ImportError:  # Windows, where nothing is locked
     fcntl = None  # type: ignore[assignment]
 
 
-def wait_passively() -> None:
-    """Let OpenMP's waiting threads sleep, in what this process starts and in libraries that it has yet to load.
+def spin_briefly() -> None:
+    """Let OpenMP's waiting threads sleep soon, in what this process starts and in libraries that it has yet to load.
 
-    They spin by default, which on cores that other processes also use takes time from the threads they wait for. A
-    user's own OMP_WAIT_POLICY stays.
+    By default they spin for long, which on cores that other processes also use takes time from the threads they wait
+    for. Never spinning costs as much on free cores. 3,000 rounds are good for both (`benchmarks/beside_other_work.py`).
+    A user's own GOMP_SPINCOUNT or OMP_WAIT_POLICY stays.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 
 @contextmanager

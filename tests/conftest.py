@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
+if "PYTEST_XDIST_WORKER" in os.environ:  # a worker for each core: threads that share cores are many times slower
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 SHARED_DATA = TESTS.parents[1] / "shared" / "data"
 
 

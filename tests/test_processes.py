@@ -27,7 +27,7 @@ from joblib import delayed
 from crossglg.studies.runner import _workers
 if __name__ == "__main__":
     with _workers("loky", 1, "") as (parallel, threads):
-        print(*parallel([delayed(os.environ.get)("OMP_WAIT_POLICY")]))
+        print(*parallel([delayed(os.environ.get)("GOMP_SPINCOUNT")]))
 """
 
 
@@ -93,15 +93,21 @@ for _ in range(300):
     assert [process.communicate()[1] for process in many] == [""] * 4
 
 
-@pytest.mark.parametrize("own", [None, "active"])
 @pytest.mark.parametrize(
-    "code", ["import os, crossglg.cli; print(os.environ['OMP_WAIT_POLICY'])", WORKER], ids=["command", "study's worker"]
+    ("own", "spins"), [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "None")]
 )
-def test_threads_wait_passively_unless_the_user_says_otherwise(code: str, own: str | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "code",
+    ["import os, crossglg.cli; print(os.environ.get('GOMP_SPINCOUNT'))", WORKER],
+    ids=["command", "study's worker"],
+)
+def test_threads_spin_briefly_unless_the_user_says_otherwise(
+    code: str, own: dict[str, str], spins: str, tmp_path: Path
+) -> None:
     script = tmp_path / "script.py"
     script.write_text(code)
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
-    environment |= {"OMP_WAIT_POLICY": own} if own else {}
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    environment = {name: value for name, value in os.environ.items() if name not in names} | own
     environment["PYTHONPATH"] = str(Path(__file__).parents[1])
     done = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [own or "passive"]
+    assert done.stdout.split() == [spins]

@@ -17,9 +17,9 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 import crossglg
-from crossglg.processes import wait_passively
+from crossglg.processes import spin_briefly
 
-wait_passively()  # here, as it counts for what is loaded after it
+spin_briefly()  # here, as it counts for what is loaded after it
 
 CONTINUES = {"train", "study", "describe", "convert", "fetch"}  # commands that go on where they were stopped
 

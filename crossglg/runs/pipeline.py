@@ -14,7 +14,7 @@ import nbformat
 
 from crossglg.config import HELP, Config
 from crossglg.files import InputError, project_folder, read_json, write_json
-from crossglg.processes import sole_writer, wait_passively
+from crossglg.processes import sole_writer, spin_briefly
 from crossglg.runs.folders import finish_notebook
 from crossglg.runs.results import RESULTS, absolute_paths, method_name, task_name, write_csv
 
@@ -155,7 +155,7 @@ def execute(name: str, values: dict[str, Any], target: Path, resume: bool = Fals
     if resume and _finished(target, parameters):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    wait_passively()  # the kernel is handed the variable
+    spin_briefly()  # the kernel is handed the variable
     try:
         papermill.execute_notebook(
             notebook_path(name), target, parameters, cwd=str(project_folder("notebooks")), kernel_name="python3",

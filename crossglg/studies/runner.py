@@ -30,7 +30,7 @@ from crossglg.one_shot import Features, OneShotResult, evaluate, evaluate_scores
 from crossglg.one_shot.baselines.dtw import FRAME_COSTS, dtw_distances
 from crossglg.one_shot.baselines.raw import raw_coordinates
 from crossglg.one_shot.representation import Representation
-from crossglg.processes import wait_passively
+from crossglg.processes import spin_briefly
 from crossglg.runs.results import (
     RESULTS,
     RunResults,
@@ -213,7 +213,7 @@ def _workers(backend: str, jobs: int | None, address: str) -> Iterator[tuple[Any
 @contextmanager
 def _on_this_machine(jobs: int | None) -> Iterator[int]:
     """joblib's work goes to processes here. Yields the threads that each may use."""
-    wait_passively()  # the workers are handed the variable
+    spin_briefly()  # the workers are handed the variable
     jobs = jobs or cpu_count()
     with parallel_config("loky", n_jobs=jobs), warnings.catch_warnings():
         # A worker that has come to hold much memory is replaced between two runs; no run is lost.

@@ -266,17 +266,18 @@ def test_run_and_train_share_one_lock(own_clips, tmp_path):
     assert not list(tmp_path.iterdir()), "nothing was begun"
 
 
-@pytest.mark.parametrize("own", [None, "active"])
-def test_threads_of_a_kernel_wait_passively_unless_the_user_says_otherwise(own, tmp_path, monkeypatch):
-    monkeypatch.setenv("OMP_WAIT_POLICY", own or "")
+@pytest.mark.parametrize("own", [None, "7"])
+def test_threads_of_a_kernel_spin_briefly_unless_the_user_says_otherwise(own, tmp_path, monkeypatch):
+    monkeypatch.setenv("GOMP_SPINCOUNT", own or "")
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     if own is None:
-        monkeypatch.delenv("OMP_WAIT_POLICY")
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("%env OMP_WAIT_POLICY")])
+        monkeypatch.delenv("GOMP_SPINCOUNT")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("%env GOMP_SPINCOUNT")])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, tmp_path / "ask.ipynb")
     monkeypatch.setattr(pipeline, "notebook_path", lambda name: tmp_path / f"{name}.ipynb")
     answered = nbformat.read(pipeline.execute("ask", {}, tmp_path / "answered.ipynb"), 4)
-    assert answered.cells[-1].outputs[0]["data"]["text/plain"] == repr(own or "passive")
+    assert answered.cells[-1].outputs[0]["data"]["text/plain"] == repr(own or "3000")
 
 
 @pytest.mark.parametrize(
