@@ -1,4 +1,4 @@
-"""One-shot protocols: list the shipped ones, show one, make a new one."""
+"""One-shot protocols: list the shipped ones, show one, make a new one, give several one base side."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from crossglg.cli import DATA, app, command
 from crossglg.cli.listings import echo_table, protocols
 from crossglg.config import HELP
 
-protocol_app = typer.Typer(help="One-shot protocols: list, show, make.", no_args_is_help=True, rich_markup_mode=None)
+protocol_app = typer.Typer(
+    help="One-shot protocols: list, show, make, fold.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(protocol_app, name="protocol", rich_help_panel=DATA)
 
 
@@ -53,3 +55,21 @@ def make(
         f"{len(protocol.novel_classes)} novel classes, {episodes} episodes\n"
         f"run it with --dataset {dataset} --benchmark {output}:{protocol.name}"
     )
+
+
+@command(
+    DATA, "crossglg protocol fold data/all.json:to-mine data/all.json:to-yours --output data/fold.json", of=protocol_app
+)
+def fold(
+    benchmarks: Annotated[list[str], typer.Argument(metavar="FILE:NAME...", help="protocols that name their sets")],
+    output: Annotated[Path, typer.Option(help="the JSON file to write, in the folder of the sets")],
+) -> None:
+    """Give protocols one base side, which knows no novel class of any, so that a study trains once for all of them."""
+    from crossglg.data import tasks
+    from crossglg.data.protocols import find_protocol, write_protocol
+
+    folded = tasks.fold([find_protocol(name) for name in benchmarks])
+    write_protocol(output, *folded)
+    first = folded[0]
+    typer.echo(f"{len(first.base_classes)} base classes of {', '.join(first.base_sets)}; written to {output}:")
+    typer.echo("\n".join(f"  {protocol.name}: {len(protocol.novel_classes)} novel classes" for protocol in folded))

@@ -138,6 +138,11 @@ class Protocol:
         return {key: value for key, value in content.items() if value or key in REQUIRED}
 
     @property
+    def base_side(self) -> Any:
+        """What the base clips follow from, besides `Config.dataset`: of equal ones a model of one serves the others."""
+        return (self.path and self.path.parent, self.base_sets, self.base_classes) if self.base_sets else self.sha256
+
+    @property
     def sha256(self) -> str:
         """The hash that a `Task` of this protocol has when all episodes are used; of the numbers where `by_place`."""
         episodes = [[draw[c] for c in self.novel_classes] for draw in self.exemplar_draws]
@@ -243,11 +248,11 @@ def find_protocol(benchmark: str) -> Protocol:
     return Protocol.from_dict(protocols[name], name, path)
 
 
-def write_protocol(path: str | Path, protocol: Protocol) -> Path:
-    """Write a file with this one protocol; raises ValueError if the file is there already."""
+def write_protocol(path: str | Path, *protocols: Protocol) -> Path:
+    """Write a file with these protocols; raises ValueError if the file is there already."""
     if Path(path).exists():
         raise ValueError(f"{path} is there already; a protocol is never overwritten, choose another file")
-    return write_json(Path(path), {protocol.name: protocol.to_dict()})
+    return write_json(Path(path), {protocol.name: protocol.to_dict() for protocol in protocols})
 
 
 def _is_list_of(value: Any, kind: type) -> bool:

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -185,6 +186,29 @@ def make_protocol(dataset: str, novel: int | Sequence[str], episodes: int, seed:
         return split_task(clips, classes, episodes, name, seed).protocol()
     clips = replace(clips, source=np.full(len(clips), clips.name))
     return split_task(clips, classes, episodes, name, seed).protocol(clips.name)
+
+
+def fold(protocols: Sequence[Protocol]) -> list[Protocol]:
+    """The same novel sides with one base side, so that one training serves all: sets left out together.
+
+    The base side has the sets and classes that all protocols have in theirs. So it knows no novel class of any of them,
+    and it is smaller than each was. Names get "-fold". Raises ValueError if a protocol names no sets, or nothing is
+    left to learn from.
+    """
+    for protocol in protocols:
+        if not protocol.base_sets:
+            raise ValueError(f"{protocol.name} has no base_sets; a fold is made of protocols that name their sets")
+    first, *others = protocols
+    sets = [s for s in first.base_sets if all(s in other.base_sets for other in others)]
+    if not sets:
+        raise ValueError(f"no set is a base set of all of {', '.join(p.name for p in protocols)}")
+    base, _ = _clips_of_sets(replace(first, base_sets=tuple(sets)))
+    present = set(_classes_with_clips(base))
+    classes = [c for c in first.base_classes if c in present and all(c in other.base_classes for other in others)]
+    if len(classes) < 2:
+        raise ValueError(f"{len(classes)} base classes are common to {', '.join(p.name for p in protocols)}")
+    common: dict[str, Any] = {"base_sets": tuple(sets), "base_classes": tuple(classes), "counts": {}, "published": {}}
+    return [replace(protocol, name=f"{protocol.name}-fold", **common) for protocol in protocols]
 
 
 def split_task(clips: SkeletonSet, novel_classes: Sequence[str], episodes: int, name: str, seed: int = 0) -> Task:

@@ -11,12 +11,14 @@ from crossglg.encoders.ctrgcn import CTRGCN
 from crossglg.encoders.dstformer import DSTformer
 from crossglg.encoders.hdgcn import HDGCN
 from crossglg.encoders.infogcn import InfoGCN
+from crossglg.encoders.leangcn import LeanGCN
 from crossglg.encoders.stgcn import STGCNPlusPlus
 from crossglg.files import nearest
 from crossglg.plugins import Registry
 from crossglg.skeletons import Layout
 
 _ENCODERS: dict[str, Callable[..., SkeletonEncoder]] = {
+    "lean-gcn": LeanGCN,
     "infogcn": InfoGCN,
     "infogcn-small": partial(
         InfoGCN,

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import replace
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +108,9 @@ def run_study(
     made = failed = 0
     with _workers(backend, jobs, address) as (parallel, threads):
         for ensembles in (False, True):  # an ensemble needs its members
-            now = [run for run in pending if bool(run.members) == ensembles]
-            tasks = [delayed(execute)(r, configs[r], output, threads, protocols[configs[r].benchmark]) for r in now]
-            for name, row in parallel(tasks):
+            now = {run: configs[run] for run in pending if bool(run.members) == ensembles}
+            tasks = [delayed(execute)(alike, output, threads, protocols) for alike in by_training(now)]
+            for name, row in chain.from_iterable(parallel(tasks)):
                 made += 1
                 if isinstance(row, str):
                     failed += 1
@@ -120,27 +121,45 @@ def run_study(
         raise RuntimeError(f"{failed} of {len(pending)} runs failed; run the study again to repeat them")
 
 
-def execute(run: Run, config: Config, output: Path, threads: int, protocol: str) -> tuple[str, Row | str]:
-    """Make one run and write its `results.json`. Returns the run's name, and its row or what went wrong.
+def by_training(configs: Mapping[Run, Config]) -> list[dict[Run, Config]]:
+    """Runs that differ in nothing but the novel side of their benchmarks belong together: one training serves them."""
+    groups: dict[Any, dict[Run, Config]] = {}
+    for run, config in configs.items():
+        shared: Any = run  # by itself: nothing is trained, or the benchmark is the dataset's own
+        if run.seed is not None and config.benchmark:
+            shared = (replace(config, benchmark=""), find_protocol(config.benchmark).base_side)
+        groups.setdefault(shared, {})[run] = config
+    return list(groups.values())
 
-    config: that of the run with the paths of this machine.  threads: how many it may use.  protocol: hash of the
-    benchmark's protocol. A training that was cut off is continued.
+
+def execute(
+    runs: Mapping[Run, Config], output: Path, threads: int, protocols: Mapping[str, str]
+) -> list[tuple[str, Row | str]]:
+    """Make runs of one training and write their `results.json`. Returns names, each with a row or with what went wrong.
+
+    runs: with the paths of this machine; the first one trains.  threads: how many it may use.  protocols: benchmark →
+    hash of its protocol. A training that was cut off is continued.
     """
-    folder = output / run.name
-    folder.mkdir(parents=True, exist_ok=True)
-    start = time.perf_counter()
-    with open(folder / "log.txt", "a", encoding="utf-8") as log, redirect_stderr(log), _limited_to(threads):
-        try:
-            about, study, results = _measured(run, config, folder)
-        except Exception as error:  # whatever it is, the other runs go on
-            traceback.print_exc()
-            return run.name, f"{type(error).__name__}: {error}"
-    seconds = round(time.perf_counter() - start, 1)
-    details = StudyDetails(protocol, _device_name(config), threads, seconds, **study)
-    about |= {"config": portable(run.config.to_dict()), **versions()}
-    record = RunResults(**about, one_shot=by_classifier(results), study=details)
-    record.write(folder)
-    return run.name, Row.of(run.name, record)
+    trained: TrainedModel | None = None
+    done: list[tuple[str, Row | str]] = []
+    for run, config in runs.items():
+        folder = output / run.name
+        folder.mkdir(parents=True, exist_ok=True)
+        start = time.perf_counter()
+        with open(folder / "log.txt", "a", encoding="utf-8") as log, redirect_stderr(log), _limited_to(threads):
+            try:
+                about, study, results, trained = _measured(run, config, folder, trained)
+            except Exception as error:  # whatever it is, the other runs go on
+                traceback.print_exc()
+                done.append((run.name, f"{type(error).__name__}: {error}"))
+                continue
+        seconds = round(time.perf_counter() - start, 1)
+        details = StudyDetails(protocols[config.benchmark], _device_name(config), threads, seconds, **study)
+        about |= {"config": portable(run.config.to_dict()), **versions()}
+        record = RunResults(**about, one_shot=by_classifier(results), study=details)
+        record.write(folder)
+        done.append((run.name, Row.of(run.name, record)))
+    return done
 
 
 def _rows_of(runs: Sequence[Run], output: Path, known: Mapping[str, Row]) -> dict[str, Row]:
@@ -149,10 +168,13 @@ def _rows_of(runs: Sequence[Run], output: Path, known: Mapping[str, Row]) -> dic
     return {name: Row.of(name, read_results(output / name)) for name in names}
 
 
-def _measured(run: Run, config: Config, folder: Path) -> tuple[dict[str, Any], dict[str, Any], list[OneShotResult]]:
+def _measured(
+    run: Run, config: Config, folder: Path, trained: TrainedModel | None
+) -> tuple[dict[str, Any], dict[str, Any], list[OneShotResult], TrainedModel | None]:
     """Train if the run trains, and evaluate with every classifier that sees skeletons alone.
 
-    Returns fields of `RunResults`, fields of `StudyDetails`, and the accuracies.
+    trained: the model of a run of the same training. Returns fields of `RunResults`, fields of `StudyDetails`, the
+    accuracies, and the model if there is one.
     """
     task = load_task(config)
     about, study = about_task(task), dict[str, Any]()
@@ -167,13 +189,16 @@ def _measured(run: Run, config: Config, folder: Path) -> tuple[dict[str, Any], d
             Features.of(task, lambda clips: Representation.joined([model.represent(clips) for model in ensemble])), task
         )
     else:
-        resumed, prepared = (folder / CHECKPOINT).is_file(), prepare(config)
-        trained = prepared.train(folder)
-        (folder / CHECKPOINT).unlink(missing_ok=True)  # three times the size of the model, which stays
+        resumed = (folder / CHECKPOINT).is_file()
+        if trained is None:
+            trained = prepare(config).train(folder)
+            (folder / CHECKPOINT).unlink(missing_ok=True)  # three times the size of the model, which stays
+        else:
+            trained.save(folder)
         about |= about_model(trained)
-        study = {"texts": list(prepared.sources), "resumed": resumed}
+        study = {"texts": trained.details["texts"], "resumed": resumed}
         results = _evaluated(Features.of(task, trained.represent), task)
-    return about, study, results
+    return about, study, results, trained
 
 
 def _evaluated(features: Features, task: Task, classifiers: Sequence[str] = ()) -> list[OneShotResult]:

@@ -18,7 +18,8 @@ from support.small_study import ACTIONS, SETTINGS, TINY, load
 from typer.testing import CliRunner
 
 from crossglg import cli
-from crossglg.data.protocols import find_protocol, write_protocol
+from crossglg.config import Config
+from crossglg.data.protocols import Protocol, find_protocol, write_protocol
 from crossglg.data.synthetic import synthesise
 from crossglg.data.tasks import load_task, make_protocol
 from crossglg.encoders import ENCODERS
@@ -39,6 +40,7 @@ from crossglg.studies.tables import (
     study_figure,
     study_table,
 )
+from crossglg.training import recipe
 from crossglg.training.trained_model import TrainedModel
 
 
@@ -172,6 +174,70 @@ def test_the_models_of_all_seeds_are_an_ensemble(finished: tuple[Study, Path], d
     single, ensembles = table.split("| method less base ×2 |")
     assert re.search(r"\| crossglg ×2 \| .* \| 1 \| 1 \|", ensembles), "one pair, which is no evidence"
     assert "×2" not in single.partition("| method less base |")[2]
+
+
+@pytest.fixture
+def sets_left_out(tmp_path: Path) -> Path:
+    """A folder of three sets, and a file of two protocols that share a base side: each recognizes a set of its own."""
+    parts = {"a": ACTIONS[:4], "b": ACTIONS[3:6], "c": ACTIONS[6:]}
+    sets = {name: synthesise(0, 4, actions) for name, actions in parts.items()}
+    for name, clips in sets.items():
+        clips.save(tmp_path / f"{name}.npz")
+    protocols = []
+    for novel, other in (("b", "c"), ("c", "b")):
+        clips = sets[novel]
+        draw = {c: (str(clips.source[k * 4]), str(clips.sample_id[k * 4])) for k, c in enumerate(clips.class_names)}
+        base = tuple(c for c in (*parts["a"], *parts[other]) if c not in parts[novel])
+        protocols.append(
+            Protocol(
+                f"to-{novel}", base, clips.class_names, (draw,), base_sets=("a", other), novel_sets=(novel,),
+                path=tmp_path / "all.json",
+            )
+        )  # fmt: skip
+    write_protocol(tmp_path / "all.json", *protocols)
+    words = ["protocol", "fold", *(f"{tmp_path / 'all.json'}:to-{n}" for n in "bc"), "--output", "fold.json"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        result = CliRunner().invoke(cli.app, words)
+    assert result.exit_code == 0 and "3 base classes of a;" in result.output, result.output
+    return tmp_path
+
+
+def test_benchmarks_that_share_a_base_side_share_a_training(
+    sets_left_out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = [load_task(Config(benchmark=f"{sets_left_out / 'fold.json'}:to-{n}-fold")) for n in "bc"]
+    assert [task.base.class_names for task in tasks] == [ACTIONS[:3]] * 2, "what either recognizes is left out"
+    assert [task.novel.class_names for task in tasks] == [ACTIONS[3:6], ACTIONS[6:]]
+    trainings = []
+    fit = recipe.fit
+    monkeypatch.setattr(recipe, "fit", lambda *args: trainings.append(args) or fit(*args))
+    benchmarks = ["DATA/fold.json:to-b-fold", "DATA/fold.json:to-c-fold"]
+    settings = {name: value for name, value in SETTINGS.items() if name != "dataset"}
+    parsed = load(tmp_path, benchmarks=benchmarks, settings=settings, seeds=[0])
+    groups = runner.by_training({r: runner._with_data(r.config, sets_left_out) for r in parsed.runs()})
+    assert [[r.method for r in group] for group in groups] == [["raw"], ["raw"], ["base"] * 2, ["crossglg"] * 2]
+    monkeypatch.setattr(runner, "Parallel", InThisProcess)
+    run(parsed, tmp_path / "runs", sets_left_out)
+    assert len(trainings) == 2, "one for each method"
+    shared = methods(parsed, tmp_path / "runs")
+    assert shared == ["raw", "raw", "base", "crossglg", "base", "crossglg"]
+    for r, row in study_results.finished(parsed, tmp_path / "runs"):
+        if r.seed is not None:  # its own folder holds all that it was made of
+            task = load_task(runner._with_data(r.config, sets_left_out))
+            trained = TrainedModel.load(tmp_path / "runs" / r.name)
+            expected = evaluate(task, Features.of(task, trained.represent), "cosine").accuracy
+            np.testing.assert_allclose(row.accuracy("cosine"), expected)
+
+
+class InThisProcess:
+    """joblib's Parallel without its processes, for what is counted in this one."""
+
+    def __init__(self, **options: object) -> None:
+        pass
+
+    def __call__(self, tasks):
+        return (function(*args, **options) for function, args, options in tasks)
 
 
 def test_a_finished_run_is_never_made_again(finished: tuple[Study, Path], data: Path) -> None:
