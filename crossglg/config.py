@@ -115,7 +115,7 @@ class TextSettings:
 class ModelSettings:
     """The encoder and its guidance."""
 
-    encoder: str = setting("infogcn-small", "registered skeleton encoder")
+    encoder: str = setting("lean-gcn", "registered skeleton encoder")
     initial_weights: str = setting(
         "", "folder of a trained or imported model whose encoder the training starts from; empty: new weights"
     )
@@ -173,7 +173,7 @@ class TrainingSettings:
     """How long and how fast."""
 
     epochs: int = setting(12, "passes over the base clips", **TIMES)
-    batch_size: int = setting(64, "clips per step", **SIZE)
+    batch_size: int = setting(32, "clips per step", **SIZE)
     optimizer: str = setting("adamw", "adamw, or sgd with Nesterov momentum 0.9", ("adamw", "sgd"))
     learning_rate: float = setting(2e-3, "peak learning rate; linear warm-up, then cosine to zero", low=0.0)
     weight_decay: float = setting(

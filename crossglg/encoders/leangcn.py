@@ -2,8 +2,8 @@
 
 Ours, not published. It has what works in the published encoders, where it costs little: a topology gated by attention
 (InfoGCN), of which every clip has one instead of one per frame; tokens of several frames (as vision transformers have
-patches); plain convolutions over time. Features are normalized one by one (LayerNorm): nothing depends on the other
-clips of a batch, or on statistics of the sets that were learned from.
+patches); plain convolutions over time. The input is normalized per joint and coordinate, over the batch; features are
+normalized one by one (LayerNorm), so that they do not depend on statistics of the sets that were learned from.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from crossglg.encoders.base import Attention, PersonIndex, SkeletonEncoder
-from crossglg.encoders.graph import EncodingBlock
+from crossglg.encoders.graph import EncodingBlock, norm_joints
 from crossglg.skeletons import Layout
 
 
@@ -40,9 +40,10 @@ class LeanGCN(SkeletonEncoder):
         self.widths, self.patch = widths, patch
         self.importance_after_block = importance_after_block
         self.out_features = widths[-1]
+        self.input_norm = nn.BatchNorm1d(joints * in_channels)
         self.joint_embedding = nn.Linear(in_channels * patch, first)
         self.position = nn.Parameter(torch.randn(joints, first) * 0.5)
-        self.input_norm = nn.LayerNorm(first)
+        self.token_norm = nn.LayerNorm(first)
         self.blocks = nn.ModuleList(
             EncodingBlock(ClipGraphConv(width, out, joints, heads), TimeConv(out, stride), Shortcut(width, out, stride))
             for width, out, stride in zip((first, *widths[:-1]), widths, strides, strict=True)
@@ -50,10 +51,11 @@ class LeanGCN(SkeletonEncoder):
         self.head = nn.LayerNorm(widths[-1])
 
     def embed_input(self, x: Tensor, bodies: PersonIndex) -> Tensor:
+        x = norm_joints(self.input_norm, x)
         if missing := -x.shape[1] % self.patch:  # the last frame fills the last token
             x = torch.cat([x, x[:, -1:].expand(-1, missing, -1, -1)], 1)
         tokens = x.unflatten(1, (-1, self.patch)).permute(0, 3, 1, 2, 4).flatten(3)  # (B, V, T', patch·C)
-        rows = self.input_norm(self.joint_embedding(tokens) + self.position[:, None])
+        rows = self.token_norm(self.joint_embedding(tokens) + self.position[:, None])
         return rows.permute(0, 3, 2, 1)
 
 

@@ -10,7 +10,7 @@ import re
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import replace
 from importlib.util import find_spec
@@ -18,7 +18,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from joblib import Parallel, cpu_count, delayed, parallel_config
 from threadpoolctl import threadpool_limits
@@ -27,9 +26,8 @@ from crossglg.config import Config
 from crossglg.data.protocols import find_protocol
 from crossglg.data.tasks import Task, load_task
 from crossglg.files import InputError, MissingError, nearest
-from crossglg.one_shot import Features, OneShotResult, evaluate, evaluate_scores, usable
-from crossglg.one_shot.baselines.dtw import FRAME_COSTS, dtw_distances
-from crossglg.one_shot.baselines.raw import raw_coordinates
+from crossglg.one_shot import Features, OneShotResult, evaluate, usable
+from crossglg.one_shot.baselines.raw import raw_coordinates, raw_poses
 from crossglg.one_shot.representation import Representation
 from crossglg.processes import spin_briefly
 from crossglg.runs.results import (
@@ -109,7 +107,7 @@ def run_study(
     with _workers(backend, jobs, address) as (parallel, threads):
         for ensembles in (False, True):  # an ensemble needs its members
             now = {run: configs[run] for run in pending if bool(run.members) == ensembles}
-            tasks = [delayed(execute)(alike, output, threads, protocols) for alike in by_training(now)]
+            tasks = [delayed(execute)(alike, output, threads, protocols, study.measured) for alike in by_training(now)]
             for name, row in chain.from_iterable(parallel(tasks)):
                 made += 1
                 if isinstance(row, str):
@@ -133,12 +131,17 @@ def by_training(configs: Mapping[Run, Config]) -> list[dict[Run, Config]]:
 
 
 def execute(
-    runs: Mapping[Run, Config], output: Path, threads: int, protocols: Mapping[str, str]
+    runs: Mapping[Run, Config],
+    output: Path,
+    threads: int,
+    protocols: Mapping[str, str],
+    measured: Collection[str] = (),
 ) -> list[tuple[str, Row | str]]:
     """Make runs of one training and write their `results.json`. Returns names, each with a row or with what went wrong.
 
     runs: with the paths of this machine; the first one trains.  threads: how many it may use.  protocols: benchmark →
-    hash of its protocol. A training that was cut off is continued.
+    hash of its protocol.  measured: the classifiers of trained models; empty: all that they allow. A training that was
+    cut off is continued.
     """
     trained: TrainedModel | None = None
     done: list[tuple[str, Row | str]] = []
@@ -148,7 +151,7 @@ def execute(
         start = time.perf_counter()
         with open(folder / "log.txt", "a", encoding="utf-8") as log, redirect_stderr(log), _limited_to(threads):
             try:
-                about, study, results, trained = _measured(run, config, folder, trained)
+                about, study, results, trained = _measured(run, config, folder, trained, measured)
             except Exception as error:  # whatever it is, the other runs go on
                 traceback.print_exc()
                 done.append((run.name, f"{type(error).__name__}: {error}"))
@@ -169,7 +172,7 @@ def _rows_of(runs: Sequence[Run], output: Path, known: Mapping[str, Row]) -> dic
 
 
 def _measured(
-    run: Run, config: Config, folder: Path, trained: TrainedModel | None
+    run: Run, config: Config, folder: Path, trained: TrainedModel | None, measured: Collection[str]
 ) -> tuple[dict[str, Any], dict[str, Any], list[OneShotResult], TrainedModel | None]:
     """Train if the run trains, and evaluate with every classifier that sees skeletons alone.
 
@@ -179,14 +182,17 @@ def _measured(
     task = load_task(config)
     about, study = about_task(task), dict[str, Any]()
     if run.method == DTW:
-        results = [_warped(task, cost) for cost in FRAME_COSTS]
+        warped = evaluate(task, Features.of(task, raw_poses), "warped-poses")
+        results = [replace(warped, classifier="cosine")]  # by which single poses are compared
     elif run.method == RAW:
         results = _evaluated(Features.of(task, raw_coordinates), task, RAW_CLASSIFIERS)
     elif run.members:
         ensemble = [_model(member, folder.parent) for member in run.members]
         study = {"members": [member.name for member in run.members]}
         results = _evaluated(
-            Features.of(task, lambda clips: Representation.joined([model.represent(clips) for model in ensemble])), task
+            Features.of(task, lambda clips: Representation.joined([model.represent(clips) for model in ensemble])),
+            task,
+            measured,
         )
     else:
         resumed = (folder / CHECKPOINT).is_file()
@@ -197,19 +203,13 @@ def _measured(
             trained.save(folder)
         about |= about_model(trained)
         study = {"texts": trained.details["texts"], "resumed": resumed}
-        results = _evaluated(Features.of(task, trained.represent), task)
+        results = _evaluated(Features.of(task, trained.represent), task, measured)
     return about, study, results, trained
 
 
-def _evaluated(features: Features, task: Task, classifiers: Sequence[str] = ()) -> list[OneShotResult]:
-    """By the given classifiers, else by all that these features allow."""
-    return [evaluate(task, features, name) for name in classifiers or usable(features)]
-
-
-def _warped(task: Task, cost: str) -> OneShotResult:
-    """Nearest exemplar by dynamic time warping, under the name of the classifier that compares single poses so."""
-    distance = dtw_distances(task.novel, cost)
-    return evaluate_scores(task, lambda number, query: -distance[np.ix_(query, task.episodes[number])], cost)
+def _evaluated(features: Features, task: Task, classifiers: Collection[str] = ()) -> list[OneShotResult]:
+    """By those of the classifiers, else of all, that these features allow."""
+    return [evaluate(task, features, name) for name in usable(features) if not classifiers or name in classifiers]
 
 
 def _model(run: Run, folder: Path) -> TrainedModel:
@@ -287,7 +287,8 @@ def _device_name(config: Config) -> str:
 def _line(name: str, row: Row | str) -> str:
     if isinstance(row, str):
         return f"{name} failed: {row}"
-    return f"{name}: {100 * row.accuracy('cosine').mean():.1f} % by cosine, {row.seconds:.0f} s"
+    by = next(iter(row.correct))
+    return f"{name}: {100 * row.accuracy(by).mean():.1f} % by {by}, {row.seconds:.0f} s"
 
 
 def _protocol_hash(benchmark: str) -> str:

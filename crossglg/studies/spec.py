@@ -6,7 +6,7 @@ All entries but `methods` may be left out:
     settings: {epochs: 15}          # of every run, on top of the preset
     benchmarks: [DATA/benchmarks.json:to-utd-mhad, ntu120-one-shot]  # DATA: the folder given with --data
     base_shares: [0.5, 1.0]         # fractions of the base classes, each a benchmark of its own
-    encoders: [infogcn-small]
+    encoders: [lean-gcn]
     seeds: [0, 1, 2, 3, 4]
     methods:                        # name → settings in which it differs
       base: {guidance: none}
@@ -14,7 +14,8 @@ All entries but `methods` may be left out:
     ensembles: true                 # besides, the models of all seeds of a method as one: "base ×5"
     untrained: [raw, dtw]           # rows that learn nothing: raw coordinates and time warping; else raw alone
     reference: base                 # whom the others are compared with; else the first method
-    classifiers: [cosine]           # by which the table compares them; all others are measured too
+    classifiers: [cosine]           # by which the table compares them
+    measured: [cosine, joint-motion] # what is measured, where slow classifiers are not wanted; else all
 
 A run is named by its settings, so studies that share a folder share their runs, and renaming a method makes nothing
 again.
@@ -65,6 +66,7 @@ ENTRIES: dict[str, type] = {
     "seeds": list,
     "untrained": list,
     "classifiers": list,
+    "measured": list,
 }
 WORDS: dict[type, str] = {
     str: "a word",
@@ -136,6 +138,7 @@ class Study:
         untrained: Those of `UNTRAINED` that get a row.
         classifiers: By which the tables compare.
         base_shares: Fractions of the base classes to train on.
+        measured: The classifiers that trained models are measured by; empty: all that they allow.
         ensembles: Whether the models of all seeds of a method also make one run together.
     """
 
@@ -148,6 +151,7 @@ class Study:
     untrained: tuple[str, ...] = (RAW,)
     classifiers: tuple[str, ...] = ("cosine",)
     base_shares: tuple[float, ...] = (1.0,)
+    measured: tuple[str, ...] = ()
     ensembles: bool = False
 
     @classmethod
@@ -210,6 +214,7 @@ def _parse(name: str, content: Any) -> Study:
         untrained=_distinct(content, "untrained", [RAW], str),
         classifiers=_distinct(content, "classifiers", ["cosine"], str),
         base_shares=_distinct(content, "base_shares", [common.base_share], float),
+        measured=_distinct(content, "measured", [], str),
         ensembles=content.get("ensembles", False),
     )
     _check(study, common)
@@ -239,6 +244,9 @@ def _check(study: Study, common: Config) -> None:
         )
     _check_known("untrained", study.untrained, UNTRAINED)
     _check_known("classifiers", study.classifiers, CLASSIFIERS)
+    _check_known("measured", study.measured, CLASSIFIERS)
+    if study.measured:
+        _check_known("classifiers, which are not measured", study.classifiers, study.measured)
     methods = [*study.methods, *study.untrained]
     if study.reference not in methods:
         raise InputError(f"the reference {study.reference!r} is no method{nearest(study.reference, methods)}")

@@ -73,14 +73,17 @@ def test_a_block_equals_its_plain_loops() -> None:
 @torch.no_grad()
 def test_a_token_holds_the_frames_of_its_patch_and_the_last_frame_fills_the_last() -> None:
     encoder = small(patch=4)
+    norm = encoder.input_norm
     x = torch.randn(2, 6, 20, 3, dtype=torch.float64)
     feat = encoder.embed_input(x, PersonIndex.all(2, 1, x.device))
     assert feat.shape == (2, 8, 2, 20)
+    x = (x - norm.running_mean.view(20, 3)) / (norm.running_var.view(20, 3) + norm.eps).sqrt()
+    x = x * norm.weight.view(20, 3) + norm.bias.view(20, 3)
     frames = [[0, 1, 2, 3], [4, 5, 5, 5]]
     for step, patch in enumerate(frames):
         for v in range(20):
             token = torch.cat([x[:, t, v] for t in patch], dim=1)
-            row = encoder.input_norm(encoder.joint_embedding(token) + encoder.position[v])
+            row = encoder.token_norm(encoder.joint_embedding(token) + encoder.position[v])
             torch.testing.assert_close(feat[:, :, step, v], row)
 
 

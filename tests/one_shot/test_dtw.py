@@ -6,15 +6,14 @@ from functools import cache
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from support.one_shot_toys import few_of, make_task
 
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.synthetic import synthesise
 from crossglg.one_shot import CLASSIFIERS
-from crossglg.one_shot.baselines.dtw import FRAME_COSTS, dtw_distances, pairwise
-from crossglg.one_shot.baselines.raw import prepared_clips
+from crossglg.one_shot.baselines.raw import raw_poses
+from crossglg.one_shot.representation import unit_rows
 from crossglg.one_shot.warping import PAIRS, warped
 
 
@@ -60,33 +59,24 @@ def test_warped_fusion_adds_scores_in_units_of_their_spread_on_base_clips() -> N
     np.testing.assert_allclose(CLASSIFIERS["warped-fusion"].score(exemplar, query, base), expected)
 
 
-@pytest.mark.parametrize("cost", FRAME_COSTS)
-@pytest.mark.parametrize("block", [1, 3, 20])
-def test_all_pairs_equal_one_pair_at_a_time(cost: str, block: int) -> None:
-    poses = torch.randn(7, 5, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    found = pairwise(poses, cost, block)
-    for i, a in enumerate(poses.numpy()):
-        for j, b in enumerate(poses.numpy()):
-            frames = np.array([[np.linalg.norm(p - q) for q in b] for p in a])
-            if cost == "cosine":
-                frames = np.array([[1 - p @ q / np.linalg.norm(p) / np.linalg.norm(q) for q in b] for p in a])
-            assert found[i, j] == pytest.approx(recursion(frames), abs=1e-5)
-    np.testing.assert_allclose(found, found.T, rtol=1e-12)
+def dissimilarity(clips: SkeletonSet) -> NDArray[np.float64]:
+    """(N, N) by time warping of coordinates."""
+    found = raw_poses(clips)
+    return -CLASSIFIERS["warped-poses"].score(found, found, None)
 
 
 def test_a_clip_at_another_pace_is_the_same_clip() -> None:
     clips = synthesise(0, 1, ("hand waving", "squat down"))
     rows = [clips[i][0] for i in range(2)]
-    slow = np.concatenate([rows[0][:20].repeat(3, axis=0), rows[0][20:]])  # the beginning takes three times as long
+    slow = np.concatenate([rows[0][:20].repeat(2, axis=0), rows[0][20:]])  # the beginning takes twice as long
     xyz = np.concatenate([*rows, slow])
     offsets = np.cumsum([0, *map(len, rows), len(slow)])
     three = SkeletonSet.build(xyz, offsets, [0, 1, 0], clips.class_names, clips.layout)
-    for cost in FRAME_COSTS:
-        distance = dtw_distances(three, cost)
-        assert distance[0, 2] < 0.2 * distance[0, 1]
-    straight = prepared_clips(three).transpose(1, 2).flatten(2)
-    without_warping = (straight[0] - straight[2]).norm(dim=-1).sum()
-    assert dtw_distances(three)[0, 2] < 0.5 * without_warping
+    found = dissimilarity(three)
+    assert found[0, 2] < 0.2 * found[0, 1]
+    straight = unit_rows(raw_poses(three).poses)
+    without_warping = (1.0 - (straight[0] * straight[2]).sum(-1)).sum()
+    assert found[0, 2] < 0.5 * without_warping
 
 
 def test_every_person_counts() -> None:
@@ -94,9 +84,4 @@ def test_every_person_counts() -> None:
     alone = [clips[i][0][:30] for i in range(2)]
     xyz = np.concatenate([alone[0], alone[0], alone[0], alone[1]])  # with a twin, with somebody who squats
     pairs = SkeletonSet.build(xyz, [0, 60, 120], [0, 1], clips.class_names, clips.layout, persons=[2, 2])
-    assert dtw_distances(pairs)[0, 1] > 1.0
-
-
-def test_an_unknown_cost_is_named() -> None:
-    with pytest.raises(ValueError, match="cost='dot' is not one of cosine, euclidean"):
-        dtw_distances(synthesise(0, 1, ("hand waving",)), "dot")
+    assert dissimilarity(pairs)[0, 1] > 0.5 > 1e-4 > dissimilarity(pairs)[0, 0]

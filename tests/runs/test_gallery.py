@@ -134,7 +134,7 @@ def test_compared_runs_are_named_by_what_differs(run, tmp_path):
     assert picture.name == "accuracy_by_run"
     axes = picture.figure.axes[0]
     rows = [text.get_text() for text in axes.get_yticklabels()]
-    assert rows == ["infogcn-small, CrossGLG, epochs=2", "infogcn-small, CrossGLG, epochs=3"]
+    assert rows == ["lean-gcn, CrossGLG, epochs=2", "infogcn-small, CrossGLG, epochs=3"]
     assert [len(dots.get_offsets()) for dots in axes.collections if isinstance(dots, PathCollection)] == [2, 1]
     assert axes.get_xlabel() == "accuracy: a dot per run, mean ± 95 % interval"
 
@@ -143,7 +143,7 @@ def test_runs_with_fewer_base_classes_make_a_curve(run, tmp_path):
     fewer = other_run(tmp_path / "fewer", run, base_classes=["clapping"])
     (picture,) = compare_runs([("all", read_results(run)), ("fewer", read_results(fewer))], "cosine")
     assert picture.name == "accuracy_by_base_classes"
-    (line,) = [line for line in picture.figure.axes[0].lines if line.get_label() == "infogcn-small, CrossGLG"]
+    (line,) = [line for line in picture.figure.axes[0].lines if line.get_label() == "lean-gcn, CrossGLG"]
     assert line.get_xdata().tolist() == [1, len(read_results(run).base_classes)]
 
 

@@ -226,8 +226,8 @@ def test_table_rows_are_tasks_by_methods_raw_first_over_seeds(tmp_path: Path) ->
     assert rows(table) == [
         ["another", "infogcn, local→global only", "1", "10.0 ± 0.0"],
         ["toy", "raw coordinates", "–", "20.0 ± 0.0"],
-        ["toy", "infogcn-small, CrossGLG", "2", f"65.0 ± {100 * interval.half_width:.1f}"],
-        ["toy", "infogcn-small, no text", "1", "40.0 ± 0.0"],
+        ["toy", "lean-gcn, CrossGLG", "2", f"65.0 ± {100 * interval.half_width:.1f}"],
+        ["toy", "lean-gcn, no text", "1", "40.0 ± 0.0"],
     ]
     assert rows(markdown_table(tmp_path, "euclidean")) == [["toy", "raw coordinates", "–", "20.0 ± 0.0"]]
 
@@ -243,9 +243,9 @@ def test_runs_of_other_settings_or_draws_are_not_averaged_as_seeds(tmp_path: Pat
     assert [row[1:] for row in rows(markdown_table(tmp_path))] == [
         ["raw coordinates (episodes=2)", "–", "20.0 ± 0.0"],
         ["raw coordinates (episodes=3)", "–", "30.0 ± 0.0"],
-        ["infogcn-small, CrossGLG (calibration_weight=0.0, episodes=2)", "1", "70.0 ± 0.0"],
-        ["infogcn-small, CrossGLG (calibration_weight=0.5, episodes=2)", "1", "50.0 ± 0.0"],
-        ["infogcn-small, CrossGLG (calibration_weight=0.5, episodes=3)", "1", "90.0 ± 0.0"],
+        ["lean-gcn, CrossGLG (calibration_weight=0.0, episodes=2)", "1", "70.0 ± 0.0"],
+        ["lean-gcn, CrossGLG (calibration_weight=0.5, episodes=2)", "1", "50.0 ± 0.0"],
+        ["lean-gcn, CrossGLG (calibration_weight=0.5, episodes=3)", "1", "90.0 ± 0.0"],
     ]
 
 

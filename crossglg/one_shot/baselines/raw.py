@@ -9,11 +9,18 @@ from torch import Tensor
 
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing
+from crossglg.one_shot.representation import Representation
 
 
 def raw_coordinates(clips: SkeletonSet, frames: int = 32, prepare: Preprocessing | None = None) -> NDArray[np.float32]:
     """(N, M·T·V·C): resampled, prepared coordinates, flattened. prepare: default centre, align_view, scale_torso."""
     return prepared_clips(clips, frames, prepare).flatten(1).numpy()
+
+
+def raw_poses(clips: SkeletonSet, frames: int = 32, prepare: Preprocessing | None = None) -> Representation:
+    """The same as a representation with a pose for each frame, for classifiers that warp time."""
+    x = prepared_clips(clips, frames, prepare)
+    return Representation(x.flatten(1).numpy(), poses=x.transpose(1, 2).flatten(2).numpy())
 
 
 def prepared_clips(clips: SkeletonSet, frames: int = 32, prepare: Preprocessing | None = None) -> Tensor:
