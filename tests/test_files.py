@@ -92,6 +92,6 @@ def test_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, t
 
 def test_project_folders_are_found_and_missing_ones_named() -> None:
     assert (project_folder("prompts") / "joints.md.j2").is_file()
-    assert (project_folder("studies") / "ablation.yaml").is_file()
+    assert (project_folder("studies") / "guidance.yaml").is_file()
     with pytest.raises(FileNotFoundError, match="'recipes' is neither in nor beside"):
         project_folder("recipes")

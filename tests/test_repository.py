@@ -68,7 +68,7 @@ def test_wheel_carries_prompts_notebooks_protocols_and_player(tmp_path):
         "shipped/notebooks/workshop/1_skeletons.ipynb",
         "shipped/notebooks/workshop/solutions/1_skeletons.ipynb",
         "shipped/notebooks/workshop/handout.html",
-        "shipped/studies/ablation.yaml",
+        "shipped/studies/guidance.yaml",
         "viz/player.js",
         "data/benchmarks/ntu120-one-shot.json",
     ):
