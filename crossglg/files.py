@@ -120,7 +120,7 @@ def sha256(content: bytes | str | Path) -> str:
 
 
 def project_folder(name: str) -> Path:
-    """The folder `prompts`, `notebooks` or `studies`: in an installed wheel, else beside the package in a checkout."""
+    """The folder `prompts`, `notebooks`, `studies` or `models`: in a wheel, else beside the package in a checkout."""
     package = Path(__file__).parent
     for folder in (package / "shipped" / name, package.parent / name):
         if folder.is_dir():

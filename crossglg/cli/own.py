@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from crossglg.recognition.recognizer import Recognition, Timeline
 
 Clips = Annotated[list[Path], typer.Argument(help="skeleton files in any format of 'list formats'")]
-Model = Annotated[Path, typer.Option(help="a trained model's folder, e.g. runs/…/model")]
+Model = Annotated[
+    Path | None, typer.Option(help="a trained model's folder, e.g. runs/…/model; default: the small one that ships")
+]
 Actions = Annotated[Path, typer.Option(help="the .npz file that keeps your actions")]
 Format = Annotated[str, typer.Option("--format", help="the files' format; default: found by name and content")]
 Person = Annotated[int, typer.Option(help="which person of a clip to keep, 1 the first; 0 all of them")]
@@ -51,7 +53,7 @@ def enroll(
 @reads_files
 def recognize(
     clips: Clips,
-    model: Model,
+    model: Model = None,
     actions: Actions = Path("my_actions.npz"),
     threshold: Annotated[
         float | None, typer.Option(help="similarity below which a clip is unknown; default: calibrated on base clips")
@@ -70,19 +72,21 @@ def recognize(
     """Recognize your own actions in clips, or follow them through long recordings."""
     from crossglg.data.clips import SkeletonSet
     from crossglg.recognition.recognizer import Recognizer
-    from crossglg.training.trained_model import TrainedModel
+    from crossglg.training.trained_model import ABOUT_SHIPPED, SHIPPED, TrainedModel
 
     if output is not None and not stream:
         raise ValueError("--output is for the timelines of --stream; give both")
     if as_json and stream:
         raise ValueError("--json is for clips; with --stream, the .csv in --output holds every window")
-    trained = TrainedModel.load(model)
+    trained = TrainedModel.load(model or SHIPPED)
     if not actions.exists():
         raise FileNotFoundError(
             f"no actions are kept in {actions}; enroll some first: crossglg enroll ACTION CLIP --actions {actions}"
         )
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)  # a place that cannot be written is told before the work
+    if model is None:
+        typer.echo(f"model: {ABOUT_SHIPPED}; --model takes one of your own", err=True)
     recognizer = Recognizer.of(trained, SkeletonSet.load(actions), threshold)
     if stream:
         read = [clip for path in clips for clip in _read(path, format_, person, options)]

@@ -7,11 +7,8 @@ import shlex
 from datetime import datetime
 from pathlib import Path
 
-import nbformat
-from nbformat.sign import NotebookNotary
-
 from crossglg.files import MissingError, read_json, write_atomically
-from crossglg.training.trained_model import DESCRIPTION
+from crossglg.training.trained_model import ABOUT_SHIPPED, DESCRIPTION, shipped_model
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SHOWN = 5  # other runs that are listed
@@ -49,12 +46,26 @@ def find_run(output: str = "", joint_importance: bool = False) -> Path:
     return fitting[0]
 
 
+def find_model(output: str = "") -> tuple[Path, Path]:
+    """The run of `find_run` and the folder of its model. If no run is trained yet: `notebooks` among the runs, to write
+    to, and the shipped model; says so.
+    """
+    if output or any(map(_trained, _newest_first())):
+        run = find_run(output)
+        return run, run / "model"
+    print(f"Model: {ABOUT_SHIPPED}. To train one of your own, run notebook 02_train.")
+    return run_folder("", "notebooks"), shipped_model()
+
+
 def finish_notebook(path: Path) -> None:
     """Let an executed notebook show everywhere what it showed when it ran.
 
     A widget is dead without its kernel: the page or picture that it left takes its place, and progress bars, which
     leave none, go. Then the notebook is signed, so that Jupyter trusts it and lets the pages play.
     """
+    import nbformat  # takes seconds to import, and notebooks import this module
+    from nbformat.sign import NotebookNotary
+
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type != "code":

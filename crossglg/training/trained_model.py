@@ -22,7 +22,7 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing, freeze_joints
 from crossglg.encoders import build_encoder
 from crossglg.encoders.inference import clips_at_once, for_inference
-from crossglg.files import InputError, MissingError, read_json, write_atomically, write_json
+from crossglg.files import InputError, MissingError, project_folder, read_json, write_atomically, write_json
 from crossglg.model import (
     CrossGLG,
     CrossModalInteraction,
@@ -41,6 +41,8 @@ PARTS_OF_A_CLIP = {"clip": 1, "phase": 3, "frame": 0}  # of importance_per; 0: e
 FIRST_VERSION = (0, 2)  # whose models this one computes as they were trained
 FEW = 16  # for so many clips, making a copy for inference takes longer than it saves
 TRAINING_ONLY = "cross_modal."  # parameters that meet texts
+SHIPPED = "synthetic"  # the name of the model that ships with crossglg; models/README.md says how it is made
+ABOUT_SHIPPED = "the small one that ships with crossglg, a demonstration trained on synthetic Kinect-like motions"
 
 
 def build_model(config: Config, layout: Layout, persons: int, channels: int, classes: int, text_width: int) -> CrossGLG:
@@ -279,7 +281,7 @@ class TrainedModel:
         """Read what `save` wrote.
 
         Args:
-            folder: where the model was saved.
+            folder: where the model was saved, or "synthetic": the small model that ships with crossglg.
             device: where its parameters go.
             text_branch: read the branch that met texts in training, too, for `explain.attention.text_attention`. It was
                 kept if the model was trained with `keep_text_branch=true`.
@@ -288,7 +290,7 @@ class TrainedModel:
             FileNotFoundError: there is no model, or no text branch where one is asked for.
             ValueError: files are damaged or do not fit.
         """
-        folder = Path(folder)
+        folder = shipped_model() if str(folder) == SHIPPED and not Path(folder).exists() else Path(folder)
         if not (folder / DESCRIPTION).is_file():
             inside = folder / "model"
             found = (inside / DESCRIPTION).is_file()
@@ -317,6 +319,11 @@ class TrainedModel:
     def num_parameters(self) -> int:
         """Parameters that inference uses."""
         return sum(p.numel() for name, p in self.model.named_parameters() if not name.startswith(TRAINING_ONLY))
+
+
+def shipped_model() -> Path:
+    """The folder of the small model that ships with crossglg, a demonstration trained on the synthetic dataset."""
+    return project_folder("models") / SHIPPED
 
 
 def _read_text_branch(path: Path) -> dict[str, Tensor]:
