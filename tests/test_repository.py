@@ -57,7 +57,7 @@ def test_import_and_help_load_no_heavy_package():
     assert out.stdout.strip() == "[]"
 
 
-def test_wheel_carries_prompts_notebooks_protocols_and_player(tmp_path):
+def test_wheel_carries_prompts_notebooks_protocols_model_and_player(tmp_path):
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
@@ -69,6 +69,8 @@ def test_wheel_carries_prompts_notebooks_protocols_and_player(tmp_path):
         "shipped/notebooks/workshop/solutions/1_skeletons.ipynb",
         "shipped/notebooks/workshop/handout.html",
         "shipped/studies/guidance.yaml",
+        "shipped/models/synthetic/model.safetensors",
+        "shipped/models/synthetic/model.json",
         "viz/player.js",
         "data/benchmarks/ntu120-one-shot.json",
     ):
@@ -93,7 +95,7 @@ def test_contributing_names_every_module_and_notebook():
 
 def test_files_that_contributing_lists_exist():
     for path in re.findall(
-        r"`((?:crossglg|tests|notebooks|benchmarks|docs|figures|prompts|studies)/[^`<>*()]+)`", CONTRIBUTING
+        r"`((?:crossglg|tests|notebooks|benchmarks|docs|figures|models|prompts|studies)/[^`<>*()]+)`", CONTRIBUTING
     ):
         assert (ROOT / path).exists(), path
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 Clips = Annotated[list[Path], typer.Argument(help="skeleton files in any format of 'list formats'")]
 Model = Annotated[
-    Path | None, typer.Option(help="a trained model's folder, e.g. runs/…/model; default: the small one that ships")
+    Path | None,
+    typer.Option(help="a trained model's folder, e.g. runs/…/model; default: the small one that ships, synthetic"),
 ]
 Actions = Annotated[Path, typer.Option(help="the .npz file that keeps your actions")]
 Format = Annotated[str, typer.Option("--format", help="the files' format; default: found by name and content")]
@@ -86,7 +87,7 @@ def recognize(
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)  # a place that cannot be written is told before the work
     if model is None:
-        typer.echo(f"model: {ABOUT_SHIPPED}; --model takes one of your own", err=True)
+        typer.echo(f"model: {ABOUT_SHIPPED}; give --model for one of your own", err=True)
     recognizer = Recognizer.of(trained, SkeletonSet.load(actions), threshold)
     if stream:
         read = [clip for path in clips for clip in _read(path, format_, person, options)]

@@ -53,7 +53,7 @@ def find_model(output: str = "") -> tuple[Path, Path]:
     if output or any(map(_trained, _newest_first())):
         run = find_run(output)
         return run, run / "model"
-    print(f"Model: {ABOUT_SHIPPED}. To train one of your own, run notebook 02_train.")
+    print(f"Model: {ABOUT_SHIPPED}.", "To train one of your own, run notebook 02_train.", sep="\n")
     return run_folder("", "notebooks"), shipped_model()
 
 

@@ -170,6 +170,17 @@ def test_json_says_the_same_as_python(run: Run, enrolled: dict[str, Path], model
     assert strict["action"] == "unknown" and strict["ranking"] == answer["ranking"]
 
 
+def test_without_a_model_the_shipped_one_answers_and_says_what_it_is(
+    outcome: Callable[..., tuple[int, str, str]], enrolled: dict[str, Path], model: Path
+) -> None:
+    code, out, err = outcome("recognize", enrolled["jumping"], "--json")
+    assert code == 0 and json.loads(out)[0]["action"] == "jumping"
+    (note,) = [line for line in err.splitlines() if line.startswith("model: ")]
+    assert "ships with crossglg, a demonstration" in note and note.endswith("give --model for one of your own")
+    assert (out, err) != outcome("recognize", enrolled["jumping"], "--json", "--model", model)[1:]
+    assert outcome("recognize", enrolled["jumping"], "--json", "--model", "synthetic")[:2] == (0, out)
+
+
 def test_one_person_of_two_is_chosen(
     run: Run, refusal: Run, enrolled: dict[str, Path], model: Path, motions: SkeletonSet
 ) -> None:

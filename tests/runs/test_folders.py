@@ -15,9 +15,9 @@ from tqdm.notebook import tqdm
 
 from crossglg.config import Config
 from crossglg.files import InputError, MissingError
-from crossglg.runs.folders import WIDGET, find_run, finish_notebook, run_folder
+from crossglg.runs.folders import WIDGET, find_model, find_run, finish_notebook, run_folder
 from crossglg.skeletons import get_layout
-from crossglg.training.trained_model import TrainedModel, build_model
+from crossglg.training.trained_model import TrainedModel, build_model, shipped_model
 from crossglg.viz.player import Panel, player
 
 LAYOUT = get_layout("ntu25")
@@ -84,6 +84,16 @@ def test_without_a_run_it_says_what_is_there_and_how_to_make_one(tmp_path: Path)
         find_run(joint_importance=True)
     assert "../runs/begun: no trained model" in str(unfit.value) and "../runs/plain: guidance=none" in str(unfit.value)
     assert command in str(unfit.value)
+
+
+def test_until_a_run_is_trained_the_shipped_model_stands_in_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert find_model() == (Path("../runs/notebooks"), shipped_model())
+    assert "the small one that ships with crossglg, a demonstration" in capsys.readouterr().out
+    with pytest.raises(MissingError, match=r"no trained model in \.\./runs/mine"):
+        find_model("../runs/mine")
+    mine = add_run("mine", hour=500)
+    assert find_model() == find_model(str(mine)) == (mine, mine / "model")
+    assert "ships" not in capsys.readouterr().out
 
 
 def test_what_a_notebook_writes_goes_beside_the_notebooks_folder_or_where_it_is_told(tmp_path: Path) -> None:
