@@ -294,7 +294,8 @@ class TrainedModel:
         if not (folder / DESCRIPTION).is_file():
             inside = folder / "model"
             found = (inside / DESCRIPTION).is_file()
-            advice = f"did you mean {inside}?" if found else "'crossglg run' makes one, in runs/NAME/model"
+            made = f"'crossglg run' makes one, in runs/NAME/model; {SHIPPED} is the small one that ships"
+            advice = f"did you mean {inside}?" if found else made
             raise MissingError(f"no trained model in {folder}; {advice}")
         content = read_json(folder / DESCRIPTION)
         try:
