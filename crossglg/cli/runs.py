@@ -92,7 +92,9 @@ def train(
 
 @command(TRAIN, "crossglg evaluate runs/mine/model")
 def evaluate(
-    model: Annotated[list[Path], typer.Argument(help="a trained model's folder (synthetic: the one that ships), or several: an ensemble")],
+    model: Annotated[
+        list[Path], typer.Argument(help="a trained model's folder (or synthetic, which ships); several: an ensemble")
+    ],
     dataset: Dataset = None,
     benchmark: Benchmark = None,
     episodes: Annotated[int | None, typer.Option(help=HELP["episodes"])] = None,

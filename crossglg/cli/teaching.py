@@ -1,4 +1,4 @@
-"""Teaching: the workshop's notebooks to work in."""
+"""Notebooks: those stored with pictures, and those of the workshop to work in."""
 
 from __future__ import annotations
 
@@ -21,3 +21,21 @@ def workshop(
     for path in write_exercises(folder, overwrite):
         typer.echo(f"jupyter lab {path}")
     typer.echo(f"solutions, instructor's notes and handout: {workshop_folder()}", err=True)
+
+
+@command(SHOW, "crossglg notebooks --refresh")
+def notebooks(
+    refresh: Annotated[bool, typer.Option("--refresh", help="execute them and store what they show")] = False,
+) -> None:
+    """Check that notebooks stored with pictures show what their code makes, or make these pictures again."""
+    from crossglg.runs import stored
+
+    if refresh:
+        for path in stored.refresh():
+            typer.echo(f"written to {path}")
+    elif names := stored.outdated():
+        raise ValueError(
+            f"{', '.join(names)}: the code has changed since the pictures; run: crossglg notebooks --refresh"
+        )
+    else:
+        typer.echo(f"up to date: {', '.join(stored.STORED)}")
