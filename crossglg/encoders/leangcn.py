@@ -1,9 +1,8 @@
-"""A lean graph convolutional encoder, for short trainings on a CPU and for recognition across data sets.
+"""A lean graph convolutional encoder, for short trainings on a CPU.
 
 Ours, not published. It has what works in the published encoders, where it costs little: a topology gated by attention
 (InfoGCN), of which every clip has one instead of one per frame; tokens of several frames (as vision transformers have
-patches); plain convolutions over time. The input is normalized per joint and coordinate, over the batch; features are
-normalized one by one (LayerNorm), so that they do not depend on statistics of the sets that were learned from.
+patches); plain convolutions over time, each one product of matrices.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class LeanGCN(SkeletonEncoder):
         self.input_norm = nn.BatchNorm1d(joints * in_channels)
         self.joint_embedding = nn.Linear(in_channels * patch, first)
         self.position = nn.Parameter(torch.randn(joints, first) * 0.5)
-        self.token_norm = nn.LayerNorm(first)
+        self.token_norm = RowNorm(first)
         self.blocks = nn.ModuleList(
             EncodingBlock(ClipGraphConv(width, out, joints, heads), TimeConv(out, stride), Shortcut(width, out, stride))
             for width, out, stride in zip((first, *widths[:-1]), widths, strides, strict=True)
@@ -59,6 +58,13 @@ class LeanGCN(SkeletonEncoder):
         return rows.permute(0, 3, 2, 1)
 
 
+class RowNorm(nn.BatchNorm1d):
+    """Batch normalization of rows of features, (…, D)."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return super().forward(rows.flatten(0, -2)).view_as(rows)
+
+
 class ClipGraphConv(nn.Module):
     """For each head, joints are mixed by attention ∘ topology, both the same at all times; one projection of all."""
 
@@ -69,7 +75,7 @@ class ClipGraphConv(nn.Module):
         self.topology = nn.Parameter(torch.eye(joints).repeat(heads, 1, 1))
         self.project = nn.Linear(heads * width, out)
         nn.init.normal_(self.project.weight, std=(2.0 / (heads * width)) ** 0.5)
-        self.norm = nn.LayerNorm(out)
+        self.norm = RowNorm(out)
         self.shortcut = Shortcut(width, out)
 
     def forward(self, feat: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Attention]:
@@ -93,7 +99,7 @@ class TimeConv(nn.Module):
         self.stride = stride
         self.project = nn.Linear(3 * width, width)
         nn.init.normal_(self.project.weight, std=(2.0 / (3 * width)) ** 0.5)
-        self.norm = nn.LayerNorm(width)
+        self.norm = RowNorm(width)
 
     def forward(self, feat: Tensor) -> Tensor:
         rows = F.pad(feat.permute(0, 3, 2, 1), (0, 0, 1, 1))  # (B, V, 1 + T + 1, D)

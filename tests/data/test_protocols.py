@@ -381,4 +381,4 @@ def test_a_shipped_name_is_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "ntu120-one-shot").mkdir()  # a folder that happens to be called so
     config = Config(benchmark="ntu120-one-shot")
-    assert absolute_paths(config) == config and run_name(config).startswith("ntu120-one-shot-infogcn")
+    assert absolute_paths(config) == config and run_name(config).startswith("ntu120-one-shot-lean-gcn")

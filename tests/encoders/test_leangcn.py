@@ -37,7 +37,7 @@ def mixed_by_loops(conv: ClipGraphConv, feat: Tensor) -> Tensor:
         for t in range(steps):
             for v in range(joints):
                 seen = [sum(a[v, j] * feat[b, :, t, j] for j in range(joints)) for a in adjacency]
-                row = conv.norm(conv.project(torch.cat(seen)))
+                row = conv.norm(conv.project(torch.cat(seen))[None])[0]
                 shortcut = feat[b, :, t, v]
                 if width != conv.project.out_features:
                     shortcut = conv.shortcut.project(shortcut)
@@ -54,7 +54,7 @@ def over_time_by_loops(conv: TimeConv, feat: Tensor) -> Tensor:
         for place, t in enumerate(times):
             for v in range(joints):
                 near = [feat[b, :, s, v] if 0 <= s < steps else nothing for s in (t - 1, t, t + 1)]
-                out[b, :, place, v] = conv.norm(conv.project(torch.cat(near)))
+                out[b, :, place, v] = conv.norm(conv.project(torch.cat(near))[None])[0]
     return out
 
 

@@ -178,7 +178,7 @@ def test_activation_of_one_stream_does_not_see_the_other(trained: TrainedModel, 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"block": 7}, r"block=7: infogcn-small has the blocks 1 to 6 \(0: the last one\)"),
+        ({"block": 7}, r"block=7: lean-gcn has the blocks 1 to 3 \(0: the last one\)"),
         ({"block": -1}, "block=-1"),
         ({"stream": "bone"}, "stream='bone' is none of the model's.*Streams: joint, motion"),
     ],

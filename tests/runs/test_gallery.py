@@ -134,7 +134,7 @@ def test_compared_runs_are_named_by_what_differs(run, tmp_path):
     assert picture.name == "accuracy_by_run"
     axes = picture.figure.axes[0]
     rows = [text.get_text() for text in axes.get_yticklabels()]
-    assert rows == ["lean-gcn, CrossGLG, epochs=2", "infogcn-small, CrossGLG, epochs=3"]
+    assert rows == ["lean-gcn, CrossGLG, epochs=2", "lean-gcn, CrossGLG, epochs=3"]
     assert [len(dots.get_offsets()) for dots in axes.collections if isinstance(dots, PathCollection)] == [2, 1]
     assert axes.get_xlabel() == "accuracy: a dot per run, mean ± 95 % interval"
 
