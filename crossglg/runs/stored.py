@@ -23,7 +23,7 @@ MADE_FROM = "crossglg_made_from"  # in a notebook's metadata: the hash of what i
 
 
 def refresh(folder: Path | None = None) -> list[Path]:
-    """Execute the stored notebooks with the shipped model and keep what they show, without links to this machine.
+    """Execute the stored notebooks with the shipped model and keep what they show.
 
     folder: where they are written; None: where they are.
     """
@@ -40,9 +40,7 @@ def refresh(folder: Path | None = None) -> list[Path]:
                 cell.execution_count = number
                 cell.outputs = [kept(output, number) for output in shown[cell.id] if output.get("name") != "stderr"]
             notebook.metadata[MADE_FROM] = fingerprint(notebook)
-            content = (nbformat.writes(notebook) + "\n").encode()
-            target = path if folder is None else folder / path.name
-            written.append(write_atomically(target, lambda file, content=content: file.write(content)))
+            written.append(_write(notebook, path if folder is None else folder / path.name))
     return written
 
 
@@ -68,6 +66,11 @@ def kept(output: Any, number: int) -> Any:
     if "execution_count" in output:
         output.execution_count = number
     return output
+
+
+def _write(notebook: Any, path: Path) -> Path:
+    content = (nbformat.writes(notebook) + "\n").encode()
+    return write_atomically(path, lambda file: file.write(content))
 
 
 def _smaller(png: str) -> str:

@@ -100,7 +100,8 @@ def filmstrip(data: Mapping[str, Any]) -> Figure:
     if len(panels) == 1:
         label = next(iter(names)) or ""
         return skeleton_strip(clips[0], layout, values and values[0], title=panels[0]["title"], label=label)
-    titles = [panel["title"] for panel in panels]
+    marks = {"right": "✓ ", "wrong": "✗ "}
+    titles = [f"{p['title']}\n{marks.get(p['verdict'], '')}{p['subtitle']}".strip() for p in panels]
     return clip_gallery(list(zip(clips, titles, strict=True)), layout, importance=values)
 
 
