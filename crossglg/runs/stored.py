@@ -18,7 +18,7 @@ from crossglg.training.trained_model import WEIGHTS, shipped_model
 
 STORED = ("00_tour", "03_one_shot_evaluation", "04_joint_attention")
 KEPT = ("text/markdown", "text/plain")  # beside pictures: pages, widgets and interactive charts would be megabytes
-COLORS = 128  # of a stored picture
+COLORS = 256  # of a stored picture
 MADE_FROM = "crossglg_made_from"  # in a notebook's metadata: the hash of what its outputs were made from
 
 
