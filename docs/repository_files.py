@@ -20,6 +20,7 @@ IN_SITE = (
     "CONTRIBUTING.md", "CHANGELOG.md", "figures/*.*", "figures/synthetic-*/*.png", "notebooks/*.ipynb",
     "notebooks/workshop/*.html", "notebooks/workshop/*.md",
 )  # fmt: skip
+NOTEBOOK_LINK = re.compile(r'href="([^":#]+\.(?:ipynb|md))"')
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#:]+)(#[^)\s]*)?\)")
 
 
@@ -46,3 +47,14 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return f"[{text}]({config.repo_url}/blob/HEAD/{path})" if config.repo_url else text
 
     return LINK.sub(led_right, markdown)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Links of notebooks, which are pages already when they come here."""
+
+    def led_right(link: re.Match[str]) -> str:
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(page.file.src_uri), link[1]))
+        file = files.get_file_from_path(path.removeprefix("docs/"))
+        return f'href="{file.url_relative_to(page.file)}"' if file else link[0]
+
+    return NOTEBOOK_LINK.sub(led_right, html) if page.file.src_uri.endswith(".ipynb") else html
