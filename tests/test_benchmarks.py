@@ -93,6 +93,6 @@ def test_the_readme_s_chart_shows_the_means_of_the_results_page() -> None:
     for method, name in module.OURS.items():
         assert f"| {named[name].get_width():.1f} ± " in next(
             line
-            for line in page.partition("<!-- study guidance -->")[2].splitlines()
+            for line in page.partition("<!-- study left_out -->")[2].splitlines()
             if line.startswith(f"| {method} |")
         )

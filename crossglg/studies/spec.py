@@ -245,8 +245,9 @@ def _check(study: Study, common: Config) -> None:
     _check_known("untrained", study.untrained, UNTRAINED)
     _check_known("classifiers", study.classifiers, CLASSIFIERS)
     _check_known("measured", study.measured, CLASSIFIERS)
-    if study.measured:
-        _check_known("classifiers, which are not measured", study.classifiers, study.measured)
+    for name in study.classifiers:
+        if study.measured and name not in study.measured:
+            raise InputError(f"classifiers: {name!r} is not measured; add it to measured")
     methods = [*study.methods, *study.untrained]
     if study.reference not in methods:
         raise InputError(f"the reference {study.reference!r} is no method{nearest(study.reference, methods)}")

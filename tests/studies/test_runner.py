@@ -209,7 +209,8 @@ def test_benchmarks_that_share_a_base_side_share_a_training(
     monkeypatch.setattr(recipe, "fit", lambda *args: trainings.append(args) or fit(*args))
     benchmarks = ["DATA/fold.json:to-b-fold", "DATA/fold.json:to-c-fold"]
     settings = {name: value for name, value in SETTINGS.items() if name != "dataset"}
-    parsed = load(tmp_path, benchmarks=benchmarks, settings=settings, seeds=[0])
+    measured = ["cosine", "joint-motion"]
+    parsed = load(tmp_path, benchmarks=benchmarks, settings=settings, seeds=[0], measured=measured)
     groups = runner.by_training({r: runner._with_data(r.config, sets_left_out) for r in parsed.runs()})
     assert [[r.method for r in group] for group in groups] == [["raw"], ["raw"], ["base"] * 2, ["crossglg"] * 2]
     monkeypatch.setattr(runner, "Parallel", InThisProcess)
@@ -219,6 +220,7 @@ def test_benchmarks_that_share_a_base_side_share_a_training(
     assert shared == ["raw", "raw", "base", "crossglg", "base", "crossglg"]
     for r, row in study_results.finished(parsed, tmp_path / "runs"):
         if r.seed is not None:  # its own folder holds all that it was made of
+            assert list(row.correct) == measured
             task = load_task(runner._with_data(r.config, sets_left_out))
             trained = TrainedModel.load(tmp_path / "runs" / r.name)
             expected = evaluate(task, Features.of(task, trained.represent), "cosine").accuracy
