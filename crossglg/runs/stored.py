@@ -22,11 +22,8 @@ COLORS = 256  # of a stored picture
 MADE_FROM = "crossglg_made_from"  # in a notebook's metadata: the hash of what its outputs were made from
 
 
-def refresh(folder: Path | None = None) -> list[Path]:
-    """Execute the stored notebooks with the shipped model and keep what they show.
-
-    folder: where they are written; None: where they are.
-    """
+def refresh() -> list[Path]:
+    """Execute the stored notebooks with the shipped model and keep in them what they show."""
     written = []
     with TemporaryDirectory() as temporary:
         run = Path(temporary)
@@ -40,7 +37,7 @@ def refresh(folder: Path | None = None) -> list[Path]:
                 cell.execution_count = number
                 cell.outputs = [kept(output, number) for output in shown[cell.id] if output.get("name") != "stderr"]
             notebook.metadata[MADE_FROM] = fingerprint(notebook)
-            written.append(_write(notebook, path if folder is None else folder / path.name))
+            written.append(_write(notebook, path))
     return written
 
 

@@ -16,12 +16,15 @@ from crossglg.one_shot.baselines.raw import raw_coordinates
 from crossglg.training.trained_model import DESCRIPTION, SHIPPED, WEIGHTS, TrainedModel, shipped_model
 
 ABOUT = (project_folder("models") / "README.md").read_text(encoding="utf-8")
-(COMMAND,) = re.findall(r"```sh\n(crossglg train .+)\n```", ABOUT)
+(COMMAND,) = re.findall(r"```sh\n(crossglg train .+?)\n```", ABOUT, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
 def trained() -> TrainedModel:
-    return TrainedModel.load(SHIPPED)
+    try:
+        return TrainedModel.load(SHIPPED)
+    except ValueError as error:
+        pytest.fail(f"the shipped model is of another version ({error}); make it again: {COMMAND}")
 
 
 def test_it_is_small_and_has_its_card() -> None:
