@@ -397,7 +397,10 @@ def test_the_page_fits_and_follows_the_reader_s_colors(browser, tmp_path, width,
 def notebook(tmp_path_factory) -> Path:
     """Notebook 04 of a run whose model saw 64 clips once; its last cell prints where the explorer stands."""
     run = tmp_path_factory.mktemp("run")
-    config = Config.create("smoke", dataset="synthetic-small", epochs=1, streams="joint+motion", keep_text_branch=True)
+    config = Config.create(
+        "smoke", dataset="synthetic-small", encoder="infogcn-small", epochs=1, streams="joint+motion",
+        keep_text_branch=True,
+    )  # fmt: skip
     base_actions = [action for action in synthetic.ACTIONS if action not in synthetic.NOVEL_ACTIONS]
     base = synthetic.synthesise(0, clips_per_action=8, actions=base_actions[:8])
     described = find_descriptions(base.class_names, base.layout)
