@@ -185,7 +185,7 @@ def test_page_shows_curves_and_plays_offline(finished):
         page.locator("iframe").scroll_into_view_if_needed()
         player = page.frame_locator("iframe")
         frame = page.locator("iframe").bounding_box()  # shown larger than the page in it thinks, so the mouse is told
-        inner = player.locator("button").evaluate("button => button.getBoundingClientRect().toJSON()")
+        inner = player.get_by_role("button", name="Play").evaluate("button => button.getBoundingClientRect().toJSON()")
         scale = frame["width"] / player.locator("body").evaluate("() => innerWidth")
         page.mouse.click(frame["x"] + scale * (inner["left"] + 9), frame["y"] + scale * (inner["top"] + 9))
         player.locator('canvas:not([data-frame="0"])').wait_for()
