@@ -419,7 +419,7 @@ def notebook(tmp_path_factory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("application", ["jupyterlab", "notebook"])
+@pytest.mark.parametrize("application", ["jupyterlab", pytest.param("notebook", marks=pytest.mark.slow)])
 def test_notebook_runs_and_the_kernel_knows_what_was_pointed_at(browser, notebook, application):
     """Words are read by `text_content`: JupyterLab hides a cell that is scrolled out of sight."""
     with all_run(browser, notebook, application) as page:
