@@ -19,7 +19,7 @@ def spin_briefly() -> None:
     """Let OpenMP's waiting threads sleep soon, in what this process starts and in libraries that it has yet to load.
 
     By default they spin for long, which on cores that other processes also use takes time from the threads they wait
-    for. Never spinning costs as much on free cores. 3,000 rounds are good for both (`benchmarks/beside_other_work.py`).
+    for. Never spinning halves the speed on free cores; 3,000 rounds lie between (`benchmarks/beside_other_work.py`).
     A user's own GOMP_SPINCOUNT or OMP_WAIT_POLICY stays.
     """
     if "OMP_WAIT_POLICY" not in os.environ:

@@ -68,7 +68,11 @@ def fold(
     from crossglg.data import tasks
     from crossglg.data.protocols import find_protocol, write_protocol
 
-    folded = tasks.fold([find_protocol(name) for name in benchmarks])
+    protocols = [find_protocol(name) for name in benchmarks]
+    folded = tasks.fold(protocols)
+    beside = protocols[0].path
+    if beside and output.resolve().parent != beside.resolve().parent:
+        raise ValueError(f"--output {output} must lie in {beside.parent}, where the sets are looked for")
     write_protocol(output, *folded)
     first = folded[0]
     typer.echo(f"{len(first.base_classes)} base classes of {', '.join(first.base_sets)}; written to {output}:")

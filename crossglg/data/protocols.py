@@ -139,8 +139,13 @@ class Protocol:
 
     @property
     def base_side(self) -> Any:
-        """What the base clips follow from, besides `Config.dataset`: of equal ones a model of one serves the others."""
-        return (self.path and self.path.parent, self.base_sets, self.base_classes) if self.base_sets else self.sha256
+        """What the base clips follow from, besides `Config.dataset`: of equal ones a model of one serves the others.
+
+        Without sets or names of base classes a protocol has a base side of its own, as it follows from what is novel.
+        """
+        if not self.base_sets or not self.base_classes:
+            return self.sha256
+        return self.path and self.path.parent, self.base_sets, self.base_classes
 
     @property
     def sha256(self) -> str:

@@ -192,13 +192,17 @@ def fold(protocols: Sequence[Protocol]) -> list[Protocol]:
     """The same novel sides with one base side, so that one training serves all: sets left out together.
 
     The base side has the sets and classes that all protocols have in theirs. So it knows no novel class of any of them,
-    and it is smaller than each was. Names get "-fold". Raises ValueError if a protocol names no sets, or nothing is
-    left to learn from.
+    and it is smaller than each was. Names get "-fold". Raises ValueError if a protocol does not name its sets and base
+    classes, if their files lie in several folders, or if nothing is left to learn from.
     """
-    for protocol in protocols:
-        if not protocol.base_sets:
-            raise ValueError(f"{protocol.name} has no base_sets; a fold is made of protocols that name their sets")
     first, *others = protocols
+    for protocol in protocols:
+        if not protocol.base_sets or not protocol.base_classes:
+            raise ValueError(f"{protocol.name} does not name its base_sets and base_classes, which a fold is made of")
+        if protocol.path and first.path and protocol.path.parent != first.path.parent:
+            raise ValueError(
+                f"{protocol.path} and {first.path} lie in two folders; a fold needs the sets of both in one"
+            )
     sets = [s for s in first.base_sets if all(s in other.base_sets for other in others)]
     if not sets:
         raise ValueError(f"no set is a base set of all of {', '.join(p.name for p in protocols)}")

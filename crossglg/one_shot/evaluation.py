@@ -66,11 +66,11 @@ def evaluate(
     Raises:
         ValueError: the classifier is unknown, needs what the features lack, or needs texts that are not given.
     """
-    return evaluate_scores(task, _scorer(task, features, classifier, key_joints), classifier)
+    return _accuracy(task, _scorer(task, features, classifier, key_joints), classifier)
 
 
-def evaluate_scores(task: Task, score: Callable[[int, NDArray[np.int64]], Array], classifier: str) -> OneShotResult:
-    """`evaluate` for anything that scores clips. score: (number of an episode, indices of its queries) → (Q, K)."""
+def _accuracy(task: Task, score: Callable[[int, NDArray[np.int64]], Array], classifier: str) -> OneShotResult:
+    """Accuracy and confusion of scores. score: (number of an episode, indices of its queries) → (Q, K)."""
     count = len(task.novel.class_names)
     confusion = np.zeros((count, count), dtype=np.int64)
     accuracy = []

@@ -21,7 +21,7 @@ from crossglg import cli
 from crossglg.config import Config
 from crossglg.data.protocols import Protocol, find_protocol, write_protocol
 from crossglg.data.synthetic import synthesise
-from crossglg.data.tasks import load_task, make_protocol
+from crossglg.data.tasks import fold, load_task, make_protocol
 from crossglg.encoders import ENCODERS
 from crossglg.files import InputError
 from crossglg.one_shot import CLASSIFIERS, Features, evaluate
@@ -225,6 +225,19 @@ def test_benchmarks_that_share_a_base_side_share_a_training(
             trained = TrainedModel.load(tmp_path / "runs" / r.name)
             expected = evaluate(task, Features.of(task, trained.represent), "cosine").accuracy
             np.testing.assert_allclose(row.accuracy("cosine"), expected)
+
+
+def test_what_cannot_be_folded_or_shared_is_refused(sets_left_out: Path, tmp_path: Path) -> None:
+    one, other = (find_protocol(f"{sets_left_out / 'all.json'}:to-{n}") for n in "bc")
+    others = [replace(p, base_classes=()) for p in (one, replace(other, base_sets=one.base_sets))]
+    assert others[0].base_side != others[1].base_side, "'every other class' is another for each"
+    with pytest.raises(ValueError, match="to-b does not name its base_sets and base_classes"):
+        fold(others)
+    with pytest.raises(ValueError, match="lie in two folders"):
+        fold([one, replace(other, path=tmp_path / "elsewhere" / "all.json")])
+    words = ["protocol", "fold", f"{one.path}:to-b", f"{other.path}:to-c", "--output", str(tmp_path.parent / "f.json")]
+    result = CliRunner().invoke(cli.app, words)
+    assert "where the sets are looked for" in str(result.exception) and not (tmp_path.parent / "f.json").exists()
 
 
 class InThisProcess:
