@@ -16,7 +16,7 @@ from crossglg.one_shot.pooled import centred_cosine, cosine, euclidean, whitened
 from crossglg.one_shot.temporal import temporal_order, temporal_set
 from crossglg.one_shot.text_at_inference import text_voting
 from crossglg.one_shot.transductive import transductive_centring, transductive_neighbours, transductive_transport
-from crossglg.one_shot.warping import warped_fusion, warped_poses
+from crossglg.one_shot.warping import warped_fusion, warped_movement, warped_poses
 from crossglg.plugins import Registry
 
 
@@ -51,7 +51,8 @@ _CLASSIFIERS: dict[str, Classifier] = {
     "temporal-set": Classifier(temporal_set, ("sequence",)),
     "temporal-order": Classifier(temporal_order, ("sequence",)),
     "warped-poses": Classifier(warped_poses, ("poses",)),
-    "warped-fusion": Classifier(warped_fusion, ("joints", "motion", "poses")),
+    "warped-movement": Classifier(warped_movement, ("poses",)),
+    "warped-fusion": Classifier(warped_fusion, ("joints", "motion", "poses"), alone=False),
     "multi-scale": Classifier(multi_scale, ("joints",)),
     "multi-scale-importance": Classifier(multi_scale_importance, ("joints", "importance")),
     "transductive-centring": Classifier(transductive_centring, alone=False),

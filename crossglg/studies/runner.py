@@ -182,8 +182,10 @@ def _measured(
     task = load_task(config)
     about, study = about_task(task), dict[str, Any]()
     if run.method == DTW:
-        warped = evaluate(task, Features.of(task, raw_poses), "warped-poses")
-        results = [replace(warped, classifier="cosine")]  # by which single poses are compared
+        poses = Features.of(task, raw_poses)
+        warped = evaluate(task, poses, "warped-poses")
+        # Single poses are compared by their cosine.
+        results = [replace(warped, classifier="cosine"), evaluate(task, poses, "warped-movement")]
     elif run.method == RAW:
         results = _evaluated(Features.of(task, raw_coordinates), task, RAW_CLASSIFIERS)
     elif run.members:
