@@ -43,7 +43,7 @@ from crossglg.runs.results import (
     versions,
 )
 from crossglg.studies.results import Row, read_rows, table_file, write_rows
-from crossglg.studies.spec import DTW, RAW, Run, Study
+from crossglg.studies.spec import RAW, WARPED, Run, Study
 from crossglg.training.checkpoint import CHECKPOINT
 from crossglg.training.recipe import prepare
 from crossglg.training.trained_model import WEIGHTS, TrainedModel, resolve_device
@@ -181,11 +181,9 @@ def _measured(
     """
     task = load_task(config)
     about, study = about_task(task), dict[str, Any]()
-    if run.method == DTW:
-        poses = Features.of(task, raw_poses)
-        warped = evaluate(task, poses, "warped-poses")
-        # Single poses are compared by their cosine.
-        results = [replace(warped, classifier="cosine"), evaluate(task, poses, "warped-movement")]
+    if run.method in WARPED:
+        warped = evaluate(task, Features.of(task, raw_poses), WARPED[run.method])
+        results = [replace(warped, classifier="cosine")]  # by which single poses are compared
     elif run.method == RAW:
         results = _evaluated(Features.of(task, raw_coordinates), task, RAW_CLASSIFIERS)
     elif run.members:
