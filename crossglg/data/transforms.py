@@ -86,8 +86,8 @@ class DeviceClips:
 class Preprocessing:
     """The named, ordered steps between a resampled batch and the encoder's input, built from settings.
 
-    coordinate_steps: names in `STEPS`, done in this order;  the other fields are settings. `subtract_mean_pose` is part
-    of the channels, not of the coordinates: what remains of a pose is no skeleton that could be drawn or frozen.
+    coordinate_steps: names in `STEPS`, done in this order;  the other fields are settings. The posture is reduced in
+    the channels, not in the coordinates: what remains of a pose is no skeleton that could be drawn or frozen.
     """
 
     layout: Layout
@@ -96,7 +96,7 @@ class Preprocessing:
     rotation: float = 0.0
     scale_jitter: float = 0.0
     shear: float = 0.0
-    subtract_mean_pose: bool = False
+    posture: float = 1.0
 
     def __post_init__(self) -> None:
         for setting, kind, known in (("streams", "stream", STREAMS), ("coordinate_steps", "step", STEPS)):
@@ -115,15 +115,13 @@ class Preprocessing:
         if config.coordinate_steps:
             steps = () if config.coordinate_steps == "none" else tuple(config.coordinate_steps.split("+"))
         streams = tuple(config.streams.split("+"))
-        return cls(
-            layout, streams, steps, config.rotation, config.scale_jitter, config.shear, config.subtract_mean_pose
-        )
+        return cls(layout, streams, steps, config.rotation, config.scale_jitter, config.shear, config.posture)
 
     @property
     def steps(self) -> tuple[str, ...]:
         """What is done, in order, for logs and reports (augmentation runs only with a generator)."""
-        less_pose = ("subtract_mean_pose",) if self.subtract_mean_pose else ()
-        return self.coordinate_steps + less_pose + tuple(f"stream:{name}" for name in self.streams)
+        posture = (f"posture:{self.posture:g}",) if self.posture < 1.0 else ()
+        return self.coordinate_steps + posture + tuple(f"stream:{name}" for name in self.streams)
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """x: (N, M, T, V, C) raw. Returns (N, M, T, V, C · streams); a generator turns augmentation on."""
@@ -140,8 +138,8 @@ class Preprocessing:
 
     def channels(self, x: Tensor) -> Tensor:
         """The streams of coordinates: (N, M, T, V, C) → (N, M, T, V, C · streams)."""
-        if self.subtract_mean_pose:
-            x = subtract_mean_pose(x)
+        if self.posture < 1.0:
+            x = reduce_posture(x, self.posture)
         parts = {"joint": lambda: x, "bone": lambda: bones(x, self.layout), "motion": lambda: motion(x)}
         return torch.cat([parts[stream]() for stream in self.streams], dim=-1)
 
@@ -185,15 +183,16 @@ def scale_torso(x: Tensor, layout: Layout) -> Tensor:
     return x / (length.sum(1) / seen).clamp(min=1e-3)[:, None, None, None, None]
 
 
-def subtract_mean_pose(x: Tensor) -> Tensor:
-    """Each joint's way around its own mean over the frames in which the person is seen; absent stays zero.
+def reduce_posture(x: Tensor, kept: float) -> Tensor:
+    """Subtract 1 − kept of each person's mean pose over the frames in which the person is seen; absent stays zero.
 
-    Posture, build and a sensor's idea of where a joint sits are the same in all frames of a clip, and go. With them
-    goes where several persons stand to each other.
+    Posture, build and a sensor's idea of where a joint sits are the same in all frames of a clip. Where much moves they
+    hide how; where nothing moves they are all there is, so a little of them stays. With them shrinks the distance
+    between several persons.
     """
     seen = _seen(x)
     mean = (x * seen).sum(2, keepdim=True) / seen.sum(2, keepdim=True).clamp(min=1)
-    return (x - mean) * seen
+    return (x - (1.0 - kept) * mean) * seen
 
 
 # Steps that make coordinates independent of place, direction and size: x (N, M, T, V, C), layout → the same shape.

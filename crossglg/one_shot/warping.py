@@ -15,6 +15,8 @@ from crossglg.one_shot.pooled import whitened_cosine
 from crossglg.one_shot.representation import Representation
 
 WINDOW = 0.25  # of the clip
+PAIRS = 200  # of base clips, from which the spread of scores is known
+POSTURE = 0.1  # of the mean pose stays: actions without movement have nothing else
 
 
 def warped_poses(exemplar: Representation, query: Representation, base: Base) -> Array:
@@ -23,28 +25,21 @@ def warped_poses(exemplar: Representation, query: Representation, base: Base) ->
 
 
 def warped_movement(exemplar: Representation, query: Representation, base: Base) -> Array:
-    """As `warped_poses`, each clip less its mean pose: how joints move counts, not how a person stands or is built."""
+    """As `warped_poses`, each clip less most of its mean pose: how joints move counts more than how a person stands."""
     return _warped(*(movement(part(clips, "poses").astype(np.float32)) for clips in (exemplar, query)))
 
 
 def warped_fusion(exemplar: Representation, query: Representation, base: Base) -> Array:
-    """Whitened cosine, joint-motion and, counted twice, warped movement; each query's scores in units of their spread.
-
-    The weights were chosen on data sets that were left out of trainings (docs/notes/recipe.md).
-    """
-    learnt = [standardized(score(exemplar, query, base)) for score in (whitened_cosine, joint_motion)]
-    return np.sum([*learnt, 2.0 * standardized(warped_movement(exemplar, query, base))], axis=0)
+    """Whitened cosine, joint-motion and time warping of coordinates added, each in units of its spread on base."""
+    scores = (whitened_cosine, joint_motion, warped_poses)
+    first = np.random.default_rng(0).permutation(len(base.clips))
+    some, others = base.clips[first[:PAIRS]], base.clips[first[-PAIRS:]]
+    return np.sum([score(exemplar, query, base) / score(some, others, base).std() for score in scores], axis=0)
 
 
 def movement(poses: Array) -> Array:
-    """(N, T, F) less the mean over T."""
-    return poses - poses.mean(1, keepdims=True)
-
-
-def standardized(scores: Array) -> Array:
-    """(Q, K): of every query mean 0 and standard deviation 1 over the exemplars; 0 where all are alike."""
-    rest = scores - scores.mean(1, keepdims=True)
-    return rest / np.maximum(rest.std(1, keepdims=True), 1e-12)
+    """(N, T, F) less most of the mean over T."""
+    return poses - (1.0 - POSTURE) * poses.mean(1, keepdims=True)
 
 
 def _warped(exemplar: Array, query: Array) -> Array:

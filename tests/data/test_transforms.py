@@ -31,8 +31,8 @@ from crossglg.data.transforms import (
     freeze_joints,
     mirror,
     motion,
+    reduce_posture,
     scale_torso,
-    subtract_mean_pose,
 )
 from crossglg.skeletons import get_layout
 
@@ -286,16 +286,15 @@ def test_motion_is_next_frame_minus_this_where_both_are_seen(x: Tensor) -> None:
         assert torch.equal(out[n, m, t], expected)
 
 
-def test_subtract_mean_pose_equals_the_loop_over_seen_frames(x: Tensor) -> None:
-    out = subtract_mean_pose(x)
+@pytest.mark.parametrize("kept", [0.0, 0.1, 1.0])
+def test_reduce_posture_equals_the_loop_over_seen_frames(x: Tensor, kept: float) -> None:
+    out = reduce_posture(x, kept)
     for n, m in np.ndindex(*x.shape[:2]):
         seen = [t for t in range(x.shape[2]) if x[n, m, t].any()]
         for t in range(x.shape[2]):
             mean = sum(x[n, m, s] for s in seen) / max(len(seen), 1)
-            expected = x[n, m, t] - mean if t in seen else torch.zeros_like(x[n, m, t])
+            expected = x[n, m, t] - (1 - kept) * mean if t in seen else torch.zeros_like(x[n, m, t])
             torch.testing.assert_close(out[n, m, t], expected)
-    offset = torch.randn(x.shape[-2:])  # another posture
-    torch.testing.assert_close(subtract_mean_pose(torch.where(x.any(-1).any(-1)[..., None, None], x + offset, x)), out)
 
 
 @pytest.mark.parametrize("chosen", [(), ("centre", "align_view", "scale_torso"), tuple(STEPS)])
@@ -377,21 +376,10 @@ def test_two_dimensional_skeletons_take_the_same_path(ragged: SkeletonSet) -> No
 @pytest.mark.parametrize(
     ("values", "steps"),
     [
-        (
-            {},
-            (
-                "centre",
-                "align_view",
-                "scale_torso",
-                "subtract_mean_pose",
-                "stream:joint",
-                "stream:bone",
-                "stream:motion",
-            ),
-        ),
-        ({"align_view": False, "streams": "bone"}, ("centre", "scale_torso", "subtract_mean_pose", "stream:bone")),
-        ({"scale_torso": False, "streams": "joint"}, ("centre", "align_view", "subtract_mean_pose", "stream:joint")),
-        ({"subtract_mean_pose": False, "streams": "joint"}, ("centre", "align_view", "scale_torso", "stream:joint")),
+        ({}, ("centre", "align_view", "scale_torso", "stream:joint", "stream:bone", "stream:motion")),
+        ({"align_view": False, "streams": "bone"}, ("centre", "scale_torso", "stream:bone")),
+        ({"scale_torso": False, "streams": "joint"}, ("centre", "align_view", "stream:joint")),
+        ({"posture": 0.1, "streams": "joint"}, ("centre", "align_view", "scale_torso", "posture:0.1", "stream:joint")),
     ],
 )
 def test_preprocessing_does_and_names_what_the_config_says(
@@ -403,7 +391,7 @@ def test_preprocessing_does_and_names_what_the_config_says(
     expected = centre(x, LAYOUT)
     expected = align_view(expected, LAYOUT) if config.align_view else expected
     expected = scale_torso(expected, LAYOUT) if config.scale_torso else expected
-    expected = subtract_mean_pose(expected) if config.subtract_mean_pose else expected
+    expected = reduce_posture(expected, config.posture) if config.posture < 1 else expected
     streams = {"joint": expected, "bone": bones(expected, LAYOUT), "motion": motion(expected)}
     assert torch.equal(preprocessing(x), torch.cat([streams[name] for name in config.streams.split("+")], -1))
 
@@ -423,9 +411,7 @@ def test_coordinate_steps_replace_the_switches_in_the_order_given(
     for step in chosen:
         expected = step(expected, LAYOUT)
     for switch in (True, False):
-        config = Config(
-            coordinate_steps=value, align_view=switch, scale_torso=switch, streams="joint", subtract_mean_pose=False
-        )
+        config = Config(coordinate_steps=value, align_view=switch, scale_torso=switch, streams="joint")
         assert torch.equal(Preprocessing.from_settings(config, LAYOUT)(x), expected)
 
 
