@@ -132,8 +132,7 @@ class TrainedModel:
             found = [model.represent(joints).float(), joints.half(), sequence.half()]
             return found if importance is None else [*found, importance.float()]
 
-        columns = zip(*self._run(clips, everything), strict=True)
-        learnt = Representation(*(torch.cat(column).numpy() for column in columns))
+        learnt = Representation(*self.columns(clips, everything))
         poses = [with_zeros(x, mask, self.persons).transpose(1, 2).flatten(2) for _, x, mask in self.batches(clips)]
         return replace(learnt, motion=motion_energy(clips), poses=torch.cat(poses).half().cpu().numpy())
 
@@ -169,13 +168,6 @@ class TrainedModel:
 
         return self.over(clips, leave_out)
 
-    def columns(
-        self, clips: SkeletonSet, function: Callable[[CrossGLG, Tensor, Tensor], list[Tensor]]
-    ) -> list[NDArray[np.float32]]:
-        """function: (model, x, person_mask) → several tensors of (N, …) each, run over all clips in batches."""
-        columns = zip(*self._run(clips, function), strict=True)
-        return [torch.cat(column).float().numpy() for column in columns]
-
     def over(
         self,
         clips: SkeletonSet,
@@ -183,30 +175,33 @@ class TrainedModel:
         moving: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.float32]:
         """function: (model, x, person_mask) → (N, …), run over all clips in batches. moving: as of `embed`."""
-        rows = self._run(clips, lambda model, x, mask: [function(model, x, mask).float()], moving)
-        return np.concatenate([row.numpy() for (row,) in rows])
+        (column,) = self.columns(clips, lambda model, x, mask: [function(model, x, mask).float()], moving)
+        return column
 
-    def _run(
+    def columns(
         self,
         clips: SkeletonSet,
         function: Callable[[CrossGLG, Tensor, Tensor], list[Tensor]],
         moving: NDArray[np.bool_] | None = None,
-    ) -> Iterator[list[Tensor]]:
-        """What the function makes of each batch of the clips, on the CPU. moving: as of `embed`."""
-        model = self.model.eval()
+    ) -> list[NDArray[Any]]:
+        """function: (model, x, person_mask) → several tensors of (N, …) each, run over all clips in batches.
+
+        All inference goes through this loop, in training, too. moving: as of `embed`.
+        """
+        model, prepare = self.model.eval(), self.preprocessing
         if self.config.compile:
             function = torch.compile(function)
         elif len(clips) > FEW:
             model = for_inference(model)
-        prepare = self.preprocessing
+        rows = []
         for index, x, mask in self.batches(clips):
             with torch.inference_mode():
                 if moving is not None:
                     x = freeze_joints(x, torch.as_tensor(moving[index.numpy()]).to(x.device), self.layout)
                 x = prepare.channels(x)  # coordinates stay float32 whatever the precision
                 with autocast(self.config.precision, x.device):
-                    results = [tensor.cpu() for tensor in function(model, x, mask)]
-            yield results
+                    rows.append([tensor.cpu() for tensor in function(model, x, mask)])
+        return [torch.cat(column).numpy() for column in zip(*rows, strict=True)]
 
     @property
     def device(self) -> torch.device:

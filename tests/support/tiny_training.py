@@ -65,10 +65,10 @@ def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
 
 
 class Spy(DeviceClips):
-    """The real clips, noting which are asked for with augmentation (training) and which without (validation)."""
+    """The real clips, noting which are asked for."""
 
-    asked: list[tuple[str, list[int]]]
+    asked: list[int]
 
     def batch(self, index: Tensor, frames: int, crop: float = 1.0, generator: torch.Generator | None = None):
-        Spy.asked.append(("validation" if generator is None else "training", index.tolist()))
+        Spy.asked.extend(index.tolist())
         return super().batch(index, frames, crop, generator)

@@ -356,14 +356,14 @@ def test_only_training_clips_are_trained_on(base: SkeletonSet, bank: TextBank, t
 
     monkeypatch.setattr(trainer, "DeviceClips", Spy)
     monkeypatch.setattr(trainer, "train_step", noting_step)
-    fit(replace(CONFIG, batch_size=10), base, bank, tmp_path)
     training, validation_clips = split_validation(base, CONFIG.validation_clips, CONFIG.seed)
-    asked = {kind: [i for k, index in Spy.asked if k == kind for i in index] for kind in ("training", "validation")}
-    assert set(asked["training"]) == set(training.tolist())  # 3 epochs of 30 clips, all are met
-    assert len(asked["training"]) == 3 * len(training)
-    assert not set(asked["training"]) & set(validation_clips.tolist())
-    assert asked["validation"] == validation_clips.tolist() * 3
-    assert labels == base.label[asked["training"]].tolist()
+    training_run = trainer.Trainer(replace(CONFIG, batch_size=10), base, bank, tmp_path)
+    training_run.train()
+    assert set(Spy.asked) == set(training.tolist())  # 3 epochs of 30 clips, all are met
+    assert len(Spy.asked) == 3 * len(training)
+    assert not set(Spy.asked) & set(validation_clips.tolist())
+    assert np.array_equal(training_run.validation.xyz, base.subset(validation_clips).xyz)
+    assert labels == base.label[Spy.asked].tolist()
     assert all(texts_fit)
     assert not set(bank.classes) & set(NOVEL)
 
