@@ -10,7 +10,8 @@ import typer
 
 from crossglg.cli import DATA, app, command
 from crossglg.cli.reading import reads_files
-from crossglg.data.readers.options import as_command_line
+from crossglg.data.readers.options import as_command_line, as_dataset
+from crossglg.files import read_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,7 +78,6 @@ def convert(
     from crossglg.data.convert import convert as convert_source
     from crossglg.data.convert import log_path
     from crossglg.data.survey import describe
-    from crossglg.files import read_json
 
     options |= {} if second_body is None else {"second_body": second_body}
     clips = convert_source(source, format_, output, workers, skip_corrupt, True, classes, **options)
@@ -95,7 +95,6 @@ def info(
     """What a set holds: clips, classes, subjects, frames, layout, lengths, how it was made, what it lacks for a run."""
     from crossglg.data.clips import SkeletonSet
     from crossglg.data.convert import stored
-    from crossglg.data.readers.options import as_dataset
     from crossglg.data.survey import describe
 
     path = stored(dataset) if ":" in dataset and not Path(dataset).exists() else Path(dataset)

@@ -5,6 +5,7 @@ Papermill by itself accepts misspelt parameters; here every name and type is che
 
 from __future__ import annotations
 
+import ast
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,10 +14,13 @@ from typing import Any
 import nbformat
 
 from crossglg.config import HELP, Config
+from crossglg.data.tasks import load_task
 from crossglg.files import InputError, project_folder, read_json, write_json
 from crossglg.processes import sole_writer, spin_briefly
 from crossglg.runs.folders import finish_notebook
 from crossglg.runs.results import RESULTS, absolute_paths, method_name, task_name, write_csv
+from crossglg.text.descriptions import find_descriptions
+from crossglg.training import distributed, recipe
 
 NOTEBOOKS = (
     "00_tour", "01_describe_actions", "02_train", "03_one_shot_evaluation", "04_joint_attention", "06_your_own_actions",
@@ -59,9 +63,6 @@ def notebooks_of(config: Config) -> tuple[str, ...]:
 
     Raises what loading the task raises.
     """
-    from crossglg.data.tasks import load_task
-    from crossglg.text.descriptions import find_descriptions
-
     base = load_task(config).base
     try:
         find_descriptions(base.class_names, base.layout, config.descriptions, base.name)
@@ -83,8 +84,6 @@ def train(config: Config, output: str | Path | None = None) -> Path:
     A training in `output` is continued, and `run` with the same settings and resume=True does the rest of the pipeline.
     Raises ValueError for settings that cannot work, or if another process writes the folder.
     """
-    from crossglg.training import distributed, recipe
-
     config = absolute_paths(config)
     output = Path(output or run_folder(config)).resolve()
     first = distributed.rank() == 0  # of the processes that share this training it alone writes
@@ -203,8 +202,6 @@ def publish(output: str | Path, figures: str | Path) -> Path:
 
 def _start(config: Config, output: Path, resume: bool) -> None:
     """Refuse what would mix two runs, check what can be checked, and write down the config."""
-    from crossglg.training import recipe
-
     if has_run(output):
         if not resume:
             raise ValueError(f"{output} holds a run already; continue it with --resume or choose another --output")
@@ -232,8 +229,6 @@ def _finished(target: Path, parameters: dict[str, Any] | None = None) -> bool:
 
 
 def _literal(text: str) -> Any:
-    import ast
-
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
