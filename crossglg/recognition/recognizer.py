@@ -208,7 +208,7 @@ def sample_files(task: Task, folder: Path, actions: int = 4) -> dict[str, Any]:
 def fitting(clips: SkeletonSet, trained: TrainedModel) -> SkeletonSet:
     """The clips in the model's layout (see `skeletons.retarget`); raises ValueError if the model cannot take them."""
     _check_long_enough(clips)
-    clips = clips if clips.layout.joints == trained.layout.joints else clips.retargeted(trained.layout)
+    clips = trained.in_layout(clips)
     trained.check(clips)
     return clips
 

@@ -78,19 +78,20 @@ def notebooks_in(output: Path) -> tuple[str, ...]:
     return tuple(name for name in NOTEBOOKS if name in begun or name not in ABOUT_TEXTS or not went_on)
 
 
-def train(config: Config, output: str | Path | None = None) -> Path:
+def train(config: Config, output: str | Path | None = None, overwrite: bool = False) -> Path:
     """Only the training, without notebooks; processes that are `distributed.joined` share it. Returns model's folder.
 
     A training in `output` is continued, and `run` with the same settings and resume=True does the rest of the pipeline.
-    Raises ValueError for settings that cannot work, or if another process writes the folder.
+    overwrite: a training there of other settings, clips or texts is replaced; a whole run is not. Raises ValueError for
+    settings that cannot work, or if another process writes the folder.
     """
     config = absolute_paths(config)
     output = Path(output or run_folder(config)).resolve()
     first = distributed.rank() == 0  # of the processes that share this training it alone writes
     with sole_writer(output / LOCK, output) if first else nullcontext():
         if first:
-            _start(config, output, resume=True)
-        recipe.prepare(config).train(output / "model")
+            _start(config, output, resume=True, overwrite=overwrite)
+        recipe.prepare(config).train(output / "model", overwrite=overwrite)
     return output / "model"
 
 
@@ -200,17 +201,19 @@ def publish(output: str | Path, figures: str | Path) -> Path:
     return target
 
 
-def _start(config: Config, output: Path, resume: bool) -> None:
+def _start(config: Config, output: Path, resume: bool, overwrite: bool = False) -> None:
     """Refuse what would mix two runs, check what can be checked, and write down the config."""
+    if overwrite and (output / "notebooks").exists():
+        raise ValueError(f"{output} holds a whole run, and --overwrite replaces a training; choose another --output")
     if has_run(output):
         if not resume:
             raise ValueError(f"{output} holds a run already; continue it with --resume or choose another --output")
         before = read_json(output / CONFIG)
         changed = [name for name in HELP if before.get(name) != getattr(config, name)]
-        if changed:
+        if changed and not overwrite:
             raise ValueError(
                 f"{output} was run with {changed[0]}={before.get(changed[0])!r}, not {getattr(config, changed[0])!r}; "
-                f"resume with the same settings or choose another --output"
+                f"resume with the same settings, choose another --output, or replace it: crossglg train --overwrite"
             )
     recipe.check(config)
     write_json(output / CONFIG, config.to_dict())

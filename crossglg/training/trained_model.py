@@ -35,7 +35,7 @@ from crossglg.one_shot.representation import Representation, motion_energy
 from crossglg.skeletons import Layout
 from crossglg.training import distributed
 
-WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
+WEIGHTS, DESCRIPTION, CARD = "model.safetensors", "model.json", "README.md"
 TEXT_BRANCH = "text_branch.safetensors"  # of keep_text_branch=true; recognition never reads it
 PARTS_OF_A_CLIP = {"clip": 1, "phase": 3, "frame": 0}  # of importance_per; 0: every time step
 FIRST_VERSION = (0, 2)  # whose models this one computes as they were trained
@@ -231,6 +231,10 @@ class TrainedModel:
             self._resident = clips, DeviceClips(clips, self.device)
         return self._resident[1]
 
+    def in_layout(self, clips: SkeletonSet) -> SkeletonSet:
+        """The clips in the model's layout, their joints found by name (see `crossglg.skeletons.retarget`)."""
+        return clips if clips.layout.joints == self.layout.joints else clips.retargeted(self.layout)
+
     def check(self, clips: SkeletonSet) -> None:
         """Raise ValueError unless the clips are of the layout, channels and persons this model was trained on."""
         if clips.layout.joints != self.layout.joints:
@@ -249,7 +253,10 @@ class TrainedModel:
             )
 
     def save(self, folder: str | Path) -> Path:
-        """Write the skeleton branch as safetensors and everything else as JSON; texts are not needed any more."""
+        """Write the skeleton branch as safetensors, everything else as JSON, and the model card.
+
+        Texts are not needed any more.
+        """
         folder = Path(folder)
         weights = {
             name: t.clone(memory_format=torch.contiguous_format)  # apart, even where blocks share a tensor
@@ -269,6 +276,8 @@ class TrainedModel:
             "details": self.details,
         }
         write_json(folder / DESCRIPTION, description)
+        if self.details.keys() & {"data", "imported_from"}:  # one put together by hand has nothing to tell
+            write_atomically(folder / CARD, lambda file: file.write(model_card(self).encode()))
         return folder
 
     @classmethod
@@ -394,7 +403,7 @@ CrossGLG model for one-shot recognition of human actions from skeletons ({traine
 - initial weights: {c.initial_weights or "new"}
 - texts: {", ".join(d["texts"]) or "none"}; text encoder {c.text_encoder}; used: {c.text_source}
 - parameters at inference: {trained.num_parameters:,}
-- chosen epoch: {d["chosen_epoch"]} of {c.epochs}, accuracy on validation clips {d["validation_accuracy"]:.3f}
+- chosen epoch: {d["chosen_epoch"] + 1} of {c.epochs}, accuracy on validation clips {d["validation_accuracy"]:.3f}
 - seed {c.seed}; torch {d["torch"]}; crossglg {d["crossglg"]}
 
 It has seen no clip, label or text of a novel class. It recognises motions, not persons or intentions; it was not tested

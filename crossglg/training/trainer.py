@@ -19,7 +19,7 @@ import crossglg
 from crossglg.config import Config, TrainingSettings
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing, mirror
-from crossglg.files import InputError, write_atomically
+from crossglg.files import InputError
 from crossglg.model import CrossGLG
 from crossglg.objectives import TrainingLoss, build_loss, find_objective
 from crossglg.objectives.base import Sizes, described
@@ -39,7 +39,6 @@ from crossglg.training.trained_model import (
     TrainedModel,
     autocast,
     build_model,
-    model_card,
     resolve_device,
     similarity_quantiles,
 )
@@ -179,7 +178,7 @@ class Trainer:
         record = {name: float(distributed.mean(value)) / len(batches) for name, value in sums.items()}
         if not math.isfinite(record["total_loss"]):
             raise InputError(
-                f"the loss of epoch {epoch} is not finite; lower learning_rate={self.config.learning_rate}"
+                f"the loss of epoch {epoch + 1} is not finite; lower learning_rate={self.config.learning_rate}"
             )
         return {"epoch": epoch, **record}
 
@@ -250,7 +249,6 @@ class Trainer:
         details["seconds"] = np.quantile(base.frames / base.fps, [0.0, 0.5, 1.0]).round(3).tolist()
         if distributed.rank() == 0:
             trained.save(self.folder)
-            write_atomically(self.folder / "README.md", lambda file: file.write(model_card(trained).encode()))
         return trained
 
 

@@ -29,7 +29,8 @@ def training_curves(history: Sequence[Mapping[str, float]], chosen: int | None =
     """Losses above, validation accuracy below, over epochs.
 
     history: one record per epoch with "epoch", any number of losses, "…_loss", their sum "total_loss", and
-    "validation_accuracy" (0…1); what a record lacks is skipped. chosen: the epoch to mark.
+    "validation_accuracy" (0…1); what a record lacks is skipped. chosen: the epoch to mark. Records count epochs from 0,
+    pictures from 1.
     """
     if not history or any("epoch" not in record for record in history):
         raise ValueError('training_curves needs at least one record, and "epoch" in every record')
@@ -45,12 +46,12 @@ def training_curves(history: Sequence[Mapping[str, float]], chosen: int | None =
     for axes, panel in zip(grid, panels, strict=True):
         axes.grid(axis="y")
         if chosen is not None:
-            axes.axvline(chosen, color=GREY, linestyle="--", linewidth=1)
+            axes.axvline(chosen + 1, color=GREY, linestyle="--", linewidth=1)
         if panel == "loss":
             _draw_losses(axes, history, losses)
         else:
             _draw_accuracy(axes, history, chosen)
-    grid[0].set_xlim(*value_range([[record["epoch"] for record in history]]))
+    grid[0].set_xlim(*value_range([[record["epoch"] + 1 for record in history]]))
     grid[-1].set_xlabel("epoch")
     grid[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
@@ -286,10 +287,10 @@ def _draw_accuracy(axes: Axes, history: Sequence[Mapping[str, float]], chosen: i
     epochs, values = _series(history, "validation_accuracy")
     axes.plot(epochs, values, color=SERIES[0], linewidth=1.6, marker="o", markersize=3)
     for epoch, value in zip(epochs, values, strict=True):
-        if epoch == chosen:
+        if chosen is not None and epoch == chosen + 1:
             axes.plot(epoch, value, "o", color=INK, markersize=7)
             late = epoch > 0.5 * (epochs[0] + epochs[-1])
-            axes.annotate(f"epoch {chosen}: {100 * value:.1f} %", (epoch, value), xytext=(-8 if late else 8, -8),
+            axes.annotate(f"epoch {epoch}: {100 * value:.1f} %", (epoch, value), xytext=(-8 if late else 8, -8),
                           ha="right" if late else "left", va="top", textcoords="offset points",
                         path_effects=[withStroke(linewidth=3, foreground="white")])  # fmt: skip
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
@@ -298,4 +299,4 @@ def _draw_accuracy(axes: Axes, history: Sequence[Mapping[str, float]], chosen: i
 
 def _series(history: Sequence[Mapping[str, float]], key: str) -> tuple[list[float], list[float]]:
     present = [record for record in history if key in record]
-    return [record["epoch"] for record in present], [record[key] for record in present]
+    return [record["epoch"] + 1 for record in present], [record[key] for record in present]

@@ -158,7 +158,7 @@ def test_a_batch_larger_than_the_set_is_one_step(base: SkeletonSet, bank: TextBa
 
 
 def test_a_loss_that_is_not_finite_is_an_error(base: SkeletonSet, bank: TextBank, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"loss of epoch \d is not finite; lower learning_rate=1e\+30"):
+    with pytest.raises(ValueError, match=r"loss of epoch [123] is not finite; lower learning_rate=1e\+30"):
         fit(replace(CONFIG, learning_rate=1e30), base, bank, tmp_path)
     assert not (tmp_path / "model.safetensors").exists()
 
@@ -597,7 +597,7 @@ def test_model_card_says_what_was_trained_on_what(finished: Path) -> None:
         "tiny data, 30 base clips of 6 classes, 6 more for validation",
         "texts: tiny texts",
         f"parameters at inference: {trained.num_parameters:,}",
-        f"chosen epoch: {chosen} of 3, accuracy on validation clips {trained.details['validation_accuracy']:.3f}",
+        f"chosen epoch: {chosen + 1} of 3, accuracy on validation clips {trained.details['validation_accuracy']:.3f}",
         "seed 0; torch",
         f"Base classes: {', '.join(ACTIONS[:6])}",
         '"guidance": "both"',

@@ -204,12 +204,13 @@ def test_similarity_map_shows_the_matrix():
 
 
 def test_curves_skip_what_is_missing_and_mark_the_chosen_epoch():
-    history = [{"epoch": e, "skeleton_loss": 1 / e, "total_loss": 2 / e} for e in range(1, 5)]
+    history = [{"epoch": e, "skeleton_loss": 1.0, "total_loss": 2 / (e + 1)} for e in range(4)]
     history[1]["validation_accuracy"] = 0.5
-    losses, accuracy = figures.training_curves(history, chosen=2).axes
+    losses, accuracy = figures.training_curves(history, chosen=1).axes
     assert [text.get_text() for text in losses.get_legend().get_texts()] == ["skeleton", "total"]
     assert np.allclose(losses.lines[-1].get_ydata(), [2, 1, 2 / 3, 0.5])
-    assert [text.get_text() for text in accuracy.texts] == ["epoch 2: 50.0 %"]
+    assert [text.get_text() for text in accuracy.texts] == ["epoch 2: 50.0 %"]  # as people count
+    assert losses.lines[-1].get_xdata().tolist() == [1, 2, 3, 4]
     assert len(figures.training_curves([{"epoch": 0, "total_loss": 1.0}]).axes) == 1
 
 
