@@ -168,18 +168,6 @@ def execute(name: str, values: dict[str, Any], target: Path, resume: bool = Fals
     return target
 
 
-def write_parameterized(name: str, values: dict[str, Any], target: Path) -> Path:
-    """Write a copy of a notebook with its parameters filled in, not executed: for Run All by hand, or for nbval."""
-    from papermill.iorw import load_notebook_node
-    from papermill.parameterize import parameterize_notebook
-
-    parameters = {key: values[key] for key in parameters_of(name) if key in values}
-    notebook = parameterize_notebook(load_notebook_node(str(notebook_path(name))), parameters)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, target)
-    return target
-
-
 def publish(output: str | Path, figures: str | Path) -> Path:
     """Copy a run's pictures and results.json (their manifest) to `figures/<run>` and bring `results.csv` up to date.
 

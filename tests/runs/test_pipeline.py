@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 from nbformat.sign import NotebookNotary
+from support import small_run
 from support.command import crossglg
 from typer.testing import CliRunner
 
@@ -205,7 +206,7 @@ def test_nbval_passes_on_the_notebooks(tmp_path, own_clips):
 
 def write_parameterized(name, folder, clips):
     values = {**Config.create(dataset=str(clips), **SMALL).to_dict(), "output": str(folder / "run")}
-    return pipeline.write_parameterized(name, values, folder / f"{name}.ipynb")
+    return small_run.write_parameterized(name, values, folder / f"{name}.ipynb")
 
 
 def test_tour_passes_nbval_as_it_is_committed():
