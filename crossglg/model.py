@@ -77,7 +77,7 @@ class CrossModalInteraction(nn.Module):
     """Joint texts and joint features → cross-modal global representation. Training only.
 
     Paper: CrossGLG, local-to-global. Inferred: a learned place per joint added to both, so that left and right, which
-    text encoders hardly separate, stay apart; mean pooling; four attention heads; pre-normalisation.
+    text encoders hardly separate, stay apart; mean pooling; four attention heads; pre-normalization.
     """
 
     def __init__(self, width: int, out: int, text_width: int, joints: int, blocks: int, inner: int = 128) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 data = typer.Typer(help="Skeleton files in their source formats: get, convert, look at them.", no_args_is_help=True)
 app.add_typer(data, name="data", rich_help_panel=DATA)
 
-HEIGHT = 1.6  # metres, how tall a person in pixels is drawn
+HEIGHT = 1.6  # meters, how tall a person in pixels is drawn
 
 
 @command(DATA, "crossglg data fetch ntu120", of=data)
@@ -157,7 +157,7 @@ def _recordings(paths: list[Path], format_: str, options: dict[str, Any]) -> Ite
 
 
 def _in_metres(clip: Recording) -> NDArray[np.floating]:
-    """(M, T, V, C): a clip in pixels scaled so that its persons are as tall as those in metres."""
+    """(M, T, V, C): a clip in pixels scaled so that its persons are as tall as those in meters."""
     import numpy as np
 
     if clip.xyz.shape[-1] == 3:

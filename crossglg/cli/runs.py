@@ -53,8 +53,8 @@ def run(
     from crossglg.runs import pipeline
     from crossglg.runs.results import read_results
 
-    told = settings or dataset or benchmark or encoder or preset != "embedded"
-    if resume and output and not told:
+    with_settings = settings or dataset or benchmark or encoder or preset != "embedded"
+    if resume and output and not with_settings:
         config = pipeline.saved_config(output)
     else:
         config = build_config(preset, settings, dataset=dataset, benchmark=benchmark, encoder=encoder)

@@ -88,7 +88,7 @@ def sends_a_gradient_to_every_parameter(build: Build, layout: Layout) -> None:
         _require(gradient is not None, f"parameter {name} has no gradient: it is not used")
         assert gradient is not None
         _require(bool(gradient.isfinite().all()), f"the gradient of {name} is not finite")
-        # A bias before a normalisation has a gradient of zero by construction.
+        # A bias before a normalization has a gradient of zero by construction.
         _require(parameter.dim() <= 1 or bool(gradient.any()), f"the gradient of {name} is zero")
 
 

@@ -132,9 +132,9 @@ class TrainedModel:
             found = [model.represent(joints).float(), joints.half(), sequence.half()]
             return found if importance is None else [*found, importance.float()]
 
-        learnt = Representation(*self.columns(clips, everything))
+        learned = Representation(*self.columns(clips, everything))
         poses = [with_zeros(x, mask, self.persons).transpose(1, 2).flatten(2) for _, x, mask in self.batches(clips)]
-        return replace(learnt, motion=motion_energy(clips), poses=torch.cat(poses).half().cpu().numpy())
+        return replace(learned, motion=motion_energy(clips), poses=torch.cat(poses).half().cpu().numpy())
 
     def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""
@@ -406,7 +406,7 @@ CrossGLG model for one-shot recognition of human actions from skeletons ({traine
 - chosen epoch: {d["chosen_epoch"] + 1} of {c.epochs}, accuracy on validation clips {d["validation_accuracy"]:.3f}
 - seed {c.seed}; torch {d["torch"]}; crossglg {d["crossglg"]}
 
-It has seen no clip, label or text of a novel class. It recognises motions, not persons or intentions; it was not tested
+It has seen no clip, label or text of a novel class. It recognizes motions, not persons or intentions; it was not tested
 for medical or safety decisions.
 
 Base classes: {", ".join(trained.class_names)}

@@ -273,16 +273,16 @@ def start_from(model: CrossGLG, initial: TrainedModel, base: SkeletonSet) -> Non
             f"the initial weights are for layout {initial.layout.name!r}, the base clips have {base.layout.name!r}; "
             f"retarget the clips or start from other weights"
         )
-    ours, theirs = model.encoder.state_dict(), initial.model.encoder.state_dict()
-    differ = [name for name in ours.keys() | theirs.keys() if _shape_in(ours, name) != _shape_in(theirs, name)]
+    new, given = model.encoder.state_dict(), initial.model.encoder.state_dict()
+    differ = [name for name in new.keys() | given.keys() if _shape_in(new, name) != _shape_in(given, name)]
     if differ:
         name = min(differ)
         raise InputError(
             f"the initial weights are of encoder {initial.config.encoder!r} with streams={initial.config.streams!r} "
-            f"and do not fit ({len(differ)} tensors differ: {name} is {_shape_in(theirs, name)}, expected "
-            f"{_shape_in(ours, name)}); set encoder, streams and mode as in their model card"
+            f"and do not fit ({len(differ)} tensors differ: {name} is {_shape_in(given, name)}, expected "
+            f"{_shape_in(new, name)}); set encoder, streams and mode as in their model card"
         )
-    model.encoder.load_state_dict(theirs)
+    model.encoder.load_state_dict(given)
 
 
 def _shape_in(state: dict[str, Tensor], name: str) -> tuple[int, ...] | None:
@@ -372,7 +372,7 @@ def one_sided_classes(config: Config, bank: TextBank, layout: Layout) -> Tensor:
 
 
 def split_validation(base: SkeletonSet, fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split clip indices into training and held-out, the same fraction of every class; a class keeps at least one."""
+    """Split clip indices into training and validation, the same fraction of every class; a class keeps at least one."""
     rng = np.random.default_rng(seed)
     held: list[int] = []
     for k in range(len(base.class_names)):

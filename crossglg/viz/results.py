@@ -159,14 +159,14 @@ def exemplar_sensitivity(accuracy: ArrayLike, class_names: Sequence[str]) -> Fig
     """How much each class depends on which clip is its exemplar: a dot per episode, the mean, from lowest to highest.
 
     accuracy: (R, K) in 0…1 per episode and class; not a number where a class has no query. The first row is the
-    mean of the classes; the classes follow, those first that depend most on the draw.
+    mean of the classes; the classes follow, those first that depend most on the episode.
     """
     matrix = np.asarray(accuracy, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[1] != len(class_names) or not matrix.size or np.isinf(matrix).any():
         raise ValueError(f"accuracy must be (R, K) with K = {len(class_names)} classes; got shape {matrix.shape}")
     unseen = np.flatnonzero(np.isnan(matrix).all(axis=0))
     if len(unseen):
-        raise ValueError(f"class {class_names[unseen[0]]!r} has no accuracy in any draw; leave it out")
+        raise ValueError(f"class {class_names[unseen[0]]!r} has no accuracy in any episode; leave it out")
     spread = np.nanmax(matrix, axis=0) - np.nanmin(matrix, axis=0)
     order = np.argsort(-spread, kind="stable")
     rows = [np.nanmean(matrix, axis=1), *matrix[:, order].T]

@@ -55,7 +55,7 @@ def weights(folder: Path) -> dict[str, Tensor]:
 
 
 def last_weights(folder: Path) -> dict[str, Tensor]:
-    """Weights after the last epoch, whichever was chosen, optimiser included."""
+    """Weights after the last epoch, whichever was chosen, optimizer included."""
     return {name: t for name, t in load_file(folder / "checkpoint.safetensors").items() if not name.startswith("best/")}
 
 

@@ -416,7 +416,7 @@ def test_the_saved_weights_are_those_of_the_chosen_epoch(base, bank, tmp_path: P
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Optimiser
+# Optimizer
 
 
 def learning_rates(config: Config, epochs: list[float]) -> list[float]:

@@ -31,10 +31,10 @@ def test_genuine_file_is_a_person_facing_the_camera(shared_data: Path) -> None:
     assert all(mean[low][1] < mean[high][1] for low, high in pairwise(order))
     for joint in ("shoulder", "hip", "knee", "ankle"):
         assert mean[f"left {joint}"][0] < mean[f"right {joint}"][0] - 0.05
-    assert 1.5 < mean["head"][2] < 2.5, "two metres from the sensor"
+    assert 1.5 < mean["head"][2] < 2.5, "two meters from the sensor"
     for side in ("left", "right"):
         assert mean[f"{side} foot"][2] < mean[f"{side} ankle"][2] - 0.05, "toes point to the camera"
-        assert 0.2 < np.linalg.norm(mean[f"{side} shoulder"] - mean[f"{side} hip"]) < 0.7, "metres"
+        assert 0.2 < np.linalg.norm(mean[f"{side} shoulder"] - mean[f"{side} hip"]) < 0.7, "meters"
 
 
 def test_genuine_bones_keep_their_length_and_are_alike_on_both_sides(shared_data: Path) -> None:

@@ -35,7 +35,7 @@ def test_clip_of_zeros_shows_nobody(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "message"),
     [(b"1 2 3\n" * 20, "needs 4 numbers, these have 3"), (b"1 2 3 4\n" * 19, "19 rows"), (b"1 2 3 4\n5 6\n", "table"),
-     (b"1 2 3 x\n" * 20, "table"), (b"1 2 1e300 4\n" * 20, "no measurement"), (b"1 2 3000 4\n" * 20, "not metres"),
+     (b"1 2 3 x\n" * 20, "table"), (b"1 2 1e300 4\n" * 20, "no measurement"), (b"1 2 3000 4\n" * 20, "not meters"),
      ("1 2 ٣ 4\n".encode() * 20, "plain text"), (b" \n\n", "no row")],
 )  # fmt: skip
 def test_other_tables_are_refused(bad: bytes, message: str) -> None:

@@ -61,7 +61,7 @@ def test_frames_without_a_person_are_dropped_and_told() -> None:
 
 
 def test_millimetres_are_refused() -> None:
-    with pytest.raises(ValueError, match="not metres"):
+    with pytest.raises(ValueError, match="not meters"):
         parse(json.dumps({"skeletons": (1000 * standing("kinect20", 2)[0]).tolist()}).encode())
 
 
