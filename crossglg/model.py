@@ -131,11 +131,6 @@ class InteractionBlock(nn.Module):
         return (out, {"text → joint": of_skeleton, "text → text": among_texts}) if return_attention else out
 
 
-def present_bodies(x: Tensor, person_mask: Tensor | None) -> PersonIndex:
-    """person_mask None: everybody is there."""
-    return PersonIndex.all(x.shape[0], x.shape[1], x.device) if person_mask is None else PersonIndex.of(person_mask)
-
-
 def with_zeros(x: Tensor, person_mask: Tensor | None, persons: int) -> Tensor:
     """x (N, M, T, V, C) with zeros in the place of absent persons, for so many persons."""
     if person_mask is not None:
@@ -222,7 +217,7 @@ class CrossGLG(nn.Module):
         the B rows belong to. attention: a list to which every block adds what it looked at."""
         if self.persons_with_zeros:
             x, person_mask = with_zeros(x, person_mask, self.persons_with_zeros), None
-        bodies, split = present_bodies(x, person_mask), self.importance_after_block
+        bodies, split = PersonIndex.in_clips(x, person_mask), self.importance_after_block
         feat = self.encoder.input(x, bodies)
         if blocks is not None and blocks <= split:
             return self.encoder.run_blocks(feat, 0, blocks, attention=attention), None, bodies
