@@ -64,7 +64,8 @@ def shortcut(width: int, out: int, stride: int = 1) -> nn.Module:
 
 def kaiming_shortcut(width: int, out: int, stride: int = 1) -> nn.Module:
     """`shortcut` with the initial weights of InfoGCN, CTR-GCN and HD-GCN."""
-    if isinstance(way := shortcut(width, out, stride), nn.Sequential):
+    way = shortcut(width, out, stride)
+    if isinstance(way, nn.Sequential):
         kaiming(way[0], out)
     return way
 

@@ -36,7 +36,8 @@ def training_curves(history: Sequence[Mapping[str, float]], chosen: int | None =
         raise ValueError('training_curves needs at least one record, and "epoch" in every record')
     names = dict.fromkeys(key for record in history for key in record if key.endswith("_loss"))
     losses = sorted(names, key=lambda key: key == TOTAL)  # the sum comes last
-    panels = (["loss"] if losses else []) + ["accuracy"] * any("validation_accuracy" in record for record in history)
+    validated = any("validation_accuracy" in record for record in history)
+    panels = [name for name, there in (("loss", losses), ("accuracy", validated)) if there]
     if not panels:
         raise ValueError("history has nothing to draw: give losses, named …_loss, or validation_accuracy")
     if chosen is not None and chosen not in [record["epoch"] for record in history]:

@@ -161,8 +161,10 @@ def _in_metres(
         notes.append(note)
     elif axis == "-y":
         xyz = xyz * (1.0, -1.0)
-    if axis != "y":
-        notes.append("y was down: turned" if axis == "-y" else f"{axis} was up" + ": turned" * (xyz.shape[-1] == 3))
+    if axis == "-y":
+        notes.append("y was down: turned")
+    elif axis != "y":
+        notes.append(f"{axis} was up: turned" if xyz.shape[-1] == 3 else f"{axis} was up")
     return xyz, notes
 
 
