@@ -4,7 +4,7 @@
 
 All competitors of a workload take turns, so that ratios hold on a busy machine too; with `--clock process` (one thread)
 other programs hardly count. "reference" is InfoGCN as its paper's equations, one by one, where an absent second person
-costs as much as a present one (tests/support/reference_infogcn.py). Forward is what inference computes: normalisations
+costs as much as a present one (tests/support/reference_infogcn.py). Forward is what inference computes: normalizations
 folded,
 no text. A training step is all of CrossGLG's, texts included. Where all clips have one person (`single` 1), there is no
 place for a second. Writes benchmarks/results/encoders-<device>.json, .md.

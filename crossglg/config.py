@@ -206,7 +206,7 @@ class EvaluationSettings:
 class RunSettings:
     """What changes how a run is computed."""
 
-    seed: int = setting(0, "seed of initialisation, augmentation and splits", **NUMBER)
+    seed: int = setting(0, "seed of initialization, augmentation and splits", **NUMBER)
     device: str = setting("auto", "auto, cpu, cuda, cuda:1, …")
     precision: str = setting(
         "float32", "bfloat16 is faster on a GPU for large encoders alone; auto, as older runs have it: float32",
@@ -253,7 +253,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "embedded": {},
     # Seconds, for tests and for looking at the notebooks; too short to learn much.
     "smoke": {"epochs": 2, "frames": 16, "episodes": 3},
-    # METHOD.md's setting as far as it is public; optimiser and schedule are those of InfoGCN (inferred).
+    # METHOD.md's setting as far as it is public; optimizer and schedule are those of InfoGCN (inferred).
     "paper": {
         "encoder": "infogcn", "frames": 64, "streams": "joint", "epochs": 110, "batch_size": 128, "optimizer": "sgd",
         "learning_rate": 0.1, "weight_decay": 5e-4, "warmup_epochs": 5, "crop": 0.5, "scale_jitter": 0.0, "shear": 0.0,

@@ -77,7 +77,7 @@ class CrossModalInteraction(nn.Module):
     """Joint texts and joint features → cross-modal global representation. Training only.
 
     Paper: CrossGLG, local-to-global. Inferred: a learned place per joint added to both, so that left and right, which
-    text encoders hardly separate, stay apart; mean pooling; four attention heads; pre-normalisation.
+    text encoders hardly separate, stay apart; mean pooling; four attention heads; pre-normalization.
     """
 
     def __init__(self, width: int, out: int, text_width: int, joints: int, blocks: int, inner: int = 128) -> None:
@@ -129,11 +129,6 @@ class InteractionBlock(nn.Module):
         fused = text + guided
         out = fused + self.fuse(fused)
         return (out, {"text → joint": of_skeleton, "text → text": among_texts}) if return_attention else out
-
-
-def present_bodies(x: Tensor, person_mask: Tensor | None) -> PersonIndex:
-    """person_mask None: everybody is there."""
-    return PersonIndex.all(x.shape[0], x.shape[1], x.device) if person_mask is None else PersonIndex.of(person_mask)
 
 
 def with_zeros(x: Tensor, person_mask: Tensor | None, persons: int) -> Tensor:
@@ -222,7 +217,7 @@ class CrossGLG(nn.Module):
         the B rows belong to. attention: a list to which every block adds what it looked at."""
         if self.persons_with_zeros:
             x, person_mask = with_zeros(x, person_mask, self.persons_with_zeros), None
-        bodies, split = present_bodies(x, person_mask), self.importance_after_block
+        bodies, split = PersonIndex.in_clips(x, person_mask), self.importance_after_block
         feat = self.encoder.input(x, bodies)
         if blocks is not None and blocks <= split:
             return self.encoder.run_blocks(feat, 0, blocks, attention=attention), None, bodies

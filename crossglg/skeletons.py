@@ -204,12 +204,12 @@ class Layout:
         """(3, V, V) spatial partitions: itself, inward (child → parent) and outward, each column summing to 1.
 
         `A[p, i, j]` is how much joint i gives to joint j. Paper: ST-GCN (AAAI 2018), spatial configuration
-        partitioning, in the column-normalised form of 2s-AGCN.
+        partitioning, in the column-normalized form of 2s-AGCN.
         """
         inward = np.zeros((self.num_joints, self.num_joints), dtype=np.float32)
         for child, parent in self.bones:
             inward[child, parent] = 1.0
-        return np.stack([np.eye(self.num_joints, dtype=np.float32), *map(_normalise_columns, (inward, inward.T))])
+        return np.stack([np.eye(self.num_joints, dtype=np.float32), *map(_normalize_columns, (inward, inward.T))])
 
     def check(self, xyz: NDArray[np.floating], what: str = "array") -> None:
         """Raise ValueError unless `xyz` is (…, V, C) with this layout's number of joints."""
@@ -295,7 +295,7 @@ def _part_of(joint: str) -> str:
     return "head" if any(word in _HEAD for word in words) else "torso"
 
 
-def _normalise_columns(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+def _normalize_columns(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     total = matrix.sum(axis=0, keepdims=True)
     return np.divide(matrix, total, out=np.zeros_like(matrix), where=total > 0)
 

@@ -10,7 +10,8 @@ import typer
 
 from crossglg.cli import DATA, app, command
 from crossglg.cli.reading import reads_files
-from crossglg.data.readers.options import as_command_line
+from crossglg.data.readers.options import as_command_line, as_dataset
+from crossglg.files import read_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 data = typer.Typer(help="Skeleton files in their source formats: get, convert, look at them.", no_args_is_help=True)
 app.add_typer(data, name="data", rich_help_panel=DATA)
 
-HEIGHT = 1.6  # metres, how tall a person in pixels is drawn
+HEIGHT = 1.6  # meters, how tall a person in pixels is drawn
 
 
 @command(DATA, "crossglg data fetch ntu120", of=data)
@@ -77,7 +78,6 @@ def convert(
     from crossglg.data.convert import convert as convert_source
     from crossglg.data.convert import log_path
     from crossglg.data.survey import describe
-    from crossglg.files import read_json
 
     options |= {} if second_body is None else {"second_body": second_body}
     clips = convert_source(source, format_, output, workers, skip_corrupt, True, classes, **options)
@@ -95,7 +95,6 @@ def info(
     """What a set holds: clips, classes, subjects, frames, layout, lengths, how it was made, what it lacks for a run."""
     from crossglg.data.clips import SkeletonSet
     from crossglg.data.convert import stored
-    from crossglg.data.readers.options import as_dataset
     from crossglg.data.survey import describe
 
     path = stored(dataset) if ":" in dataset and not Path(dataset).exists() else Path(dataset)
@@ -158,7 +157,7 @@ def _recordings(paths: list[Path], format_: str, options: dict[str, Any]) -> Ite
 
 
 def _in_metres(clip: Recording) -> NDArray[np.floating]:
-    """(M, T, V, C): a clip in pixels scaled so that its persons are as tall as those in metres."""
+    """(M, T, V, C): a clip in pixels scaled so that its persons are as tall as those in meters."""
     import numpy as np
 
     if clip.xyz.shape[-1] == 3:

@@ -53,8 +53,8 @@ def run(
     from crossglg.runs import pipeline
     from crossglg.runs.results import read_results
 
-    told = settings or dataset or benchmark or encoder or preset != "embedded"
-    if resume and output and not told:
+    with_settings = settings or dataset or benchmark or encoder or preset != "embedded"
+    if resume and output and not with_settings:
         config = pipeline.saved_config(output)
     else:
         config = build_config(preset, settings, dataset=dataset, benchmark=benchmark, encoder=encoder)
@@ -77,6 +77,9 @@ def train(
     preset: Preset = "embedded",
     settings: Setting = None,
     output: Output = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="replace a training of other settings, clips or texts in --output")
+    ] = False,
 ) -> None:
     """Only train; again, to continue. On several GPUs: torchrun --nproc-per-node 2 -m crossglg train …"""
     from crossglg.runs import pipeline
@@ -85,7 +88,7 @@ def train(
 
     config = build_config(preset, settings, dataset=dataset, benchmark=benchmark, encoder=encoder)
     with distributed.joined(resolve_device(config)):
-        folder = pipeline.train(config, output)
+        folder = pipeline.train(config, output, overwrite)
         if distributed.rank() == 0:
             typer.echo(f"written to {folder}")
 
@@ -113,6 +116,8 @@ def evaluate(
     members = [TrainedModel.load(folder) for folder in model]
     task = load_task(config_of(members[0], dataset, benchmark, episodes))
     found = evaluate_models(members, task, text_at_inference, descriptions)
+    if found.note:
+        typer.echo(found.note, err=True)
     for name, missing in found.left_out.items():
         typer.echo(f"without {name}: this model has no {missing}", err=True)
     if not as_json:

@@ -9,6 +9,7 @@ import typer
 
 from crossglg.cli import EXPLAIN, command
 from crossglg.config import HELP
+from crossglg.files import write_json
 
 
 @command(EXPLAIN, "crossglg faithfulness runs/mine/model --clips 24")
@@ -25,7 +26,6 @@ def faithfulness(
     from crossglg.data.synthetic import true_importance
     from crossglg.data.tasks import is_synthetic, load_task
     from crossglg.explain.faithfulness import METRICS, study, table
-    from crossglg.files import write_json
     from crossglg.runs.results import about_model, about_task, versions
     from crossglg.training.evaluation import config_of
     from crossglg.training.trained_model import TrainedModel

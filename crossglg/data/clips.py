@@ -2,7 +2,7 @@
 
 The format ("bring your own skeletons"): one `.npz` with these arrays; those in brackets may be left out.
 
-    xyz          (R, V, C)  float   metres, y up; C is 3 (or 2). Clip i owns rows offsets[i]:offsets[i + 1].
+    xyz          (R, V, C)  float   meters, y up; C is 3 (or 2). Clip i owns rows offsets[i]:offsets[i + 1].
                                     Who faces the sensor faces −z and has their left at −x.
     offsets      (N + 1,)   int     0, …, R
     label        (N,)       int     index into class_names
@@ -42,7 +42,7 @@ class SkeletonSet:
     `SkeletonSet.build` fills in what is not known; `SkeletonSet.load` reads the documented `.npz`.
 
     Args:
-        xyz: `(R, V, C)` coordinates in metres, y up; C is 3, or 2 for clips of an image. Clip i owns the rows
+        xyz: `(R, V, C)` coordinates in meters, y up; C is 3, or 2 for clips of an image. Clip i owns the rows
             `offsets[i]:offsets[i + 1]`: M_i blocks of T_i frames, one for each person. Absent persons are zero.
         offsets: `(N + 1,)` row numbers from 0 to R.
         label: `(N,)` index of each clip's class in `class_names`.

@@ -383,7 +383,7 @@ def _clip_id(clips: SkeletonSet, i: int) -> tuple[str, str]:
 
 
 def _only(clips: SkeletonSet, classes: Sequence[str]) -> SkeletonSet:
-    """The clips of the named classes, relabelled 0…K−1 in that order; classes without clips are dropped."""
+    """The clips of the named classes, relabeled 0…K−1 in that order; classes without clips are dropped."""
     chosen = clips.subset(clips.where(classes=classes))
     names = [clips.class_names[k] for k in np.unique(chosen.label)]
     names = [c for c in classes if c in names]

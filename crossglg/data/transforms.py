@@ -1,6 +1,6 @@
 """From ragged clips to training batches: batched torch, on the device of the data.
 
-Axes are (N, M, T, V, C) everywhere: clips, persons, frames, joints, coordinates in metres with y up. Randomness comes
+Axes are (N, M, T, V, C) everywhere: clips, persons, frames, joints, coordinates in meters with y up. Randomness comes
 from a `torch.Generator` on the CPU, so a seed gives the same batch on every device.
 """
 
@@ -147,7 +147,7 @@ class Preprocessing:
 def centre(x: Tensor, layout: Layout) -> Tensor:
     """Move the first seen person's hip centre (middle of the hips) in its first frame to the origin.
 
-    One translation per clip, so that travelling through the room and the distance between persons survive.
+    One translation per clip, so that traveling through the room and the distance between persons survive.
     """
     first = _first_seen_frame(_lead(x))  # (N, V, C)
     origin = _middle(first, layout, "left hip", "right hip")
@@ -155,7 +155,7 @@ def centre(x: Tensor, layout: Layout) -> Tensor:
 
 
 def centre_each_frame(x: Tensor, layout: Layout) -> Tensor:
-    """Move the first seen person's hip centre to the origin in every frame: travelling through the room is lost."""
+    """Move the first seen person's hip centre to the origin in every frame: traveling through the room is lost."""
     origin = _middle(_lead(x), layout, "left hip", "right hip")  # (N, T, C); zero where that person is not seen
     return (x - origin[:, None, :, None]) * _seen(x)
 

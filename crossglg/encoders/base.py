@@ -58,6 +58,11 @@ class PersonIndex:
         total = torch.zeros(self.num_clips, *feat.shape[1:], device=feat.device, dtype=feat.dtype)
         return total.index_add(0, self.clip, feat) / count.view(-1, *[1] * (feat.dim() - 1))
 
+    @classmethod
+    def in_clips(cls, x: Tensor, person_mask: Tensor | None) -> PersonIndex:
+        """Those in x (N, M, …) by the mask (N, M); without one everybody is there."""
+        return cls.all(x.shape[0], x.shape[1], x.device) if person_mask is None else cls.of(person_mask)
+
     def slots(self) -> int:
         """How many slots for persons there are, up to the last one taken."""
         return self.each if self.each is not None else int(self.slot.max()) + 1
@@ -112,9 +117,9 @@ class SkeletonEncoder(nn.Module, ABC):
                 attention.append(found)
         return feat
 
-    def forward(self, x: Tensor, person_mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, person_mask: Tensor | None = None) -> Tensor:
         """The plain encoder: x (N, M, T, V, C), person_mask (N, M) → representation (N, D_out)."""
-        bodies = PersonIndex.of(person_mask)
+        bodies = PersonIndex.in_clips(x, person_mask)
         feat = self.run_blocks(self.input(x, bodies), 0, None)
         return self.head(bodies.mean(feat.mean((2, 3))))
 

@@ -88,7 +88,7 @@ def sends_a_gradient_to_every_parameter(build: Build, layout: Layout) -> None:
         _require(gradient is not None, f"parameter {name} has no gradient: it is not used")
         assert gradient is not None
         _require(bool(gradient.isfinite().all()), f"the gradient of {name} is not finite")
-        # A bias before a normalisation has a gradient of zero by construction.
+        # A bias before a normalization has a gradient of zero by construction.
         _require(parameter.dim() <= 1 or bool(gradient.any()), f"the gradient of {name} is zero")
 
 
@@ -154,7 +154,7 @@ def can_be_exported(build: Build, layout: Layout) -> None:
     """`torch.export` gives the same z."""
     encoder = _new(build, layout).eval()
     x, mask = random_clips(layout, 2)
-    exported = torch.export.export(_Everybody(encoder), (x,)).module()
+    exported = torch.export.export(encoder, (x,)).module()
     _require_close(exported(x), encoder(x, mask), "the exported encoder gives another z")
 
 
@@ -178,19 +178,6 @@ def random_clips(
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(count, persons, frames, layout.num_joints, 3, generator=generator).to(dtype)
     return x, torch.ones(count, persons, dtype=torch.bool)
-
-
-class _Everybody(nn.Module):
-    """The plain encoder without a mask, as `torch.export` needs it."""
-
-    def __init__(self, encoder: SkeletonEncoder) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, x: Tensor) -> Tensor:
-        bodies = PersonIndex.all(x.shape[0], x.shape[1], x.device)
-        feat = self.encoder.run_blocks(self.encoder.input(x, bodies), 0, None)
-        return self.encoder.head(bodies.mean(feat.mean((2, 3))))
 
 
 def _new(build: Build, layout: Layout, persons: int = 2, seed: int = 0) -> SkeletonEncoder:

@@ -126,7 +126,7 @@ class Stream(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Normalisation, then multi-head attention among the points of each set."""
+    """Normalization, then multi-head attention among the points of each set."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What the graph convolutional encoders share: the normalisation of the input, the block, the stack of blocks."""
+"""What the graph convolutional encoders share: the normalization of the input, the block, the stack of blocks."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class EncodingBlock(nn.Module):
 
 
 class PerPersonBatchNorm(nn.ModuleList):
-    """Batch normalisation of every feature of every joint, each slot among the persons with its own statistics.
+    """Batch normalization of every feature of every joint, each slot among the persons with its own statistics.
 
-    Published models normalise all persons of a clip in one row, which is the same.
+    Published models normalize all persons of a clip in one row, which is the same.
     """
 
     def __init__(self, features: int, persons: int) -> None:
@@ -77,5 +77,5 @@ class PerPersonBatchNorm(nn.ModuleList):
 
 
 def norm_joints(norm: nn.Module, x: Tensor) -> Tensor:
-    """Normalise (B, T, V, D) with a BatchNorm1d of V·D features."""
+    """Normalize (B, T, V, D) with a BatchNorm1d of V·D features."""
     return norm(x.flatten(2).flatten(0, 1)).view_as(x)

@@ -79,7 +79,8 @@ def hierarchical_graph(groups: list[list[int]]) -> Tensor:
     graph = torch.zeros(len(groups) - 1, 3, joints, joints)
     for level, (inner, outer) in enumerate(pairwise(groups)):
         near, far = torch.tensor(inner), torch.tensor(outer)
-        graph[level, 0, (both := torch.cat([near, far])), both] = 1.0
+        both = torch.cat([near, far])
+        graph[level, 0, both, both] = 1.0
         graph[level, 1, far[:, None], near] = 1.0 / len(outer)
         graph[level, 2, near[:, None], far] = 1.0 / len(inner)
     return graph

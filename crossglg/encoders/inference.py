@@ -1,6 +1,6 @@
 """Everything that makes inference on a CPU fast, apart from the encoders, which read like their papers.
 
-`for_inference` makes a copy of a model with equal outputs: normalisations become part of the convolutions before them,
+`for_inference` makes a copy of a model with equal outputs: normalizations become part of the convolutions before them,
 and 1 × 1 convolutions are cut up as the CPU likes them. `clips_at_once` says how many clips fit into its caches.
 """
 
@@ -139,7 +139,7 @@ def _fold_graph_conv(part: SelfAttentionGraphConv) -> SelfAttentionGraphConv:
 
 @torch.no_grad()
 def _fold_temporal(part: Any) -> MultiScaleTemporalConv:
-    """Merge the normalisation of the joined branches into the branches that are convolutions."""
+    """Merge the normalization of the joined branches into the branches that are convolutions."""
     *convolved, pooled, last = branch_norms(part.norm, len(part.dilated) + 2)
     part.dilated = nn.ModuleList(map(fuse_conv_bn_eval, part.dilated, convolved))  # type: ignore[arg-type]
     part.pool = nn.Sequential(part.pool, pooled)
@@ -149,7 +149,7 @@ def _fold_temporal(part: Any) -> MultiScaleTemporalConv:
 
 
 def branch_norms(norm: nn.Module, branches: int) -> list[nn.BatchNorm2d]:
-    """A normalisation of joined branches as one normalisation for each."""
+    """A normalization of joined branches as one normalization for each."""
     names = ("weight", "bias", "running_mean", "running_var")
     norms = []
     for tensors in zip(*(getattr(norm, name).chunk(branches) for name in names), strict=True):

@@ -23,7 +23,7 @@ class InfoGCN(SkeletonEncoder):
 
     widths, strides: features and temporal stride of each block.  heads: adjacencies per frame.
     bottleneck: the published head, with noise on the representation in training; otherwise the pooled features are
-    normalised and used as they are.  noise: standard deviation scale of that noise.  mode: k of the paper's k-th mode
+    normalized and used as they are.  noise: standard deviation scale of that noise.  mode: k of the paper's k-th mode
     representation (`relative_positions`); 0: coordinates as they are. Paper: §3, multi-modal representation.
     """
 

@@ -302,7 +302,7 @@ def _way(conv: str, norm: str, shortcut: nn.Module | None) -> Named:
 
 
 def _person_norms(name: str, norms: PerPersonBatchNorm) -> Named:
-    """One published normalisation of the features of all persons."""
+    """One published normalization of the features of all persons."""
     each = [dict(_norm(name, norm)) for norm in norms]
     for key in each[0]:
         yield key, tuple(part for names in each for part in names[key])

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 class MultiScaleTemporalConv(nn.Module):
     """Four branches of a quarter of the width: two dilated convolutions, max pooling, and a point-wise one.
 
-    One normalisation of the joined branches computes what one per branch would, in less time: its backward pass reads
+    One normalization of the joined branches computes what one per branch would, in less time: its backward pass reads
     contiguous memory.  rectify: end with a ReLU, as the published module of InfoGCN does and those of its successors
     do not.
     """
@@ -47,7 +47,7 @@ class MultiScaleTemporalConv(nn.Module):
 
 
 def conv_norm(width: int, out: int, kernel: int = 1, stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    """Convolution over time followed by batch normalisation."""
+    """Convolution over time followed by batch normalization."""
     return nn.Sequential(time_conv(width, out, kernel, stride, dilation), nn.BatchNorm2d(out))
 
 
@@ -64,7 +64,8 @@ def shortcut(width: int, out: int, stride: int = 1) -> nn.Module:
 
 def kaiming_shortcut(width: int, out: int, stride: int = 1) -> nn.Module:
     """`shortcut` with the initial weights of InfoGCN, CTR-GCN and HD-GCN."""
-    if isinstance(way := shortcut(width, out, stride), nn.Sequential):
+    way = shortcut(width, out, stride)
+    if isinstance(way, nn.Sequential):
         kaiming(way[0], out)
     return way
 

@@ -18,7 +18,6 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from crossglg.data.clips import SkeletonSet
-from crossglg.encoders.base import Attention
 from crossglg.files import nearest
 from crossglg.model import CrossGLG
 from crossglg.training.trained_model import TrainedModel
@@ -57,7 +56,7 @@ def block_attention(trained: TrainedModel, clips: SkeletonSet) -> list[dict[str,
     names: list[list[str]] = []
 
     def look(model: CrossGLG, x: Tensor, mask: Tensor) -> list[Tensor]:
-        asked: list[Attention] = []
+        asked: list[dict[str, Tensor]] = []
         _, _, bodies = model.block_features(x, mask, attention=asked)
         names[:] = [list(found) for found in asked]
         return [bodies.mean(values.float()) for found in asked for values in found.values()]
@@ -108,7 +107,7 @@ def text_attention(trained: TrainedModel, clips: SkeletonSet, local_text: Array)
     if local_text.shape != shape:
         raise ValueError(f"local_text is {local_text.shape}; it must be (clips, joints, width of texts) = {shape}")
     joints = trained.over(clips, lambda model, x, mask: model.joint_features(x, mask)[0])
-    asked: list[Attention] = []
+    asked: list[dict[str, Tensor]] = []
     skeleton, text = (torch.as_tensor(part, device=trained.device).float() for part in (joints, local_text))
     with torch.inference_mode():
         branch(skeleton, text, attention=asked)

@@ -1,4 +1,4 @@
-"""What if the texts were others? Joint importance learnt anew in seconds, with everything else of a model kept."""
+"""What if the texts were others? Joint importance learned anew in seconds, with everything else of a model kept."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def retrain_guidance(
     batch_size: int = 64,
     stem: NDArray[np.float32] | None = None,
 ) -> TrainedModel:
-    """A copy of a model whose joint importance has learnt from other texts: `steps` of AdamW on L_calibrate alone.
+    """A copy of a model whose joint importance has learned from other texts: `steps` of AdamW on L_calibrate alone.
 
     bank: the key joints, of exactly `base.class_names`.  stem: `trained.stem_features(base)` where it is at hand, so
     that a second edit costs no second reading of the clips. The same arguments give the same weights.
 
     Differs from training: only JID's two layers learn, so the stem's features are read once, without augmentation, and
-    L_s does not pull at importance. To see what an *edit* does, compare with a copy that learnt from the texts as they
+    L_s does not pull at importance. To see what an *edit* does, compare with a copy that learned from the texts as they
     were. The cross-modal branch, which is not part of a saved model, acts on nothing but the encoder; frozen, it has no
     say. Raises ValueError if the model has no joint importance, the texts are not those of the base classes or name no
     key joints.

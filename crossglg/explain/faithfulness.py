@@ -159,7 +159,7 @@ def study(
 ) -> Faithfulness:
     """Measure models on the same novel queries of a task, with the exemplars of one episode.
 
-    clips: how many queries, drawn by `seed`; 0: all.  truth: a score that needs no model, such as what the synthesiser
+    clips: how many queries, drawn by `seed`; 0: all.  truth: a score that needs no model, such as what the synthesizer
     knows (`data.synthetic.true_importance`).  points: as of `measure`.
     """
     if not 0 <= episode < len(task.episodes):

@@ -21,16 +21,16 @@ def distribution_calibration(
 
     Each exemplar's mean is averaged with its `neighbours` nearest base classes' means, its covariance is their mean
     covariance plus `spread`. Source: Yang et al., "Free Lunch for Few-Shot Learning: Distribution Calibration", ICLR
-    2021; used by CrossGLG. Differs: Tukey's power keeps the sign, since our features are not all positive; features
-    have unit variance over the base clips first; base statistics are taken after the transform, in the same space as
-    the exemplars; fewer samples per class.
+    2021; used by CrossGLG. Differs: features have mean 0 and unit variance over the base clips first, without which
+    the regression does not converge where a mean is far from 0; so Tukey's power keeps the sign; base statistics are
+    taken after the transform, in the same space as the exemplars; fewer samples per class.
     """
     from sklearn.linear_model import LogisticRegression
 
-    scale = base.clips.z.std(0) + 1e-6
+    centre, scale = base.clips.z.mean(0), base.clips.z.std(0) + 1e-6
 
     def tukey(z: Array) -> Array:
-        z = z / scale
+        z = (z - centre) / scale
         return np.sign(z) * np.abs(z) ** power
 
     rows, points = tukey(base.clips.z), tukey(exemplar.z)
@@ -46,8 +46,10 @@ def distribution_calibration(
         drawn.append((mean + around).astype(np.float32))
     x = np.concatenate([points, *drawn]).astype(np.float32)
     y = np.concatenate([np.arange(len(points)), np.repeat(np.arange(len(points)), samples)])
-    model = LogisticRegression(max_iter=200, C=1.0).fit(x, y)
-    return model.decision_function(tukey(query.z)) if len(points) > 2 else model.predict_log_proba(tukey(query.z))
+    middle = x.mean(0)  # the intercept makes up for it, and the fit takes fewer steps
+    model = LogisticRegression(max_iter=1000, C=1.0).fit(x - middle, y)
+    rows = tukey(query.z) - middle
+    return model.decision_function(rows) if len(points) > 2 else model.predict_log_proba(rows)
 
 
 def _draw_around_mean(rows: Array, samples: int, rng: np.random.Generator) -> Array:

@@ -1,4 +1,4 @@
-"""Your own actions: enrol an action from one clip, recognise it in new clips and in long recordings.
+"""Your own actions: enroll an action from one clip, recognize it in new clips and in long recordings.
 
 Enrolled clips are kept as they are, in the documented `.npz`: any trained model can use them.
 """
@@ -103,7 +103,7 @@ class Recognizer:
         return self._compare(self.trained.embed(clips))
 
     def recognize(self, clips: SkeletonSet) -> list[Recognition]:
-        """Recognise each clip; raises ValueError for clips that are too short or too long for one action."""
+        """Recognize each clip; raises ValueError for clips that are too short or too long for one action."""
         clips = fitting(clips, self.trained)
         _check_duration(clips, self.trained)
         own = unit_rows(self.trained.embed_leaving_out(clips))  # (N, 1 + V, D)
@@ -208,7 +208,7 @@ def sample_files(task: Task, folder: Path, actions: int = 4) -> dict[str, Any]:
 def fitting(clips: SkeletonSet, trained: TrainedModel) -> SkeletonSet:
     """The clips in the model's layout (see `skeletons.retarget`); raises ValueError if the model cannot take them."""
     _check_long_enough(clips)
-    clips = clips if clips.layout.joints == trained.layout.joints else clips.retargeted(trained.layout)
+    clips = trained.in_layout(clips)
     trained.check(clips)
     return clips
 
@@ -248,13 +248,13 @@ def _check_long_enough(clips: SkeletonSet) -> None:
 
 
 def _check_duration(clips: SkeletonSet, trained: TrainedModel) -> None:
-    """A clip much longer than any the model has learnt from holds more than one action."""
+    """A clip much longer than any the model has learned from holds more than one action."""
     longest = trained.details.get("seconds", [0.0, 0.0, float("inf")])[2]
     seconds = clips.frames / clips.fps
     if seconds.max() > 2.0 * longest:
         i = int(seconds.argmax())
         raise ValueError(
-            f"{clips.sample_id[i]} lasts {seconds[i]:.0f} s, the longest clip the model learnt from {longest:.0f} s; "
+            f"{clips.sample_id[i]} lasts {seconds[i]:.0f} s, the longest clip the model learned from {longest:.0f} s; "
             f"follow it with a sliding window instead (--stream)"
         )
 

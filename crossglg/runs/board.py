@@ -51,7 +51,7 @@ class RunState:
     """What is known of a run. history: a record per epoch so far;  chosen: the epoch, when training is done.
 
     results: None before the evaluation;  touched: when a file of the run was written last, seconds since 1970.
-    Epochs count from 1, as people do; in a run's files they count from 0.
+    Epochs count from 0, as in a run's files; pictures and cards count from 1.
     """
 
     folder: Path
@@ -85,17 +85,13 @@ def read_run(folder: str | Path) -> RunState:
     touched = _touched(folder)  # first, so that nothing that comes while we read is missed
     details = _json(folder / "model" / "model.json").get("details", {})
     history = details.get("history") or _checkpoint_history(folder / "model" / "checkpoint.safetensors")
-    chosen = details.get("chosen_epoch")
     return RunState(
         folder,
         config,
         tuple(_step(name, executed_copy(folder, name)) for name in notebooks_in(folder)),
         # without validation clips the validation accuracy is not a number
-        [
-            {name: value for name, value in record.items() if np.isfinite(value)} | {"epoch": number}
-            for number, record in enumerate(history, start=1)
-        ],
-        None if chosen is None else chosen + 1,
+        [{name: value for name, value in record.items() if np.isfinite(value)} for record in history],
+        details.get("chosen_epoch"),
         read_results(folder) if (folder / RESULTS).is_file() else None,
         touched,
     )
@@ -174,7 +170,7 @@ def _numbers(state: RunState) -> dict[str, str]:
     numbers = {f"of {state.config.epochs} epochs": str(len(state.history))}
     if state.history:
         numbers["loss in the last epoch"] = f"{state.history[-1]['total_loss']:.2f}"
-        record = state.history[-1 if state.chosen is None else state.chosen - 1]
+        record = state.history[-1 if state.chosen is None else state.chosen]
         if "validation_accuracy" in record:
             numbers["accuracy on validation clips"] = f"{100 * record['validation_accuracy']:.0f} %"
     if state.results:

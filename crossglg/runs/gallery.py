@@ -113,14 +113,14 @@ def typical_clips(importance: Array, task: Task, classes: Sequence[str] = (), co
     return [int(np.where(task.novel.label == k, distance, np.inf).argmin()) for k in chosen]
 
 
-def accuracy_by_draw(task: Task, features: Features, classifier: str) -> Array:
+def accuracy_by_episode(task: Task, features: Features, classifier: str) -> Array:
     """(R, K): accuracy of each novel class in each episode; not a number where a class has no query."""
-    of_draw = []
-    for draw in task.episodes:
-        confusion = evaluate(replace(task, episodes=draw[None]), features, classifier).confusion
+    of_episode = []
+    for exemplars in task.episodes:
+        confusion = evaluate(replace(task, episodes=exemplars[None]), features, classifier).confusion
         queries = confusion.sum(1)
-        of_draw.append(np.divide(np.diag(confusion), queries, out=np.full(len(queries), np.nan), where=queries > 0))
-    return np.stack(of_draw)
+        of_episode.append(np.divide(np.diag(confusion), queries, out=np.full(len(queries), np.nan), where=queries > 0))
+    return np.stack(of_episode)
 
 
 def plane(z: Array) -> Array:
@@ -158,7 +158,7 @@ def _of_results(results: RunResults, classifier: str) -> Iterator[Picture]:
     counts = np.array(results.one_shot[classifier].confusion)
     yield Picture(
         "confusion_matrix", "Confusion",
-        f"What each novel class was recognised as, by {classifier}, over all episodes, in per cent.",
+        f"What each novel class was recognized as, by {classifier}, over all episodes, in per cent.",
         figures.confusion_matrix(counts, names),
     )  # fmt: skip
 
@@ -187,13 +187,13 @@ def _features(trained: TrainedModel, task: Task, classifier: str) -> Iterator[Pi
         "exemplar_sensitivity", "Dependence on the exemplar",
         f"Accuracy of each class by {classifier} for each episode of exemplars: a wide row depends much on which clip "
         f"stands for the class.",
-        figures.exemplar_sensitivity(accuracy_by_draw(task, features, classifier), novel.class_names),
+        figures.exemplar_sensitivity(accuracy_by_episode(task, features, classifier), novel.class_names),
     )  # fmt: skip
     shown, exemplars = _shown(task)
     yield Picture(
         "feature_map", "Features of the novel classes",
         f"{len(shown)} clips of classes never seen in training, by t-SNE of the features; the exemplars of the first "
-        f"draw are ringed. Distances between far groups mean nothing.",
+        f"episode are ringed. Distances between far groups mean nothing.",
         figures.feature_map(plane(features.novel.z[shown]), novel.label[shown], novel.class_names, exemplars),
     )  # fmt: skip
 

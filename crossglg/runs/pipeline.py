@@ -5,6 +5,7 @@ Papermill by itself accepts misspelt parameters; here every name and type is che
 
 from __future__ import annotations
 
+import ast
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,10 +14,13 @@ from typing import Any
 import nbformat
 
 from crossglg.config import HELP, Config
+from crossglg.data.tasks import load_task
 from crossglg.files import InputError, project_folder, read_json, write_json
 from crossglg.processes import sole_writer, spin_briefly
 from crossglg.runs.folders import finish_notebook
 from crossglg.runs.results import RESULTS, absolute_paths, method_name, task_name, write_csv
+from crossglg.text.descriptions import find_descriptions
+from crossglg.training import distributed, recipe
 
 NOTEBOOKS = (
     "00_tour", "01_describe_actions", "02_train", "03_one_shot_evaluation", "04_joint_attention", "06_your_own_actions",
@@ -59,9 +63,6 @@ def notebooks_of(config: Config) -> tuple[str, ...]:
 
     Raises what loading the task raises.
     """
-    from crossglg.data.tasks import load_task
-    from crossglg.text.descriptions import find_descriptions
-
     base = load_task(config).base
     try:
         find_descriptions(base.class_names, base.layout, config.descriptions, base.name)
@@ -77,21 +78,20 @@ def notebooks_in(output: Path) -> tuple[str, ...]:
     return tuple(name for name in NOTEBOOKS if name in begun or name not in ABOUT_TEXTS or not went_on)
 
 
-def train(config: Config, output: str | Path | None = None) -> Path:
+def train(config: Config, output: str | Path | None = None, overwrite: bool = False) -> Path:
     """Only the training, without notebooks; processes that are `distributed.joined` share it. Returns model's folder.
 
     A training in `output` is continued, and `run` with the same settings and resume=True does the rest of the pipeline.
-    Raises ValueError for settings that cannot work, or if another process writes the folder.
+    overwrite: a training there of other settings, clips or texts is replaced; a whole run is not. Raises ValueError for
+    settings that cannot work, or if another process writes the folder.
     """
-    from crossglg.training import distributed, recipe
-
     config = absolute_paths(config)
     output = Path(output or run_folder(config)).resolve()
     first = distributed.rank() == 0  # of the processes that share this training it alone writes
     with sole_writer(output / LOCK, output) if first else nullcontext():
         if first:
-            _start(config, output, resume=True)
-        recipe.prepare(config).train(output / "model")
+            _start(config, output, resume=True, overwrite=overwrite)
+        recipe.prepare(config).train(output / "model", overwrite=overwrite)
     return output / "model"
 
 
@@ -168,18 +168,6 @@ def execute(name: str, values: dict[str, Any], target: Path, resume: bool = Fals
     return target
 
 
-def write_parameterized(name: str, values: dict[str, Any], target: Path) -> Path:
-    """Write a copy of a notebook with its parameters filled in, not executed: for Run All by hand, or for nbval."""
-    from papermill.iorw import load_notebook_node
-    from papermill.parameterize import parameterize_notebook
-
-    parameters = {key: values[key] for key in parameters_of(name) if key in values}
-    notebook = parameterize_notebook(load_notebook_node(str(notebook_path(name))), parameters)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, target)
-    return target
-
-
 def publish(output: str | Path, figures: str | Path) -> Path:
     """Copy a run's pictures and results.json (their manifest) to `figures/<run>` and bring `results.csv` up to date.
 
@@ -201,19 +189,19 @@ def publish(output: str | Path, figures: str | Path) -> Path:
     return target
 
 
-def _start(config: Config, output: Path, resume: bool) -> None:
+def _start(config: Config, output: Path, resume: bool, overwrite: bool = False) -> None:
     """Refuse what would mix two runs, check what can be checked, and write down the config."""
-    from crossglg.training import recipe
-
+    if overwrite and (output / "notebooks").exists():
+        raise ValueError(f"{output} holds a whole run, and --overwrite replaces a training; choose another --output")
     if has_run(output):
         if not resume:
             raise ValueError(f"{output} holds a run already; continue it with --resume or choose another --output")
         before = read_json(output / CONFIG)
         changed = [name for name in HELP if before.get(name) != getattr(config, name)]
-        if changed:
+        if changed and not overwrite:
             raise ValueError(
                 f"{output} was run with {changed[0]}={before.get(changed[0])!r}, not {getattr(config, changed[0])!r}; "
-                f"resume with the same settings or choose another --output"
+                f"resume with the same settings, choose another --output, or replace it: crossglg train --overwrite"
             )
     recipe.check(config)
     write_json(output / CONFIG, config.to_dict())
@@ -232,8 +220,6 @@ def _finished(target: Path, parameters: dict[str, Any] | None = None) -> bool:
 
 
 def _literal(text: str) -> Any:
-    import ast
-
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):

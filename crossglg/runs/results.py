@@ -20,6 +20,7 @@ from crossglg.data.tasks import Task, share_name, validation_name
 from crossglg.files import MissingError, as_record, write_atomically, write_json
 from crossglg.one_shot import OneShotResult
 from crossglg.statistics import Interval
+from crossglg.text.embeddings import TEXT_ENCODERS
 from crossglg.training.trained_model import TrainedModel
 
 RESULTS = "results.json"
@@ -226,8 +227,6 @@ _FILES = ("dataset", "benchmark", "descriptions", "initial_weights")
 
 def absolute_paths(config: Config) -> Config:
     """The same with every path that exists from here made absolute: notebooks and workers run in another folder."""
-    from crossglg.text.embeddings import TEXT_ENCODERS
-
     values = config.to_dict()
     for name, mark in _PATHS.items():
         path, found, rest = values[name].partition(mark) if mark else (values[name], "", "")

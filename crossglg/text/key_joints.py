@@ -92,7 +92,9 @@ def find_key_joints(text: str, layout: Layout) -> tuple[str, ...]:
     side = ""
     for clause in _clauses(text, layout):
         joints, named = _joints_of_clause(clause, layout, side)
-        last = joints = last | joints if _PRONOUN.match(clause) else joints
+        if _PRONOUN.match(clause):
+            joints = last | joints
+        last = joints
         if _STILL.search(clause) or _KEPT.search(clause):
             continue
         side = named

@@ -105,8 +105,8 @@ def differences(
 
     Raises ValueError unless they have two classes in common.
     """
-    theirs = {description.action: description for description in second}
-    pairs = [(description, theirs[description.action]) for description in first if description.action in theirs]
+    of_action = {description.action: description for description in second}
+    pairs = [(description, of_action[description.action]) for description in first if description.action in of_action]
     if len(pairs) < 2:
         raise ValueError(f"the descriptions to compare have {len(pairs)} classes in common; at least two are needed")
     sides = [local_embeddings([pair[side] for pair in pairs], layout, encoder) for side in (0, 1)]

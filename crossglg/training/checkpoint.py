@@ -21,15 +21,15 @@ from crossglg.training.trained_model import WEIGHTS
 
 CHECKPOINT = "checkpoint.safetensors"
 SAME_RESULT = ("device", "cuda_graph", "keep_text_branch")
-# May change before a training goes on.
-WHERE = ("dataset", "benchmark", "descriptions", "text_encoder", "initial_weights", *SAME_RESULT)
+# Settings that may change before a training goes on: where files lie, and what changes no number.
+MAY_CHANGE = ("dataset", "benchmark", "descriptions", "text_encoder", "initial_weights", *SAME_RESULT)
 Record = dict[str, float]  # of an epoch
 History = list[Record]
 
 
 def fingerprint(config: Config, base: SkeletonSet, bank: TextBank) -> str:
     """What a checkpoint must share with a run to be continued by it: settings, clips, texts; not where those lie."""
-    settings = {name: value for name, value in config.to_dict().items() if name not in WHERE}
+    settings = {name: value for name, value in config.to_dict().items() if name not in MAY_CHANGE}
     digest = hashlib.sha256(json.dumps([settings, base.class_names, base.layout.joints]).encode())
     texts = (bank.local, bank.key_joint_target, bank.global_)
     for array in (base.xyz, base.offsets, base.persons, base.label, *texts):
@@ -98,7 +98,7 @@ def load_checkpoint(
                     return [], {}
                 raise InputError(
                     f"{path} belongs to a training with {_difference(metadata, config)}; replace it with "
-                    f"overwrite=True, or choose another folder"
+                    f"overwrite=True or 'crossglg train --overwrite', or choose another folder"
                 )
             for name in file.keys():  # noqa: SIM118 (a safetensors file, not a dict)
                 group, _, rest = name.partition("/")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from crossglg.config import Config, parse_values
+from crossglg.data.clips import SkeletonSet
 from crossglg.data.tasks import Task, load_task
 from crossglg.files import InputError
 from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, Features, KeyJoints, OneShotResult
@@ -24,12 +25,14 @@ class Evaluation:
         one_shot: name of the classifier → its result.
         text_at_inference: the same for classifiers that read texts of the novel classes, if they were asked for.
         left_out: classifiers that compare what the model does not have → what that is.
+        note: that the clips are of another layout and were carried to the model's, or nothing.
     """
 
     task: Task
     one_shot: dict[str, OneShotResult]
     text_at_inference: dict[str, OneShotResult] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    note: str = ""
 
 
 def evaluate(
@@ -38,7 +41,7 @@ def evaluate(
     text_at_inference: bool = False,
     descriptions: str = "",
 ) -> Evaluation:
-    """Recognize the novel clips of a task by every classifier.
+    """Recognize the novel clips of a task by every classifier. Clips of another layout are carried to the model's.
 
     Args:
         models: a trained model, or several of the same base classes, whose features stand side by side: an ensemble.
@@ -47,8 +50,9 @@ def evaluate(
         descriptions: for these, a description file to use before the shipped ones.
 
     Raises:
-        InputError: the models have learned other base classes.
-        ValueError: the task's clips do not fit the model, or a novel class has no description.
+        InputError: the models have learned other base classes or are of several layouts.
+        ValueError: the clips have other coordinates or more persons than the model knows, or a novel class has no
+            description.
     """
     members = [models] if isinstance(models, TrainedModel) else list(models)
     for number, member in enumerate(members):
@@ -57,17 +61,29 @@ def evaluate(
                 f"model {number + 1} has learned other base classes than the first, perhaps those that are novel to "
                 f"the other; an ensemble is of models of one task"
             )
+        if member.layout.joints != members[0].layout.joints:
+            raise InputError(
+                f"model {number + 1} is for layout {member.layout.name!r}, the first for {members[0].layout.name!r}; "
+                f"an ensemble compares joint by joint, so its models are of one layout"
+            )
     task = task or load_task(members[0].config)
-    features = Features.of(task, lambda clips: Representation.joined([member.represent(clips) for member in members]))
+    layout, of_clips = members[0].layout, task.novel.layout
+    note = ""
+    if of_clips.joints != layout.joints:
+        note = f"{task.name} is in layout {of_clips.name!r}; its clips were carried to the model's, {layout.name!r}"
+
+    def represent(clips: SkeletonSet) -> Representation:
+        return Representation.joined([member.represent(member.in_layout(clips)) for member in members])
+
+    features = Features.of(task, represent)
     left_out = {name: missing for name, kind in CLASSIFIERS.items() if (missing := kind.missing(features))}
     one_shot = {name: classify(task, features, name) for name in CLASSIFIERS if name not in left_out}
     with_texts = {}
     if text_at_inference:
         novel = task.novel
-        described = find_descriptions(novel.class_names, novel.layout, descriptions, novel.name)
-        key_joints = KeyJoints.of(described, novel.layout)
+        key_joints = KeyJoints.of(find_descriptions(novel.class_names, layout, descriptions, novel.name), layout)
         with_texts = {name: classify(task, features, name, key_joints) for name in TEXT_CLASSIFIERS}
-    return Evaluation(task, one_shot, with_texts, left_out)
+    return Evaluation(task, one_shot, with_texts, left_out, note)
 
 
 def config_of(

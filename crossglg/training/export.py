@@ -20,7 +20,7 @@ SUFFIXES = {".onnx": "ONNX", ".pt2": "torch.export"}
 
 
 class Inference(nn.Module):
-    """What is exported: x (N, M, T, V, C) in metres, everybody present → z (N, D) and k_out (N, V) if there is one."""
+    """What is exported: x (N, M, T, V, C) in meters, everybody present → z (N, D) and k_out (N, V) if there is one."""
 
     def __init__(self, trained: TrainedModel) -> None:
         super().__init__()

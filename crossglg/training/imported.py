@@ -12,9 +12,9 @@ from torch import nn
 import crossglg
 from crossglg.config import Config
 from crossglg.encoders.published import classifier_shape, load_published, read_checkpoint
-from crossglg.files import sha256, write_atomically
+from crossglg.files import sha256
 from crossglg.skeletons import Layout
-from crossglg.training.trained_model import TrainedModel, build_model, model_card
+from crossglg.training.trained_model import TrainedModel, build_model
 
 
 def import_weights(
@@ -66,5 +66,4 @@ def import_weights(
     }
     trained = TrainedModel(model, config, layout, persons, channels, names, details)
     trained.save(folder)
-    write_atomically(Path(folder) / "README.md", lambda out: out.write(model_card(trained).encode()))
     return trained

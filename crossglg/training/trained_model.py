@@ -35,7 +35,7 @@ from crossglg.one_shot.representation import Representation, motion_energy
 from crossglg.skeletons import Layout
 from crossglg.training import distributed
 
-WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
+WEIGHTS, DESCRIPTION, CARD = "model.safetensors", "model.json", "README.md"
 TEXT_BRANCH = "text_branch.safetensors"  # of keep_text_branch=true; recognition never reads it
 PARTS_OF_A_CLIP = {"clip": 1, "phase": 3, "frame": 0}  # of importance_per; 0: every time step
 FIRST_VERSION = (0, 2)  # whose models this one computes as they were trained
@@ -132,10 +132,9 @@ class TrainedModel:
             found = [model.represent(joints).float(), joints.half(), sequence.half()]
             return found if importance is None else [*found, importance.float()]
 
-        columns = zip(*self._run(clips, everything), strict=True)
-        learnt = Representation(*(torch.cat(column).numpy() for column in columns))
+        learned = Representation(*self.columns(clips, everything))
         poses = [with_zeros(x, mask, self.persons).transpose(1, 2).flatten(2) for _, x, mask in self.batches(clips)]
-        return replace(learnt, motion=motion_energy(clips), poses=torch.cat(poses).half().cpu().numpy())
+        return replace(learned, motion=motion_energy(clips), poses=torch.cat(poses).half().cpu().numpy())
 
     def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""
@@ -169,13 +168,6 @@ class TrainedModel:
 
         return self.over(clips, leave_out)
 
-    def columns(
-        self, clips: SkeletonSet, function: Callable[[CrossGLG, Tensor, Tensor], list[Tensor]]
-    ) -> list[NDArray[np.float32]]:
-        """function: (model, x, person_mask) → several tensors of (N, …) each, run over all clips in batches."""
-        columns = zip(*self._run(clips, function), strict=True)
-        return [torch.cat(column).float().numpy() for column in columns]
-
     def over(
         self,
         clips: SkeletonSet,
@@ -183,30 +175,33 @@ class TrainedModel:
         moving: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.float32]:
         """function: (model, x, person_mask) → (N, …), run over all clips in batches. moving: as of `embed`."""
-        rows = self._run(clips, lambda model, x, mask: [function(model, x, mask).float()], moving)
-        return np.concatenate([row.numpy() for (row,) in rows])
+        (column,) = self.columns(clips, lambda model, x, mask: [function(model, x, mask).float()], moving)
+        return column
 
-    def _run(
+    def columns(
         self,
         clips: SkeletonSet,
         function: Callable[[CrossGLG, Tensor, Tensor], list[Tensor]],
         moving: NDArray[np.bool_] | None = None,
-    ) -> Iterator[list[Tensor]]:
-        """What the function makes of each batch of the clips, on the CPU. moving: as of `embed`."""
-        model = self.model.eval()
+    ) -> list[NDArray[Any]]:
+        """function: (model, x, person_mask) → several tensors of (N, …) each, run over all clips in batches.
+
+        All inference goes through this loop, in training, too. moving: as of `embed`.
+        """
+        model, prepare = self.model.eval(), self.preprocessing
         if self.config.compile:
             function = torch.compile(function)
         elif len(clips) > FEW:
             model = for_inference(model)
-        prepare = self.preprocessing
+        rows = []
         for index, x, mask in self.batches(clips):
             with torch.inference_mode():
                 if moving is not None:
                     x = freeze_joints(x, torch.as_tensor(moving[index.numpy()]).to(x.device), self.layout)
                 x = prepare.channels(x)  # coordinates stay float32 whatever the precision
                 with autocast(self.config.precision, x.device):
-                    results = [tensor.cpu() for tensor in function(model, x, mask)]
-            yield results
+                    rows.append([tensor.cpu() for tensor in function(model, x, mask)])
+        return [torch.cat(column).numpy() for column in zip(*rows, strict=True)]
 
     @property
     def device(self) -> torch.device:
@@ -236,6 +231,10 @@ class TrainedModel:
             self._resident = clips, DeviceClips(clips, self.device)
         return self._resident[1]
 
+    def in_layout(self, clips: SkeletonSet) -> SkeletonSet:
+        """The clips in the model's layout, their joints found by name (see `crossglg.skeletons.retarget`)."""
+        return clips if clips.layout.joints == self.layout.joints else clips.retargeted(self.layout)
+
     def check(self, clips: SkeletonSet) -> None:
         """Raise ValueError unless the clips are of the layout, channels and persons this model was trained on."""
         if clips.layout.joints != self.layout.joints:
@@ -254,7 +253,10 @@ class TrainedModel:
             )
 
     def save(self, folder: str | Path) -> Path:
-        """Write the skeleton branch as safetensors and everything else as JSON; texts are not needed any more."""
+        """Write the skeleton branch as safetensors, everything else as JSON, and the model card.
+
+        Texts are not needed any more.
+        """
         folder = Path(folder)
         weights = {
             name: t.clone(memory_format=torch.contiguous_format)  # apart, even where blocks share a tensor
@@ -274,6 +276,8 @@ class TrainedModel:
             "details": self.details,
         }
         write_json(folder / DESCRIPTION, description)
+        if self.details.keys() & {"data", "imported_from"}:  # one put together by hand has nothing to tell
+            write_atomically(folder / CARD, lambda file: file.write(model_card(self).encode()))
         return folder
 
     @classmethod
@@ -399,10 +403,10 @@ CrossGLG model for one-shot recognition of human actions from skeletons ({traine
 - initial weights: {c.initial_weights or "new"}
 - texts: {", ".join(d["texts"]) or "none"}; text encoder {c.text_encoder}; used: {c.text_source}
 - parameters at inference: {trained.num_parameters:,}
-- chosen epoch: {d["chosen_epoch"]} of {c.epochs}, accuracy on validation clips {d["validation_accuracy"]:.3f}
+- chosen epoch: {d["chosen_epoch"] + 1} of {c.epochs}, accuracy on validation clips {d["validation_accuracy"]:.3f}
 - seed {c.seed}; torch {d["torch"]}; crossglg {d["crossglg"]}
 
-It has seen no clip, label or text of a novel class. It recognises motions, not persons or intentions; it was not tested
+It has seen no clip, label or text of a novel class. It recognizes motions, not persons or intentions; it was not tested
 for medical or safety decisions.
 
 Base classes: {", ".join(trained.class_names)}

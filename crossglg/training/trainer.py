@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ import crossglg
 from crossglg.config import Config, TrainingSettings
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing, mirror
-from crossglg.files import InputError, write_atomically
+from crossglg.files import InputError
 from crossglg.model import CrossGLG
 from crossglg.objectives import TrainingLoss, build_loss, find_objective
 from crossglg.objectives.base import Sizes, described
@@ -38,7 +39,6 @@ from crossglg.training.trained_model import (
     TrainedModel,
     autocast,
     build_model,
-    model_card,
     resolve_device,
     similarity_quantiles,
 )
@@ -88,6 +88,7 @@ class Trainer:
 
     Attributes:
         model: the model, on its device.
+        trained: the same model, as it will read clips after training; validation goes through it.
         losses: the model and the training loss, with the modules that only it needs.
         history: a record of losses and validation accuracy for every finished epoch.
         best: the weights of the epoch that is the best so far.
@@ -105,6 +106,9 @@ class Trainer:
         self.one_sided = one_sided_classes(config, bank, base.layout)
         self.model, self.persons = new_model(config, base, bank, mirrored=bool(self.one_sided.any()))
         self.losses = build_losses(config, self.model, base.layout, bank).to(self.device)
+        self.trained = TrainedModel(
+            self.model, config, base.layout, self.persons, base.num_channels, base.class_names, details={}
+        )
         self.objective = self.losses.loss.objective
         if config.compile:
             self.model.compile()
@@ -112,6 +116,11 @@ class Trainer:
         self.optimizer = build_optimizer(self.losses, config)
         self.clips, self.label = DeviceClips(base, self.device), torch.as_tensor(base.label)
         self.training, self.validation_clips = split_validation(base, config.validation_clips, config.seed)
+        judged = self.validation_clips
+        if not self.objective.classifies:
+            exemplars = training_exemplars(base.label, self.training, config.seed)
+            judged = np.concatenate([judged, exemplars.flatten()])
+        self.validation = base.subset(judged)
         self.prepare = Preprocessing.from_settings(config, base.layout)
         self.texts = bank.to(self.device)
         self.fingerprint = fingerprint(config, base, bank)
@@ -169,7 +178,7 @@ class Trainer:
         record = {name: float(distributed.mean(value)) / len(batches) for name, value in sums.items()}
         if not math.isfinite(record["total_loss"]):
             raise InputError(
-                f"the loss of epoch {epoch} is not finite; lower learning_rate={self.config.learning_rate}"
+                f"the loss of epoch {epoch + 1} is not finite; lower learning_rate={self.config.learning_rate}"
             )
         return {"epoch": epoch, **record}
 
@@ -197,25 +206,14 @@ class Trainer:
         """
         if not len(self.validation_clips):
             return float("nan")
-        scores = self.scores(torch.as_tensor(self.validation_clips))
-        if not self.objective.classifies:
-            exemplars = torch.as_tensor(training_exemplars(self.base.label, self.training, self.config.seed))
-            z = self.scores(exemplars.flatten()).unflatten(0, exemplars.shape)
-            scores = F.normalize(scores, dim=-1) @ F.normalize(z, dim=-1).mT  # (episodes, N, K)
-        return float((scores.argmax(-1) == self.label[self.validation_clips]).double().mean())
-
-    @torch.inference_mode()
-    def scores(self, index: Tensor) -> Tensor:
-        """Logits of clips as they are, without augmentation; z if there is no classifier."""
-        self.model.eval()
-        rows = []
-        for part in index.split(256):
-            x, mask = self.clips.batch(part, self.config.frames)
-            x = self.prepare(x)  # coordinates stay float32 whatever the precision
-            with autocast(self.config.precision, self.device):
-                out = self.model(x, mask)
-            rows.append((out.z if out.logits is None else out.logits[:, : len(self.base.class_names)]).float().cpu())
-        return torch.cat(rows)
+        scores = torch.from_numpy(self.trained.over(self.validation, logits_or_z))
+        label = self.label[self.validation_clips]
+        if self.objective.classifies:
+            scores = scores[:, : len(self.base.class_names)]
+        else:
+            queries, exemplars = F.normalize(scores, dim=-1).tensor_split([len(label)])
+            scores = queries @ exemplars.unflatten(0, (-1, len(self.base.class_names))).mT  # (episodes, N, K)
+        return float((scores.argmax(-1) == label).double().mean())
 
     def save(self) -> None:
         """Write the checkpoint, from the first process."""
@@ -244,16 +242,13 @@ class Trainer:
             "torch": torch.__version__,
             "crossglg": crossglg.__version__,
         }
-        trained = TrainedModel(
-            model.to(self.device), self.config, base.layout, self.persons, base.num_channels, base.class_names, details
-        )
+        trained = replace(self.trained, model=model.to(self.device), details=details)
         # What recognizing one's own clips needs: when two clips are alike, and how long a clip usually is.
         unseen = base.subset(self.validation_clips) if len(self.validation_clips) else base
         details["similarity"] = similarity_quantiles(trained.embed(unseen), unseen.label)
         details["seconds"] = np.quantile(base.frames / base.fps, [0.0, 0.5, 1.0]).round(3).tolist()
         if distributed.rank() == 0:
             trained.save(self.folder)
-            write_atomically(self.folder / "README.md", lambda file: file.write(model_card(trained).encode()))
         return trained
 
 
@@ -278,20 +273,26 @@ def start_from(model: CrossGLG, initial: TrainedModel, base: SkeletonSet) -> Non
             f"the initial weights are for layout {initial.layout.name!r}, the base clips have {base.layout.name!r}; "
             f"retarget the clips or start from other weights"
         )
-    ours, theirs = model.encoder.state_dict(), initial.model.encoder.state_dict()
-    differ = [name for name in ours.keys() | theirs.keys() if _shape_in(ours, name) != _shape_in(theirs, name)]
+    new, given = model.encoder.state_dict(), initial.model.encoder.state_dict()
+    differ = [name for name in new.keys() | given.keys() if _shape_in(new, name) != _shape_in(given, name)]
     if differ:
         name = min(differ)
         raise InputError(
             f"the initial weights are of encoder {initial.config.encoder!r} with streams={initial.config.streams!r} "
-            f"and do not fit ({len(differ)} tensors differ: {name} is {_shape_in(theirs, name)}, expected "
-            f"{_shape_in(ours, name)}); set encoder, streams and mode as in their model card"
+            f"and do not fit ({len(differ)} tensors differ: {name} is {_shape_in(given, name)}, expected "
+            f"{_shape_in(new, name)}); set encoder, streams and mode as in their model card"
         )
-    model.encoder.load_state_dict(theirs)
+    model.encoder.load_state_dict(given)
 
 
 def _shape_in(state: dict[str, Tensor], name: str) -> tuple[int, ...] | None:
     return tuple(state[name].shape) if name in state else None
+
+
+def logits_or_z(model: CrossGLG, x: Tensor, person_mask: Tensor) -> Tensor:
+    """Logits of clips, or the representation z if there is no classifier."""
+    out = model(x, person_mask)
+    return out.z if out.logits is None else out.logits
 
 
 class Losses(nn.Module):
@@ -371,7 +372,7 @@ def one_sided_classes(config: Config, bank: TextBank, layout: Layout) -> Tensor:
 
 
 def split_validation(base: SkeletonSet, fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split clip indices into training and held-out, the same fraction of every class; a class keeps at least one."""
+    """Split clip indices into training and validation, the same fraction of every class; a class keeps at least one."""
     rng = np.random.default_rng(seed)
     held: list[int] = []
     for k in range(len(base.class_names)):

@@ -57,7 +57,7 @@ __all__ = [
 
 SIGNED_COLOURS = LinearSegmentedColormap.from_list("signed", ["#b2182b", "#f7f7f7", "#2166ac"])
 COUNT_COLOURS = LinearSegmentedColormap.from_list("counts", ["#ffffff", "#9ecae1", "#3182bd", "#08306b"])
-GAP = 0.25  # metres between two snapshots
+GAP = 0.25  # meters between two snapshots
 JOINT_AREA = (6.0, 110.0)  # points², the least and the most important joint
 FULL_INCHES, MAX_INCHES = 3.0, 13.0  # height of the only row of a sheet, width of any
 BEFORE_AFTER = ((FLOOR, "before"), (SERIES[0], "after"))
@@ -74,7 +74,7 @@ def skeleton_strip(
 ) -> Figure:
     """Snapshots of one clip over time; size and colour of a joint are its importance.
 
-    clip: (M, T, V, C) or (T, V, C) metres, y up; importance: (V,), or None to colour the sides of the body instead;
+    clip: (M, T, V, C) or (T, V, C) meters, y up; importance: (V,), or None to colour the sides of the body instead;
     label: what the importance is, beside its colours.
     """
     xyz = as_clip(clip, layout)
@@ -99,7 +99,7 @@ def clip_gallery(
 ) -> Figure:
     """Contact sheet: a row of snapshots per (clip, title), from each clip's first to its last frame, one scale for all.
 
-    Each clip: (M, T, V, C) or (T, V, C) metres, y up;  layout: one for all clips, or one for each;  importance: (V,)
+    Each clip: (M, T, V, C) or (T, V, C) meters, y up;  layout: one for all clips, or one for each;  importance: (V,)
     for each clip, shown by size and colour of the joints on one scale for all, instead of the sides of the body.
     """
     if not clips:
@@ -210,7 +210,7 @@ def confusion_matrix(counts: ArrayLike, class_names: Sequence[str]) -> Figure:
     axes.set_yticks(np.arange(0.5, count - 1), minor=True)
     axes.tick_params(which="minor", length=0)
     axes.grid(which="minor", linewidth=0.4)
-    axes.set_xlabel("recognised as")
+    axes.set_xlabel("recognized as")
     axes.set_ylabel("true class (clips)")
     colour_bar(figure, axes, image, "share of the true class", PercentFormatter(1, decimals=0, symbol=" %"))
     return figure
@@ -248,7 +248,7 @@ def what_if(
 ) -> Figure:
     """What an edited text changes: the new key joints on a pose, k_gt per joint and the nearest classes, old and new.
 
-    pose: (V, C) metres, y up;  key_joint_target: (2, V) before and after;  neighbours: (2, K) cosines to `class_names`,
+    pose: (V, C) meters, y up;  key_joint_target: (2, V) before and after;  neighbours: (2, K) cosines to `class_names`,
     of which those are shown that are among the `nearest` before or after. Joints without weight in both are left out;
     k_gt is drawn only where it changes, as it is the same for all key joints.
     """
@@ -305,7 +305,7 @@ def _sheet(
     row_inches: float,
     label: str = "joint importance",
 ) -> tuple[Figure, Axes, tuple[float, float]]:
-    """One Axes in metres with a row of snapshots per clip; returns it with the (step, height) between snapshots.
+    """One Axes in meters with a row of snapshots per clip; returns it with the (step, height) between snapshots.
 
     One scale and one step for all: the height of the tallest clip, and as wide as no two neighbours need to touch.
     """
@@ -359,7 +359,7 @@ def _box(shots: Sequence[Floats]) -> tuple[Floats, Floats]:
 
 
 def _step(shots: Sequence[Floats]) -> float:
-    """Metres from one snapshot to the next so that none touches its neighbour."""
+    """Meters from one snapshot to the next so that none touches its neighbour."""
     drawn = [shot[..., 0] for shot in shots if shot.size]
     overlaps = [float(a.max() - b.min()) for a, b in pairwise(drawn)]
     return max([0.2, *overlaps]) + GAP

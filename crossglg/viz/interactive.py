@@ -49,14 +49,14 @@ def curves(history: Sequence[Mapping[str, float]], chosen: int | None = None) ->
     picture = png(figures.training_curves(history, chosen))
     names = [name for name in dict.fromkeys(key for record in history for key in record) if name.endswith("_loss")]
     figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.06)
-    epochs = [record["epoch"] for record in history]
+    epochs = [record["epoch"] + 1 for record in history]
     for name, color in zip(names, cycle(SERIES), strict=False):
         values, label = [record.get(name) for record in history], name.removesuffix("_loss").replace("_", "-")
         figure.add_trace(go.Scatter(x=epochs, y=values, name=label, line={"color": color}), row=1, col=1)
     accuracy = [record.get("validation_accuracy") for record in history]
     figure.add_trace(go.Scatter(x=epochs, y=accuracy, name="validation accuracy", line={"color": INK}), row=2, col=1)
     if chosen is not None:
-        figure.add_vline(chosen, line_dash="dash", line_color=INK)
+        figure.add_vline(chosen + 1, line_dash="dash", line_color=INK)
     figure.update_yaxes(title="loss", row=1, col=1)
     figure.update_yaxes(title="accuracy", tickformat=".0%", row=2, col=1)
     figure.update_xaxes(title="epoch", row=2, col=1)

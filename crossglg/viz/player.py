@@ -45,7 +45,7 @@ class Maps:
 class Panel:
     """One clip of the player and what is known of its joints.
 
-    clip: (M, T, V, C) or (T, V, C) metres, y up, kept to the millimetre.  importance: (V,), size and colour of the
+    clip: (M, T, V, C) or (T, V, C) meters, y up, kept to the millimetre.  importance: (V,), size and colour of the
     joints and their bars.  over_time: (S, V), the heat map; its S steps share out the frames `span` (first, one after
     the last; all if None).  importance_name, over_time_name: what the two are; panels in which a name is the same share
     a scale.  joint_texts: joint name → text shown while the joint is lit.  target: (V,) k_gt, which importance was to

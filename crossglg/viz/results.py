@@ -29,13 +29,15 @@ def training_curves(history: Sequence[Mapping[str, float]], chosen: int | None =
     """Losses above, validation accuracy below, over epochs.
 
     history: one record per epoch with "epoch", any number of losses, "…_loss", their sum "total_loss", and
-    "validation_accuracy" (0…1); what a record lacks is skipped. chosen: the epoch to mark.
+    "validation_accuracy" (0…1); what a record lacks is skipped. chosen: the epoch to mark. Records count epochs from 0,
+    pictures from 1.
     """
     if not history or any("epoch" not in record for record in history):
         raise ValueError('training_curves needs at least one record, and "epoch" in every record')
     names = dict.fromkeys(key for record in history for key in record if key.endswith("_loss"))
     losses = sorted(names, key=lambda key: key == TOTAL)  # the sum comes last
-    panels = (["loss"] if losses else []) + ["accuracy"] * any("validation_accuracy" in record for record in history)
+    validated = any("validation_accuracy" in record for record in history)
+    panels = [name for name, there in (("loss", losses), ("accuracy", validated)) if there]
     if not panels:
         raise ValueError("history has nothing to draw: give losses, named …_loss, or validation_accuracy")
     if chosen is not None and chosen not in [record["epoch"] for record in history]:
@@ -45,12 +47,12 @@ def training_curves(history: Sequence[Mapping[str, float]], chosen: int | None =
     for axes, panel in zip(grid, panels, strict=True):
         axes.grid(axis="y")
         if chosen is not None:
-            axes.axvline(chosen, color=GREY, linestyle="--", linewidth=1)
+            axes.axvline(chosen + 1, color=GREY, linestyle="--", linewidth=1)
         if panel == "loss":
             _draw_losses(axes, history, losses)
         else:
             _draw_accuracy(axes, history, chosen)
-    grid[0].set_xlim(*value_range([[record["epoch"] for record in history]]))
+    grid[0].set_xlim(*value_range([[record["epoch"] + 1 for record in history]]))
     grid[-1].set_xlabel("epoch")
     grid[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
@@ -158,14 +160,14 @@ def exemplar_sensitivity(accuracy: ArrayLike, class_names: Sequence[str]) -> Fig
     """How much each class depends on which clip is its exemplar: a dot per episode, the mean, from lowest to highest.
 
     accuracy: (R, K) in 0…1 per episode and class; not a number where a class has no query. The first row is the
-    mean of the classes; the classes follow, those first that depend most on the draw.
+    mean of the classes; the classes follow, those first that depend most on the episode.
     """
     matrix = np.asarray(accuracy, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[1] != len(class_names) or not matrix.size or np.isinf(matrix).any():
         raise ValueError(f"accuracy must be (R, K) with K = {len(class_names)} classes; got shape {matrix.shape}")
     unseen = np.flatnonzero(np.isnan(matrix).all(axis=0))
     if len(unseen):
-        raise ValueError(f"class {class_names[unseen[0]]!r} has no accuracy in any draw; leave it out")
+        raise ValueError(f"class {class_names[unseen[0]]!r} has no accuracy in any episode; leave it out")
     spread = np.nanmax(matrix, axis=0) - np.nanmin(matrix, axis=0)
     order = np.argsort(-spread, kind="stable")
     rows = [np.nanmean(matrix, axis=1), *matrix[:, order].T]
@@ -286,10 +288,10 @@ def _draw_accuracy(axes: Axes, history: Sequence[Mapping[str, float]], chosen: i
     epochs, values = _series(history, "validation_accuracy")
     axes.plot(epochs, values, color=SERIES[0], linewidth=1.6, marker="o", markersize=3)
     for epoch, value in zip(epochs, values, strict=True):
-        if epoch == chosen:
+        if chosen is not None and epoch == chosen + 1:
             axes.plot(epoch, value, "o", color=INK, markersize=7)
             late = epoch > 0.5 * (epochs[0] + epochs[-1])
-            axes.annotate(f"epoch {chosen}: {100 * value:.1f} %", (epoch, value), xytext=(-8 if late else 8, -8),
+            axes.annotate(f"epoch {epoch}: {100 * value:.1f} %", (epoch, value), xytext=(-8 if late else 8, -8),
                           ha="right" if late else "left", va="top", textcoords="offset points",
                         path_effects=[withStroke(linewidth=3, foreground="white")])  # fmt: skip
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
@@ -298,4 +300,4 @@ def _draw_accuracy(axes: Axes, history: Sequence[Mapping[str, float]], chosen: i
 
 def _series(history: Sequence[Mapping[str, float]], key: str) -> tuple[list[float], list[float]]:
     present = [record for record in history if key in record]
-    return [record["epoch"] for record in present], [record[key] for record in present]
+    return [record["epoch"] + 1 for record in present], [record[key] for record in present]

@@ -245,7 +245,7 @@ def test_an_array_of_17_joints_needs_the_layout(run: Run, refusal: Run, enrolled
     assert "waving: 2 clip(s)" in run("enroll", "waving", "people.npy", "--layout", "h36m17")
 
 
-def test_recordings_that_cannot_be_recognised(
+def test_recordings_that_cannot_be_recognized(
     refusal: Run, enrolled: dict[str, Path], model: Path, motions: SkeletonSet, tmp_path: Path
 ) -> None:
     def refused(file: str | Path, *options: str | Path) -> str:
@@ -255,7 +255,7 @@ def test_recordings_that_cannot_be_recognised(
         walk(motions, 3, name="three").save(Path("3.npz"))
     )
     long = walk(motions, 18_000, name="ten minutes").save(Path("long.npz"))
-    assert "ten minutes lasts 600 s, the longest clip the model learnt from 6 s" in refused(long)
+    assert "ten minutes lasts 600 s, the longest clip the model learned from 6 s" in refused(long)
     assert "(--stream)" in refused(long)
     Path("notes.odd").write_text("hello")
     assert "notes.odd: no format has files named so" in refused("notes.odd")

@@ -330,7 +330,7 @@ def test_real_set_has_the_counts_of_its_readme(shared_data: Path, name: str) -> 
     assert set(clips.source) == {name}
     head, foot = KINECT.index("head"), KINECT.index("left foot")
     standing = [(clip[0, :, head, 1] - clip[0, :, foot, 1]).mean() for clip in clips]
-    assert 0.5 < np.median(standing) < 2.2, "metres with y up"
+    assert 0.5 < np.median(standing) < 2.2, "meters with y up"
 
 
 def test_embedded_set_round_trips_like_a_users_own(tmp_path: Path) -> None:

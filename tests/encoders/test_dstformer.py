@@ -31,7 +31,7 @@ def test_backbone_and_published_head_have_the_published_number_of_parameters(
         encoder = DSTformer(get_layout(layout), in_channels=3, persons=2)
     attention = (3 * width**2 + 3 * width) + (width**2 + width)
     mlp = (2 * width**2 + 2 * width) + (2 * width**2 + width)
-    stream = 2 * (attention + mlp) + 4 * 2 * width  # across joints and over time, with four normalisations
+    stream = 2 * (attention + mlp) + 4 * 2 * width  # across joints and over time, with four normalizations
     fusion = 2 * width * 2 + 2
     embedding = (3 * width + width) + joints * width + 243 * width
     representation = 2 * width + (width**2 + width)

@@ -124,7 +124,7 @@ def test_an_absent_second_person_changes_nothing(name: str, training: bool) -> N
 
 @each_encoder
 def test_order_of_persons_does_not_matter_before_training(name: str) -> None:
-    """Only what a place among the persons has learnt (its normalisation) may tell them apart."""
+    """Only what a place among the persons has learned (its normalization) may tell them apart."""
     encoder = build(name).eval()
     x, mask = clips(3, 2)
     torch.testing.assert_close(encoder(x, mask), encoder(x.flip(1), mask), atol=1e-5, rtol=1e-5)
@@ -175,11 +175,11 @@ def test_folded_normalisation_changes_nothing_but_the_speed(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["infogcn-small", "ctrgcn-small", "stgcn++-small", "hdgcn-small"])
 def test_most_normalisations_of_graph_convolutions_are_folded(name: str) -> None:
-    def normalised(module: nn.Module) -> int:
+    def normalized(module: nn.Module) -> int:
         return sum(part.num_features for part in module.modules() if isinstance(part, nn.BatchNorm2d))
 
     encoder = build(name)
-    assert 0 < normalised(for_inference(encoder)) <= 0.7 * normalised(encoder)
+    assert 0 < normalized(for_inference(encoder)) <= 0.7 * normalized(encoder)
 
 
 def test_clips_at_once_fill_the_caches_and_are_never_cut() -> None:
@@ -246,7 +246,7 @@ def test_bodies_without_a_mask_are_those_of_a_full_mask(persons: int) -> None:
 
 
 def test_each_place_among_the_persons_has_its_own_statistics() -> None:
-    """As the published models do it: one row of M·V·D features per clip, normalised as a whole."""
+    """As the published models do it: one row of M·V·D features per clip, normalized as a whole."""
     norm = PerPersonBatchNorm(4 * 3, persons=2)
     x = torch.randn(5, 2, 6, 4, 3) * torch.tensor([1.0, 7.0]).view(1, 2, 1, 1, 1)
     rows = x.permute(0, 2, 1, 3, 4).reshape(5 * 6, 2 * 4 * 3)  # clips and frames × persons, joints and features
@@ -391,7 +391,7 @@ def test_multi_scale_temporal_conv_equals_separate_branches(stride: int, rectify
     feat = torch.randn(2, width, frames, 3)
 
     def reduced(part: int) -> Tensor:
-        """Point-wise convolution, normalisation and ReLU of one branch, as if it were a layer of its own."""
+        """Point-wise convolution, normalization and ReLU of one branch, as if it were a layer of its own."""
         conv, norm = layer.reduce
         rows = slice(part * branch, (part + 1) * branch)
         y = torch.einsum("oc,bctv->botv", conv.weight[rows, :, 0, 0], feat) + conv.bias[rows].view(-1, 1, 1)

@@ -135,7 +135,7 @@ def edges(x: Tensor, layer: EdgeConv, group: int, training: bool) -> Tensor:
 
 
 def normed(x: Tensor, norm: nn.Module, start: int, training: bool) -> Tensor:
-    """Batch normalisation of x (B, R, …) by R of the channels of `norm`, from `start` on, as a layer of its own."""
+    """Batch normalization of x (B, R, …) by R of the channels of `norm`, from `start` on, as a layer of its own."""
     rows = slice(start, start + x.shape[1])
     mean, variance = norm.running_mean[rows].clone(), norm.running_var[rows].clone()
     return F.batch_norm(x, mean, variance, norm.weight[rows], norm.bias[rows], training)

@@ -51,7 +51,7 @@ def test_topology_starts_as_the_graph_of_the_bones_and_is_learned() -> None:
 
 
 def batch_norm(norm: nn.BatchNorm2d, rows: slice, feat: Tensor) -> Tensor:
-    """The part of a normalisation that belongs to these rows, as if it were a layer of its own."""
+    """The part of a normalization that belongs to these rows, as if it were a layer of its own."""
     scale, shift = norm.weight[rows] / (norm.running_var[rows] + norm.eps).sqrt(), norm.running_mean[rows]
     return (feat - shift.view(-1, 1, 1)) * scale.view(-1, 1, 1) + norm.bias[rows].view(-1, 1, 1)
 

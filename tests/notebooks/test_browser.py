@@ -19,6 +19,7 @@ import nbformat
 import numpy as np
 import pytest
 from PIL import Image
+from support import small_run
 from support.jupyter import all_run, chromium, quiet_page, server, state, wait_until
 
 from crossglg.config import Config
@@ -405,7 +406,7 @@ def notebook(tmp_path_factory) -> Path:
     base = synthetic.synthesise(0, clips_per_action=8, actions=base_actions[:8])
     described = find_descriptions(base.class_names, base.layout)
     fit(config, base, build_text_bank(described, base.layout, config.text_encoder), run / "model")
-    path = pipeline.write_parameterized(
+    path = small_run.write_parameterized(
         "04_joint_attention", {"output": str(run)}, run / "notebooks" / "04_joint_attention.ipynb"
     )
     content = nbformat.read(path, 4)
@@ -499,7 +500,7 @@ def test_the_views_fit_into_jupyterlab_and_the_kernel_knows_what_is_chosen(brows
 def test_an_edited_text_brings_its_own_key_joints(browser, tmp_path):
     """Notebook 01: the text box is filled and left; key joints and picture follow, in the page and in the kernel."""
     few = synthetic.synthesise(0, clips_per_action=4, actions=synthetic.ACTIONS[:6]).save(tmp_path / "mine.npz")
-    path = pipeline.write_parameterized(
+    path = small_run.write_parameterized(
         "01_describe_actions", {"output": str(tmp_path), "dataset": str(few)}, tmp_path / "notebooks" / "01.ipynb"
     )
     content = nbformat.read(path, 4)

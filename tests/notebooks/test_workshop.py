@@ -20,6 +20,7 @@ import pytest
 import torch
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from support import small_run
 from torch import nn
 
 from crossglg import losses, workshop
@@ -577,7 +578,7 @@ def run_cells(notebook: nbformat.NotebookNode, patch: pytest.MonkeyPatch, folder
 
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
 def test_solutions_run(path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    copy = pipeline.write_parameterized(f"workshop/solutions/{path.stem}", QUICK, tmp_path / path.name)
+    copy = small_run.write_parameterized(f"workshop/solutions/{path.stem}", QUICK, tmp_path / path.name)
     assert run_cells(nbformat.read(copy, 4), monkeypatch, tmp_path) == {}
 
 
@@ -585,7 +586,7 @@ def test_solutions_run(path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_unsolved_exercises_each_say_which_they_are(
     path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    copy = pipeline.write_parameterized(f"workshop/{path.stem}", QUICK, tmp_path / path.name)
+    copy = small_run.write_parameterized(f"workshop/{path.stem}", QUICK, tmp_path / path.name)
     notebook = nbformat.read(copy, 4)
     failed = run_cells(notebook, monkeypatch, tmp_path)
     exercises = [cell.id for cell in notebook.cells if "exercise" in cell.metadata.get("tags", [])]

@@ -276,12 +276,8 @@ def test_the_epoch_is_chosen_by_one_shot_accuracy_of_validation_clips(base, bank
     t.Spy.asked = []
     trained = fit(replace(CONFIG, objective=name), base, bank, tmp_path)
     training, validation_clips = split_validation(base, CONFIG.validation_clips, CONFIG.seed)
-    trained_on = {i for kind, index in t.Spy.asked if kind == "training" for i in index}
-    assert trained_on <= set(training.tolist())
+    assert set(t.Spy.asked) <= set(training.tolist())
     exemplars = training_exemplars(base.label, training, CONFIG.seed)
-    assert [index for kind, index in t.Spy.asked if kind == "validation"][:2] == [
-        validation_clips.tolist(), exemplars.flatten().tolist()
-    ]  # fmt: skip
     z, right = trained.embed(base), []
     for draw in exemplars:
         for query in validation_clips:

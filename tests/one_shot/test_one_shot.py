@@ -64,10 +64,13 @@ def test_nearest_neighbour_scores_equal_the_loop(few: Few, name: str) -> None:
 def calibrated_loop(exemplar: Array, base: Base, neighbours: int, spread: float) -> tuple[Array, Array]:
     """Equations 4–6 of Yang et al. for one exemplar, with the power transform of `distribution_calibration`."""
     width = len(exemplar)
-    scale = [math.sqrt(np.mean([(v - np.mean(c)) ** 2 for v in c])) + 1e-6 for c in base.clips.z.T]
+    centre = [np.mean(c) for c in base.clips.z.T]
+    scale = [math.sqrt(np.mean([(v - m) ** 2 for v in c])) + 1e-6 for c, m in zip(base.clips.z.T, centre, strict=True)]
 
     def tukey(z: Array) -> Array:
-        return np.array([math.copysign(abs(v / s) ** 0.5, v) for v, s in zip(z, scale, strict=True)])
+        return np.array(
+            [math.copysign(abs((v - m) / s) ** 0.5, v - m) for v, m, s in zip(z, centre, scale, strict=True)]
+        )
 
     groups = [[tukey(z) for z, k in zip(base.clips.z, base.label, strict=True) if k == c] for c in range(4)]
     means = [sum(group) / len(group) for group in groups]
@@ -83,27 +86,53 @@ def calibrated_loop(exemplar: Array, base: Base, neighbours: int, spread: float)
     return mean, covariance
 
 
-def test_calibrated_statistics_equal_the_loop(few: Few, monkeypatch) -> None:
-    """Draws of the calibrated Gaussians are caught on their way to the logistic regression and measured."""
-    exemplars, queries, base = few
-    caught: list[tuple[Array, Array]] = []
+@pytest.fixture
+def caught(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Array, Array]]:
+    """What logistic regressions are fitted to."""
+    found: list[tuple[Array, Array]] = []
     fit = LogisticRegression.fit
 
     def catching_fit(self: LogisticRegression, x: Array, y: Array) -> LogisticRegression:
-        caught.append((x, y))
+        found.append((x, y))
         return fit(self, x, y)
 
     monkeypatch.setattr(LogisticRegression, "fit", catching_fit)
+    return found
+
+
+def test_calibrated_statistics_equal_the_loop(few: Few, caught: list[tuple[Array, Array]]) -> None:
+    """Draws of the calibrated Gaussians are caught on their way to the logistic regression and measured."""
+    exemplars, queries, base = few
     count = 20_000
     distribution_calibration(exemplars, queries, base, neighbours=3, spread=0.3, samples=count)
     (x, y), classes = caught[0], len(exemplars)
     assert np.bincount(y).tolist() == [count + 1] * classes  # the exemplar itself is one more sample
-    for k in range(classes):
-        mean, covariance = calibrated_loop(exemplars.z[k], base, neighbours=3, spread=0.3)
-        drawn = x[classes:][y[classes:] == k]
+    calibrated = [calibrated_loop(exemplar, base, neighbours=3, spread=0.3) for exemplar in exemplars.z]
+    middle = sum(mean for mean, _ in calibrated) / classes  # x is without its mean
+    for k, (mean, covariance) in enumerate(calibrated):
+        drawn = x[classes:][y[classes:] == k] + middle
         error = np.sqrt(np.diag(covariance) / count)
         assert (np.abs(drawn.mean(0) - mean) < 5 * error).all()
         np.testing.assert_allclose(np.cov(drawn.T), covariance, atol=0.04 * covariance.max())
+
+
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+def test_the_regression_of_calibration_is_fitted_to_its_end(few: Few, caught: list[tuple[Array, Array]]) -> None:
+    """Against small steps down the gradient of the loss; features far from 0 are fitted as well."""
+    exemplars, queries, base = few
+    scores = distribution_calibration(exemplars, queries, base, samples=10)
+    (x, y), classes = caught[0], len(exemplars)
+    weight, intercept, true = np.zeros((x.shape[1], classes)), np.zeros(classes), np.eye(classes)[y]
+    for _ in range(2000):
+        odds = np.exp(x @ weight + intercept)
+        error = odds / odds.sum(1, keepdims=True) - true
+        weight, intercept = weight - 0.02 * (x.T @ error + weight), intercept - 0.02 * error.sum(0)
+    unit = [(z - base.clips.z.mean(0)) / (base.clips.z.std(0) + 1e-6) for z in (exemplars.z, queries.z)]
+    points, rows = (np.sign(z) * np.sqrt(np.abs(z)) for z in unit)
+    np.testing.assert_allclose(scores, (rows - points[0] + x[0]) @ weight + intercept, atol=0.02)
+    away = [replace(clips, z=clips.z + 50.0) for clips in (exemplars, queries, base.clips)]
+    far = distribution_calibration(away[0], away[1], Base(away[2], base.label), samples=10)
+    np.testing.assert_allclose(far, scores, atol=0.02)
 
 
 def test_a_base_class_of_a_single_clip_can_be_calibrated_with(few: Few) -> None:

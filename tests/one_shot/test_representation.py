@@ -19,9 +19,10 @@ from crossglg.data.synthetic import synthesise
 from crossglg.data.tasks import load_task
 from crossglg.encoders import ENCODERS
 from crossglg.encoders.infogcn import InfoGCN
-from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS
+from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, Features, KeyJoints, evaluate
 from crossglg.one_shot.representation import Representation, motion_energy
 from crossglg.skeletons import get_layout
+from crossglg.text.descriptions import find_descriptions
 from crossglg.training import trained_model
 from crossglg.training.trained_model import TrainedModel, build_model
 
@@ -140,3 +141,19 @@ def test_a_model_without_importance_is_evaluated_without_it(tmp_path: Path) -> N
     assert content["protocol_sha256"] == load_task(replace(CONFIG, validation_classes=0.3)).sha256 != real.sha256
     named, _ = evaluated(str(folder), "--dataset", "synthetic-small")
     assert named["protocol_sha256"] == real.sha256, "a data set that is named is the real one"
+
+
+def test_clips_of_another_layout_are_carried_to_that_of_the_model(tmp_path: Path) -> None:
+    layout, task = get_layout("kinect20"), load_task(CONFIG)
+    model = TrainedModel(build_model(CONFIG, layout, 2, 3, 4, 0), CONFIG, layout, 2, 3, tuple("abcd"), {})
+    content, errors = evaluated(str(model.save(tmp_path / "model")), "--text-at-inference")
+    assert "is in layout 'ntu25'; its clips were carried to the model's, 'kinect20'" in errors
+    carried = Features.of(task, lambda clips: model.represent(clips.retargeted(layout)))
+    for name in ("cosine", "multi-scale"):
+        assert content["one_shot"][name]["episodes"] == evaluate(task, carried, name).accuracy.tolist()
+    described = find_descriptions(task.novel.class_names, layout, "", task.novel.name)
+    told = evaluate(task, carried, "text-voting", KeyJoints.of(described, layout))
+    assert content["text_at_inference"]["text-voting"]["episodes"] == told.accuracy.tolist()
+    other = untrained().save(tmp_path / "other")
+    result = CliRunner().invoke(cli.app, ["evaluate", str(tmp_path / "model"), str(other)])
+    assert "model 2 is for layout 'ntu25', the first for 'kinect20'" in str(result.exception)

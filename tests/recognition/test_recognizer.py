@@ -1,4 +1,4 @@
-"""Recognising one's own actions is the benchmark's evaluation, and answers clearly where it cannot answer."""
+"""Recognizing one's own actions is the benchmark's evaluation, and answers clearly where it cannot answer."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def test_recordings_that_cannot_be_one_action_are_refused(
         recognizer.recognize(cut(task.novel, 3))
     with pytest.raises(ValueError, match="my clip has 3 frames"):
         enroll("wave", cut(task.novel, 3), tmp_path / "mine.npz")
-    with pytest.raises(ValueError, match=r"my clip lasts 600 s, .* learnt from 6 s; follow it .*--stream"):
+    with pytest.raises(ValueError, match=r"my clip lasts 600 s, .* learned from 6 s; follow it .*--stream"):
         recognizer.recognize(cut(task.novel, 18000))
     with pytest.raises(ValueError, match=r"a window of 900.00 s .* recording's 600"):
         recognizer.follow(cut(task.novel, 600), window=900.0)

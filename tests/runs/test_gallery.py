@@ -21,7 +21,7 @@ from crossglg.config import Config
 from crossglg.data.tasks import load_task
 from crossglg.files import read_json, sha256, write_json
 from crossglg.one_shot import Features, evaluate
-from crossglg.runs.gallery import accuracy_by_draw, compare_runs, make_gallery, plane, typical_clips
+from crossglg.runs.gallery import accuracy_by_episode, compare_runs, make_gallery, plane, typical_clips
 from crossglg.runs.results import read_results
 from crossglg.training.trained_model import TrainedModel
 
@@ -101,11 +101,11 @@ def test_page_has_every_picture_and_loads_nothing(gallery):
     assert set(re.findall(r'(?:href="|url\()#([^")]+)', page)) <= set(ids)
 
 
-def test_accuracy_by_draw_adds_up_to_the_evaluation(run, task):
+def test_accuracy_by_episode_adds_up_to_the_evaluation(run, task):
     features = Features.of(task, TrainedModel.load(run / "model").embed)
-    by_draw, result = accuracy_by_draw(task, features, "cosine"), evaluate(task, features, "cosine")
-    assert by_draw.shape == (len(task.episodes), len(task.novel.class_names))
-    assert np.allclose(by_draw.mean(0), result.per_class) and np.allclose(by_draw.mean(1), result.accuracy)
+    by_episode, result = accuracy_by_episode(task, features, "cosine"), evaluate(task, features, "cosine")
+    assert by_episode.shape == (len(task.episodes), len(task.novel.class_names))
+    assert np.allclose(by_episode.mean(0), result.per_class) and np.allclose(by_episode.mean(1), result.accuracy)
 
 
 def test_a_typical_clip_is_of_its_class_and_nearest_to_the_mean(task):

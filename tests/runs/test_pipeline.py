@@ -16,15 +16,18 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 from nbformat.sign import NotebookNotary
+from support import small_run
 from support.command import crossglg
+from typer.testing import CliRunner
 
-from crossglg import __version__
+from crossglg import __version__, cli
 from crossglg.cli.listings import LISTINGS
 from crossglg.config import Config
 from crossglg.data import synthetic
 from crossglg.one_shot import CLASSIFIERS
 from crossglg.processes import sole_writer
 from crossglg.runs import pipeline, results
+from crossglg.training.trained_model import TrainedModel
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -111,6 +114,21 @@ def test_other_settings_in_a_trained_folder_are_one_sentence(finished_run, tmp_p
     assert len(error.traceback) == 1 and error.traceback[0].startswith("✗ ")
 
 
+def test_train_replaces_another_training_if_asked_and_never_a_run(own_clips, tmp_path):
+    folder = tmp_path / "mine"
+    small = {**SMALL, "guidance": "none", "encoder": "lean-gcn"}
+    words = ["train", "--dataset", str(own_clips), "--output", str(folder), *sets(small)]
+    assert CliRunner().invoke(cli.app, words).exit_code == 0
+    other = [*words, "--set", "epochs=1"]
+    refused = CliRunner().invoke(cli.app, other)
+    assert "epochs=2, not 1" in str(refused.exception) and "--overwrite" in str(refused.exception)
+    assert CliRunner().invoke(cli.app, [*other, "--overwrite"]).exit_code == 0
+    assert TrainedModel.load(folder / "model").config.epochs == pipeline.saved_config(folder).epochs == 1
+    (folder / "notebooks").mkdir()
+    refused = CliRunner().invoke(cli.app, [*words, "--overwrite"])
+    assert "holds a whole run" in str(refused.exception) and pipeline.saved_config(folder).epochs == 1
+
+
 def test_run_writes_nothing_outside_its_folder(finished_run):
     assert list(finished_run.parent.iterdir()) == [finished_run]
 
@@ -188,7 +206,7 @@ def test_nbval_passes_on_the_notebooks(tmp_path, own_clips):
 
 def write_parameterized(name, folder, clips):
     values = {**Config.create(dataset=str(clips), **SMALL).to_dict(), "output": str(folder / "run")}
-    return pipeline.write_parameterized(name, values, folder / f"{name}.ipynb")
+    return small_run.write_parameterized(name, values, folder / f"{name}.ipynb")
 
 
 def test_tour_passes_nbval_as_it_is_committed():

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.readers import Recording, get_reader
 
-ROUNDING = 1.01 / 1024  # metres: the processed sets are rounded
+ROUNDING = 1.01 / 1024  # meters: the processed sets are rounded
 
 
 def genuine(shared_data: Path, reader: str) -> list[Recording]:

@@ -2,7 +2,7 @@
 
 The format, line by line: number of frames; for each frame the number of bodies; for each body one line of ten fields
 (id, clipped edges, left hand confidence and state, right hand confidence and state, restricted, lean x, lean y,
-tracking state), the number of joints, and one line of twelve numbers for each joint (x y z in metres, depth x y,
+tracking state), the number of joints, and one line of twelve numbers for each joint (x y z in meters, depth x y,
 colour x y, four of its orientation, tracking state).
 """
 
@@ -23,7 +23,7 @@ FIRST_ID = 72057594037931101  # larger than 2^53, as the real ones: two neighbou
 def skeleton_text(
     xyz: NDArray[np.floating], body_ids: Sequence[int] | None = None, seen: NDArray[np.bool_] | None = None
 ) -> bytes:
-    """xyz: (M, T, 25, 3) metres in the camera's frame;  body_ids: M;  seen: (M, T), default where xyz is not zero."""
+    """xyz: (M, T, 25, 3) meters in the camera's frame;  body_ids: M;  seen: (M, T), default where xyz is not zero."""
     persons, frames = xyz.shape[:2]
     ids = [FIRST_ID + m for m in range(persons)] if body_ids is None else body_ids
     seen = (xyz != 0).any((2, 3)) if seen is None else seen

@@ -16,7 +16,7 @@ JOINTS, STEPS, FRAMES = 5, 3, 8
 Array = NDArray[np.floating]
 
 
-def labelled(class_names: list[str], counts: list[int], name: str) -> SkeletonSet:
+def labeled(class_names: list[str], counts: list[int], name: str) -> SkeletonSet:
     """Clips that only matter for their labels."""
     label = np.repeat(np.arange(len(counts)), counts)
     xyz = np.ones((len(label), NTU.num_joints, 3), dtype=np.float32)
@@ -25,10 +25,10 @@ def labelled(class_names: list[str], counts: list[int], name: str) -> SkeletonSe
 
 def make_task(counts: list[int], episodes: int = 6, seed: int = 0) -> Task:
     rng = np.random.default_rng(seed)
-    novel = labelled([f"novel {k}" for k in range(len(counts))], counts, "novel")
+    novel = labeled([f"novel {k}" for k in range(len(counts))], counts, "novel")
     members = [np.flatnonzero(novel.label == k) for k in range(len(counts))]
     table = np.array([[rng.choice(m) for m in members] for _ in range(episodes)])
-    return Task("toy", labelled(["base 0", "base 1", "base 2", "base 3"], [9] * 4, "base"), novel, table)
+    return Task("toy", labeled(["base 0", "base 1", "base 2", "base 3"], [9] * 4, "base"), novel, table)
 
 
 def make_features(task: Task, distance: float, seed: int = 0, width: int = 6) -> Features:

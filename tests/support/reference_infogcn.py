@@ -138,7 +138,7 @@ def copy_conv(weight: Tensor, bias: Tensor, like: nn.Conv2d | None = None) -> nn
 
 
 def copy_norm(kind: type[nn.BatchNorm1d | nn.BatchNorm2d], originals: list[nn.Module], rows: slice) -> nn.Module:
-    """A normalisation of the features of all originals in one row, or of some `rows` of one."""
+    """A normalization of the features of all originals in one row, or of some `rows` of one."""
     names = ("weight", "bias", "running_mean", "running_var")
     tensors = {name: torch.cat([getattr(original, name)[rows] for original in originals]) for name in names}
     layer = kind(len(tensors["weight"]))
@@ -147,7 +147,7 @@ def copy_norm(kind: type[nn.BatchNorm1d | nn.BatchNorm2d], originals: list[nn.Mo
 
 
 def copy_shortcut(original: nn.Module) -> nn.Module:
-    """The identity, or a convolution and its normalisation."""
+    """The identity, or a convolution and its normalization."""
     if isinstance(original, nn.Identity):
         return nn.Identity()
     conv, norm = original

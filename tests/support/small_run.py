@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import numpy as np
 import torch
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
 
 from crossglg.config import Config
 from crossglg.data.synthetic import ACTIONS, synthesise
@@ -15,12 +18,21 @@ from crossglg.data.tasks import load_task
 from crossglg.files import write_json
 from crossglg.one_shot import Features, evaluate
 from crossglg.one_shot.baselines.raw import raw_coordinates
-from crossglg.runs.pipeline import CONFIG, NOTEBOOKS, write_parameterized
+from crossglg.runs.pipeline import CONFIG, NOTEBOOKS, notebook_path, parameters_of
 from crossglg.runs.results import write_results
 from crossglg.text.embeddings import TextBank
 from crossglg.training.trainer import fit
 from crossglg.viz.figures import importance_by_class, save
 from crossglg.viz.player import Panel, player_html
+
+
+def write_parameterized(name: str, values: dict[str, Any], target: Path) -> Path:
+    """Write a copy of a notebook with its parameters filled in, not executed: for Run All by hand, or for nbval."""
+    parameters = {key: values[key] for key in parameters_of(name) if key in values}
+    notebook = parameterize_notebook(load_notebook_node(str(notebook_path(name))), parameters)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, target)
+    return target
 
 
 def begin_run(folder: Path, **settings) -> Config:

@@ -32,7 +32,7 @@ def tiny_encoders() -> Iterator[None]:
 
 
 def untrained(clips: SkeletonSet, **settings: object) -> TrainedModel:
-    """A model of these clips' layout whose normalisations have seen them, and whose parameters are no zeros or ones."""
+    """A model of these clips' layout whose normalizations have seen them, and whose parameters are no zeros or ones."""
     config = Config.create(**{"encoder": "tiny", "frames": 8, "device": "cpu", "precision": "float32", **settings})
     model = build_model(config, clips.layout, int(clips.persons.max()), clips.num_channels, 3, text_width=0)
     generator = torch.Generator().manual_seed(7)

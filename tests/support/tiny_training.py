@@ -55,7 +55,7 @@ def weights(folder: Path) -> dict[str, Tensor]:
 
 
 def last_weights(folder: Path) -> dict[str, Tensor]:
-    """Weights after the last epoch, whichever was chosen, optimiser included."""
+    """Weights after the last epoch, whichever was chosen, optimizer included."""
     return {name: t for name, t in load_file(folder / "checkpoint.safetensors").items() if not name.startswith("best/")}
 
 
@@ -65,10 +65,10 @@ def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
 
 
 class Spy(DeviceClips):
-    """The real clips, noting which are asked for with augmentation (training) and which without (validation)."""
+    """The real clips, noting which are asked for."""
 
-    asked: list[tuple[str, list[int]]]
+    asked: list[int]
 
     def batch(self, index: Tensor, frames: int, crop: float = 1.0, generator: torch.Generator | None = None):
-        Spy.asked.append(("validation" if generator is None else "training", index.tolist()))
+        Spy.asked.extend(index.tolist())
         return super().batch(index, frames, crop, generator)

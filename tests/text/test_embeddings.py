@@ -249,7 +249,7 @@ def tiny_model(folder: Path, kind: str = "bert", seed: int = 0) -> Path:
     torch.manual_seed(seed)
     model = KINDS[kind]()
     for weights in model.parameters():
-        torch.nn.init.normal_(weights)  # the usual initialisation is so small that all texts look the same
+        torch.nn.init.normal_(weights)  # the usual initialization is so small that all texts look the same
     model.save_pretrained(folder)
     plain = Tokenizer(WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
     plain.normalizer, plain.pre_tokenizer = Lowercase(), Whitespace()

@@ -175,7 +175,7 @@ def test_every_word_of_the_lexicon_stands_for_joints_of_a_layout() -> None:
 
 
 # Precision and recall over all joints of all classes, a little below what is reached. The lexicon was made looking at
-# ntu120 and canonical; of the other files it learnt the words for stillness.
+# ntu120 and canonical; of the other files it learned the words for stillness.
 FLOORS = {
     "ntu120": (0.73, 0.91), "canonical": (0.64, 0.90), "kinder_gator": (0.80, 0.96), "msr_action3d": (0.70, 0.92),
     "msr_daily_activity3d": (0.60, 0.92), "nw_ucla": (0.59, 0.88), "pku_mmd": (0.57, 0.97), "utd_mhad": (0.63, 0.96),

@@ -1,4 +1,4 @@
-"""End to end against a real server: `transformers serve` with a tiny model that has learnt two answers by heart."""
+"""End to end against a real server: `transformers serve` with a tiny model that has learned two answers by heart."""
 
 from __future__ import annotations
 

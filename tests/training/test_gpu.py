@@ -88,7 +88,7 @@ def test_recorded_steps_are_the_steps_taken_one_by_one(objective: str, mirrored:
     again, replayed = losses_of_training(config, bank, True, mirrored)
     assert len(set(losses)) == 6
     assert again == pytest.approx(losses, rel=1e-3)  # every step's loss shows the steps before it
-    # Weights without a gradient, those before a normalisation, are moved by AdamW's rounding; these are not.
+    # Weights without a gradient, those before a normalization, are moved by AdamW's rounding; these are not.
     for name, value in weights.items():
         if name.endswith(("num_batches_tracked", "running_var")):
             torch.testing.assert_close(replayed[name], value, atol=1e-3, rtol=1e-2, msg=name)

@@ -204,12 +204,13 @@ def test_similarity_map_shows_the_matrix():
 
 
 def test_curves_skip_what_is_missing_and_mark_the_chosen_epoch():
-    history = [{"epoch": e, "skeleton_loss": 1 / e, "total_loss": 2 / e} for e in range(1, 5)]
+    history = [{"epoch": e, "skeleton_loss": 1.0, "total_loss": 2 / (e + 1)} for e in range(4)]
     history[1]["validation_accuracy"] = 0.5
-    losses, accuracy = figures.training_curves(history, chosen=2).axes
+    losses, accuracy = figures.training_curves(history, chosen=1).axes
     assert [text.get_text() for text in losses.get_legend().get_texts()] == ["skeleton", "total"]
     assert np.allclose(losses.lines[-1].get_ydata(), [2, 1, 2 / 3, 0.5])
-    assert [text.get_text() for text in accuracy.texts] == ["epoch 2: 50.0 %"]
+    assert [text.get_text() for text in accuracy.texts] == ["epoch 2: 50.0 %"]  # as people count
+    assert losses.lines[-1].get_xdata().tolist() == [1, 2, 3, 4]
     assert len(figures.training_curves([{"epoch": 0, "total_loss": 1.0}]).axes) == 1
 
 
@@ -326,7 +327,7 @@ def page_data(page: str) -> dict:
     return json.loads(re.search(r'<script type="application/json" id="clip">(.*?)</script>', page, re.S)[1])
 
 
-def metres(panel: dict) -> np.ndarray:
+def meters(panel: dict) -> np.ndarray:
     """The clip of a panel as the player reads it."""
     return np.frombuffer(base64.b64decode(panel["xyz"]), "<i2").reshape(panel["shape"]) / 1000 * panel["unit"]
 
@@ -340,7 +341,7 @@ def test_page_holds_the_clip_and_loads_nothing(clip, importance):
     (panel,) = data["panels"]
     assert panel["shape"] == [2, 12, V, 3]
     assert (panel["fps"], data["frames"], panel["unit"]) == (25, 12, 1)
-    assert np.allclose(metres(panel), clip, atol=0.0005001)
+    assert np.allclose(meters(panel), clip, atol=0.0005001)
     assert np.allclose(panel["importance"]["values"], importance, rtol=1e-3)
     assert np.allclose(np.reshape(panel["over_time"]["values"], (5, V)), over_time, rtol=1e-3)
     assert (panel["over_time"]["steps"], panel["over_time"]["span"]) == (5, [1, 11])
@@ -354,10 +355,10 @@ def test_clips_side_by_side_share_the_time_of_the_first(clip):
 
 def test_a_planar_clip_is_seen_as_in_the_image_and_a_vast_one_fits(clip):
     (planar,) = page_data(player_html(Panel(clip[0, ..., :2]), LAYOUT))["panels"]
-    assert np.allclose(metres(planar)[0], clip[0] * (-1, 1, 0), atol=0.0005001)
+    assert np.allclose(meters(planar)[0], clip[0] * (-1, 1, 0), atol=0.0005001)
     far = clip[0] + np.array([100, 0, 0])
     (vast,) = page_data(player_html(Panel(far), LAYOUT))["panels"]
-    assert np.allclose(metres(vast)[0], far, rtol=0, atol=0.002001)
+    assert np.allclose(meters(vast)[0], far, rtol=0, atol=0.002001)
 
 
 def test_two_long_clips_stay_below_300_kB(importance):
@@ -402,7 +403,7 @@ def test_player_shows_one_to_four_clips(clip, count):
 
 def test_widget_traits(clip):
     widget = player(Panel(clip, title="wave", joint_texts={"left hand": "waves"}), LAYOUT)
-    assert np.allclose(metres(widget.data["panels"][0]), clip, atol=0.0005001)
+    assert np.allclose(meters(widget.data["panels"][0]), clip, atol=0.0005001)
     assert widget.data["joints"] == list(LAYOUT.joints)
     widget.frame = 11
     widget.hovered_joint = widget.selected_joint = "head"

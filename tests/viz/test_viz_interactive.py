@@ -12,15 +12,16 @@ from crossglg.viz.style import png
 
 
 def test_curves_hold_every_loss_and_the_accuracy_of_every_epoch() -> None:
-    history = [{"epoch": e, "brier_loss": 1.0 / e, "total_loss": 2.0 / e} for e in range(1, 5)]
+    history = [{"epoch": e, "brier_loss": 1.0 / (e + 1), "total_loss": 2.0} for e in range(4)]
     history[2]["validation_accuracy"] = 0.5
-    shown = interactive.curves(history, chosen=3)
+    shown = interactive.curves(history, chosen=2)
     traces = {trace.name: list(trace.y) for trace in shown.figure.data}
     assert traces["brier"] == [record["brier_loss"] for record in history]
+    assert list(shown.figure.data[0].x) == [1, 2, 3, 4]
     assert traces["total"] == [record["total_loss"] for record in history]
     assert traces["validation accuracy"] == [None, None, 0.5, None]
     assert {shape.x0 for shape in shown.figure.layout.shapes} == {3}
-    assert shown.picture == png(figures.training_curves(history, 3))
+    assert shown.picture == png(figures.training_curves(history, 2))
 
 
 def test_confusion_says_in_words_what_was_taken_for_what() -> None:

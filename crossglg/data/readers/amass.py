@@ -20,7 +20,7 @@ from crossglg.data.readers.points import Points, of_bytes, points_reader
 from crossglg.skeletons import get_layout
 
 LARGEST = 1 << 30  # bytes that a file may unpack to
-_BONES = {  # from the parent, metres; left at +x
+_BONES = {  # from the parent, meters; left at +x
     "left hip": (0.09, -0.09, 0), "left knee": (0.01, -0.41, 0), "left ankle": (0, -0.42, -0.02),
     "left foot": (0.02, -0.06, 0.13), "spine1": (0, 0.11, -0.02), "spine2": (0, 0.13, 0.01), "spine3": (0, 0.06, 0.01),
     "neck": (0, 0.21, -0.03), "head": (0, 0.09, 0.04), "left collar": (0.07, 0.12, -0.02),

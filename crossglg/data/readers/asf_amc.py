@@ -43,7 +43,7 @@ class Bone:
 
 
 def parse_skeleton(content: bytes) -> tuple[dict[str, Bone], float]:
-    """The bones, parents before children, and metres in a unit (0: not known); raises ValueError."""
+    """The bones, parents before children, and meters in a unit (0: not known); raises ValueError."""
     sections = dict(re.findall(r"^:(\w+)([^:]*)", re.sub(r"#.*", "", text_of(content)), re.MULTILINE))
     if not {"root", "bonedata", "hierarchy"} <= set(sections):
         raise ValueError("the skeleton has no :root, :bonedata and :hierarchy")
@@ -71,7 +71,7 @@ def parse_skeleton(content: bytes) -> tuple[dict[str, Bone], float]:
 
 def parse(motion: bytes, skeleton: bytes) -> Points:
     """The points of a motion; raises ValueError."""
-    bones, metres = parse_skeleton(skeleton)
+    bones, meters = parse_skeleton(skeleton)
     lacking = [bone for bone in ENDS.values() if bone not in bones]
     if lacking:
         raise ValueError(f"the skeleton has no bone {lacking[0]}: only those of CMU and HDM05 are known")
@@ -82,8 +82,8 @@ def parse(motion: bytes, skeleton: bytes) -> Points:
     values = {name: np.array([frame.get(name, [0.0] * len(bones[name].dof)) for frame in angles]) for name in bones}
     xyz = _ends(bones, values, len(angles))
     points = np.stack([xyz[bone] for bone in ENDS.values()], axis=1)[None]
-    unit = "m" if metres else ""
-    return Points(points * (metres or 1.0), joints=tuple(ENDS), layouts=("kinect20",), up="y", fps=120.0, unit=unit)
+    unit = "m" if meters else ""
+    return Points(points * (meters or 1.0), joints=tuple(ENDS), layouts=("kinect20",), up="y", fps=120.0, unit=unit)
 
 
 def _angles(frame: str, bones: dict[str, Bone]) -> dict[str, list[float]]:

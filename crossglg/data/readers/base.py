@@ -1,4 +1,4 @@
-"""What a reader is: bytes of one source format in, clips in metres with y up out."""
+"""What a reader is: bytes of one source format in, clips in meters with y up out."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True)
 class Recording:
-    """One clip as read. xyz: (M, T, V, C) float32, metres, y up; absent persons and frames without them are zero.
+    """One clip as read. xyz: (M, T, V, C) float32, meters, y up; absent persons and frames without them are zero.
 
     class_name: "" where the source does not say;  subject, camera: −1 unknown;  notes: what reading it had to decide
     or repair ("3 of 120 frames without a person dropped"), in words. 2-D sources have C = 2, in pixels or shares of the

@@ -32,9 +32,9 @@ from crossglg.data.readers.posture import SHORT, UP_AXES, turned, up_axis
 from crossglg.skeletons import Layout, get_layout, name_words, retarget, retarget_plan
 
 MAX_JOINTS, MAX_POSITIONS = 2_000, 40_000_000  # an hour at 60 Hz of 160 joints is 35 million
-# Metres in a file unit; 56 mm is the unit of CMU's original files (0.45 inch = 1 there).
+# Meters in a file unit; 56 mm is the unit of CMU's original files (0.45 inch = 1 there).
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "cmu": 0.0254 / 0.45}
-LEG, SHORTEST_LEG, LONGEST_LEG = 0.8, 0.4, 1.1  # metres, hip to ankle
+LEG, SHORTEST_LEG, LONGEST_LEG = 0.8, 0.4, 1.1  # meters, hip to ankle
 
 _SIDED: dict[str, tuple[str, ...]] = {
     "shoulder": ("arm", "upperarm", "uparm", "shldr", "shoulder"),
@@ -195,7 +195,7 @@ def _recording(motion: Motion, path: SourcePath, target: Layout, unit: str, up: 
         xyz = retarget(forward_kinematics(motion), ours, target)
         scale, of_unit = _scale(xyz, target, unit)
         axis, of_axis = _up(xyz, motion, ours, target, up)
-        metres = (turned(xyz, axis) * scale)[None].astype(np.float32)
+        meters = (turned(xyz, axis) * scale)[None].astype(np.float32)
     notes = [*motion.notes, of_unit, *of_axis]
     invented = [joint for joint, (how, _) in retarget_plan(ours, target).items() if how != "copy"]
     if invented:
@@ -203,7 +203,7 @@ def _recording(motion: Motion, path: SourcePath, target: Layout, unit: str, up: 
     if len(xyz) < SHORT:
         notes.append(f"only {len(xyz)} frames: a pose, not a motion")
     class_name, subject = _about(path)
-    return Recording(metres, target, path.stem, class_name, subject, fps=motion.fps, notes=tuple(notes))
+    return Recording(meters, target, path.stem, class_name, subject, fps=motion.fps, notes=tuple(notes))
 
 
 def _scale(xyz: NDArray[np.floating], layout: Layout, unit: str) -> tuple[float, str]:
@@ -367,6 +367,6 @@ READER = Reader(
         "forward kinematics",
         "carried to kinect20 by joint name",
         "turned so that y is up",
-        "scaled to metres by the length of the legs",
+        "scaled to meters by the length of the legs",
     ),
 )

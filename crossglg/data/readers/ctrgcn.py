@@ -1,7 +1,7 @@
 """The `.npz` that the CTR-GCN family trains on: x_train, y_train, x_test, y_test of NTU RGB+D (or PKU-MMD).
 
 x: (N, T, 2·25·3), body-major: 25 joints × xyz of the first person, then of the second, zero-padded to the longest clip;
-y: (N, K) one-hot. Used by CTR-GCN, InfoGCN, HD-GCN, SkeletonX and others. Coordinates are metres from the middle of the
+y: (N, K) one-hot. Used by CTR-GCN, InfoGCN, HD-GCN, SkeletonX and others. Coordinates are meters from the middle of the
 first person's spine in the first frame, y up, as the Kinect saw them.
 
 InfoGCN's `…_aligned.npz` has every body turned on its own by R⁻¹, R = [v2 v3 v1] of its first frame: v1 up the spine,

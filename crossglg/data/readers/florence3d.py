@@ -47,6 +47,6 @@ READER = Reader(
     about="Florence 3D Actions (Seidenari et al. 2013): 9 actions, 10 subjects, Kinect with 15 joints, one text of all",
     patterns=("*WorldCoordinates*.txt",),
     read_file=read,
-    steps=("cut into clips by the number of the video", "scaled to metres by the torso", "10 frames a second assumed"),
+    steps=("cut into clips by the number of the video", "scaled to meters by the torso", "10 frames a second assumed"),
     class_names=ACTIONS,
 )

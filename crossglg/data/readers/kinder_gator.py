@@ -1,4 +1,4 @@
-"""Kinder-Gator, one clip as csv: Timestamp (ms), then ShoulderLeftX … of 20 joints in metres, User-ID, Action.
+"""Kinder-Gator, one clip as csv: Timestamp (ms), then ShoulderLeftX … of 20 joints in meters, User-ID, Action.
 
 Aloba et al., Kinder-Gator: the UF kinect database of child and adult motion, Eurographics 2018. Kinect v1 axes. A clip
 starts with the subject in a T-pose, which is kept. "Other" means the side the subject does not prefer.

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from crossglg.data.readers.base import Recording, SourcePath
 from crossglg.skeletons import Layout
 
-FARTHEST = 100.0  # metres: the sensor sees 8; a larger number is not a coordinate in metres
+FARTHEST = 100.0  # meters: the sensor sees 8; a larger number is not a coordinate in meters
 LARGEST = 1e12  # no time stamp, frame number or angle is larger
 NOBODY_DROPPED = "frames without a person dropped"
 
-Clip = tuple[NDArray[np.float32], tuple[str, ...]]  # (1, T, V, 3) metres, y up, and notes
+Clip = tuple[NDArray[np.float32], tuple[str, ...]]  # (1, T, V, 3) meters, y up, and notes
 
 
 def one_clip(
@@ -90,14 +90,14 @@ def joint_name(sdk_name: str) -> str:
 
 
 def one_person(xyz: NDArray[np.floating]) -> Clip:
-    """The clip of the only person (T, V, 3), metres, without the frames that are zero or not numbers, maybe all.
+    """The clip of the only person (T, V, 3), meters, without the frames that are zero or not numbers, maybe all.
 
-    Raises ValueError if a coordinate is too large to be in metres.
+    Raises ValueError if a coordinate is too large to be in meters.
     """
     seen = np.isfinite(xyz).all(axis=(1, 2)) & (xyz != 0).any(axis=(1, 2))
     farthest = float(np.abs(xyz[seen]).max(initial=0.0))
     if farthest > FARTHEST:
-        raise ValueError(f"a coordinate of {farthest:g} m is too far from the sensor: these are not metres")
+        raise ValueError(f"a coordinate of {farthest:g} m is too far from the sensor: these are not meters")
     dropped = int((~seen).sum())
     notes = (f"{dropped} of {len(seen)} frames without a person dropped",) if dropped else ()
     return xyz[seen][None].astype(np.float32), notes

@@ -6,14 +6,13 @@
 x and y are fractions of the image's width and height, y down; here both are centred by 0.5, so from −0.5 to 0.5, and y
 is up (x as in the image: the subject's left is +x when facing the camera). A joint of score 0 was not found.
 
-The persons of a frame come in any order. ST-GCN keeps the two of highest summed score in each frame (`two_by_score`),
-so that a clip's "first person" may be somebody else in the next frame; the default (`two_by_track`) follows people.
+The persons of a frame come in any order. ST-GCN keeps the two of highest summed score in each frame, so that a clip's
+"first person" may be somebody else in the next frame; here people are followed (`two_by_track`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,11 +45,10 @@ def read(path: SourcePath) -> list[Recording]:
     return parse(path.read_bytes(), path.stem)
 
 
-def parse(content: bytes, sample_id: str, choose: Callable[[Detections], Detections] | None = None) -> list[Recording]:
+def parse(content: bytes, sample_id: str) -> list[Recording]:
     """The clip of one JSON; raises ValueError.
 
-    choose: which two persons to keep and in which order, `two_by_track` (default) or `two_by_score`. Joints that were
-    not found are filled in (see `fill_joints`), and the notes say how many.
+    Joints that were not found are filled in (see `fill_joints`), and the notes say how many.
     """
     with reading("Kinetics-skeleton JSON"):
         clip = json.loads(text_of(content))
@@ -58,7 +56,7 @@ def parse(content: bytes, sample_id: str, choose: Callable[[Detections], Detecti
             return []
         if not isinstance(clip, dict) or not isinstance(clip.get("data"), list):
             raise ValueError("it needs a list 'data' of frames")
-        people = (choose or two_by_track)(_detections(clip["data"]))
+        people = two_by_track(_detections(clip["data"]))
         kept = np.flatnonzero((people.score > 0).any(axis=(0, 2)))
         if not kept.size:
             return []
@@ -70,12 +68,6 @@ def parse(content: bytes, sample_id: str, choose: Callable[[Detections], Detecti
         if not isinstance(label, str):
             raise ValueError(f"'label' must be a text, got a {type(label).__name__}")
         return [Recording(xyz, get_layout("openpose18"), sample_id, class_name=label, notes=notes)]
-
-
-def two_by_score(found: Detections) -> Detections:
-    """ST-GCN's rule: of each frame the two people of highest summed score, the higher first. Persons may swap."""
-    order = np.argsort(-found.score.sum(axis=2), axis=1, kind="stable")[:, :PERSONS]
-    return _take(found, order)
 
 
 def two_by_track(found: Detections) -> Detections:

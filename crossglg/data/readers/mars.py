@@ -28,7 +28,7 @@ def read(path: SourcePath) -> list[Recording]:
 
 
 READER = Reader(
-    about="MARS (An & Ogras 2021): 10 unlabelled rehabilitation movements, 4 subjects, Kinect v2 at the radar's 10 Hz",
+    about="MARS (An & Ogras 2021): 10 unlabeled rehabilitation movements, 4 subjects, Kinect v2 at the radar's 10 Hz",
     patterns=("*kinect_data*.csv",),
     read_file=read,
     steps=("turned from the radar's axes (z up) to the camera's (y up, subject's left −x)", NOBODY_DROPPED),

@@ -1,4 +1,4 @@
-"""MSR Action3D, the skeleton of one clip as text: a row per joint, 20 rows a frame, x y z in metres and a confidence.
+"""MSR Action3D, the skeleton of one clip as text: a row per joint, 20 rows a frame, x y z in meters and a confidence.
 
 Li, Zhang, Liu, Action recognition based on a bag of 3D points, CVPR Workshops 2010 ("…_skeleton3D.txt", real-world
 coordinates of the Kinect). The joints stand in an order of their own. Some clips are known to be noisy; they

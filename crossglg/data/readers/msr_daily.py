@@ -1,4 +1,4 @@
-"""MSRDailyActivity3D, one clip as text: rows of frame, joint (1 … 20), x, y, z in metres, in kinect20's order.
+"""MSRDailyActivity3D, one clip as text: rows of frame, joint (1 … 20), x, y, z in meters, in kinect20's order.
 
 Wang et al., Mining actionlet ensemble for action recognition with depth cameras, CVPR 2012 ("…_skeleton_proj.txt").
 Half of the clips are seated, where the sensor guesses the legs.

@@ -2,7 +2,7 @@
 
 Fothergill et al., Instructing people for training gestural interactive systems, CHI 2012. <name>.tagstream beside
 <name>.csv says when a gesture was done: "XQPCTick;Tag", a tick being 1/49.875 µs. Each is one clip: cut halfway to its
-neighbors, at most 1.5 s before and 1 s after. Kinect v1 axes and metres; rows of zeros are frames without a person.
+neighbors, at most 1.5 s before and 1 s after. Kinect v1 axes and meters; rows of zeros are frames without a person.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 <mvnx><subject frameRate="60"><segments><segment id="1" label="Pelvis"/>…</segments><frames><frame type="normal">
 <position>23 × 3 numbers</position>…, as the MVN user manual describes it. The segments' origins are the joints: the
-right upper arm begins at the right shoulder. Metres, z up. Frames of other types (npose, tpose) are calibration.
+right upper arm begins at the right shoulder. Meters, z up. Frames of other types (npose, tpose) are calibration.
 """
 
 from __future__ import annotations

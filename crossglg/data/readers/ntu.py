@@ -6,7 +6,7 @@ Centring and alignment are not done here: `crossglg.data.transforms` does them o
 
 Coordinates stay as they are. Kinect v2's camera frame is right-handed: x to the sensor's left, y up, z away from the
 sensor. Whoever faces the sensor looks along −z and has the left side at −x, which is our convention; a test holds
-the embedded motions and the same person written as a `.skeleton` file against each other.
+the synthetic motions and the same person written as a `.skeleton` file against each other.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """One body as tracked. id: text, since ids exceed 2^53;  frame: (T,) where it is seen;  xyz: (T, 25, 3) metres."""
+    """One body as tracked. id: text, since ids exceed 2^53;  frame: (T,) where it is seen;  xyz: (T, 25, 3) meters."""
 
     id: str
     frame: NDArray[np.int64]

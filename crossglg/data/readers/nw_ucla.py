@@ -1,6 +1,6 @@
 """Northwestern-UCLA Multiview Action3D, the JSON of one clip: {"file_name", "skeletons": frames × 20 × 3, "label"}.
 
-Wang et al., Cross-view action modeling, learning and recognition, CVPR 2014. Metres and Kinect axes as they are.
+Wang et al., Cross-view action modeling, learning and recognition, CVPR 2014. Meters and Kinect axes as they are.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A pickle is a programme for a small stack machine whose instructions may import and call anything. The machine here
 knows no modules and no functions: it reads the instructions with the standard library's disassembler and carries out
-only those that build plain values. The few names that numpy's pickles mention are recognised as words, and their
+only those that build plain values. The few names that numpy's pickles mention are recognized as words, and their
 arrays are laid over bytes that the file itself holds; every other name is an error. So no code of a file runs, and time
 and memory grow with the size of the file, whatever it declares. A `pickle.Unpickler` that allows numpy's names alone
 gives less: it calls them with arguments of the file, which may ask for terabytes or give an array any state.

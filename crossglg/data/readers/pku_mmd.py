@@ -1,6 +1,6 @@
 """PKU-MMD: continuous recordings with label intervals (Liu et al., 2017), phases I and II.
 
-One text file for each video and view: 150 floats a line, two bodies × 25 joints (order of NTU RGB+D) × xyz, in metres
+One text file for each video and view: 150 floats a line, two bodies × 25 joints (order of NTU RGB+D) × xyz, in meters
 in the camera frame of the Kinect, y up. A text file of the same name in a folder of labels holds one interval a line,
 `action,start,end,confidence`; a clip is the lines start … end − 1. The k-th interval, from 1, is named `<video>_<k>`.
 """
@@ -43,7 +43,7 @@ _VIDEO = re.compile(r"(?:A\d+N(?P<subject>\d+)|\d+)-(?P<camera>[LMR])")  # A01N0
 
 
 def read(path: SourcePath) -> list[Recording]:
-    """The labelled clips of one video and view; raises ValueError also when no label file is found."""
+    """The labeled clips of one video and view; raises ValueError also when no label file is found."""
     labels = _label_file(path)
     if labels is None:
         raise ValueError(

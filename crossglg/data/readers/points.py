@@ -28,7 +28,7 @@ from crossglg.skeletons import LAYOUTS, SYNONYMS, Layout, get_layout, name_words
 MAX_PERSONS = 20
 VISIBLE = 0.3
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
-SHORTEST_TORSO, TORSO, LONGEST_TORSO = 0.2, 0.5, 1.0  # metres
+SHORTEST_TORSO, TORSO, LONGEST_TORSO = 0.2, 0.5, 1.0  # meters
 _SIDE = {"l": "left", "r": "right"}
 
 
@@ -84,7 +84,7 @@ def of_bytes(parse: Callable[[bytes], Points]) -> Callable[[SourcePath], Points]
 STEPS = (
     "joints of low visibility left out",
     "gaps filled over time, or from the nearest joint",
-    "scaled to metres by the length of the torso, unless the unit is known",
+    "scaled to meters by the length of the torso, unless the unit is known",
     "turned so that y is up",
 )
 
@@ -161,8 +161,10 @@ def _in_metres(
         notes.append(note)
     elif axis == "-y":
         xyz = xyz * (1.0, -1.0)
-    if axis != "y":
-        notes.append("y was down: turned" if axis == "-y" else f"{axis} was up" + ": turned" * (xyz.shape[-1] == 3))
+    if axis == "-y":
+        notes.append("y was down: turned")
+    elif axis != "y":
+        notes.append(f"{axis} was up: turned" if xyz.shape[-1] == 3 else f"{axis} was up")
     return xyz, notes
 
 

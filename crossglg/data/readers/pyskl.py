@@ -5,7 +5,7 @@ frame_dir (the clip's name), label, total_frames, img_shape, original_shape, key
 keypoint_score (M, T, V). MMAction2's Kinetics-400 pickle is a mere table of contents, its key points in other files.
 
 Axes. 2-D: pixels of the image, x to the right as in the image and y negated, so that up is up (the subject's left is
-+x when facing the camera). 3-D: metres in the camera frame of the Kinect, y up, as the released pickles have them;
++x when facing the camera). 3-D: meters in the camera frame of the Kinect, y up, as the released pickles have them;
 clips that PYSKL's PreNormalize3D has turned (z up, x from left to right shoulder) are turned back to y up.
 """
 
@@ -94,7 +94,7 @@ def _recording(annotation: dict[str, Any], class_names: Sequence[str]) -> Record
     notes = [] if frames == xyz.shape[1] else [f"total_frames differs from the {xyz.shape[1]} frames of the array"]
     if xyz.shape[-1] == 2:
         xyz[..., 1] *= -1
-    elif _is_normalised(xyz):
+    elif _is_normalized(xyz):
         xyz = xyz[..., [0, 2, 1]] * np.array([1, 1, -1], dtype=np.float32)
         notes.append("was turned by PreNormalize3D (z up); turned back to y up")
     people = seen_people(xyz, seen)
@@ -130,7 +130,7 @@ def _seen(score: Any, xyz: NDArray[np.float32], sample_id: str) -> NDArray[np.bo
     return (score != 0).any(axis=2)
 
 
-def _is_normalised(xyz: NDArray[np.float32]) -> bool:
+def _is_normalized(xyz: NDArray[np.float32]) -> bool:
     """Whether PYSKL's PreNormalize3D was applied: it puts the middle of the first person's spine in the first frame
     to the origin exactly, and turns the line from left to right shoulder there to +x, the spine to about +z."""
     ntu = get_layout("ntu25")
@@ -156,7 +156,7 @@ READER = Reader(
     patterns=("*.pkl", "*.pickle"),
     read_file=read,
     steps=(
-        "2-D: y negated (up is up), pixels kept; 3-D: metres kept, clips of PreNormalize3D turned from z up to y up",
+        "2-D: y negated (up is up), pixels kept; 3-D: meters kept, clips of PreNormalize3D turned from z up to y up",
         "frames of a person without any score (3-D: without any coordinate) set to zero",
         "persons who are never seen dropped; clips without any person left out",
     ),

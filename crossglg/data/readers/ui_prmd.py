@@ -100,6 +100,6 @@ READER = Reader(
     about="UI-PRMD, Kinect (Vakanski et al. 2018): 10 rehabilitation movements, 10 subjects, two texts per clip",
     patterns=("m*_s*_e*_positions*.txt",),
     read_file=read,
-    steps=("joints placed by forward kinematics", "centimetres to metres", "turned to face the camera", NOBODY_DROPPED),
+    steps=("joints placed by forward kinematics", "centimeters to meters", "turned to face the camera", NOBODY_DROPPED),
     class_names=ACTIONS,
 )

@@ -1,4 +1,4 @@
-"""UTD-MHAD, the skeleton of one clip as a MATLAB file of version 5: `d_skel`, (20 joints, 3, frames), metres.
+"""UTD-MHAD, the skeleton of one clip as a MATLAB file of version 5: `d_skel`, (20 joints, 3, frames), meters.
 
 Chen, Jafari, Kehtarnavaz, UTD-MHAD: a multimodal dataset for human action recognition, ICIP 2015. Kinect v1 axes; the
 joints of the trunk stand from the head downwards, otherwise in the sensor's order.

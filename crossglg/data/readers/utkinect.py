@@ -1,4 +1,4 @@
-"""UTKinect-Action3D: joints_s01_e01.txt, a row per frame (its number, then 20 × x y z in metres), and actionLabel.txt.
+"""UTKinect-Action3D: joints_s01_e01.txt, a row per frame (its number, then 20 × x y z in meters), and actionLabel.txt.
 
 Xia, Chen, Aggarwal, View invariant human action recognition using histograms of 3D joints, CVPR Workshops 2012. A file
 is one recording of ten actions; actionLabel.txt, beside it or one folder up, gives the first and last frame number of

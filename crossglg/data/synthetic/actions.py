@@ -1,4 +1,4 @@
-"""The embedded actions as data: what a right-handed performer does, in one entry each.
+"""The actions of the built-in synthetic dataset: what a right-handed performer does, in one entry each.
 
 To add an action, add one `Action` to `_TABLE`: its official NTU RGB+D 120 number and name, the body parts that matter,
 and a programme. A programme is a dict `{phase: pose}` over phase 0…1 plus oscillations; body and arms start and end at
@@ -8,7 +8,7 @@ the key before. Left-handed performers do the mirror image.
 Channels of a pose (degrees for angles; every triple is (out, up, forward), `out` being away from the midline):
 
     hand, other_hand, hands       where the palm goes: a triple in arm lengths from the own shoulder, in the frame of
-                                  the chest, or `at(landmark, …)`, metres from a landmark of `LANDMARKS`
+                                  the chest, or `at(landmark, …)`, meters from a landmark of `LANDMARKS`
     elbow, other_elbow, elbows    swivel of the elbow: 0 points down, 90 outwards, 180 up
     point, other_point, points    direction of the fingers, (0, 0, 0) = straight on from the forearm
     thumb, other_thumb, thumbs    direction of the thumb
@@ -16,7 +16,7 @@ Channels of a pose (degrees for angles; every triple is (out, up, forward), `out
     hips                          pelvis, in leg lengths from standing upright; the legs follow, the feet stay
     bend, lean, twist             torso forwards, to the right, turned to the right
     nod, tilt, look               head down, towards the right shoulder, turned to the right
-    turn, shrug                   whole body turned to the right; shoulders raised, in metres
+    turn, shrug                   whole body turned to the right; shoulders raised, in meters
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Action:
     scaled: bool = True
 
 
-# Landmark → (frame it moves with, (out, up, forward) in metres for a person of 1.70 m). Frames: the head and the chest
+# Landmark → (frame it moves with, (out, up, forward) in meters for a person of 1.70 m). Frames: the head and the chest
 # turn with those parts; "pelvis" with the hips; "floor" is the ground between the feet; "foot", "knee" are joints.
 LANDMARKS: dict[str, tuple[str, Triple]] = {
     "mouth": ("head", (0.02, -0.08, 0.12)),
@@ -128,7 +128,7 @@ _BOTH = {
 
 
 def at(landmark: str, out: float = 0.0, up: float = 0.0, forward: float = 0.0) -> Target:
-    """A hand target near a landmark, offset in metres."""
+    """A hand target near a landmark, offset in meters."""
     return Target(landmark, (out, up, forward))
 
 

@@ -1,4 +1,4 @@
-"""The body of the embedded motions: lengths, inverse kinematics of arms and legs, forward kinematics to joints.
+"""The body of the built-in synthetic dataset: lengths, inverse kinematics of arms and legs, forward kinematics.
 
 Axes and units as in `synthetic`, batched (clips, frames, …); angles in degrees.
 """
@@ -22,7 +22,7 @@ ARM_JOINTS = ("shoulder", "elbow", "wrist", "hand", "hand tip", "thumb")
 
 @dataclass(frozen=True)
 class Body:
-    """Lengths (n, 1, 1) in metres of the performer of each clip, and how channels become joints."""
+    """Lengths (n, 1, 1) in meters of the performer of each clip, and how channels become joints."""
 
     height: Array
     lower_spine: Array
@@ -33,11 +33,11 @@ class Body:
     forearm: Array
     thigh: Array
     shank: Array
-    stance: Mapping[str, Array]  # (n, 1, 3) (out, up, forward) of each ankle from under its hip, metres
+    stance: Mapping[str, Array]  # (n, 1, 3) (out, up, forward) of each ankle from under its hip, meters
 
     @classmethod
     def of(cls, height: Array, limb: Array, stance: Mapping[str, Array]) -> Body:
-        """height: (n,) metres;  limb: (n, 4) arm, leg, trunk, width, relative to average;  stance: (n, 1, 3) draws."""
+        """height: (n,) meters;  limb: (n, 4) arm, leg, trunk, width, relative to average;  stance: (n, 1, 3) draws."""
         height = height[:, None, None]
         arm, leg, trunk, width = (limb[:, k, None, None] for k in range(4))
         stance = {prefix: np.abs(draw) * np.array([0.05, 0.0, 0.04]) for prefix, draw in stance.items()}
@@ -122,7 +122,7 @@ class Body:
         return frames["shoulder center"] + turned(frames["chest turn"], raised)
 
     def place(self, landmark: str, offset: Array, mass: Array, sign: float, frames: Mapping[str, Array]) -> Array:
-        """`mass` (n, T, 1) times the landmark plus `offset` (out, up, forward) in its frame, (n, T, 3) in metres.
+        """`mass` (n, T, 1) times the landmark plus `offset` (out, up, forward) in its frame, (n, T, 3) in meters.
 
         Linear in (mass, offset), so that blends of several targets are sums.
         """

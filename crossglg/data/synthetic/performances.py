@@ -1,11 +1,11 @@
-"""The embedded data: a procedural synthesiser of skeleton motion in the NTU RGB+D layout.
+"""The built-in synthetic dataset: a procedural synthesizer of skeleton motion in the NTU RGB+D layout.
 
 The actions are data (`synthetic_actions`), the body is `synthetic_body`; here a programme becomes a clip: a person with
 own proportions, tempo and habits performs it once or more, somewhere between idle moments, with irrelevant motion on
 top, and a Kinect-like sensor observes it from one of three directions. Nothing here was recorded from people.
 
 Axes, also of the result: the person faces the camera, looking along −z; +x is the person's right, y is up. Inside,
-everything is in metres, batched as (clips, frames, …), for a right-handed performer with the ground at y = 0;
+everything is in meters, batched as (clips, frames, …), for a right-handed performer with the ground at y = 0;
 left-handed performers are mirrored afterwards.
 """
 
@@ -49,7 +49,7 @@ _SEATED_SHIFT = np.array(actions.SEATED["hips"])
 
 
 def synthesise(seed: int = 0, clips_per_action: int = 50, actions: Sequence[str] = ACTIONS) -> SkeletonSet:
-    """Perform `actions`, `clips_per_action` times each, in metres, camera frame, 30 fps, layout ntu25.
+    """Perform `actions`, `clips_per_action` times each, in meters, camera frame, 30 fps, layout ntu25.
 
     Deterministic in `seed`; an action's clips do not depend on which other actions are asked for.
     Raises ValueError for an unknown action or a count below 1.
@@ -137,7 +137,7 @@ def _people() -> dict[str, NDArray[Any]]:
     left[rng.permutation(np.arange(1, count))[: round(LEFT_HANDED_SHARE * NUM_SUBJECTS)]] = True
     return {
         "left_handed": left,
-        "height": rng.uniform(1.50, 1.92, count),  # metres
+        "height": rng.uniform(1.50, 1.92, count),  # meters
         "limb": rng.normal(1.0, 0.05, (count, 4)),  # arm, leg, trunk, width, relative to the average person
         "tempo": np.exp(rng.normal(0, 0.16, count)),  # > 1 is slow
         "amplitude": rng.uniform(0.75, 1.2, count),
@@ -382,7 +382,7 @@ def _hand_course(
     idle = np.where(seated, _SEATED_HANDS, _IDLE_HANDS[style])
     rest = (idle + clips.trait("rest") + clips.normal(0.03, 3))[:, None]
     habit = clips.normal(0.07, 3)[:, None]
-    near = clips.normal(0.022, 3)[:, None]  # metres: nobody touches exactly the same spot
+    near = clips.normal(0.022, 3)[:, None]  # meters: nobody touches exactly the same spot
 
     targets: list[Target | None] = [p.get(channel) for p in course.poses]
     goal = np.zeros((clips.count, MAX_FRAMES, 3))
@@ -433,7 +433,7 @@ def _observe(xyz: Array, camera: NDArray[np.integer], clips: _Clips) -> Array:
     deviation = (_JITTER_OF_JOINT * hidden)[..., None] * np.array([1.0, 1.0, 1.4])
     jitter = rng.standard_normal((*shape, 3), dtype=np.float32)
     jitter[:, 1:] = 0.6 * jitter[:, 1:] + 0.6 * jitter[:, :-1]  # errors of neighbouring frames are alike
-    distance = rng.uniform(2.0, 4.0, clips.count)  # metres
+    distance = rng.uniform(2.0, 4.0, clips.count)  # meters
     seen += jitter * deviation * (distance / 3.0)[:, None, None, None]
     seen += 1.5 * _JITTER_OF_JOINT[:, None] * rng.standard_normal((shape[0], 1, shape[2], 3))  # a sensor's lasting bias
     seen = _drop_out(seen, clips)

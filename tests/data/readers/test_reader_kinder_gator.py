@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from support.fuzzing import mutations, survives
 from support.kinect_sets import assert_same_as_processed
 from support.skeleton_people import standing
 from support.source_files.kinder_gator import content, write_sample
@@ -53,16 +51,3 @@ def test_unknown_action_is_refused(tmp_path: Path) -> None:
     file = write_sample(tmp_path).rename(tmp_path / "POSE-p976_05-Bowl-1466765913475.csv")
     with pytest.raises(ValueError, match=r"Bowl-1466765913475\.csv: the action 'Bowl'"):
         get_reader("kinder-gator").read(file)
-
-
-@given(mutations(content(2)))
-@settings(max_examples=150, deadline=None)
-def test_mutated_files_raise_value_errors(mutated: bytes) -> None:
-    survives(parse, mutated)
-
-
-@pytest.mark.slow
-@given(mutations(content(2)))
-@settings(max_examples=10_000, deadline=None, database=None)
-def test_ten_thousand_mutated_files(mutated: bytes) -> None:
-    survives(parse, mutated)

@@ -14,7 +14,7 @@ from support.fuzzing import mutations, survives
 from support.source_files.kinetics_skeleton import ANKLE, NECK, WRIST, clip_of, parse, people, sure, write_sample
 
 from crossglg.data.readers import kinetics_skeleton as kinetics
-from crossglg.data.readers.kinetics_skeleton import Detections, fill_joints, two_by_score, two_by_track
+from crossglg.data.readers.kinetics_skeleton import Detections, fill_joints, two_by_track
 
 
 def test_coordinates_are_centred_with_y_up() -> None:
@@ -47,17 +47,6 @@ def test_tracking_follows_people_whatever_their_order() -> None:
     chosen = two_by_track(found)
     for m in range(2):
         np.testing.assert_array_equal(chosen.pose[:, m], pose[m])
-
-
-def test_rule_of_st_gcn_agrees_with_its_loop_and_swaps_people() -> None:
-    pose, found = shuffled()
-    chosen = two_by_score(found)
-    for t in range(30):
-        best = sorted(range(3), key=lambda p: -found.score[t, p].sum())[:2]
-        np.testing.assert_array_equal(chosen.pose[t], found.pose[t, best])
-    assert (chosen.pose[:, 0] != pose[0]).any(), "the surest person of a frame is not always the same"
-    clip = clip_of(*(np.moveaxis(array, 1, 0) for array in (found.pose, found.score)))
-    assert (parse(clip)[0].xyz != parse(clip, choose=two_by_score)[0].xyz).any()
 
 
 def test_someone_back_after_a_short_absence_is_the_same_and_far_away_is_not() -> None:
@@ -120,7 +109,7 @@ def test_joint_that_is_never_found_lies_at_the_neck() -> None:
 
 def test_clip_without_anybody_gives_no_recording() -> None:
     nobody = {"data": [{"frame_index": 1, "skeleton": []}], "label": "abseiling"}
-    assert parse(nobody) == parse({"data": []}) == parse(nobody, choose=two_by_score) == []
+    assert parse(nobody) == parse({"data": []}) == []
     pose = people(1)
     assert parse(clip_of(pose, np.zeros(pose.shape[:3]))) == []
 
@@ -166,8 +155,7 @@ def small() -> bytes:
 
 
 def fuzzed(content: bytes) -> None:
-    for choose in (two_by_track, two_by_score):
-        survives(partial(kinetics.parse, sample_id="fuzz", choose=choose), content)
+    survives(partial(kinetics.parse, sample_id="fuzz"), content)
 
 
 @given(mutations(small()))

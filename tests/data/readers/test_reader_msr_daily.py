@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from support.fuzzing import mutations, survives
 from support.kinect_sets import assert_same_as_processed
 from support.skeleton_people import standing
 from support.source_files.msr_daily import content, write_sample
@@ -45,16 +43,3 @@ def test_rows_out_of_order_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             parse(b"\n".join(bad))
-
-
-@given(mutations(content(2)))
-@settings(max_examples=150, deadline=None)
-def test_mutated_files_raise_value_errors(mutated: bytes) -> None:
-    survives(parse, mutated)
-
-
-@pytest.mark.slow
-@given(mutations(content(2)))
-@settings(max_examples=10_000, deadline=None, database=None)
-def test_ten_thousand_mutated_files(mutated: bytes) -> None:
-    survives(parse, mutated)

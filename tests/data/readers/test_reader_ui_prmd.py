@@ -46,7 +46,7 @@ def test_genuine_squat_stands_on_its_feet(shared_data: Path) -> None:
     (recording,) = genuine(shared_data, "ui-prmd")
     xyz = {joint: recording.xyz[0, :, v] for v, joint in enumerate(LAYOUT.joints)}
     assert recording.xyz.shape == (1, 73, 22, 3)
-    assert np.ptp(xyz["hip center"][:, 1]) > 0.5, "half a metre down and up again"
+    assert np.ptp(xyz["hip center"][:, 1]) > 0.5, "half a meter down and up again"
     for side in ("left", "right"):
         assert xyz[f"{side} ankle"].std(axis=0).mean() < 0.025
         assert (xyz[f"{side} foot"][:, 2] < xyz[f"{side} ankle"][:, 2]).mean() > 0.9, "toes point to the camera"
@@ -54,7 +54,7 @@ def test_genuine_squat_stands_on_its_feet(shared_data: Path) -> None:
         assert (xyz[f"{side} knee"][:, 1] > xyz[f"{side} ankle"][:, 1]).all()
     for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle"):
         assert (xyz[f"left {joint}"][:, 0] < xyz[f"right {joint}"][:, 0] - 0.05).all()
-    assert 1.3 < (xyz["head top"] - xyz["left foot"])[0, 1] < 2.0, "metres, standing at first"
+    assert 1.3 < (xyz["head top"] - xyz["left foot"])[0, 1] < 2.0, "meters, standing at first"
 
 
 def test_genuine_bones_keep_their_length_and_are_alike_on_both_sides(shared_data: Path) -> None:

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from support.fuzzing import mutations, survives
 from support.kinect_sets import bone_spread, genuine, side_ratio
 from support.skeleton_people import standing
-from support.source_files.utkinect import LABELS, content, write_sample
+from support.source_files.utkinect import write_sample
 
 from crossglg.data.readers import get_reader
-from crossglg.data.readers.utkinect import ACTIONS, CORRECTED, parse, parse_labels
+from crossglg.data.readers.utkinect import ACTIONS, CORRECTED, parse_labels
 
 
 def test_clips_are_the_intervals(tmp_path: Path) -> None:
@@ -98,33 +96,3 @@ def test_genuine_recording_is_ten_clips_of_a_person(shared_data: Path) -> None:
     spread = dict(zip((child for child, _ in wave.layout.bones), bone_spread(wave), strict=True))
     assert max(spread[j] for j in limbs) < 0.15
     assert np.abs(np.log(side_ratio(wave)[limbs])).max() < 0.15
-
-
-def parse_walk(content: bytes) -> object:
-    return parse(content, {"walk": (10, 16)})
-
-
-@given(mutations(content(3)))
-@settings(max_examples=150, deadline=None)
-def test_mutated_files_raise_value_errors(mutated: bytes) -> None:
-    survives(parse_walk, mutated)
-
-
-@given(mutations(LABELS.encode()))
-@settings(max_examples=150, deadline=None)
-def test_mutated_labels_raise_value_errors(mutated: bytes) -> None:
-    survives(parse_labels, mutated)
-
-
-@pytest.mark.slow
-@given(mutations(content(3)))
-@settings(max_examples=10_000, deadline=None, database=None)
-def test_ten_thousand_mutated_files(mutated: bytes) -> None:
-    survives(parse_walk, mutated)
-
-
-@pytest.mark.slow
-@given(mutations(LABELS.encode()))
-@settings(max_examples=10_000, deadline=None, database=None)
-def test_ten_thousand_mutated_labels(mutated: bytes) -> None:
-    survives(parse_labels, mutated)

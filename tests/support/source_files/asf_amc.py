@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-UNIT = 0.0254 / 0.45  # metres
-BONES = {  # parent, (3,) metres, dof
+UNIT = 0.0254 / 0.45  # meters
+BONES = {  # parent, (3,) meters, dof
     "lowerback": ("root", (0, 0.15, 0), "rx ry rz"), "upperback": ("lowerback", (0, 0.15, 0), ""),
     "thorax": ("upperback", (0, 0.1, 0), ""), "lowerneck": ("thorax", (0, 0.1, 0), ""),
     "upperneck": ("lowerneck", (0, 0.08, 0), ""), "head": ("upperneck", (0, 0.1, 0), ""),

@@ -43,7 +43,7 @@ def written(xyz: NDArray[np.floating], seconds: float = 1 / 30) -> bytes:
     return "\n".join([*lines, *(" ".join(f"{c:.6f}" for c in row) for row in rows), ""]).encode()
 
 
-PERSON = standing("kinect20", frames=12)[0] * 100  # centimetres
+PERSON = standing("kinect20", frames=12)[0] * 100  # centimeters
 VALID = written(PERSON[:3])
 
 

@@ -13,7 +13,7 @@ from crossglg.skeletons import get_layout, retarget
 
 
 def person(frames: int = 4) -> np.ndarray:
-    """(T, 22, 3) someone who stands, in metres as the reader gives them."""
+    """(T, 22, 3) someone who stands, in meters as the reader gives them."""
     return retarget(standing("kinect20", frames)[0], get_layout("kinect20"), LAYOUT)
 
 

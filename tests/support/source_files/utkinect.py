@@ -10,7 +10,7 @@ LABELS = "s01_e01\nwalk: 10 16\nsitDown: 20 30 \ncarry:  NaN NaN\ns01_e02\nwalk:
 
 
 def content(frames: int = 12) -> bytes:
-    """Frames 10, 12, … with the third row standing twice, the second time moved by a centimetre."""
+    """Frames 10, 12, … with the third row standing twice, the second time moved by a centimeter."""
     people = standing("kinect20", frames)[0].reshape(frames, 60)
     rows = [(10 + 2 * t, *people[t]) for t in range(frames)]
     rows.insert(3, (14, *(people[2] + 0.01)))
