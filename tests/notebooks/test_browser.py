@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import xml.etree.ElementTree
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ import nbformat
 import numpy as np
 import pytest
 from PIL import Image
-from support.jupyter import all_run, chromium, quiet_page, server, state, wait_until
+from support.jupyter import all_run, chromium, keep_picture, quiet_page, server, state, wait_until
 
 from crossglg.config import Config
 from crossglg.data import synthetic
@@ -359,12 +358,6 @@ def outside(page) -> list[str]:
         if (bottom - top > 780) words.push(`bodies and maps are ${bottom - top} pixels high`);
         return words;
     }""")
-
-
-def keep_picture(page, name: str) -> None:
-    if folder := os.environ.get("CROSSGLG_SCREENSHOTS"):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(folder) / f"{name}.png")
 
 
 @pytest.mark.parametrize("view", ["joints and time", "attention"])
