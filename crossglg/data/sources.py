@@ -173,7 +173,8 @@ SOURCES: dict[str, Source] = {
         terms=ASK,
         by_hand=(
             "Look for the dataset of the paper's authors; the repository "
-            "Mabdou11/Activity-Recognition-skeleton-datasets on GitHub has a copy without a licence file, in its folder florence.",
+            "Mabdou11/Activity-Recognition-skeleton-datasets on GitHub has a copy, in its folder florence, without "
+            "a licence file.",
             "Take the one text in world coordinates, which holds all clips.",
             "Put it into the folder florence3d: florence3d/Florence_dataset_WorldCoordinates.txt.",
         ),
