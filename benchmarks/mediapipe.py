@@ -219,7 +219,7 @@ def main(argv: list[str] | None = None) -> None:
         for row in measured(trained, SkeletonSet.load(args.folder / f"{name}.npz"), args.episodes)
     ]
     lines = [
-        f"Model `{args.model}` ({trained.config.encoder}, {trained.details['data']}), {args.episodes} episodes of one "
+        f"{trained.config.encoder}, trained on {trained.details['data']}; {args.episodes} episodes of one "
         "exemplar for each class, all other clips of the set are queries; %, with 95 % intervals over episodes. "
         "Of the last three columns: every second class is enrolled; what the threshold refuses of these and accepts of "
         "the others, and both at the threshold that makes them equal.",
