@@ -463,6 +463,7 @@ def test_the_views_fit_into_jupyterlab_and_the_kernel_knows_what_is_chosen(brows
         page.locator(".skeleton-player").evaluate("node => node.scrollIntoView({ block: 'start' })")
         keep_picture(page, f"lab-{width}-joints")
         assert outside(page) == []
+        assert page.locator(".skeleton-player").bounding_box()["height"] <= 779, "what JupyterLab leaves of 900 pixels"
         page.select_option("select[aria-label=View]", "attention")
         page.wait_for_selector("canvas.heads")
         small = page.locator("canvas.heads")
@@ -487,6 +488,30 @@ def test_the_views_fit_into_jupyterlab_and_the_kernel_knows_what_is_chosen(brows
                 JSON.stringify(cell.model.outputs?.toJSON() ?? "").includes("plotly") ? [i] : []))"""
         )
         assert len(cells) == 3, "heat maps of all heads, of a block, and from texts to joints"
+        page.evaluate("(i) => jupyterapp.shell.currentWidget.content.scrollToItem(i, 'center')", cells[1])
+        text, value = pointed_at(page, "left knee", "right foot")
+        assert text == f"left knee looks at right foot: {value:.3f}" and 0 < value < 1
+        keep_picture(page, f"lab-{width}-heat-map")
+
+
+def pointed_at(page, row: str, column: str) -> tuple[str, float]:
+    """What plotly's map in sight says where the mouse points at the cell of two joints, and what it was given there."""
+    plot = page.wait_for_function("""() => [...document.querySelectorAll(".js-plotly-plot")].find((plot) => {
+        const { top, bottom } = plot.getBoundingClientRect();
+        return top < 450 && bottom > 450 && plot.calcdata;
+    })""")
+    place = plot.evaluate(
+        """(plot, [row, column]) => {
+            const { x, y, z } = plot._fullData[0], { xaxis, yaxis } = plot._fullLayout;
+            const { left, top } = plot.getBoundingClientRect(), [i, j] = [[...y].indexOf(row), [...x].indexOf(column)];
+            return [left + xaxis._offset + xaxis.c2p(j), top + yaxis._offset + yaxis.c2p(i), z[i][j]];
+        }""",
+        [row, column],
+    )
+    page.mouse.move(place[0] - 2, place[1])
+    page.mouse.move(place[0], place[1])
+    text = page.wait_for_selector(".js-plotly-plot .hoverlayer .hovertext text")
+    return text.text_content(), place[2]
 
 
 def test_an_edited_text_brings_its_own_key_joints(browser, tmp_path):
