@@ -495,11 +495,18 @@ def test_the_views_fit_into_jupyterlab_and_the_kernel_knows_what_is_chosen(brows
 
 
 def pointed_at(page, row: str, column: str) -> tuple[str, float]:
-    """What plotly's map in sight says where the mouse points at the cell of two joints, and what it was given there."""
-    plot = page.wait_for_function("""() => [...document.querySelectorAll(".js-plotly-plot")].find((plot) => {
-        const { top, bottom } = plot.getBoundingClientRect();
-        return top < 450 && bottom > 450 && plot.calcdata;
-    })""")
+    """What the map of plotly that is in sight says where the mouse points at two joints' cell, and its value there.
+
+    JupyterLab shows a picture until the mouse comes.
+    """
+    in_sight = """(selector) => [...document.querySelectorAll(selector)].find((node) => {
+        const { top, bottom } = node.getBoundingClientRect();
+        return top < 450 && bottom > 450;
+    })"""
+    box = page.wait_for_function(in_sight, arg="img.plot-img").bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + box["height"] / 2)
+    plot = page.wait_for_function(in_sight, arg=".js-plotly-plot")
+    page.wait_for_selector(".js-plotly-plot .heatmaplayer image")
     place = plot.evaluate(
         """(plot, [row, column]) => {
             const { x, y, z } = plot._fullData[0], { xaxis, yaxis } = plot._fullLayout;
