@@ -1,7 +1,8 @@
 """A hook of mkdocs: pages may link to files outside `docs/`, as they do on GitHub.
 
 Pictures, notebooks and CONTRIBUTING.md become part of the site at their own path. Links to other files, such as source
-code, lead to the repository if `repo_url` in mkdocs.yml is set; without it their text stays and the link goes.
+code, lead to the repository. Its address is that of docs/guide/install.md; while that names no owner, the text of such
+a link stays and the link goes.
 """
 
 from __future__ import annotations
@@ -20,8 +21,16 @@ IN_SITE = (
     "CONTRIBUTING.md", "CHANGELOG.md", "figures/*.*", "figures/synthetic-*/*.png", "notebooks/*.ipynb",
     "notebooks/workshop/*.html", "notebooks/workshop/*.md",
 )  # fmt: skip
+REPOSITORY = re.compile(r"^\[repository\]: (\S+)$", re.MULTILINE)
 NOTEBOOK_LINK = re.compile(r'href="([^":#]+\.(?:ipynb|md))"')
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#:]+)(#[^)\s]*)?\)")
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    (address,) = REPOSITORY.findall((ROOT / "docs" / "guide" / "install.md").read_text(encoding="utf-8"))
+    if "/OWNER/" not in address:
+        config.repo_url, config.repo_name = address, "GitHub"
+    return config
 
 
 @event_priority(100)  # before the plugin that makes pages of notebooks

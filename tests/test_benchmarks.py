@@ -7,14 +7,19 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
+from crossglg.data.clips import SkeletonSet
+from crossglg.data.synthetic import synthesise
 from crossglg.encoders import ENCODERS
 from crossglg.encoders.infogcn import InfoGCN
+from crossglg.skeletons import get_layout
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "encoders.py"
 
@@ -96,3 +101,44 @@ def test_the_readme_s_chart_shows_the_means_of_the_results_page() -> None:
             for line in page.partition("<!-- study left_out -->")[2].splitlines()
             if line.startswith(f"| {method} |")
         )
+
+
+@pytest.fixture(scope="module")
+def camera_benchmark() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("camera_benchmark", SCRIPT.with_name("mediapipe.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where its dataclasses look up their types
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def kinect_clips() -> SkeletonSet:
+    actions = ("hand waving", "kicking something", "clapping", "squat down")
+    return replace(synthesise(0, 3, actions).retargeted(get_layout("kinect20")), name="kinect")
+
+
+def test_what_a_camera_sees_keeps_the_joints_it_shares_with_a_kinect(
+    camera_benchmark: ModuleType, kinect_clips: SkeletonSet
+) -> None:
+    _, joints, centered, noisy, *_ = camera_benchmark.CONDITIONS
+    back = camera_benchmark.by_camera(kinect_clips, joints).retargeted(kinect_clips.layout)
+    kept = [j for j, name in enumerate(kinect_clips.layout.joints) if name not in ("hip center", "spine")]
+    kept.remove(kinect_clips.layout.index("shoulder center"))
+    np.testing.assert_allclose(back.xyz[:, kept], kinect_clips.xyz[:, kept], atol=1e-5)
+    seen = camera_benchmark.by_camera(kinect_clips, centered)
+    assert np.abs(seen.xyz[:, camera_benchmark.HIPS].mean(1)).max() < 1e-5
+    errors = (camera_benchmark.by_camera(kinect_clips, noisy).xyz - seen.xyz).std((0, 1))
+    assert 0.01 < errors[0] < 0.04 and 0.01 < errors[1] < 0.04 and 0.03 < errors[2] < 0.08, "meters, most in depth"
+
+
+def test_a_camera_is_compared_with_a_kinect_and_the_table_written(
+    camera_benchmark: ModuleType, kinect_clips: SkeletonSet, tmp_path: Path
+) -> None:
+    kinect_clips.save(tmp_path / "mine.npz")
+    camera_benchmark.main([str(tmp_path), "--sets", "mine", "--episodes", "2", "--output", str(tmp_path / "table.md")])
+    rows = [line.strip("|").split("|") for line in (tmp_path / "table.md").read_text().splitlines() if "± " in line]
+    assert [row[1].strip() for row in rows] == [condition.name for condition in camera_benchmark.CONDITIONS]
+    values = np.array([[float(cell.split("±")[0]) for cell in row[2:]] for row in rows])
+    assert values.shape == (6, 6) and (values >= 0).all() and (values <= 100).all()
+    assert (values[0, :3] > 50).all(), "four actions that differ"

@@ -82,6 +82,19 @@ def test_pictures_of_the_readme_are_made_by_their_command(desk, tmp_path):
     assert (tmp_path / "results.svg").read_bytes() == (ROOT / "figures" / "results.svg").read_bytes()
 
 
+def test_the_owner_s_name_stands_in_one_place_and_its_links_lead_to_files():
+    address = re.compile(r"(?:github\.com|mybinder\.org/v2/gh|google\.com/github)/([^/\s\"]+)/crossglg(\S*)")
+    page = "docs/guide/install.md"
+    notebooks = [path.relative_to(ROOT).as_posix() for path in (ROOT / "notebooks").rglob("*.*")]
+    for other in {*PAGES, *notebooks, "mkdocs.yml", "pyproject.toml", "CITATION.cff"} - {page}:
+        assert not address.search((ROOT / other).read_text(encoding="utf-8")), f"{other} names the owner too"
+    owners, targets = zip(*address.findall(PAGES[page]), strict=True)
+    assert len(owners) == 3 and len(set(owners)) == 1
+    opened = [ROOT / "notebooks" / target.partition("notebooks/")[2] for target in targets if target]
+    assert len(opened) == 2 and all(notebook.is_file() for notebook in opened)
+    assert (ROOT / "environment.yml").is_file(), "what Binder reads"
+
+
 def test_every_page_is_part_of_the_site():
     def pages(entry):
         if isinstance(entry, str):

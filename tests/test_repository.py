@@ -18,7 +18,7 @@ from packaging.specifiers import SpecifierSet
 
 import crossglg
 from crossglg.config import Config
-from crossglg.runs.pipeline import NOTEBOOKS, parameters_of
+from crossglg.runs.pipeline import NOTEBOOKS, parameters_for, parameters_of
 from crossglg.runs.stored import STORED, outdated
 
 ROOT = Path(__file__).parents[1]
@@ -167,11 +167,13 @@ def test_published_studies_are_those_of_the_table_files():
 
 # Parameters that are no settings of a run: headless they keep these defaults, by which nothing asks the network.
 OWN_PARAMETERS = {
+    "00_tour": {"settings": {}},
     "01_describe_actions": {
-        "action": "", "other_descriptions": "", "generate": False, "provider": "openai", "model": "", "base_url": "",
+        "settings": {}, "action": "", "other_descriptions": "", "generate": False, "provider": "openai", "model": "",
+        "base_url": "",
         "global_prompt": "global", "joints_prompt": "joints",
     },
-    "02_train": {"overwrite": False},
+    "02_train": {"overwrite": False, "settings": {}},
     "05_ablations": {"study": "tiny", "data": "", "classifier": "cosine"},
     "06_your_own_actions": {"examples": "", "queries": "", "recording": "", "camera": False, "camera_assets": ""},
     "07_your_own_encoder": {"train_on": "synthetic-small"},
@@ -191,7 +193,7 @@ class TestNotebookFile:
         assert own.items() <= declared.items()
         assert declared == own | {key: defaults[key] for key in declared.keys() - own.keys()}
 
-    def test_one_parameters_cell_of_annotated_scalars(self, name):
+    def test_one_parameters_cell_of_annotated_literals(self, name):
         (cell,) = [c for c in self.cells(name) if "parameters" in c.metadata.get("tags", [])]
         for line in ast.parse(cell.source).body:
             assert isinstance(line, ast.AnnAssign)
@@ -234,5 +236,11 @@ def test_stored_pictures_are_small_and_outputs_name_no_place(name):
     assert not re.search(r"/(tmp|home|root)/", "\n".join(texts))
 
 
-def test_training_notebook_has_every_setting():
-    assert set(parameters_of("02_train")) == {"output", "overwrite", *Config().to_dict()}
+@pytest.mark.parametrize("name", ["00_tour", "01_describe_actions", "02_train"])
+def test_a_notebook_is_handed_every_setting_that_was_changed(name):
+    changed = {"seed": 3, "rotation": 0.5, "text_encoder": "deberta"}
+    handed = parameters_for(name, {**Config().to_dict(), **changed, "output": "here"})
+    assert handed.pop("output") == "here"
+    others = handed.pop("settings")
+    assert others == {key: value for key, value in changed.items() if key not in handed} and "rotation" in others
+    assert Config.create(**handed, **others) == Config.create(**changed)

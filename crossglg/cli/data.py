@@ -26,7 +26,7 @@ app.add_typer(data, name="data", rich_help_panel=DATA)
 HEIGHT = 1.6  # meters, how tall a person in pixels is drawn
 
 
-@command(DATA, "crossglg data fetch ntu120", of=data)
+@command(DATA, "crossglg data fetch ntu", of=data)
 def fetch(
     name: Annotated[str, typer.Argument(help="one of 'list sources'")],
     url: Annotated[str, typer.Option(help="address of the file, e.g. on a mirror of your institute")] = "",
@@ -41,9 +41,11 @@ def fetch(
     source = get_source(name)
     typer.echo(description(name))
     if not (url or source.url):
-        raise ValueError(
-            f"no plain download of {name} is known: get it by hand as described, or give --url and --sha256 of a copy"
-        )
+        todo = "get it by hand as described, or give --url and --sha256 of a copy"
+        if accept_terms or sha256:  # more than to be told how
+            raise ValueError(f"no plain download of {name} is known: {todo}")
+        typer.echo(f"\nno plain download of {name} is known: {todo}")
+        return
     if url and not sha256:
         raise ValueError("--url needs --sha256, the hash that the file must have; 'sha256sum FILE' prints it")
     if not accept_terms:

@@ -143,6 +143,56 @@ SOURCES: dict[str, Source] = {
         ),
         format="kinder-gator",
     ),
+    "kard": Source(
+        about="KARD: 18 activities, 10 subjects, Kinect with NITE, 15 joints",
+        paper="Gaglio, Lo Re, Morana, Human activity recognition process using 3-D posture data, IEEE THMS 2015",
+        terms=ASK,
+        by_hand=(
+            "Open data.mendeley.com/datasets/k28dtm7tr6/1, where the dataset is published.",
+            "Take the texts whose names end in _realworld.",
+            "Put them into the folder kard: kard/a01_s01_e01_realworld.txt and so on.",
+        ),
+        format="kard",
+    ),
+    "msrc12": Source(
+        about="MSRC-12: 12 gestures, 30 subjects, Kinect v1, continuous recordings with the moments of the gestures",
+        paper="Fothergill et al., Instructing people for training gestural interactive systems, CHI 2012",
+        terms="Its document asks to cite the paper. " + ASK,
+        by_hand=(
+            "Look for the dataset of the paper's authors, called MicrosoftGestureDataset-RC; the repository "
+            "corazza/pose on GitHub has a copy without a licence file.",
+            "Take the csv files and the tagstream files; without the second nobody knows where a gesture is.",
+            "Put both into the folder msrc12: msrc12/P1_1_12A_p06.csv with msrc12/P1_1_12A_p06.tagstream beside it.",
+        ),
+        format="msrc12",
+    ),
+    "florence3d": Source(
+        about="Florence 3D Actions: 9 actions, 10 subjects, Kinect with NITE, 15 joints, short clips",
+        paper="Seidenari et al., Recognizing actions from depth cameras as weakly aligned multi-part bag-of-poses, "
+        "CVPR Workshops 2013",
+        terms=ASK,
+        by_hand=(
+            "Look for the dataset of the paper's authors; the repository "
+            "Mabdou11/Activity-Recognition-skeleton-datasets on GitHub has a copy, in its folder florence, without "
+            "a licence file.",
+            "Take the one text in world coordinates, which holds all clips.",
+            "Put it into the folder florence3d: florence3d/Florence_dataset_WorldCoordinates.txt.",
+        ),
+        format="florence3d",
+    ),
+    "cad60": Source(
+        about="CAD-60: daily activities of 4 subjects, Kinect with NITE, 15 joints, long recordings",
+        paper="Sung et al., Human activity detection from RGBD images, AAAI workshop 2011",
+        terms=ASK,
+        by_hand=(
+            "Look for the dataset of the paper's authors. Copies that were cut into windows of 90 frames are another "
+            "format.",
+            "Take the texts of the four persons and the activityLabel.txt of each.",
+            "Put them into the folder cad60, a folder for each person: cad60/data1/activityLabel.txt with the texts of "
+            "the recordings beside it.",
+        ),
+        format="cad60",
+    ),
     "ui-prmd": Source(
         about="UI-PRMD: 10 rehabilitation movements, 10 subjects, Kinect v2 and Vicon",
         paper="Vakanski et al., A data set of human body movements for physical rehabilitation exercises, Data 2018",

@@ -29,6 +29,7 @@ ABOUT_TEXTS = ("00_tour", "01_describe_actions")  # need a description of every 
 CONFIG = "config.json"
 RUNS = Path("runs")  # where runs are if nobody says where
 LOCK = ".lock"
+OTHER_SETTINGS = "settings"  # the parameter of a notebook that takes all settings which it does not declare
 
 
 class NotebookError(RuntimeError):
@@ -137,6 +138,17 @@ def parameters_of(name: str) -> dict[str, Any]:
     return namespace
 
 
+def parameters_for(name: str, values: dict[str, Any]) -> dict[str, Any]:
+    """What a notebook is handed of `values`: those that it declares; of other settings, where it takes them, those that
+    are not the defaults."""
+    declared = parameters_of(name)
+    chosen = {key: values[key] for key in declared if key in values}
+    if OTHER_SETTINGS in declared:
+        others = {key: default for key, default in Config().to_dict().items() if key not in declared}
+        chosen[OTHER_SETTINGS] = {key: values[key] for key in others if values.get(key, others[key]) != others[key]}
+    return chosen
+
+
 def notebook_path(name: str) -> Path:
     """Path of a notebook by name; raises ValueError with the valid names."""
     path = project_folder("notebooks") / f"{name}.ipynb"
@@ -147,11 +159,10 @@ def notebook_path(name: str) -> Path:
 
 
 def execute(name: str, values: dict[str, Any], target: Path, resume: bool = False) -> Path:
-    """Run one notebook with those of `values` that it declares; with `resume`, skip it if `target` did so already."""
+    """Run one notebook with those of `values` that it takes; with `resume`, skip it if `target` did so already."""
     import papermill
 
-    declared = parameters_of(name)
-    parameters = {key: values[key] for key in declared if key in values}
+    parameters = parameters_for(name, values)
     if resume and _finished(target, parameters):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -40,7 +40,7 @@ function build(model, el, state) {
   const letter = (i) => (panels.length > 1 ? `${"ABCD"[i]} · ` : "");
   if (!kinds.includes(state.shows)) state.shows = kinds[0] ?? "";
   const order = model.get("sorted") ? sorted() : data.order;
-  const ROW = Math.min(Math.max(Math.floor(375 / count), 11), 18); // height of a joint's row
+  const ROW = Math.min(Math.max(Math.floor(350 / count), 11), 18); // height of a joint's row
   let frame = 0, hovered = -1, selected = -1, position = 0, last = 0, sent = 0, request = 0;
 
   // ---- values

@@ -25,3 +25,7 @@ from crossglg.workshop.session4 import check_claims as check_claims
 from crossglg.workshop.session4 import check_motion_energy as check_motion_energy
 from crossglg.workshop.session4 import check_occlusion as check_occlusion
 from crossglg.workshop.session4 import check_shuffled as check_shuffled
+from crossglg.workshop.session5 import check_alike as check_alike
+from crossglg.workshop.session5 import check_received as check_received
+from crossglg.workshop.session5 import check_rollout as check_rollout
+from crossglg.workshop.session5 import check_what_attention_says as check_what_attention_says

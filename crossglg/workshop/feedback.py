@@ -85,6 +85,15 @@ class Exercise:
         where = f" at {list(map(int, place))}" if place else ""
         self.fail(f"the shape fits, the numbers do not: {found[place]:.4g} instead of {right[place]:.4g}{where}.")
 
+    def claims(self, found: Any, right: Mapping[str, tuple[bool, str]]) -> None:
+        """Fail unless each claim is called what it is. right: letter → (whether it is supported, why)."""
+        self.written(found)
+        self.need(isinstance(found, Mapping) and set(found) == set(right), f"give a dict of {', '.join(right)}.")
+        for letter, (supported, why) in right.items():
+            self.written(found[letter])
+            self.need(isinstance(found[letter], bool), f"{letter} should be True or False.")
+            self.need(found[letter] == supported, f"think again about {letter}: {why}")
+
 
 def numbers(value: Any) -> NDArray[np.float64]:
     """A tensor, array, list or number as float array."""

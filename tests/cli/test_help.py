@@ -46,7 +46,9 @@ def test_the_help_of_a_command_ends_with_an_example_that_can_be_read(name: str) 
     command.make_context(name, words)  # raises if an option is unknown, or a value is missing or of another type
 
 
-@pytest.mark.parametrize("name", ["list", "protocol list", "protocol show", "layouts", "describe", "workshop"])
+@pytest.mark.parametrize(
+    "name", ["list", "protocol list", "protocol show", "layouts", "describe", "workshop", "data fetch"]
+)
 def test_an_example_that_needs_no_run_works(name: str, tmp_path) -> None:
     (tmp_path / "actions.txt").write_text("wave\n")
     words = shlex.split(EVERY[name].epilog or "")[1:]

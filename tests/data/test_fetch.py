@@ -194,8 +194,11 @@ def test_the_command_shows_the_terms_and_asks_for_consent(
 
 
 def test_a_set_to_be_got_by_hand_says_how() -> None:
-    with pytest.raises(ValueError, match="no plain download of ntu is known: get it by hand as described, or give"):
-        run("ntu", "--accept-terms")
+    told = "no plain download of ntu is known: get it by hand as described, or give --url and --sha256 of a copy"
+    assert run("ntu").splitlines()[-1] == told  # to be told is all that was asked for
+    for asked in (["--accept-terms"], ["--sha256", HASH]):
+        with pytest.raises(ValueError, match=told):
+            run("ntu", *asked)
     with pytest.raises(ValueError, match="--url needs --sha256"):
         run("ntu", "--accept-terms", "--url", "http://host/set.zip")
     with pytest.raises(ValueError, match="unknown data set 'ntuu'; did you mean 'ntu'"):
@@ -212,8 +215,10 @@ def test_a_set_with_a_verified_download_needs_no_address(
     assert (tmp_path / "set.zip").read_bytes() == CONTENT and f"0.4 MB, sha256 {HASH}" in out
 
 
-def test_every_source_has_a_reader() -> None:
-    assert {source.format for source in SOURCES.values()} <= READERS.keys()
+def test_every_source_has_a_reader_and_every_reader_of_one_dataset_a_source() -> None:
+    formats = {source.format for source in SOURCES.values()}
+    assert formats <= READERS.keys()
+    assert {name for name, reader in READERS.items() if reader.class_names} <= formats
     assert {"bandai-namco", "cmu-bvh"} <= {name for name, source in SOURCES.items() if source.format == "bvh"}
 
 
@@ -222,6 +227,7 @@ def test_a_source_is_complete_and_has_no_unverified_link(name: str) -> None:
     source = get_source(name)
     assert all(len(text.split()) >= 3 for text in (source.about, source.paper, source.terms, *source.by_hand))
     assert any(f"folder {name}" in step for step in source.by_hand)
+    assert f"\nthen     {convert_command(name)}\n" in run(name)
     assert "://" not in sources.description(name)
     assert not (source.url or source.sha256 or source.size)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import xml.etree.ElementTree
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support import small_run
-from support.jupyter import all_run, chromium, quiet_page, server, state, wait_until
+from support.jupyter import all_run, chromium, keep_picture, quiet_page, server, state, wait_until
 
 from crossglg.config import Config
 from crossglg.data import synthetic
@@ -362,12 +361,6 @@ def outside(page) -> list[str]:
     }""")
 
 
-def keep_picture(page, name: str) -> None:
-    if folder := os.environ.get("CROSSGLG_SCREENSHOTS"):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(folder) / f"{name}.png")
-
-
 @pytest.mark.parametrize("view", ["joints and time", "attention"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 1024, 640])
@@ -471,6 +464,7 @@ def test_the_views_fit_into_jupyterlab_and_the_kernel_knows_what_is_chosen(brows
         page.locator(".skeleton-player").evaluate("node => node.scrollIntoView({ block: 'start' })")
         keep_picture(page, f"lab-{width}-joints")
         assert outside(page) == []
+        assert page.locator(".skeleton-player").bounding_box()["height"] <= 779, "what JupyterLab leaves of 900 pixels"
         page.select_option("select[aria-label=View]", "attention")
         page.wait_for_selector("canvas.heads")
         small = page.locator("canvas.heads")
@@ -495,6 +489,39 @@ def test_the_views_fit_into_jupyterlab_and_the_kernel_knows_what_is_chosen(brows
                 JSON.stringify(cell.model.outputs?.toJSON() ?? "").includes("plotly") ? [i] : []))"""
         )
         assert len(cells) == 3, "heat maps of all heads, of a block, and from texts to joints"
+        page.evaluate("(i) => jupyterapp.shell.currentWidget.content.scrollToItem(i, 'center')", cells[1])
+        text, row, column, value = pointed_at_the_largest(page)
+        words, _, number = text.rpartition(": ")
+        assert words == f"{row} looks at {column}" and {row, column} <= set(ORDER)
+        assert float(number) == pytest.approx(value, abs=6e-4) and 1 / V < value <= 1
+        keep_picture(page, f"lab-{width}-heat-map")
+
+
+def pointed_at_the_largest(page) -> tuple[str, str, str, float]:
+    """What plotly's map in sight says where the mouse points at its largest value: text, row, column, value.
+
+    JupyterLab shows a picture until the mouse comes.
+    """
+    in_sight = """(selector) => [...document.querySelectorAll(selector)].find((node) => {
+        const { top, bottom } = node.getBoundingClientRect();
+        return top < 450 && bottom > 450;
+    })"""
+    box = page.wait_for_function(in_sight, arg="img.plot-img").bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + box["height"] / 2)
+    plot = page.wait_for_function(in_sight, arg=".js-plotly-plot")
+    page.wait_for_selector(".js-plotly-plot .heatmaplayer image")
+    place = plot.evaluate(
+        """(plot) => {
+            const { x, y, z } = plot._fullData[0], { xaxis, yaxis } = plot._fullLayout;
+            const { left, top } = plot.getBoundingClientRect(), largest = Math.max(...z.flatMap((row) => [...row]));
+            const i = z.findIndex((row) => row.includes(largest)), j = z[i].indexOf(largest);
+            return [left + xaxis._offset + xaxis.c2p(j), top + yaxis._offset + yaxis.c2p(i), y[i], x[j], largest];
+        }"""
+    )
+    page.mouse.move(place[0] - 2, place[1])
+    page.mouse.move(place[0], place[1])
+    text = page.wait_for_selector(".js-plotly-plot .hoverlayer .hovertext text")
+    return text.text_content(), *place[2:]
 
 
 def test_an_edited_text_brings_its_own_key_joints(browser, tmp_path):

@@ -27,6 +27,7 @@ from crossglg import losses, workshop
 from crossglg.cli import main
 from crossglg.config import HELP
 from crossglg.encoders.graph import EncodingBlock
+from crossglg.explain.attention import received, rollout
 from crossglg.model import JointImportanceModule
 from crossglg.one_shot import unit_rows
 from crossglg.runs import pipeline
@@ -379,8 +380,60 @@ RIGHT_4 = [
     (workshop.check_claims, CLAIMS),
 ]
 
+# --- session 5
 
-@pytest.mark.parametrize(("check", "answer", "hint"), WRONG_1 + WRONG_3 + WRONG_4)
+
+def through(blocks, own=0.5, of_map=0.5, later_left=True):
+    total = np.eye(len(blocks[0]))
+    for block in blocks:
+        mixed = of_map * block + own * np.eye(len(block))
+        total = mixed @ total if later_left else total @ mixed
+    return total
+
+
+def alike(a, b, cells=lambda size: ~np.eye(size, dtype=bool)):
+    return np.corrcoef(a[cells(len(a))], b[cells(len(b))])[0, 1]
+
+
+def cosine_of(a, b):
+    return np.sum(a * b) / np.linalg.norm(a) / np.linalg.norm(b)
+
+
+SAYS = dict.fromkeys("ae", True) | dict.fromkeys("bcd", False)
+WRONG_5 = [
+    (workshop.check_received, lambda x: ..., "not solved yet"),
+    (workshop.check_received, lambda x: x.mean((0, 1, 3)), "every joint gets 1/V"),
+    (workshop.check_received, lambda x: x.sum(3).mean((0, 1)), "every joint gets 1: "),
+    (workshop.check_received, lambda x: x.mean((0, 1)).sum(0), "sum over the rows"),
+    (workshop.check_received, lambda x: x.sum((0, 1, 2)), "time and heads as well"),
+    (workshop.check_received, lambda x: x[0].mean((0, 1)), "over time too"),
+    (workshop.check_received, lambda x: x[:, 0].mean((0, 1)), "over heads too"),
+    (workshop.check_received, lambda x: x.mean((0, 1)), "One number for each joint"),
+    (workshop.check_rollout, lambda x: through(x, own=0, of_map=1), "keeps half of every joint"),
+    (workshop.check_rollout, lambda x: through(x, later_left=False), "first block comes last in your product; "),
+    (workshop.check_rollout, lambda x: through(x, 0, 1, later_left=False), "and the shortcut is missing"),
+    (workshop.check_rollout, lambda x: through(x, own=1, of_map=1), "add up to 8"),
+    (workshop.check_rollout, lambda x: through(x[-1:]), "last block alone"),
+    (workshop.check_rollout, lambda x: np.mean([through([block]) for block in x], axis=0), "mean of the blocks"),
+    (workshop.check_rollout, lambda x: np.prod([through([block]) for block in x], axis=0), "cell by cell"),
+    (workshop.check_alike, lambda a, b: alike(a, b, lambda v: np.ones((v, v), dtype=bool)), "diagonal counts too"),
+    (workshop.check_alike, lambda a, b: alike(a, b, lambda v: np.tri(v, k=-1, dtype=bool).T), "half of the map"),
+    (workshop.check_alike, lambda a, b: cosine_of(*((x - np.diag(np.diag(x))) for x in (a, b))), "mean is not taken"),
+    (workshop.check_alike, lambda a, b: np.corrcoef(a[a < 1], b[a < 1]), r"2 × 2; take its entry \[0, 1\]"),
+    (workshop.check_alike, lambda a, b: np.abs(a - b)[~np.eye(6, dtype=bool)].mean(), "mean difference"),
+    (workshop.check_what_attention_says, ..., "not solved yet"),
+    (workshop.check_what_attention_says, SAYS | {"c": True}, "think again about c: .*at random"),
+]
+RIGHT_5 = [
+    (workshop.check_received, lambda x: received(x[None]).mean((0, 1))),
+    (workshop.check_rollout, through),
+    (workshop.check_rollout, lambda x: rollout([block[None, None, None] for block in x])[0]),
+    (workshop.check_alike, alike),
+    (workshop.check_what_attention_says, SAYS),
+]
+
+
+@pytest.mark.parametrize(("check", "answer", "hint"), WRONG_1 + WRONG_3 + WRONG_4 + WRONG_5)
 def test_a_wrong_answer_is_rejected_with_its_hint(check: Callable, answer: Any, hint: str) -> None:
     with pytest.raises(workshop.Unsolved, match=rf"(?s)^Exercise \d\.\d \(.+\): .*{hint}"):
         check(answer)
@@ -392,7 +445,7 @@ def test_a_wrong_text_answer_is_rejected_with_its_hint(check: Callable, answers:
         check(*answers)
 
 
-@pytest.mark.parametrize(("check", "answer"), RIGHT_1 + RIGHT_3 + RIGHT_4)
+@pytest.mark.parametrize(("check", "answer"), RIGHT_1 + RIGHT_3 + RIGHT_4 + RIGHT_5)
 def test_other_right_answers_are_accepted(check: Callable, answer: Any, capsys: pytest.CaptureFixture) -> None:
     check(answer)
     assert re.match(r"✓ \d\.\d \w+: right\. .+\n$", capsys.readouterr().out)
@@ -432,7 +485,7 @@ def test_most_similar_pair() -> None:
     workshop.check_most_similar(["take off a shoe", "wear a shoe"], described)
 
 
-@pytest.mark.parametrize("check", [workshop.check_accuracy, workshop.check_auc])
+@pytest.mark.parametrize("check", [workshop.check_accuracy, workshop.check_auc, workshop.check_alike])
 def test_where_one_number_is_asked_for_no_two_answers_are_the_same(
     check: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -469,7 +522,7 @@ def cells_of(path: Path) -> list[nbformat.NotebookNode]:
 
 
 def test_exercises_are_made_from_the_solutions() -> None:
-    assert len(SOLUTIONS) == 4 and [path.name for path in solution_notebooks()] == [path.name for path in SOLUTIONS]
+    assert len(SOLUTIONS) == 5 and [path.name for path in solution_notebooks()] == [path.name for path in SOLUTIONS]
     for solution, exercises in zip(SOLUTIONS, EXERCISES, strict=True):
         made = nbformat.writes(exercise_notebook(nbformat.read(solution, 4))) + "\n"
         assert exercises.read_text(encoding="utf-8") == made, "run: crossglg workshop notebooks/workshop --overwrite"

@@ -116,6 +116,13 @@ OF_NOTEBOOK = "Cannot read properties of undefined (reading 'schema')"  # Notebo
 LOCAL = re.compile(r"(https?|ws)://127\.0\.0\.1:|data:|blob:")
 
 
+def keep_picture(page, name: str) -> None:
+    """With CROSSGLG_SCREENSHOTS=FOLDER, a picture of what the page shows, to look at."""
+    if folder := os.environ.get("CROSSGLG_SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
 def state(page, command: str = "") -> list[str]:
     """What the notebook's last cell prints: frame, hovered and selected joint; `command` runs it again first."""
     if command:

@@ -18,7 +18,7 @@ from crossglg.data.tasks import load_task
 from crossglg.files import write_json
 from crossglg.one_shot import Features, evaluate
 from crossglg.one_shot.baselines.raw import raw_coordinates
-from crossglg.runs.pipeline import CONFIG, NOTEBOOKS, notebook_path, parameters_of
+from crossglg.runs.pipeline import CONFIG, NOTEBOOKS, notebook_path, parameters_for
 from crossglg.runs.results import write_results
 from crossglg.text.embeddings import TextBank
 from crossglg.training.trainer import fit
@@ -28,8 +28,7 @@ from crossglg.viz.player import Panel, player_html
 
 def write_parameterized(name: str, values: dict[str, Any], target: Path) -> Path:
     """Write a copy of a notebook with its parameters filled in, not executed: for Run All by hand, or for nbval."""
-    parameters = {key: values[key] for key in parameters_of(name) if key in values}
-    notebook = parameterize_notebook(load_notebook_node(str(notebook_path(name))), parameters)
+    notebook = parameterize_notebook(load_notebook_node(str(notebook_path(name))), parameters_for(name, values))
     target.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, target)
     return target

@@ -76,7 +76,7 @@ def by_notebook(config: Config, folder: Path) -> None:
             if cell.cell_type == "code":
                 exec(cell.source, namespace)
                 if "parameters" in cell.metadata.get("tags", []):
-                    namespace |= {**config.to_dict(), "output": str(folder)}
+                    namespace |= pipeline.parameters_for("02_train", {**config.to_dict(), "output": str(folder)})
 
 
 ROUTES = (by_pipeline, by_command, by_study, by_notebook)
