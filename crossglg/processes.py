@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -24,6 +26,23 @@ def spin_briefly() -> None:
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+
+
+def end_with(parent: int) -> None:
+    """Let this process, a worker, end within a second of its parent: one that is killed cannot end its workers.
+
+    parent: the process that started this one, or this one itself, where nothing is to be done.
+    """
+    watch = "end with the parent"
+    if os.getpid() == parent or any(thread.name == watch for thread in threading.enumerate()):
+        return
+
+    def wait() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=wait, name=watch, daemon=True).start()
 
 
 @contextmanager

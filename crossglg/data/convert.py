@@ -27,7 +27,7 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.data.readers import Reader, Recording, SourcePath, get_reader
 from crossglg.data.readers.options import as_dataset
 from crossglg.files import cache_folder, sha256, write_json
-from crossglg.processes import sole_writer
+from crossglg.processes import end_with, sole_writer
 from crossglg.skeletons import Layout
 
 CHUNK = 8  # files that a worker parses at a time
@@ -226,7 +226,7 @@ def _read_all(
         for file in files:
             yield from _read_chunk(format, options, [file])
         return
-    pool = ProcessPoolExecutor(min(workers, len(chunks)), mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(min(workers, len(chunks)), get_context("spawn"), end_with, (os.getpid(),))
     running: deque[Future[list[list[Recording] | str]]] = deque()
     try:
         for chunk in chunks:

@@ -6,6 +6,7 @@ studies at work in one folder at the same time may make the same run twice; noth
 
 from __future__ import annotations
 
+import os
 import re
 import time
 import traceback
@@ -29,7 +30,7 @@ from crossglg.files import InputError, MissingError, nearest
 from crossglg.one_shot import Features, OneShotResult, evaluate, usable
 from crossglg.one_shot.baselines.raw import raw_coordinates, raw_poses
 from crossglg.one_shot.representation import Representation
-from crossglg.processes import spin_briefly
+from crossglg.processes import end_with, spin_briefly
 from crossglg.runs.results import (
     RESULTS,
     RunResults,
@@ -104,10 +105,19 @@ def run_study(
     if not pending:
         return
     made = failed = 0
+    parent = os.getpid() if backend == "loky" else None  # of workers on this machine
     with _workers(backend, jobs, address) as (parallel, threads):
         for ensembles in (False, True):  # an ensemble needs its members
-            now = {run: configs[run] for run in pending if bool(run.members) == ensembles}
-            tasks = [delayed(execute)(alike, output, threads, protocols, study.measured) for alike in by_training(now)]
+            now = {run: config for run, config in configs.items() if bool(run.members) == ensembles}
+            tasks = []
+            for alike in by_training(now):
+                waiting = {run: config for run, config in alike.items() if run in pending}
+                models = [output / run.name for run in alike if run not in waiting]
+                model = next((folder for folder in models if (folder / WEIGHTS).is_file()), None)
+                if waiting:
+                    tasks.append(
+                        delayed(execute)(waiting, output, threads, protocols, study.measured, model, parent)
+                    )
             for name, row in chain.from_iterable(parallel(tasks)):
                 made += 1
                 if isinstance(row, str):
@@ -136,13 +146,18 @@ def execute(
     threads: int,
     protocols: Mapping[str, str],
     measured: Collection[str] = (),
+    model: Path | None = None,
+    parent: int | None = None,
 ) -> list[tuple[str, Row | str]]:
     """Make runs of one training and write their `results.json`. Returns names, each with a row or with what went wrong.
 
     runs: with the paths of this machine; the first one trains.  threads: how many it may use.  protocols: benchmark →
-    hash of its protocol.  measured: the classifiers of trained models; empty: all that they allow. A training that was
-    cut off is continued.
+    hash of its protocol.  measured: the classifiers of trained models; empty: all that they allow.  model: folder of a
+    finished run of the same training, so that none of these trains.  parent: the process with which this one ends. A
+    training that was cut off is continued.
     """
+    if parent:
+        end_with(parent)
     trained: TrainedModel | None = None
     done: list[tuple[str, Row | str]] = []
     for run, config in runs.items():
@@ -151,6 +166,8 @@ def execute(
         start = time.perf_counter()
         with open(folder / "log.txt", "a", encoding="utf-8") as log, redirect_stderr(log), _limited_to(threads):
             try:
+                if model and trained is None:
+                    trained = TrainedModel.load(model, resolve_device(config))
                 about, study, results, trained = _measured(run, config, folder, trained, measured)
             except Exception as error:  # whatever it is, the other runs go on
                 traceback.print_exc()
@@ -161,6 +178,7 @@ def execute(
         about |= {"config": portable(run.config.to_dict()), **versions()}
         record = RunResults(**about, one_shot=by_classifier(results), study=details)
         record.write(folder)
+        _remove_checkpoint(folder)
         done.append((run.name, Row.of(run.name, record)))
     return done
 
@@ -168,7 +186,14 @@ def execute(
 def _rows_of(runs: Sequence[Run], output: Path, known: Mapping[str, Row]) -> dict[str, Row]:
     """Rows of runs that are finished in `output` and not known yet: of another study, or of one that was cut off."""
     names = [run.name for run in runs if run.name not in known and (output / run.name / RESULTS).is_file()]
+    for name in names:
+        _remove_checkpoint(output / name)
     return {name: Row.of(name, read_results(output / name)) for name in names}
+
+
+def _remove_checkpoint(folder: Path) -> None:
+    """When nothing is left to be continued: it has three times the size of the model, which stays."""
+    (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
 def _measured(
@@ -198,7 +223,6 @@ def _measured(
         resumed = (folder / CHECKPOINT).is_file()
         if trained is None:
             trained = prepare(config).train(folder)
-            (folder / CHECKPOINT).unlink(missing_ok=True)  # three times the size of the model, which stays
         else:
             trained.save(folder)
         about |= about_model(trained)
