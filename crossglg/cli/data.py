@@ -10,7 +10,7 @@ import typer
 
 from crossglg.cli import DATA, app, command
 from crossglg.cli.reading import reads_files
-from crossglg.data.readers.options import as_command_line
+from crossglg.data.reading_options import as_command_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,7 +95,7 @@ def info(
     """What a set holds: clips, classes, subjects, frames, layout, lengths, how it was made, what it lacks for a run."""
     from crossglg.data.clips import SkeletonSet
     from crossglg.data.convert import stored
-    from crossglg.data.readers.options import as_dataset
+    from crossglg.data.reading_options import as_dataset
     from crossglg.data.survey import describe
 
     path = stored(dataset) if ":" in dataset and not Path(dataset).exists() else Path(dataset)

@@ -25,7 +25,7 @@ from tqdm.auto import tqdm
 from crossglg.data.classes import ClassTable, classify
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.readers import Reader, Recording, SourcePath, get_reader
-from crossglg.data.readers.options import as_dataset
+from crossglg.data.reading_options import as_dataset
 from crossglg.files import cache_folder, sha256, write_json
 from crossglg.processes import end_with, sole_writer
 from crossglg.skeletons import Layout

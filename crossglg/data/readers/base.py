@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.readers.options import parsed
+from crossglg.data.reading_options import parsed
 from crossglg.skeletons import Layout
 
 SourcePath = Path | zipfile.Path  # a file in a folder, or a member of a zip
