@@ -115,9 +115,7 @@ def run_study(
                 models = [output / run.name for run in alike if run not in waiting]
                 model = next((folder for folder in models if (folder / WEIGHTS).is_file()), None)
                 if waiting:
-                    tasks.append(
-                        delayed(execute)(waiting, output, threads, protocols, study.measured, model, parent)
-                    )
+                    tasks.append(delayed(execute)(waiting, output, threads, protocols, study.measured, model, parent))
             for name, row in chain.from_iterable(parallel(tasks)):
                 made += 1
                 if isinstance(row, str):

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from crossglg import cli
 from crossglg.config import Config
-from crossglg.data.protocols import Protocol, find_protocol, write_protocol
+from crossglg.data.protocols import find_protocol, write_protocol
 from crossglg.data.synthetic import synthesise
 from crossglg.data.tasks import fold, load_task, make_protocol
 from crossglg.encoders import ENCODERS

@@ -21,9 +21,8 @@ from crossglg.encoders import ENCODERS
 FORKS = "forkserver"
 AVAILABLE = FORKS in multiprocessing.get_all_start_methods()
 IMPORTED = [
-    "support.killing", "openai.resources", "crossglg.data.convert", "crossglg.studies.runner", "crossglg.studies.tables",
-    "crossglg.text.generate", "crossglg.training.recipe", "crossglg.runs.pipeline", "torch._dynamo",
-    "crossglg.runs.results",
+    "support.killing", "openai.resources", "crossglg.data.convert", "crossglg.studies.runner",
+    "crossglg.studies.tables", "crossglg.text.generate", "crossglg.training.recipe", "torch._dynamo",
 ]  # fmt: skip
 GONE = 10.0  # seconds in which the workers of a killed process must have ended
 

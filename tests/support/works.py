@@ -19,7 +19,7 @@ from crossglg.studies.results import read_rows
 
 @dataclass(frozen=True)
 class Work:
-    """words: the command, of the folders of its inputs and its output;  result: of the output, equal whatever befell."""
+    """words: the command, of the folders of its inputs and its output;  result: what it has made there, comparable."""
 
     name: str
     words: Callable[[Path, Path], list[Any]]
