@@ -1,7 +1,7 @@
 """Makes the runs of a study: those that are finished are never made again.
 
-A run leaves its model, its log and its `results.json` in a folder of its own, and a line in the study's table file. Two
-studies at work in one folder at the same time may make the same run twice; nothing else happens.
+A run leaves its model, its log and its `results.json` in a folder of its own, and a line in the study's table file. Of
+two studies at work in one folder at the same time, one makes a run, and the other says that it is being made.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from crossglg.files import InputError, MissingError, nearest
 from crossglg.one_shot import Features, OneShotResult, evaluate, usable
 from crossglg.one_shot.baselines.raw import raw_coordinates, raw_poses
 from crossglg.one_shot.representation import Representation
-from crossglg.processes import end_with, spin_briefly
+from crossglg.processes import end_with, sole_writer, spin_briefly
 from crossglg.runs.results import (
     RESULTS,
     RunResults,
@@ -161,24 +161,52 @@ def execute(
     for run, config in runs.items():
         folder = output / run.name
         folder.mkdir(parents=True, exist_ok=True)
-        start = time.perf_counter()
-        with open(folder / "log.txt", "a", encoding="utf-8") as log, redirect_stderr(log), _limited_to(threads):
-            try:
-                if model and trained is None:
-                    trained = TrainedModel.load(model, resolve_device(config))
-                about, study, results, trained = _measured(run, config, folder, trained, measured)
-            except Exception as error:  # whatever it is, the other runs go on
-                traceback.print_exc()
-                done.append((run.name, f"{type(error).__name__}: {error}"))
-                continue
-        seconds = round(time.perf_counter() - start, 1)
-        details = StudyDetails(protocols[config.benchmark], _device_name(config), threads, seconds, **study)
-        about |= {"config": portable(run.config.to_dict()), **versions()}
-        record = RunResults(**about, one_shot=by_classifier(results), study=details)
-        record.write(folder)
-        _remove_checkpoint(folder)
-        done.append((run.name, Row.of(run.name, record)))
+        try:
+            with (
+                sole_writer(folder / ".lock", folder),
+                open(folder / "log.txt", "a", encoding="utf-8") as log,
+                redirect_stderr(log),
+                _limited_to(threads),
+            ):
+                try:
+                    if model and trained is None:
+                        trained = TrainedModel.load(model, resolve_device(config))
+                    row, trained = _made(run, config, folder, trained, threads, protocols[config.benchmark], measured)
+                except Exception:
+                    traceback.print_exc()
+                    raise
+        except Exception as error:  # whatever it is, the other runs go on
+            done.append((run.name, f"{type(error).__name__}: {error}"))
+        else:
+            done.append((run.name, row))
     return done
+
+
+def _made(
+    run: Run,
+    config: Config,
+    folder: Path,
+    trained: TrainedModel | None,
+    threads: int,
+    protocol: str,
+    measured: Collection[str],
+) -> tuple[Row, TrainedModel | None]:
+    """Make one run, unless another study at work in this folder was quicker, and write its `results.json`.
+
+    trained: the model of a run of the same training.  protocol: hash of the benchmark's protocol. Returns the row, and
+    the model if there is one.
+    """
+    if (folder / RESULTS).is_file():
+        return Row.of(run.name, read_results(folder)), trained
+    start = time.perf_counter()
+    about, study, results, trained = _measured(run, config, folder, trained, measured)
+    seconds = round(time.perf_counter() - start, 1)
+    details = StudyDetails(protocol, _device_name(config), threads, seconds, **study)
+    about |= {"config": portable(run.config.to_dict()), **versions()}
+    record = RunResults(**about, one_shot=by_classifier(results), study=details)
+    record.write(folder)
+    _remove_checkpoint(folder)
+    return Row.of(run.name, record), trained
 
 
 def _rows_of(runs: Sequence[Run], output: Path, known: Mapping[str, Row]) -> dict[str, Row]:

@@ -92,9 +92,9 @@ class Command:
                 time.sleep(0.05)
             assert not session(), "its workers go on without it"
             nothing_broken()
+            print(f"{self.words[0]}: killed {killed} times, came to its end {ended} times", flush=True)
         self.run()
         finished()
-        print(f"{self.words[0]}: killed {killed} times, came to its end {ended + 1} times")
 
 
 def _session(leader: int) -> list[int]:
