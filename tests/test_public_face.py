@@ -20,13 +20,6 @@ def test_importing_the_package_loads_nothing_else() -> None:
     assert out.stdout.split("\n")[:2] == ["[]", "True False"]
 
 
-def test_the_help_loads_no_package_of_numbers() -> None:
-    code = "import sys; from crossglg.cli import app; app(['--help'], standalone_mode=False)"
-    code += "; print([n for n in ('torch', 'numpy', 'scipy', 'pydantic', 'matplotlib') if n in sys.modules])"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.splitlines()[-1] == "[]"
-
-
 @pytest.mark.parametrize("name", crossglg.__all__)
 def test_a_public_name_is_the_object_of_its_module(name: str) -> None:
     public = getattr(crossglg, name)

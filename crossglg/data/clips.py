@@ -273,16 +273,19 @@ class SkeletonSet:
         if missing:
             raise ValueError(f"{path} lacks the array {missing[0]!r}; the format is described in crossglg.data.clips")
         optional = ("persons", "subject", "camera", "sample_id", "source", "canonical_names")
-        return cls.build(
-            arrays["xyz"],
-            arrays["offsets"],
-            arrays["label"],
-            arrays["class_names"].tolist(),
-            _layout_of(arrays, path),
-            name=path.stem,
-            fps=float(arrays.get("fps", 30.0)),
-            **{key: arrays[key] for key in optional if key in arrays},
-        )
+        try:
+            return cls.build(
+                arrays["xyz"],
+                arrays["offsets"],
+                arrays["label"],
+                arrays["class_names"].tolist(),
+                _layout_of(arrays, path),
+                name=path.stem,
+                fps=float(arrays.get("fps", 30.0)),
+                **{key: arrays[key] for key in optional if key in arrays},
+            )
+        except (TypeError, IndexError, OverflowError) as error:  # arrays of other shapes and types than the documented
+            raise ValueError(f"{path} is damaged ({error}); copy or save it again") from error
 
 
 def concatenate(sets: Sequence[SkeletonSet], name: str) -> SkeletonSet:

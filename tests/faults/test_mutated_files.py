@@ -56,7 +56,7 @@ def read_or_refused(read: Callable[[Path], object], file: Path, number: int) -> 
             read(file)
         except ValueError as error:
             refused += 1
-            assert file.name in str(error), f"no file is named: {error}"
+            assert file.stem in str(error), f"no file is named: {error}"
             assert len(str(error).splitlines()) == 1 and len(str(error)) < 3_000, f"no sentence: {error}"
 
     run()
