@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits
 from crossglg.config import Config
 from crossglg.data.protocols import find_protocol
 from crossglg.data.tasks import Task, load_task
-from crossglg.files import InputError, MissingError, nearest
+from crossglg.files import InputError, MissingError, nearest, told
 from crossglg.one_shot import Features, OneShotResult, evaluate, usable
 from crossglg.one_shot.baselines.raw import raw_coordinates, raw_poses
 from crossglg.one_shot.representation import Representation
@@ -176,7 +176,7 @@ def execute(
                     traceback.print_exc()
                     raise
         except Exception as error:  # whatever it is, the other runs go on
-            done.append((run.name, f"{type(error).__name__}: {error}"))
+            done.append((run.name, f"{type(error).__name__}: {told(error)}"))
         else:
             done.append((run.name, row))
     return done
