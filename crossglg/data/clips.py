@@ -19,6 +19,7 @@ An absent person, or a frame in which a person is not seen, is all zero. Nothing
 from __future__ import annotations
 
 import mmap
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -380,6 +381,13 @@ def _write_npz(file: IO[bytes], arrays: dict[str, NDArray[Any]]) -> None:
                     member.write(rows.tobytes())
 
 
+# What a damaged zip file makes its readers raise, besides ValueError; RuntimeError where it seems to be encrypted.
+DAMAGES = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, OverflowError, LookupError, TypeError, RuntimeError,
+    MemoryError,
+)  # fmt: skip
+
+
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path} is truncated or not a .npz file; copy or save it again")
@@ -388,7 +396,7 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
             names = file.files
             mapped = _map_member(path, "xyz.npy") if "xyz" in names else None
             return {key: mapped if key == "xyz" and mapped is not None else file[key] for key in names}
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    except DAMAGES as error:
         raise ValueError(f"{path} is damaged ({error}); copy or save it again") from error
     except ValueError as error:
         if "pickle" in str(error):

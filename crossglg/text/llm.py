@@ -169,8 +169,8 @@ class Client:
         """The model's answer to a conversation, from the store if its first question was answered before.
 
         sample: 0, 1, … for several answers to one question.  room: tokens at most; 0 for the server's own limit.
-        Raises KeyRefused; OSError if an answer could not be stored, after which nothing more is asked; or ValueError for
-        any other failure.
+        Raises KeyRefused; OSError if an answer cannot be stored, and from then on nothing is asked; ValueError for any
+        other failure.
         """
         question = {"model": self.model, "temperature": self.temperature, "messages": list(messages[:1])}
         question |= {"sample": sample} if sample else {}

@@ -84,4 +84,7 @@ def test_a_killed_study_makes_every_run_once(data: Path, tmp_path: Path) -> None
 
 
 def test_the_workers_of_a_killed_study_end_with_it(data: Path, tmp_path: Path) -> None:
-    killed(STUDY, data, tmp_path, 2, "--jobs", 2)
+    shutil.copytree(data, tmp_path / "data")  # of an encoder that workers know too
+    study = tmp_path / "data" / "tiny.yaml"
+    study.write_text(study.read_text().replace("encoder: tiny", "encoder: stgcn++-small"))
+    killed(STUDY, tmp_path / "data", tmp_path, 2, "--jobs", 2)
