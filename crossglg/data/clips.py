@@ -383,8 +383,8 @@ def _write_npz(file: IO[bytes], arrays: dict[str, NDArray[Any]]) -> None:
 
 # What a damaged zip file makes its readers raise, besides ValueError; RuntimeError where it seems to be encrypted.
 DAMAGES = (
-    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, OverflowError, LookupError, TypeError, RuntimeError,
-    MemoryError,
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, OverflowError, LookupError, TypeError,
+    RuntimeError, MemoryError,
 )  # fmt: skip
 
 

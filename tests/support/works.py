@@ -56,7 +56,7 @@ def _study(data: Path, output: Path) -> list[Any]:
 
 
 def _rows(output: Path) -> Any:
-    return {name: replace(row, seconds=0) for name, row in read_rows(output / "tiny.jsonl").items()}
+    return {name: replace(row, seconds=0, git_sha="") for name, row in read_rows(output / "tiny.jsonl").items()}
 
 
 TRAINING = Work("training", _training, lambda output: (output / "run" / "model" / "model.safetensors").read_bytes())
