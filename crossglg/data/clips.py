@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import mmap
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -384,7 +385,7 @@ def _write_npz(file: IO[bytes], arrays: dict[str, NDArray[Any]]) -> None:
 # What a damaged zip file makes its readers raise, besides ValueError; RuntimeError where it seems to be encrypted.
 DAMAGES = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, OverflowError, LookupError, TypeError,
-    RuntimeError, MemoryError,
+    RuntimeError, MemoryError, SyntaxError, tokenize.TokenError,
 )  # fmt: skip
 
 
