@@ -398,7 +398,8 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
             mapped = _map_member(path, "xyz.npy") if "xyz" in names else None
             return {key: mapped if key == "xyz" and mapped is not None else file[key] for key in names}
     except DAMAGES as error:
-        raise ValueError(f"{path} is damaged ({error}); copy or save it again") from error
+        why = " ".join(str(error).split())[:200]
+        raise ValueError(f"{path} is damaged ({why}); copy or save it again") from error
     except ValueError as error:
         if "pickle" in str(error):
             raise ValueError(

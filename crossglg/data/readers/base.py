@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -24,8 +25,7 @@ SourcePath = Path | zipfile.Path  # a file in a folder, or a member of a zip
 # What the standard library and numpy raise on content that is cut off, garbled or made to do harm.
 GARBLED = (
     ValueError, EOFError, OverflowError, RuntimeError, MemoryError, OSError, struct.error, zlib.error,
-    zipfile.BadZipFile,
-)  # fmt: skip
+    zipfile.BadZipFile, SyntaxError, tokenize.TokenError)  # fmt: skip
 
 
 class UnreadableError(ValueError):
