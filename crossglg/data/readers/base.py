@@ -25,7 +25,8 @@ SourcePath = Path | zipfile.Path  # a file in a folder, or a member of a zip
 # What the standard library and numpy raise on content that is cut off, garbled or made to do harm.
 GARBLED = (
     ValueError, EOFError, OverflowError, RuntimeError, MemoryError, OSError, struct.error, zlib.error,
-    zipfile.BadZipFile, SyntaxError, tokenize.TokenError)  # fmt: skip
+    zipfile.BadZipFile, SyntaxError, tokenize.TokenError,
+)  # fmt: skip
 
 
 class UnreadableError(ValueError):
