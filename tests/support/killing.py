@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -44,7 +45,14 @@ def start(words: list[object], environment: dict[str, str], printed: Path) -> Ba
 def _run(words: list[str], environment: dict[str, str], printed: Path) -> None:
     os.setsid()
     ENCODERS["tiny"] = small_study.TINY
-    run_as_process(words, environment, printed)
+    code = 0
+    try:
+        run_as_process(words, environment, printed)
+    except SystemExit as end:
+        code = int(end.code or 0)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # a process of multiprocessing would wait minutes for joblib's idle workers
 
 
 @dataclass
