@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import hashlib
 import json
 import os
@@ -30,6 +31,34 @@ class MissingError(InputError, FileNotFoundError):
     """A file or folder that is not there."""
 
 
+class WriteError(OSError):
+    """A file that cannot be written, in one sentence with the way on."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        cached = path.absolute().is_relative_to(cache_folder().absolute())
+        elsewhere = "set the environment variable CROSSGLG_CACHE to a folder that can be written"
+        if is_full(error):
+            way = f"make room{f', or {elsewhere},' if cached else ''} and give the same command again"
+            super().__init__(f"no room is left on the disk for {path}; {way}")
+        elif cached:
+            super().__init__(f"cannot write in the cache folder {path.parent} ({error.strerror or error}); {elsewhere}")
+        else:
+            super().__init__(f"cannot write {path} ({error.strerror or error}); choose a folder that can be written")
+        self.errno = error.errno
+
+
+def is_full(error: Exception) -> bool:
+    """Whether a disk, or a user's share of it, has no room left."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def told(error: Exception) -> str:
+    """What a command says of an error: its own words, and of a full disk what is to be done."""
+    if is_full(error) and not isinstance(error, WriteError):
+        return "no room is left on the disk; make room and give the same command again"
+    return str(error)
+
+
 def nearest(name: str, names: list[str]) -> str:
     """The end of a sentence about an unknown `name`: a full stop, or a question about the nearest of `names`."""
     close = difflib.get_close_matches(name, names, n=1)
@@ -39,7 +68,7 @@ def nearest(name: str, names: list[str]) -> str:
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
     """Call `write(file)` on a temporary neighbour, then move it to `path`: readers see the old or new file whole.
 
-    Raises OSError where that is impossible; for a file of the cache it says how the cache is put elsewhere.
+    Raises WriteError where that is impossible.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
@@ -54,12 +83,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        if path.absolute().is_relative_to(cache_folder().absolute()):
-            raise OSError(
-                f"cannot write in the cache folder {path.parent} ({error.strerror or error}); "
-                "set the environment variable CROSSGLG_CACHE to a folder that can be written"
-            ) from error
-        raise
+        raise WriteError(path, error) from error
     return path
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -13,6 +15,10 @@ try:
     import fcntl
 except ImportError:  # Windows, where nothing is locked
     fcntl = None  # type: ignore[assignment]
+
+
+class BusyError(ValueError):
+    """Another process writes the same."""
 
 
 def spin_briefly() -> None:
@@ -26,18 +32,36 @@ def spin_briefly() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 
+def end_with(parent: int) -> None:
+    """Let this process, a worker, end within a second of its parent: one that is killed cannot end its workers.
+
+    parent: the process that started this one, or this one itself, where nothing is to be done.
+    """
+    watch = "end with the parent"
+    if os.getpid() == parent or any(thread.name == watch for thread in threading.enumerate()):
+        return
+
+    def wait() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=wait, name=watch, daemon=True).start()
+
+
 @contextmanager
 def sole_writer(lock: Path, what: Path) -> Iterator[None]:
     """Let no other process enter this block with the same lock file; the system frees the lock when a process dies.
 
-    A folder that is made for the lock file goes with it if nothing else has come into it.
+    A folder that is made for the lock file goes with it if nothing else has come into it. What a killed process had
+    begun to write of `what` (see `files.write_atomically`) is removed.
 
     Args:
         lock: the lock file, which is there as long as the block runs.
         what: what the block writes, to be named to whoever comes second.
 
     Raises:
-        ValueError: another process is in the block.
+        BusyError: another process is in the block.
     """
     new_folders = [folder for folder in lock.parents if not folder.exists()]
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -45,6 +69,9 @@ def sole_writer(lock: Path, what: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(f"process {os.getpid()} since {datetime.now():%Y-%m-%d %H:%M:%S}")
         file.flush()
+        unfinished = what.rglob(".*.tmp") if what.is_dir() else what.parent.glob(f".{what.name}.*.tmp")
+        for path in list(unfinished):
+            path.unlink(missing_ok=True)
         try:
             yield
         finally:
@@ -65,7 +92,7 @@ def _held(lock: Path, what: Path) -> IO[str]:
             with file:
                 file.seek(0)
                 owner = file.read() or "another process"
-            raise ValueError(f"{what} is being written by {owner}; wait for it or stop it") from error
+            raise BusyError(f"{what} is being written by {owner}; wait for it or stop it") from error
         except OSError:  # a file system without locks: the run goes on as if it were alone
             return file
         with suppress(FileNotFoundError):

@@ -10,7 +10,7 @@ import typer
 
 from crossglg.cli import DATA, app, command
 from crossglg.cli.reading import reads_files
-from crossglg.data.readers.options import as_command_line, as_dataset
+from crossglg.data.reading_options import as_command_line, as_dataset
 from crossglg.files import read_json
 
 if TYPE_CHECKING:

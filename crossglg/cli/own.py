@@ -12,7 +12,7 @@ import typer
 
 from crossglg.cli import OWN, command
 from crossglg.cli.reading import reads_files
-from crossglg.data.readers.options import as_command_line
+from crossglg.data.reading_options import as_command_line
 
 if TYPE_CHECKING:
     from crossglg.data.clips import SkeletonSet

@@ -1,4 +1,4 @@
-"""The options of every command that reads skeleton files: layout, unit, up, … of `crossglg.data.readers.options`."""
+"""The options of every command that reads skeleton files: layout, unit, up, … of `crossglg.data.reading_options`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from crossglg.data.readers.options import OPTIONS, as_command_line
+from crossglg.data.reading_options import OPTIONS, as_command_line
 
 
 def reads_files(command: Callable[..., None]) -> Callable[..., None]:

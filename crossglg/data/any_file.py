@@ -19,7 +19,7 @@ def read_any(path: str | Path, to: Layout | None = None, format: str = "", **opt
 
     A folder that holds one clip, frame by frame, is read as that clip.
     to: carry the clips to this layout by joint name (None: as read).  format: a name in `READERS` or "npz"; "": every
-    format whose file pattern matches is tried.  options: those of `crossglg.data.readers.options.OPTIONS` that the
+    format whose file pattern matches is tried.  options: those of `crossglg.data.reading_options.OPTIONS` that the
     format has: layout, unit, fps, ….
     Raises FileNotFoundError, or one ValueError that lists what was tried and why each refused.
     """

@@ -19,6 +19,8 @@ An absent person, or a frame in which a person is not seen, is all zero. Nothing
 from __future__ import annotations
 
 import mmap
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -273,16 +275,19 @@ class SkeletonSet:
         if missing:
             raise ValueError(f"{path} lacks the array {missing[0]!r}; the format is described in crossglg.data.clips")
         optional = ("persons", "subject", "camera", "sample_id", "source", "canonical_names")
-        return cls.build(
-            arrays["xyz"],
-            arrays["offsets"],
-            arrays["label"],
-            arrays["class_names"].tolist(),
-            _layout_of(arrays, path),
-            name=path.stem,
-            fps=float(arrays.get("fps", 30.0)),
-            **{key: arrays[key] for key in optional if key in arrays},
-        )
+        try:
+            return cls.build(
+                arrays["xyz"],
+                arrays["offsets"],
+                arrays["label"],
+                arrays["class_names"].tolist(),
+                _layout_of(arrays, path),
+                name=path.stem,
+                fps=float(arrays.get("fps", 30.0)),
+                **{key: arrays[key] for key in optional if key in arrays},
+            )
+        except (TypeError, IndexError, OverflowError) as error:  # arrays of other shapes and types than the documented
+            raise ValueError(f"{path} is damaged ({error}); copy or save it again") from error
 
 
 def concatenate(sets: Sequence[SkeletonSet], name: str) -> SkeletonSet:
@@ -377,6 +382,13 @@ def _write_npz(file: IO[bytes], arrays: dict[str, NDArray[Any]]) -> None:
                     member.write(rows.tobytes())
 
 
+# What a damaged zip file makes its readers raise, besides ValueError; RuntimeError where it seems to be encrypted.
+DAMAGES = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, OverflowError, LookupError, TypeError,
+    RuntimeError, MemoryError, SyntaxError, tokenize.TokenError,
+)  # fmt: skip
+
+
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path} is truncated or not a .npz file; copy or save it again")
@@ -385,8 +397,9 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
             names = file.files
             mapped = _map_member(path, "xyz.npy") if "xyz" in names else None
             return {key: mapped if key == "xyz" and mapped is not None else file[key] for key in names}
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise ValueError(f"{path} is damaged ({error}); copy or save it again") from error
+    except DAMAGES as error:
+        why = " ".join(str(error).split())[:200]
+        raise ValueError(f"{path} is damaged ({why}); copy or save it again") from error
     except ValueError as error:
         if "pickle" in str(error):
             raise ValueError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 import zipfile
 from collections import Counter, deque
 from collections.abc import Generator, Sequence
@@ -25,9 +26,9 @@ from tqdm.auto import tqdm
 from crossglg.data.classes import ClassTable, classify
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.readers import Reader, Recording, SourcePath, get_reader
-from crossglg.data.readers.options import as_dataset
+from crossglg.data.reading_options import as_dataset
 from crossglg.files import cache_folder, sha256, write_json
-from crossglg.processes import sole_writer
+from crossglg.processes import BusyError, end_with, sole_writer
 from crossglg.skeletons import Layout
 
 CHUNK = 8  # files that a worker parses at a time
@@ -116,7 +117,8 @@ def convert(
 def stored(dataset: str) -> Path:
     """The `.npz` of FORMAT:PATH?option=value&…, converted once and kept in the cache folder; converted again on change.
 
-    The options are those of `convert`: the reader's, and classes. Raises what `convert` raises.
+    If another process is converting it, this one waits. The options are those of `convert`: the reader's, and classes.
+    Raises what `convert` raises.
     """
     format, path, options = parse_dataset(dataset)
     reader = get_reader(format)
@@ -126,9 +128,11 @@ def stored(dataset: str) -> Path:
     about = [VERSION, str(Path(path).resolve()), format, [file.key for file in files], reader_options]
     about += [sha256(Path(table))] if table and Path(table).is_file() else []
     output = cache_folder() / "sets" / f"{dataset_name(dataset)}-{sha256(json.dumps(about))[:16]}.npz"
-    if not output.is_file():
+    while not output.is_file():
         try:
             convert(path, format, output, classes=table, **reader_options)
+        except BusyError:
+            time.sleep(0.5)
         except ValueError as error:
             raise ValueError(as_dataset(str(error))) from error
     return output
@@ -226,7 +230,7 @@ def _read_all(
         for file in files:
             yield from _read_chunk(format, options, [file])
         return
-    pool = ProcessPoolExecutor(min(workers, len(chunks)), mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(min(workers, len(chunks)), get_context("spawn"), end_with, (os.getpid(),))
     running: deque[Future[list[list[Recording] | str]]] = deque()
     try:
         for chunk in chunks:

@@ -21,7 +21,7 @@ from crossglg.data import convert, synthetic
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.protocols import Protocol, find_protocol, protocol_sha256, shipped_protocols
 from crossglg.data.readers import READERS
-from crossglg.data.readers.options import as_dataset
+from crossglg.data.reading_options import as_dataset
 from crossglg.files import MissingError, data_folder, nearest, sha256
 from crossglg.skeletons import Layout
 

@@ -333,7 +333,8 @@ def _bare(name: str) -> str:
 
 
 def _some(names: list[str], most: int = 20) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    shown = [name[:200] if name.isprintable() else ascii(name[:200]) for name in names[:most]]
+    return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _read(path: Path) -> Any:

@@ -208,7 +208,7 @@ def _checkpoint_history(path: Path) -> list[dict[str, float]]:
         with safe_open(path, framework="numpy") as file:
             history: list[dict[str, float]] = json.loads(file.metadata()["history"])
             return history
-    except (FileNotFoundError, SafetensorError):
+    except (OSError, SafetensorError, TypeError, KeyError, ValueError):  # none, or none that training could continue
         return []
 
 

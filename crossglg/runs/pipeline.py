@@ -104,7 +104,14 @@ def saved_config(output: str | Path) -> Config:
             f"{output} {'holds no run' if Path(output).is_dir() else 'is not there'}; give the folder of a run: "
             f"{', '.join(runs) or f'there is none in {RUNS}/ yet, crossglg run makes one'}"
         )
-    return Config.create(**read_json(Path(output) / CONFIG))
+    return Config.create(**_saved_settings(Path(output) / CONFIG))
+
+
+def _saved_settings(path: Path) -> dict[str, Any]:
+    settings = read_json(path)
+    if not isinstance(settings, dict) or not settings.keys() & HELP.keys():
+        raise InputError(f"{path} is damaged: it holds no settings; delete it, and give the whole command again")
+    return settings
 
 
 def has_run(output: str | Path) -> bool:
@@ -207,7 +214,7 @@ def _start(config: Config, output: Path, resume: bool, overwrite: bool = False) 
     if has_run(output):
         if not resume:
             raise ValueError(f"{output} holds a run already; continue it with --resume or choose another --output")
-        before = read_json(output / CONFIG)
+        before = _saved_settings(output / CONFIG)
         changed = [name for name in HELP if before.get(name) != getattr(config, name)]
         if changed and not overwrite:
             raise ValueError(

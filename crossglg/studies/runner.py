@@ -1,11 +1,12 @@
 """Makes the runs of a study: those that are finished are never made again.
 
-A run leaves its model, its log and its `results.json` in a folder of its own, and a line in the study's table file. Two
-studies at work in one folder at the same time may make the same run twice; nothing else happens.
+A run leaves its model, its log and its `results.json` in a folder of its own, and a line in the study's table file. Of
+two studies at work in one folder at the same time, one makes a run, and the other says that it is being made.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import time
 import traceback
@@ -25,11 +26,11 @@ from threadpoolctl import threadpool_limits
 from crossglg.config import Config
 from crossglg.data.protocols import find_protocol
 from crossglg.data.tasks import Task, load_task
-from crossglg.files import InputError, MissingError, nearest
+from crossglg.files import InputError, MissingError, nearest, told
 from crossglg.one_shot import Features, OneShotResult, evaluate, usable
 from crossglg.one_shot.baselines.raw import raw_coordinates, raw_poses
 from crossglg.one_shot.representation import Representation
-from crossglg.processes import spin_briefly
+from crossglg.processes import end_with, sole_writer, spin_briefly
 from crossglg.runs.results import (
     RESULTS,
     RunResults,
@@ -104,10 +105,17 @@ def run_study(
     if not pending:
         return
     made = failed = 0
+    parent = os.getpid() if backend == "loky" else None  # of workers on this machine
     with _workers(backend, jobs, address) as (parallel, threads):
         for ensembles in (False, True):  # an ensemble needs its members
-            now = {run: configs[run] for run in pending if bool(run.members) == ensembles}
-            tasks = [delayed(execute)(alike, output, threads, protocols, study.measured) for alike in by_training(now)]
+            now = {run: config for run, config in configs.items() if bool(run.members) == ensembles}
+            tasks = []
+            for alike in by_training(now):
+                waiting = {run: config for run, config in alike.items() if run in pending}
+                models = [output / run.name for run in alike if run not in waiting]
+                model = next((folder for folder in models if (folder / WEIGHTS).is_file()), None)
+                if waiting:
+                    tasks.append(delayed(execute)(waiting, output, threads, protocols, study.measured, model, parent))
             for name, row in chain.from_iterable(parallel(tasks)):
                 made += 1
                 if isinstance(row, str):
@@ -136,39 +144,82 @@ def execute(
     threads: int,
     protocols: Mapping[str, str],
     measured: Collection[str] = (),
+    model: Path | None = None,
+    parent: int | None = None,
 ) -> list[tuple[str, Row | str]]:
     """Make runs of one training and write their `results.json`. Returns names, each with a row or with what went wrong.
 
     runs: with the paths of this machine; the first one trains.  threads: how many it may use.  protocols: benchmark →
-    hash of its protocol.  measured: the classifiers of trained models; empty: all that they allow. A training that was
-    cut off is continued.
+    hash of its protocol.  measured: the classifiers of trained models; empty: all that they allow.  model: folder of a
+    finished run of the same training, so that none of these trains.  parent: the process with which this one ends. A
+    training that was cut off is continued.
     """
+    if parent:
+        end_with(parent)
     trained: TrainedModel | None = None
     done: list[tuple[str, Row | str]] = []
     for run, config in runs.items():
         folder = output / run.name
         folder.mkdir(parents=True, exist_ok=True)
-        start = time.perf_counter()
-        with open(folder / "log.txt", "a", encoding="utf-8") as log, redirect_stderr(log), _limited_to(threads):
-            try:
-                about, study, results, trained = _measured(run, config, folder, trained, measured)
-            except Exception as error:  # whatever it is, the other runs go on
-                traceback.print_exc()
-                done.append((run.name, f"{type(error).__name__}: {error}"))
-                continue
-        seconds = round(time.perf_counter() - start, 1)
-        details = StudyDetails(protocols[config.benchmark], _device_name(config), threads, seconds, **study)
-        about |= {"config": portable(run.config.to_dict()), **versions()}
-        record = RunResults(**about, one_shot=by_classifier(results), study=details)
-        record.write(folder)
-        done.append((run.name, Row.of(run.name, record)))
+        try:
+            with (
+                sole_writer(folder / ".lock", folder),
+                open(folder / "log.txt", "a", encoding="utf-8") as log,
+                redirect_stderr(log),
+                _limited_to(threads),
+            ):
+                try:
+                    if model and trained is None:
+                        trained = TrainedModel.load(model, resolve_device(config))
+                    row, trained = _made(run, config, folder, trained, threads, protocols[config.benchmark], measured)
+                except Exception:
+                    traceback.print_exc()
+                    raise
+        except Exception as error:  # whatever it is, the other runs go on
+            done.append((run.name, f"{type(error).__name__}: {told(error)}"))
+        else:
+            done.append((run.name, row))
     return done
+
+
+def _made(
+    run: Run,
+    config: Config,
+    folder: Path,
+    trained: TrainedModel | None,
+    threads: int,
+    protocol: str,
+    measured: Collection[str],
+) -> tuple[Row, TrainedModel | None]:
+    """Make one run, unless another study at work in this folder was quicker, and write its `results.json`.
+
+    trained: the model of a run of the same training.  protocol: hash of the benchmark's protocol. Returns the row, and
+    the model if there is one.
+    """
+    if (folder / RESULTS).is_file():
+        return Row.of(run.name, read_results(folder)), trained
+    start = time.perf_counter()
+    about, study, results, trained = _measured(run, config, folder, trained, measured)
+    seconds = round(time.perf_counter() - start, 1)
+    details = StudyDetails(protocol, _device_name(config), threads, seconds, **study)
+    about |= {"config": portable(run.config.to_dict()), **versions()}
+    record = RunResults(**about, one_shot=by_classifier(results), study=details)
+    record.write(folder)
+    _remove_checkpoint(folder)
+    return Row.of(run.name, record), trained
 
 
 def _rows_of(runs: Sequence[Run], output: Path, known: Mapping[str, Row]) -> dict[str, Row]:
     """Rows of runs that are finished in `output` and not known yet: of another study, or of one that was cut off."""
     names = [run.name for run in runs if run.name not in known and (output / run.name / RESULTS).is_file()]
+    for name in names:
+        _remove_checkpoint(output / name)
     return {name: Row.of(name, read_results(output / name)) for name in names}
+
+
+def _remove_checkpoint(folder: Path) -> None:
+    """When nothing is left to be continued: it has three times the size of the model, which stays."""
+    (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
 def _measured(
@@ -198,7 +249,6 @@ def _measured(
         resumed = (folder / CHECKPOINT).is_file()
         if trained is None:
             trained = prepare(config).train(folder)
-            (folder / CHECKPOINT).unlink(missing_ok=True)  # three times the size of the model, which stays
         else:
             trained.save(folder)
         about |= about_model(trained)

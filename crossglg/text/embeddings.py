@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tokenize
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -280,6 +281,6 @@ def _read_cached(path: Path, rows: int) -> NDArray[np.float32] | None:
         return None
     try:
         vectors = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError):
+    except (ValueError, OSError, EOFError, SyntaxError, TypeError, MemoryError, tokenize.TokenError):
         return None  # damaged: made anew
     return vectors if vectors.ndim == 2 and len(vectors) == rows else None

@@ -133,6 +133,7 @@ class Client:
     _plainness: int = 0  # position in _FORMATS: the strictest form that the server has not refused
     _limit: str = "max_tokens"  # the parameter that limits an answer
     _refusal: str = ""  # why the server refused the key
+    _unkept: OSError | None = None  # why an answer could not be stored
 
     def __post_init__(self) -> None:
         provider = get_provider(self.provider)
@@ -168,7 +169,8 @@ class Client:
         """The model's answer to a conversation, from the store if its first question was answered before.
 
         sample: 0, 1, … for several answers to one question.  room: tokens at most; 0 for the server's own limit.
-        Raises KeyRefused, or ValueError for any other failure.
+        Raises KeyRefused; OSError if an answer cannot be stored, and from then on nothing is asked; ValueError for any
+        other failure.
         """
         question = {"model": self.model, "temperature": self.temperature, "messages": list(messages[:1])}
         question |= {"sample": sample} if sample else {}
@@ -178,6 +180,8 @@ class Client:
                 return self._stored(path)
             except (ValueError, KeyError, TypeError, AttributeError):  # damaged
                 self._move_aside(path)
+        if self._unkept:  # nor could the answer to this question
+            raise self._unkept
         completion = self._request(messages, schema, room)
         sent: dict[str, Any] = {"messages": list(messages)}
         sent |= {"max_tokens": room} if room else {}
@@ -185,7 +189,11 @@ class Client:
         told = {name: getattr(completion, name) for name in ("finish_reason", "refusal", "reasoning", "tokens")}
         told = {name: value for name, value in told.items() if value}
         date = datetime.date.today().isoformat()
-        write_json(path, {**question, **sent, "answer": completion.text, **told, "date": date})
+        try:
+            write_json(path, {**question, **sent, "answer": completion.text, **told, "date": date})
+        except OSError as error:
+            self._unkept = error
+            raise
         return replace(completion, path=path)
 
     def put_aside(self, completion: Completion) -> None:

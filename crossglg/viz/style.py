@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from crossglg.files import write_atomically
@@ -39,6 +42,7 @@ STYLE: Any = {
     "svg.hashsalt": "crossglg",
     "pdf.fonttype": 42,  # TrueType, which publishers ask for, instead of Type 3
 }
+LONGEST = 120  # letters of a line in a figure; a longer one would make everything else small
 IMPORTANCE_COLOURS = LinearSegmentedColormap.from_list("importance", RAMP)
 # No dates and no versions: the same figure is the same file.
 METADATA: dict[str, dict[str, None]] = {
@@ -75,10 +79,29 @@ def render(figure: Figure, suffix: str) -> bytes:
     figure = deepcopy(figure)
     buffer = io.BytesIO()
     with rc_context(STYLE):
+        _make_drawable(figure)
         figure.savefig(
             buffer, format=suffix[1:], dpi=150, bbox_inches="tight", pad_inches=0.1, metadata=METADATA[suffix]
         )
     return buffer.getvalue()
+
+
+def drawable(text: str) -> str:
+    """A text without what fonts have no shape for (control and format characters), its lines of bearable length."""
+    unseen = {character for character in text if unicodedata.category(character) in ("Cc", "Cf", "Cs")} - {"\n"}
+    lines = text.translate({ord(character): " " for character in unseen}).split("\n")
+    return "\n".join(line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…" for line in lines)
+
+
+def _make_drawable(figure: Figure) -> None:
+    """Texts come from users: names of classes, descriptions."""
+    for axis in figure.findobj(Axis):
+        labels = [label.get_text() for label in axis.get_ticklabels()]  # type: ignore[attr-defined]
+        if labels != (clean := [drawable(label) for label in labels]):
+            axis.set_ticks(axis.get_ticklocs(), labels=clean)  # type: ignore[attr-defined]
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # type: ignore[attr-defined]  # a $ in the name of a class is a $
+        text.set_text(drawable(text.get_text()))  # type: ignore[attr-defined]
 
 
 def note_above(axes: Axes, x: float, text: str) -> None:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.small_study import ACTIONS, SETTINGS, TINY, load
+from support.small_study import ACTIONS, SETTINGS, TINY, load, write_sets_left_out
 from typer.testing import CliRunner
 
 from crossglg import cli
 from crossglg.config import Config
-from crossglg.data.protocols import Protocol, find_protocol, write_protocol
+from crossglg.data.protocols import find_protocol, write_protocol
 from crossglg.data.synthetic import synthesise
 from crossglg.data.tasks import fold, load_task, make_protocol
 from crossglg.encoders import ENCODERS
@@ -174,22 +174,7 @@ def test_the_models_of_all_seeds_are_an_ensemble(finished: tuple[Study, Path], d
 @pytest.fixture
 def sets_left_out(tmp_path: Path) -> Path:
     """A folder of three sets, and a file of two protocols that share a base side: each recognizes a set of its own."""
-    parts = {"a": ACTIONS[:4], "b": ACTIONS[3:6], "c": ACTIONS[6:]}
-    sets = {name: synthesise(0, 4, actions) for name, actions in parts.items()}
-    for name, clips in sets.items():
-        clips.save(tmp_path / f"{name}.npz")
-    protocols = []
-    for novel, other in (("b", "c"), ("c", "b")):
-        clips = sets[novel]
-        draw = {c: (str(clips.source[k * 4]), str(clips.sample_id[k * 4])) for k, c in enumerate(clips.class_names)}
-        base = tuple(c for c in (*parts["a"], *parts[other]) if c not in parts[novel])
-        protocols.append(
-            Protocol(
-                f"to-{novel}", base, clips.class_names, (draw,), base_sets=("a", other), novel_sets=(novel,),
-                path=tmp_path / "all.json",
-            )
-        )  # fmt: skip
-    write_protocol(tmp_path / "all.json", *protocols)
+    write_sets_left_out(tmp_path)
     words = ["protocol", "fold", *(f"{tmp_path / 'all.json'}:to-{n}" for n in "bc"), "--output", "fold.json"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)

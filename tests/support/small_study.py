@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from crossglg.data.protocols import Protocol, write_protocol
+from crossglg.data.synthetic import synthesise
 from crossglg.encoders.infogcn import InfoGCN
 from crossglg.studies.spec import Study
 
@@ -33,3 +35,23 @@ def load(folder: Path, content: dict[str, Any] | str = CONTENT, **changes: objec
     path = folder / "mine.yaml"
     path.write_text(content if isinstance(content, str) else yaml.safe_dump({**content, **changes}, sort_keys=False))
     return Study.load(path)
+
+
+def write_sets_left_out(folder: Path) -> Path:
+    """Three sets, and a file of two protocols, to-b and to-c: each recognizes a set that the other learns from."""
+    parts = {"a": ACTIONS[:4], "b": ACTIONS[3:6], "c": ACTIONS[6:]}
+    sets = {name: synthesise(0, 4, actions) for name, actions in parts.items()}
+    for name, clips in sets.items():
+        clips.save(folder / f"{name}.npz")
+    protocols = []
+    for novel, other in (("b", "c"), ("c", "b")):
+        clips = sets[novel]
+        draw = {c: (str(clips.source[k * 4]), str(clips.sample_id[k * 4])) for k, c in enumerate(clips.class_names)}
+        base = tuple(c for c in (*parts["a"], *parts[other]) if c not in parts[novel])
+        protocols.append(
+            Protocol(
+                f"to-{novel}", base, clips.class_names, (draw,), base_sets=("a", other), novel_sets=(novel,),
+                path=folder / "all.json",
+            )
+        )  # fmt: skip
+    return write_protocol(folder / "all.json", *protocols)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.readers.options import parsed
+from crossglg.data.reading_options import parsed
 from crossglg.skeletons import Layout
 
 SourcePath = Path | zipfile.Path  # a file in a folder, or a member of a zip
@@ -24,7 +25,7 @@ SourcePath = Path | zipfile.Path  # a file in a folder, or a member of a zip
 # What the standard library and numpy raise on content that is cut off, garbled or made to do harm.
 GARBLED = (
     ValueError, EOFError, OverflowError, RuntimeError, MemoryError, OSError, struct.error, zlib.error,
-    zipfile.BadZipFile,
+    zipfile.BadZipFile, SyntaxError, tokenize.TokenError,
 )  # fmt: skip
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 MAX_FRAMES, MAX_DETECTIONS, MAX_TRACKS = 100_000, 50, 500
 # Somebody else is who stands farther than this from where a person was last seen (share of the whole picture, mean over
@@ -59,6 +58,8 @@ class _Track:
 
 
 def _follow(t: int, frame: Frame, tracks: list[_Track], reach: float) -> None:
+    from scipy.optimize import linear_sum_assignment  # takes a while to load, and most formats do without
+
     alive = [track for track in tracks if t - track.last <= MAX_ABSENCE]
     distance = np.array([[_distance(track.pose, person) for person in frame] for track in alive]).reshape(
         len(alive), len(frame)
