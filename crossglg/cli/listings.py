@@ -11,9 +11,7 @@ import typer
 
 from crossglg.cli import DATA, SHOW, command
 from crossglg.config import GROUPS, HELP, PRESETS, Config
-from crossglg.data.readers import READERS
 from crossglg.files import project_folder
-from crossglg.skeletons import LAYOUTS, get_layout
 
 
 def echo_table(rows: dict[str, str]) -> None:
@@ -29,6 +27,7 @@ def layouts(
     names: Annotated[list[str] | None, typer.Argument(help="layouts or .yaml files; default all registered")] = None,
 ) -> None:
     """Draw layouts: joints with their numbers and names, left and right."""
+    from crossglg.skeletons import LAYOUTS, get_layout
     from crossglg.viz import figures
     from crossglg.viz.layouts import layout_sheet
 
@@ -82,12 +81,16 @@ def _steps() -> dict[str, str]:
 
 
 def _formats() -> dict[str, str]:
+    from crossglg.data.readers import READERS
+
     return {
         name: READERS.label(name, f"{reader.about} ({', '.join(reader.patterns)})") for name, reader in READERS.items()
     }
 
 
 def _layouts() -> dict[str, str]:
+    from crossglg.skeletons import LAYOUTS
+
     return {name: f"{layout.num_joints} joints: {', '.join(layout.joints)}" for name, layout in LAYOUTS.items()}
 
 

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from crossglg.cli import TRAIN, command
-from crossglg.skeletons import get_layout
 
 
 @command(
@@ -32,6 +31,7 @@ def import_weights(
 ) -> None:
     """Make a model of published weights, to recognize with or to start a training from."""
     from crossglg.cli.runs import build_config
+    from crossglg.skeletons import get_layout
     from crossglg.training import imported
 
     if output.exists() and any(output.iterdir()):

@@ -122,9 +122,9 @@ def test_what_yaml_would_swallow_is_refused(tmp_path: Path) -> None:
 
 def test_the_studies_that_come_with_the_project() -> None:
     guidance, left_out, embedded = (Study.load(name) for name in ("guidance", "left_out", "embedded"))
-    assert len(guidance.runs()) == 5 * 2 + 5 * 3 * 3 and len(left_out.runs()) == 10 * 2 + 10 * 3 * 2
+    assert len(guidance.runs()) == 5 * 3 + 5 * 3 * 3 and len(left_out.runs()) == 10 * 3 + 10 * 3 * 2
     assert guidance.methods == left_out.methods, "the same question on other benchmarks"
-    assert [run.method for run in guidance.runs()[:2]] == ["raw", "dtw"]
+    assert [run.method for run in guidance.runs()[:3]] == ["raw", "dtw", "dtw-movement"]
     for study in (guidance, left_out, embedded):
         assert {c.guidance for c in study.methods.values()} == {"none", "both"}
         assert {c.objective for c in study.methods.values()} == {"classification", "text-retrieval"}

@@ -64,7 +64,7 @@ def by_study(config: Config, folder: Path) -> None:
     (folder / "study.yaml").write_text(yaml.safe_dump(content))
     study = Study.load(folder / "study.yaml")
     (run,) = (one for one in study.runs() if one.method == "only")
-    ((_, problem),) = execute({run: run.config}, folder, 1, {})
+    ((_, problem),) = execute({run: run.config}, folder, 1, {"": ""})
     assert "CaughtError" in problem
 
 

@@ -288,7 +288,7 @@ def test_accuracy_by_base_classes_goes_through_the_means():
             r"importance of clip 'wave' must be \(V,\) = \(25,\)",
         ),
         (lambda: figures.exemplar_sensitivity(np.ones((3, 2)), ["a"]), r"\(R, K\) with K = 1 classes; got .*\(3, 2\)"),
-        (lambda: figures.exemplar_sensitivity([[np.nan]], ["a"]), "class 'a' has no accuracy in any draw"),
+        (lambda: figures.exemplar_sensitivity([[np.nan]], ["a"]), "class 'a' has no accuracy in any episode"),
         (lambda: figures.feature_map(np.ones((3, 2)), [0, 1], ["a", "b"]), r"points of 2 clips must be \(N, 2\)"),
         (lambda: figures.feature_map(np.ones((2, 2)), [0, 2], ["a", "b"]), "0 … 2 but there are 2 class names"),
         (lambda: figures.accuracy_by_base_classes({"a": {}}, 0.1), "at least one method with a run"),
