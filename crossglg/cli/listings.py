@@ -96,6 +96,7 @@ def _layouts() -> dict[str, str]:
 
 def _encoders() -> dict[str, str]:
     from crossglg.encoders import ENCODERS, build_encoder
+    from crossglg.skeletons import get_layout
 
     rows = {}
     for name in ENCODERS:
