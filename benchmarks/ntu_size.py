@@ -1,6 +1,6 @@
 """A set of the size of NTU RGB+D 120: writing, loading, batches and training steps of CrossGLG, with their memory.
 
-    python benchmarks/ntu_size.py [--clips 95001] [--steps 2] [--folder /tmp/ntu-size] [--device cpu]
+    python benchmarks/ntu_size.py [--clips 95001] [--steps 2] [--folder FOLDER] [--device cpu]
 
 95,001 clips is the base side of the one-shot benchmark of NTU RGB+D 120. The set is generated: slices of synthetic
 motions, one clip in five with a second person, lengths log-normal between 24 and 300 frames with a median of 70. Its
