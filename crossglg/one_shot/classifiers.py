@@ -52,7 +52,7 @@ _CLASSIFIERS: dict[str, Classifier] = {
     "temporal-order": Classifier(temporal_order, ("sequence",)),
     "warped-poses": Classifier(warped_poses, ("poses",)),
     "warped-movement": Classifier(warped_movement, ("poses",)),
-    "warped-fusion": Classifier(warped_fusion, ("joints", "motion", "poses")),
+    "warped-fusion": Classifier(warped_fusion, ("joints", "motion", "poses"), alone=False),
     "multi-scale": Classifier(multi_scale, ("joints",)),
     "multi-scale-importance": Classifier(multi_scale_importance, ("joints", "importance")),
     "transductive-centring": Classifier(transductive_centring, alone=False),

@@ -376,7 +376,7 @@ def test_two_dimensional_skeletons_take_the_same_path(ragged: SkeletonSet) -> No
 @pytest.mark.parametrize(
     ("values", "steps"),
     [
-        ({}, ("centre", "align_view", "scale_torso", "stream:joint", "stream:bone", "stream:motion")),
+        ({}, ("centre", "align_view", "scale_torso", "posture:0.1", "stream:joint", "stream:bone", "stream:motion")),
         ({"align_view": False, "streams": "bone"}, ("centre", "scale_torso", "stream:bone")),
         ({"scale_torso": False, "streams": "joint"}, ("centre", "align_view", "stream:joint")),
         ({"posture": 0.1, "streams": "joint"}, ("centre", "align_view", "scale_torso", "posture:0.1", "stream:joint")),
