@@ -56,6 +56,10 @@ def recognize(
     clips: Clips,
     model: Model = None,
     actions: Actions = Path("my_actions.npz"),
+    describe: Annotated[
+        Path | None,
+        typer.Option(help="a description file: recognize the actions it describes, without a clip of them (zero-shot)"),
+    ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="similarity below which a clip is unknown; default: calibrated on base clips")
     ] = None,
@@ -72,15 +76,19 @@ def recognize(
 ) -> None:
     """Recognize your own actions in clips, or follow them through long recordings."""
     from crossglg.data.clips import SkeletonSet
+    from crossglg.recognition.described import DescribedActions
     from crossglg.recognition.recognizer import Recognizer
+    from crossglg.text.descriptions import DescriptionFile
     from crossglg.training.trained_model import ABOUT_SHIPPED, SHIPPED, TrainedModel
 
     if output is not None and not stream:
         raise ValueError("--output is for the timelines of --stream; give both")
     if as_json and stream:
         raise ValueError("--json is for clips; with --stream, the .csv in --output holds every window")
+    if describe is not None and stream:
+        raise ValueError("--describe is for clips, not for --stream; cut the recording, or enroll a clip of each action")
     trained = TrainedModel.load(model or SHIPPED)
-    if not actions.exists():
+    if describe is None and not actions.exists():
         raise FileNotFoundError(
             f"no actions are kept in {actions}; enroll some first: crossglg enroll ACTION CLIP --actions {actions}"
         )
@@ -88,8 +96,14 @@ def recognize(
         output.mkdir(parents=True, exist_ok=True)  # a place that cannot be written is told before the work
     if model is None:
         typer.echo(f"model: {ABOUT_SHIPPED}; give --model for one of your own", err=True)
-    recognizer = Recognizer.of(trained, SkeletonSet.load(actions), threshold)
-    if stream:
+    recognizer: Recognizer | DescribedActions
+    if describe is not None:
+        recognizer = DescribedActions.of(trained, DescriptionFile.load(describe).classes.values(), threshold)
+        for group in recognizer.alike:
+            typer.echo(f"the texts of {' and '.join(group)} name the same joints: nothing tells them apart", err=True)
+    else:
+        recognizer = Recognizer.of(trained, SkeletonSet.load(actions), threshold)
+    if isinstance(recognizer, Recognizer) and stream:
         read = [clip for path in clips for clip in _read(path, format_, person, options)]
         for name, recording in zip(_file_names(read), read, strict=True):
             _report_timeline(recognizer.follow(recording, window), name, output)

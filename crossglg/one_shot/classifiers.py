@@ -14,7 +14,7 @@ from crossglg.one_shot.features import Array, Features
 from crossglg.one_shot.joints import joint_centred, joint_importance, joint_motion, joint_whitened
 from crossglg.one_shot.pooled import centred_cosine, cosine, euclidean, whitened_cosine
 from crossglg.one_shot.temporal import temporal_order, temporal_set
-from crossglg.one_shot.text_at_inference import text_voting
+from crossglg.one_shot.text_at_inference import text_voting, zero_shot
 from crossglg.one_shot.transductive import transductive_centring, transductive_neighbours, transductive_transport
 from crossglg.one_shot.warping import warped_fusion, warped_movement, warped_poses
 from crossglg.plugins import Registry
@@ -60,7 +60,10 @@ _CLASSIFIERS: dict[str, Classifier] = {
     "transductive-transport": Classifier(transductive_transport, alone=False),
 }
 
-TEXT_CLASSIFIERS: dict[str, Classifier] = {"text-voting": Classifier(text_voting, ("joints",))}
+TEXT_CLASSIFIERS: dict[str, Classifier] = {
+    "text-voting": Classifier(text_voting, ("joints",)),
+    "zero-shot": Classifier(zero_shot, ("importance",)),
+}
 CLASSIFIERS = Registry("classifier", _CLASSIFIERS, Classifier, taken=TEXT_CLASSIFIERS)
 
 

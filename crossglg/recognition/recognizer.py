@@ -105,7 +105,7 @@ class Recognizer:
     def recognize(self, clips: SkeletonSet) -> list[Recognition]:
         """Recognize each clip; raises ValueError for clips that are too short or too long for one action."""
         clips = fitting(clips, self.trained)
-        _check_duration(clips, self.trained)
+        check_duration(clips, self.trained)
         own = unit_rows(self.trained.embed_leaving_out(clips))  # (N, 1 + V, D)
         theirs = unit_rows(self.trained.embed_leaving_out(self.exemplars))
         every = self._best_per_action(np.einsum("njd,ejd->nje", own, theirs))  # (N, 1 + V, K)
@@ -247,8 +247,8 @@ def _check_long_enough(clips: SkeletonSet) -> None:
         )
 
 
-def _check_duration(clips: SkeletonSet, trained: TrainedModel) -> None:
-    """A clip much longer than any the model has learned from holds more than one action."""
+def check_duration(clips: SkeletonSet, trained: TrainedModel) -> None:
+    """Raise ValueError for a clip much longer than any the model learned from: it holds more than one action."""
     longest = trained.details.get("seconds", [0.0, 0.0, float("inf")])[2]
     seconds = clips.frames / clips.fps
     if seconds.max() > 2.0 * longest:

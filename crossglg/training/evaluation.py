@@ -76,13 +76,16 @@ def evaluate(
         return Representation.joined([member.represent(member.in_layout(clips)) for member in members])
 
     features = Features.of(task, represent)
-    left_out = {name: missing for name, kind in CLASSIFIERS.items() if (missing := kind.missing(features))}
+    wanted = {**CLASSIFIERS, **(TEXT_CLASSIFIERS if text_at_inference else {})}
+    left_out = {name: missing for name, kind in wanted.items() if (missing := kind.missing(features))}
     one_shot = {name: classify(task, features, name) for name in CLASSIFIERS if name not in left_out}
     with_texts = {}
     if text_at_inference:
         novel = task.novel
         key_joints = KeyJoints.of(find_descriptions(novel.class_names, layout, descriptions, novel.name), layout)
-        with_texts = {name: classify(task, features, name, key_joints) for name in TEXT_CLASSIFIERS}
+        with_texts = {
+            name: classify(task, features, name, key_joints) for name in TEXT_CLASSIFIERS if name not in left_out
+        }
     return Evaluation(task, one_shot, with_texts, left_out, note)
 
 

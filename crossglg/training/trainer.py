@@ -246,6 +246,8 @@ class Trainer:
         # What recognizing one's own clips needs: when two clips are alike, and how long a clip usually is.
         unseen = base.subset(self.validation_clips) if len(self.validation_clips) else base
         details["similarity"] = similarity_quantiles(trained.embed(unseen), unseen.label)
+        if model.joint_importance is not None:  # what zero-shot recognition compares with
+            details["usual_importance"] = trained.joint_importance(base).mean(0).round(6).tolist()
         details["seconds"] = np.quantile(base.frames / base.fps, [0.0, 0.5, 1.0]).round(3).tolist()
         if distributed.rank() == 0:
             trained.save(self.folder)

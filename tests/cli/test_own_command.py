@@ -27,6 +27,7 @@ from crossglg.data.transforms import DeviceClips, Preprocessing
 from crossglg.one_shot import Features, evaluate
 from crossglg.recognition.recognizer import Recognizer
 from crossglg.skeletons import get_layout
+from crossglg.text.descriptions import DescriptionFile, find_descriptions
 from crossglg.training.trained_model import TrainedModel, build_model
 
 NTU = get_layout("ntu25")
@@ -331,3 +332,21 @@ def test_accuracy_on_genuine_clips_is_the_benchmarks(run: Run, shared_data: Path
     features = Features.of(task, lambda clips: trained.embed(clips.retargeted(trained.layout)))
     assert np.mean(right) == pytest.approx(evaluate(task, features).accuracy[0])
     assert len(right) == 44 and 0.25 < np.mean(right) < 1.0
+
+
+def test_what_a_file_describes_is_recognised_without_a_clip(
+    run: Run, refusal: Run, tmp_path: Path, motions: SkeletonSet, model: Path
+) -> None:
+    described = find_descriptions(ACTIONS, NTU)
+    path = DescriptionFile(NTU, {}, {one.action: one for one in described}).save(tmp_path / "actions.json")
+    clip = motions.subset([0]).save(tmp_path / "clip.npz")
+    content = json.loads((model / "model.json").read_text())
+    content["details"]["usual_importance"] = [1 / 25] * 25
+    (tmp_path / "model").mkdir()
+    for file in model.iterdir():
+        (tmp_path / "model" / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "model" / "model.json").write_text(json.dumps(content))
+    out = run("recognize", clip, "--describe", path, "--model", tmp_path / "model", "--threshold", -1)
+    assert any(f": {action}  (" in out for action in ACTIONS) and "unknown below -1.00" in out
+    assert "cannot recognize by descriptions" in refusal("recognize", clip, "--describe", path, "--model", model)
+    assert "not for --stream" in refusal("recognize", clip, "--describe", path, "--stream")

@@ -377,9 +377,9 @@ def test_two_dimensional_skeletons_take_the_same_path(ragged: SkeletonSet) -> No
     ("values", "steps"),
     [
         ({}, ("centre", "align_view", "scale_torso", "posture:0.1", "stream:joint", "stream:bone", "stream:motion")),
-        ({"align_view": False, "streams": "bone"}, ("centre", "scale_torso", "stream:bone")),
-        ({"scale_torso": False, "streams": "joint"}, ("centre", "align_view", "stream:joint")),
-        ({"posture": 0.1, "streams": "joint"}, ("centre", "align_view", "scale_torso", "posture:0.1", "stream:joint")),
+        ({"align_view": False, "streams": "bone"}, ("centre", "scale_torso", "posture:0.1", "stream:bone")),
+        ({"scale_torso": False, "streams": "joint"}, ("centre", "align_view", "posture:0.1", "stream:joint")),
+        ({"posture": 1.0, "streams": "joint"}, ("centre", "align_view", "scale_torso", "stream:joint")),
     ],
 )
 def test_preprocessing_does_and_names_what_the_config_says(
@@ -411,7 +411,7 @@ def test_coordinate_steps_replace_the_switches_in_the_order_given(
     for step in chosen:
         expected = step(expected, LAYOUT)
     for switch in (True, False):
-        config = Config(coordinate_steps=value, align_view=switch, scale_torso=switch, streams="joint")
+        config = Config(coordinate_steps=value, align_view=switch, scale_torso=switch, posture=1.0, streams="joint")
         assert torch.equal(Preprocessing.from_settings(config, LAYOUT)(x), expected)
 
 

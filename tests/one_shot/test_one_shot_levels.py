@@ -16,7 +16,7 @@ from support.one_shot_toys import JOINTS, STEPS, Few, few_of, make_features, mak
 from crossglg.data.tasks import Task
 from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, Base, KeyJoints, evaluate, temporal, transductive
 from crossglg.one_shot.representation import Representation
-from crossglg.one_shot.text_at_inference import text_voting
+from crossglg.one_shot.text_at_inference import text_voting, zero_shot
 from crossglg.skeletons import get_layout
 from crossglg.text.descriptions import Description
 
@@ -284,6 +284,18 @@ def test_text_voting_equals_the_loop(few: Few, task: Task) -> None:
         votes = sum(cosine_loop(q[v], e[v]) for v in joints) / len(joints)
         part_votes = sum(cosine_loop(sum(q[v] for v in p), sum(e[v] for v in p)) for p in parts) / len(parts)
         assert found[i, k] == pytest.approx((votes + part_votes) / 2, abs=1e-5)
+
+
+def test_zero_shot_equals_the_loop_and_looks_at_no_exemplar(few: Few, task: Task) -> None:
+    told, (exemplar, query, base) = key_joints_of(task), few
+    usual = [float(np.mean(base.clips.importance[:, v])) for v in range(JOINTS)]
+    found = zero_shot(*few, told)
+    for i, k in np.ndindex(found.shape):
+        named = [float(told.mask[k, v]) / told.mask[k].sum() for v in range(JOINTS)]
+        own = [float(query.importance[i, v]) - usual[v] for v in range(JOINTS)]
+        theirs = [named[v] - usual[v] for v in range(JOINTS)]
+        assert found[i, k] == pytest.approx(cosine_loop(np.array(own), np.array(theirs)), abs=1e-6)
+    np.testing.assert_array_equal(zero_shot(exemplar[::-1], query, base, told), found)
 
 
 def test_text_is_taken_from_the_class_of_each_exemplar(task: Task) -> None:

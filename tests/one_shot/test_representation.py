@@ -122,11 +122,11 @@ def test_texts_of_novel_classes_are_used_where_they_are_asked_for(tmp_path: Path
 
 def test_several_models_are_evaluated_as_one(tmp_path: Path) -> None:
     folders = [str(untrained(replace(CONFIG, seed=seed)).save(tmp_path / f"model{seed}")) for seed in (0, 1)]
-    alone = [evaluated(folder)[0]["one_shot"]["cosine"]["episodes"] for folder in folders]
+    alone = [evaluated(folder)[0]["one_shot"]["cosine"] for folder in folders]
     twice = evaluated(folders[0], folders[0])[0]["one_shot"]["cosine"]["episodes"]
-    both = evaluated(*folders)[0]["one_shot"]["cosine"]["episodes"]
-    np.testing.assert_allclose(twice, alone[0], atol=1e-9)
-    assert both != alone[0] and both != alone[1]
+    both = evaluated(*folders)[0]["one_shot"]["cosine"]
+    np.testing.assert_allclose(twice, alone[0]["episodes"], atol=1e-9)
+    assert both["confusion"] not in (alone[0]["confusion"], alone[1]["confusion"])
     stranger = replace(untrained(), class_names=tuple("abce")).save(tmp_path / "stranger")
     result = CliRunner().invoke(cli.app, ["evaluate", folders[0], str(stranger)])
     assert result.exit_code != 0 and "has learned other base classes" in str(result.exception)
@@ -137,6 +137,8 @@ def test_a_model_without_importance_is_evaluated_without_it(tmp_path: Path) -> N
     content, errors = evaluated(str(folder))
     assert "without joint-importance: this model has no importance" in errors
     assert list(content["one_shot"]) == [name for name, one in CLASSIFIERS.items() if "importance" not in one.needs]
+    told, errors = evaluated(str(folder), "--text-at-inference")
+    assert list(told["text_at_inference"]) == ["text-voting"] and "without zero-shot: this model has no" in errors
     real = load_task(CONFIG)
     assert content["protocol_sha256"] == load_task(replace(CONFIG, validation_classes=0.3)).sha256 != real.sha256
     named, _ = evaluated(str(folder), "--dataset", "synthetic-small")

@@ -154,6 +154,7 @@ def test_a_batch_larger_than_the_set_is_one_step(base: SkeletonSet, bank: TextBa
     trained = fit(config, base, bank, tmp_path)
     assert (trained.details["training_clips"], trained.details["validation_clips"]) == (36, 0)
     assert trained.details["chosen_epoch"] == 0
+    np.testing.assert_allclose(trained.details["usual_importance"], trained.joint_importance(base).mean(0), atol=1e-6)
     assert math.isnan(trained.details["validation_accuracy"])
 
 

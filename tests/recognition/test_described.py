@@ -1,0 +1,78 @@
+"""Recognition by descriptions is the zero-shot classifier of the benchmark, and says what texts cannot tell apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from crossglg.config import Config
+from crossglg.data.tasks import Task, load_task
+from crossglg.files import InputError
+from crossglg.one_shot import Features, KeyJoints, evaluate
+from crossglg.recognition.described import DescribedActions
+from crossglg.recognition.recognizer import UNKNOWN
+from crossglg.skeletons import get_layout
+from crossglg.text.descriptions import Description, find_descriptions
+from crossglg.training.trained_model import TrainedModel, build_model
+
+CONFIG = Config(dataset="synthetic-small", frames=8, episodes=2, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    return load_task(CONFIG)
+
+
+@pytest.fixture(scope="module")
+def trained(task: Task) -> TrainedModel:
+    """An untrained model of two persons, with what a training records."""
+    layout = get_layout("ntu25")
+    model = TrainedModel(build_model(CONFIG, layout, 2, 3, 4, 0), CONFIG, layout, 2, 3, tuple("abcd"), {})
+    return replace(model, details={"usual_importance": model.joint_importance(task.base).mean(0).tolist()})
+
+
+@pytest.fixture(scope="module")
+def descriptions(task: Task) -> list[Description]:
+    return find_descriptions(task.novel.class_names, task.novel.layout)
+
+
+def test_it_is_the_zero_shot_classifier_of_the_benchmark(
+    trained: TrainedModel, task: Task, descriptions: list[Description]
+) -> None:
+    query = task.novel.subset(task.queries(0))
+    results = DescribedActions.of(trained, descriptions, threshold=-1.0).recognize(query)
+    features = Features.of(task, trained.represent)
+    expected = evaluate(task, features, "zero-shot", KeyJoints.of(descriptions, task.novel.layout))
+    assert np.mean([r.action == query.class_of(i) for i, r in enumerate(results)]) == expected.accuracy[0]
+
+
+def test_scores_threshold_and_deciding_joints_agree(
+    trained: TrainedModel, task: Task, descriptions: list[Description]
+) -> None:
+    clip = task.novel.subset([5])
+    actions = DescribedActions.of(trained, descriptions)
+    (scores,), (result,) = actions.scores(clip), actions.recognize(clip)
+    assert [s for _, s in result.ranking] == pytest.approx(sorted(scores.tolist(), reverse=True), abs=1e-6)
+    assert result.ranking[0][0] == actions.actions[int(scores.argmax())] and result.threshold == 0.0
+    assert result.decided_by.sum() == pytest.approx(result.ranking[0][1] - result.ranking[1][1], abs=1e-6)
+    assert replace(actions, threshold=float(scores.max()) + 0.01).recognize(clip)[0].action == UNKNOWN
+
+
+def test_actions_whose_texts_name_the_same_joints_are_told(
+    trained: TrainedModel, descriptions: list[Description]
+) -> None:
+    twin = replace(descriptions[1], action="twin")
+    assert DescribedActions.of(trained, [*descriptions[:2], twin]).alike == [(descriptions[1].action, "twin")]
+    assert not DescribedActions.of(trained, descriptions[:2]).alike
+
+
+def test_a_model_without_importance_and_an_empty_file_are_refused(
+    trained: TrainedModel, descriptions: list[Description]
+) -> None:
+    plain = replace(trained, details={}, config=replace(trained.config, guidance="none"))
+    with pytest.raises(InputError, match=r"guidance='none' cannot recognize by descriptions.*guidance=both or g2l"):
+        DescribedActions.of(plain, descriptions)
+    with pytest.raises(InputError, match="no action is described"):
+        DescribedActions.of(trained, [])
