@@ -257,7 +257,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
         "encoder": "infogcn", "frames": 64, "streams": "joint", "epochs": 110, "batch_size": 128, "optimizer": "sgd",
         "learning_rate": 0.1, "weight_decay": 5e-4, "warmup_epochs": 5, "crop": 0.5, "scale_jitter": 0.0, "shear": 0.0,
-        "scale_torso": False, "posture": 1.0, "importance_after_block": 5, "dropout": 0.0, "text_encoder": "deberta-v2-xlarge",
+        "scale_torso": False, "posture": 1.0, "importance_after_block": 5, "dropout": 0.0,
+        "text_encoder": "deberta-v2-xlarge",
     },
 }  # fmt: skip
 # How imported weights are read: the same setting without texts, absent persons as the published code has them.

@@ -86,7 +86,7 @@ def recognize(
     if as_json and stream:
         raise ValueError("--json is for clips; with --stream, the .csv in --output holds every window")
     if describe is not None and stream:
-        raise ValueError("--describe is for clips, not for --stream; cut the recording, or enroll a clip of each action")
+        raise ValueError("--describe is for clips, not for --stream; cut the recording, or enroll a clip of each")
     trained = TrainedModel.load(model or SHIPPED)
     if describe is None and not actions.exists():
         raise FileNotFoundError(
