@@ -569,6 +569,16 @@ def test_a_model_of_before_says_that_it_must_be_trained_again(finished: Path, tm
         TrainedModel.load(tmp_path)
 
 
+def test_a_model_without_a_setting_of_today_is_not_read_with_the_default(finished: Path, tmp_path: Path) -> None:
+    path = copied(finished, tmp_path) / "model.json"
+    content = json.loads(path.read_text())
+    del content["config"]["posture"]
+    path.write_text(json.dumps(content))
+    sentence = r"trained before there was the setting posture; train it again, in a new folder: crossglg train --output"
+    with pytest.raises(InputError, match=sentence):
+        TrainedModel.load(tmp_path)
+
+
 def test_a_model_of_a_later_version_is_read(finished: Path, tmp_path: Path) -> None:
     path = copied(finished, tmp_path) / "model.json"
     content = json.loads(path.read_text())
