@@ -99,8 +99,6 @@ def recognize(
     recognizer: Recognizer | DescribedActions
     if describe is not None:
         recognizer = DescribedActions.of(trained, DescriptionFile.load(describe).classes.values(), threshold)
-        for group in recognizer.alike:
-            typer.echo(f"the texts of {' and '.join(group)} name the same joints: nothing tells them apart", err=True)
     else:
         recognizer = Recognizer.of(trained, SkeletonSet.load(actions), threshold)
     if isinstance(recognizer, Recognizer) and stream:

@@ -6,7 +6,6 @@ text of its class calls important. Much weaker than one clip per action; docs/no
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -25,7 +24,7 @@ from crossglg.training.trained_model import TrainedModel
 
 @dataclass(frozen=True)
 class DescribedActions:
-    """A trained model and what texts say about K actions.
+    """A trained model and what texts say about K actions. Those whose texts name the same joints are one: "A / B".
 
     target: (K, V) k_gt, rows sum to 1;  usual: (V,) mean importance on base clips;  threshold: similarity below which a
     clip is "unknown": at 0 it is no more like the text than the usual clip is.
@@ -51,17 +50,11 @@ class DescribedActions:
                 f"a model with guidance={trained.config.guidance!r} cannot recognize by descriptions: it has not "
                 f"learned which joints are important; use one trained with guidance=both or g2l"
             )
-        target = np.stack([key_joint_target(one.key_joints, trained.layout) for one in described])
-        actions = tuple(one.action for one in described)
-        return cls(trained, actions, target, np.asarray(usual), 0.0 if threshold is None else threshold)
-
-    @property
-    def alike(self) -> list[tuple[str, ...]]:
-        """Actions whose texts name the same joints: no clip can tell them apart."""
-        groups = defaultdict(list)
-        for action, row in zip(self.actions, self.target, strict=True):
-            groups[row.tobytes()].append(action)
-        return [tuple(group) for group in groups.values() if len(group) > 1]
+        named: dict[tuple[float, ...], list[str]] = {}
+        for one in described:
+            named.setdefault(tuple(key_joint_target(one.key_joints, trained.layout)), []).append(one.action)
+        actions = tuple(" / ".join(alike) for alike in named.values())
+        return cls(trained, actions, np.array(list(named)), np.asarray(usual), 0.0 if threshold is None else threshold)
 
     def scores(self, clips: SkeletonSet) -> NDArray[np.floating]:
         """(N, K) similarity, −1 … 1, of the importance predicted for each clip to the key joints of each text."""
