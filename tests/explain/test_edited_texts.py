@@ -32,7 +32,9 @@ def base() -> SkeletonSet:
 
 @pytest.fixture(scope="module")
 def trained(base: SkeletonSet) -> TrainedModel:
-    return untrained(base)
+    """Sees the whole posture, by which importance soonest tells the classes apart."""
+    model = untrained(base)
+    return replace(model, config=replace(model.config, posture=1.0))
 
 
 def bank_of(base: SkeletonSet, **edited: list[str]) -> TextBank:

@@ -180,7 +180,7 @@ def test_another_order_of_classes_or_queries_changes_no_score(name: str, few: Fe
     if name == "distribution-calibration":  # draws its samples class by class
         assert (again.argmax(1) == scores[np.ix_(rows, columns)].argmax(1)).mean() > 0.8
     else:
-        np.testing.assert_allclose(again, scores[np.ix_(rows, columns)], rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(again, scores[np.ix_(rows, columns)], rtol=1e-5, atol=1e-5)  # float32
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
