@@ -28,8 +28,8 @@ from crossglg.viz.style import STYLE, save
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results.md"
 OURS = {
-    "raw": "raw coordinates", "dtw": "DTW", "baseline": "baseline", "crossglg": "CrossGLG",
-    "text retrieval": "text retrieval",
+    "raw": "raw coordinates", "dtw": "DTW", "dtw-movement": "DTW of movement", "baseline": "baseline",
+    "crossglg": "CrossGLG", "baseline, warped-fusion": "baseline + DTW",
 }  # fmt: skip
 PAPER = {"InfoGCN": "baseline (InfoGCN)", "InfoGCN + CrossGLG": "CrossGLG"}
 
