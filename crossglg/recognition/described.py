@@ -44,11 +44,15 @@ class DescribedActions:
         described = list(descriptions)
         if not described:
             raise InputError("no action is described: the description file has no classes")
-        usual = trained.details.get("usual_importance")
-        if usual is None:
+        if trained.model.joint_importance is None:
             raise InputError(
                 f"a model with guidance={trained.config.guidance!r} cannot recognize by descriptions: it has not "
                 f"learned which joints are important; use one trained with guidance=both or g2l"
+            )
+        usual = trained.details.get("usual_importance")
+        if usual is None:
+            raise InputError(
+                "the model does not say how important joints usually are, as those trained today do; train it again"
             )
         named: dict[tuple[float, ...], list[str]] = {}
         for one in described:

@@ -250,7 +250,7 @@ def _measured(
         if trained is None:
             trained = prepare(config).train(folder)
         else:
-            trained.save(folder)
+            replace(trained, config=config).save(folder)  # a model is evaluated on the benchmark of its own folder
         about |= about_model(trained)
         study = {"texts": trained.details["texts"], "resumed": resumed}
         results = _evaluated(Features.of(task, trained.represent), task, measured)

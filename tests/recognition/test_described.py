@@ -74,8 +74,11 @@ def test_actions_whose_texts_name_the_same_joints_are_one(
 def test_a_model_without_importance_and_an_empty_file_are_refused(
     trained: TrainedModel, descriptions: list[Description]
 ) -> None:
-    plain = replace(trained, details={}, config=replace(trained.config, guidance="none"))
+    config, layout = replace(CONFIG, guidance="none"), trained.layout
+    plain = TrainedModel(build_model(config, layout, 2, 3, 4, 0), config, layout, 2, 3, tuple("abcd"), {})
     with pytest.raises(InputError, match=r"guidance='none' cannot recognize by descriptions.*guidance=both or g2l"):
         DescribedActions.of(plain, descriptions)
+    with pytest.raises(InputError, match=r"how important joints usually are.*train it again"):
+        DescribedActions.of(replace(trained, details={}), descriptions)
     with pytest.raises(InputError, match="no action is described"):
         DescribedActions.of(trained, [])

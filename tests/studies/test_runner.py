@@ -208,6 +208,7 @@ def test_benchmarks_that_share_a_base_side_share_a_training(
             assert list(row.correct) == measured
             task = load_task(runner._with_data(r.config, sets_left_out))
             trained = TrainedModel.load(tmp_path / "runs" / r.name)
+            assert load_task(trained.config).name == task.name, "evaluated later, it is asked for its own benchmark"
             expected = evaluate(task, Features.of(task, trained.represent), "cosine").accuracy
             np.testing.assert_allclose(row.accuracy("cosine"), expected)
 
