@@ -213,7 +213,7 @@ class RunSettings:
         ("float32", "bfloat16", "auto")
     )  # fmt: skip
     cuda_graph: bool = setting(
-        True, "on a GPU, record the training step once and replay it, where all clips have one person; equal results"
+        True, "on a GPU, record the training step once for every number of persons and replay it; equal results"
     )
     compile: bool = setting(False, "torch.compile: minutes before the first step, faster steps; needs a C++ compiler")
 

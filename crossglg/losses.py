@@ -49,7 +49,8 @@ def class_prior_loss(z: Tensor, label: Tensor, prior_mean: Tensor) -> Tensor:
     z: (N, D);  label: (N,);  prior_mean: (K, D), fixed.
     Paper: InfoGCN, §3, class-conditional discrepancy; its weight there is 0.1 (from memory).
     """
-    classes, place = label.unique(return_inverse=True)
-    mean = torch.zeros(len(classes), z.shape[1], dtype=z.dtype, device=z.device).index_add(0, place, z)
-    mean = mean / place.bincount(minlength=len(classes)).unsqueeze(1)
-    return F.mse_loss(mean, prior_mean[classes].to(mean.dtype))
+    count = torch.zeros(len(prior_mean), dtype=z.dtype, device=z.device).index_add(0, label, torch.ones_like(z[:, 0]))
+    total = torch.zeros(len(prior_mean), z.shape[1], dtype=z.dtype, device=z.device).index_add(0, label, z)
+    distance = (total / count.clamp(min=1).unsqueeze(1) - prior_mean.to(z.dtype)).square().mean(1)
+    present = (count > 0).to(z.dtype)
+    return (distance * present).sum() / present.sum()

@@ -177,7 +177,11 @@ class CrossGLG(nn.Module):
             self.classifier = nn.Sequential(nn.Dropout(dropout), linear)
 
     def forward(
-        self, x: Tensor, person_mask: Tensor, local_text: Tensor | None = None, joint_of: Tensor | None = None
+        self,
+        x: Tensor,
+        person_mask: Tensor | PersonIndex,
+        local_text: Tensor | None = None,
+        joint_of: Tensor | None = None,
     ) -> CrossGLGOutput:
         """x: (N, M, T, V, C);  person_mask: (N, M);  local_text: (N, V, E) of each clip's class, training only.
 
@@ -197,7 +201,7 @@ class CrossGLG(nn.Module):
         return CrossGLGOutput(logits, z, joints, importance, cross_modal_logits)
 
     def joint_features(
-        self, x: Tensor, person_mask: Tensor | None = None, attention: list[Attention] | None = None
+        self, x: Tensor, person_mask: Tensor | PersonIndex | None = None, attention: list[Attention] | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """Final joint features (N, V, D), pooled over time and persons, and k_out (N, V) or None.
 
@@ -209,14 +213,14 @@ class CrossGLG(nn.Module):
     def block_features(
         self,
         x: Tensor,
-        person_mask: Tensor | None = None,
+        person_mask: Tensor | PersonIndex | None = None,
         blocks: int | None = None,
         attention: list[Attention] | None = None,
     ) -> tuple[Tensor, Tensor | None, PersonIndex]:
         """What the first `blocks` blocks (None: all) give, (B, D, T', V), k_out (N, V) if it is known by then, and whom
         the B rows belong to. attention: a list to which every block adds what it looked at."""
-        if self.persons_with_zeros:
-            x, person_mask = with_zeros(x, person_mask, self.persons_with_zeros), None
+        if self.persons_with_zeros:  # as published, and always by a mask
+            x, person_mask = with_zeros(x, cast(Tensor | None, person_mask), self.persons_with_zeros), None
         bodies, split = PersonIndex.in_clips(x, person_mask), self.importance_after_block
         feat = self.encoder.input(x, bodies)
         if blocks is not None and blocks <= split:

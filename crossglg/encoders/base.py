@@ -23,13 +23,15 @@ Attention = dict[str, Tensor]
 class PersonIndex:
     """The persons present in a batch. clip (B,): its clip, 0…N−1;  slot (B,): its place among the clip's persons.
 
-    each: how many persons every clip has, None where clips may differ.
+    each: how many persons every clip has, None where clips may differ.  rows_of_slot: where clips differ, the rows of
+    each slot, up to the last one taken; their sizes are known without asking a GPU.
     """
 
     clip: Tensor
     slot: Tensor
     num_clips: int
     each: int | None = None
+    rows_of_slot: tuple[Tensor, ...] = ()
 
     @classmethod
     def all(cls, num_clips: int, persons: int, device: torch.device) -> PersonIndex:
@@ -42,10 +44,12 @@ class PersonIndex:
         """person_mask: (N, M) bool. A clip without anybody keeps its first slot, so that every clip has features."""
         if person_mask.shape[1] == 1:
             return cls.all(len(person_mask), 1, person_mask.device)
-        present = person_mask.clone()
-        present[:, 0] |= ~person_mask.any(1)
+        present = person_mask.cpu().clone()  # a GPU is asked once, here
+        present[:, 0] |= ~present.any(1)
         clip, slot = present.nonzero(as_tuple=True)
-        return cls(clip, slot, len(person_mask))
+        rows = [(slot == taken).nonzero().squeeze(1) for taken in range(int(slot.max()) + 1)]
+        clip, slot, *rows = (tensor.to(person_mask.device) for tensor in (clip, slot, *rows))
+        return cls(clip, slot, len(person_mask), rows_of_slot=tuple(rows))
 
     def mean(self, feat: Tensor) -> Tensor:
         """(B, …) → (N, …): mean over the persons of each clip."""
@@ -59,17 +63,19 @@ class PersonIndex:
         return total.index_add(0, self.clip, feat) / count.view(-1, *[1] * (feat.dim() - 1))
 
     @classmethod
-    def in_clips(cls, x: Tensor, person_mask: Tensor | None) -> PersonIndex:
-        """Those in x (N, M, …) by the mask (N, M); without one everybody is there."""
-        return cls.all(x.shape[0], x.shape[1], x.device) if person_mask is None else cls.of(person_mask)
+    def in_clips(cls, x: Tensor, person_mask: Tensor | PersonIndex | None) -> PersonIndex:
+        """Those in x (N, M, …) by the mask (N, M), if they are not known yet; without one everybody is there."""
+        if person_mask is None:
+            return cls.all(x.shape[0], x.shape[1], x.device)
+        return person_mask if isinstance(person_mask, PersonIndex) else cls.of(person_mask)
 
     def slots(self) -> int:
         """How many slots for persons there are, up to the last one taken."""
-        return self.each if self.each is not None else int(self.slot.max()) + 1
+        return self.each if self.each is not None else len(self.rows_of_slot)
 
     def at(self, slot: int) -> slice | Tensor:
         """The rows of a (B, …) tensor that belong to this slot."""
-        return slice(slot, None, self.each) if self.each is not None else (self.slot == slot).nonzero().squeeze(1)
+        return slice(slot, None, self.each) if self.each is not None else self.rows_of_slot[slot]
 
 
 class SkeletonEncoder(nn.Module, ABC):

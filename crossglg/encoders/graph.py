@@ -73,7 +73,7 @@ class PerPersonBatchNorm(nn.ModuleList):
 
     def taken(self, bodies: PersonIndex) -> list[int]:
         """The slots that somebody of this batch has."""
-        return [slot for slot in range(bodies.slots()) if bodies.each is not None or (bodies.slot == slot).any()]
+        return [slot for slot in range(bodies.slots()) if bodies.each is not None or len(bodies.rows_of_slot[slot])]
 
 
 def norm_joints(norm: nn.Module, x: Tensor) -> Tensor:

@@ -1,13 +1,17 @@
-"""One training step recorded as a CUDA graph: its hundreds of small kernels are launched as one."""
+"""Training steps recorded as CUDA graphs: the hundreds of small kernels of a step are launched as one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-Batch = tuple[Tensor, Tensor, Tensor, Tensor | None]
+from crossglg.encoders.base import PersonIndex
+
+# x (N, M, T, V, C), the persons as a mask (N, M) or as a list, label (N,), joint_of (N, V) or None.
+Batch = tuple[Tensor, Tensor | PersonIndex, Tensor, Tensor | None]
 
 
 def warm_up(run: Callable[[], object], times: int = 3) -> None:
@@ -20,50 +24,86 @@ def warm_up(run: Callable[[], object], times: int = 3) -> None:
     current.wait_stream(side)
 
 
-class RecordedStep:
-    """step(batch) → losses, recorded at the first batch and replayed for every batch, all of the same shapes.
+def tensors_of(batch: Batch) -> list[Tensor]:
+    """All that a step reads of a batch."""
+    x, persons, label, joint_of = batch
+    listed = [persons] if isinstance(persons, Tensor) else [persons.clip, persons.slot, *persons.rows_of_slot]
+    return [x, label, *listed, *([] if joint_of is None else [joint_of])]
+
+
+def like(batch: Batch, tensors: list[Tensor]) -> Batch:
+    """A batch of the same kind that reads these tensors, in the order of `tensors_of`."""
+    _, persons, _, joint_of = batch
+    x, label, *listed = tensors
+    place = None if joint_of is None else listed.pop()
+    if isinstance(persons, Tensor):
+        return x, listed[0], label, place
+    clip, slot, *rows = listed
+    return x, PersonIndex(clip, slot, persons.num_clips, persons.each, tuple(rows)), label, place
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recorded step: the graph, the tensors that it reads, and the losses that it writes."""
+
+    graph: torch.cuda.CUDAGraph
+    tensors: list[Tensor]
+    losses: dict[str, Tensor]
+
+
+class RecordedSteps:
+    """step(batch) → losses, recorded at the first batch of its shapes and replayed for every other one of them.
 
     A fast GPU waits for the processor, which launches one small kernel after the other; a replay launches them all.
-    Recording takes a few steps more, which leave no trace. The losses are overwritten by the next replay.
-    The step must read and write tensors in place and never ask for a value: `optimizer` is `capturable`, and its
-    learning rate a tensor.
+    Where clips have one or two persons, batches have many shapes: one for each number of persons. A batch of 128 clips
+    with two persons in a fifth of them has about 30, each recorded once. Their graphs share memory, as only one runs
+    at a time.
+
+    Recording takes a few steps more, which leave no trace. The losses are overwritten by the next replay. The step must
+    read and write tensors in place and never ask for a value: `optimizer` is `capturable` or fused, and its learning
+    rate a tensor. Beyond `most` shapes steps are taken one kernel after the other.
     """
 
     def __init__(
-        self, step: Callable[[Batch], dict[str, Tensor]], model: torch.nn.Module, optimizer: torch.optim.Optimizer
+        self,
+        step: Callable[[Batch], dict[str, Tensor]],
+        model: torch.nn.Module,
+        optimizer: torch.optim.Optimizer,
+        most: int = 100,
     ) -> None:
-        self.step, self.model, self.optimizer = step, model, optimizer
-        self.graph: torch.cuda.CUDAGraph | None = None
+        self.step, self.model, self.optimizer, self.most = step, model, optimizer, most
+        self.recordings: dict[tuple[torch.Size, ...], Recording] = {}
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
-        """Raises ValueError for a batch of other shapes than the first."""
+        given = tensors_of(batch)
+        shapes = tuple(tensor.shape for tensor in given)
+        if shapes not in self.recordings and len(self.recordings) == self.most:
+            return self.step(batch)
         with torch.cuda.device(batch[0].device):
-            if self.graph is None:
-                self.graph = self._record(batch)
-            for kept, new in zip(self.batch, batch, strict=True):
-                if kept is None or new is None:
-                    continue
-                if kept.shape != new.shape:
-                    raise ValueError(f"the step was recorded with {tuple(kept.shape)}, not {tuple(new.shape)}")
+            if shapes not in self.recordings:
+                self.recordings[shapes] = self._record(batch, given)
+            recording = self.recordings[shapes]
+            for kept, new in zip(recording.tensors, given, strict=True):
                 kept.copy_(new)
-            self.graph.replay()
-        return self.losses
+            recording.graph.replay()
+        return recording.losses
 
-    def _record(self, batch: Batch) -> torch.cuda.CUDAGraph:
-        x, mask, label, joint_of = batch
-        self.batch = x.clone(), mask.clone(), label.clone(), None if joint_of is None else joint_of.clone()
+    def _record(self, batch: Batch, given: list[Tensor]) -> Recording:
+        tensors = [tensor.clone() for tensor in given]
+        kept = like(batch, tensors)
         weights = {name: value.clone() for name, value in self.model.state_dict().items()}
         moments = {
             p: {name: value.clone() for name, value in state.items()} for p, state in self.optimizer.state.items()
         }
         random = torch.cuda.get_rng_state()
-        warm_up(lambda: self.step(self.batch))
+        warm_up(lambda: self.step(kept))
         self.model.load_state_dict(weights)
         for p, state in self.optimizer.state.items():
             for name, value in state.items():  # those of a new optimizer start from zero
                 value.copy_(moments[p][name] if p in moments else torch.zeros_like(value))
         torch.cuda.set_rng_state(random)
+        memory = next((recording.graph.pool() for recording in self.recordings.values()), None)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self.losses = self.step(self.batch)
-        return graph
+        with torch.cuda.graph(graph, pool=memory):
+            losses = self.step(kept)
+        return Recording(graph, tensors, losses)

@@ -19,6 +19,7 @@ import crossglg
 from crossglg.config import Config, TrainingSettings
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing, mirror
+from crossglg.encoders.base import PersonIndex
 from crossglg.files import InputError
 from crossglg.model import CrossGLG
 from crossglg.objectives import TrainingLoss, build_loss, find_objective
@@ -34,7 +35,7 @@ from crossglg.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from crossglg.training.cuda_graph import Batch, RecordedStep
+from crossglg.training.cuda_graph import Batch, RecordedSteps
 from crossglg.training.trained_model import (
     TrainedModel,
     autocast,
@@ -153,14 +154,15 @@ class Trainer:
                 after_epoch(record)
 
     def step(self) -> Callable[[Batch], dict[str, Tensor]]:
-        """A function that takes one step with a batch, on a GPU recorded where all steps are alike."""
+        """A function that takes one step with a batch, on a GPU recorded where that can be."""
 
         def take(batch: Batch) -> dict[str, Tensor]:
             return train_step(self.shared, self.optimizer, batch, self.texts)
 
-        if recordable(self.config, self.device, self.persons):
-            return RecordedStep(take, self.losses, self.optimizer)
-        return take
+        if not recordable(self.config, self.device):
+            return take
+        recorded = RecordedSteps(take, self.losses, self.optimizer)
+        return lambda batch: recorded(with_persons_listed(batch, self.model))
 
     def train_epoch(self, epoch: int, take_step: Callable[[Batch], dict[str, Tensor]]) -> Record:
         """One pass over the training clips. Returns the mean of every loss; raises ValueError if they explode."""
@@ -318,7 +320,8 @@ class Losses(nn.Module):
         """
         x, person_mask, label, joint_of = batch
         rows = distributed.own_rows(len(x))
-        x, person_mask, label = x[rows], person_mask[rows], label[rows]
+        x, label = x[rows], label[rows]
+        person_mask = person_mask[rows] if isinstance(person_mask, Tensor) else person_mask  # a list: one process
         joint_of = None if joint_of is None else joint_of[rows]
         with autocast(self.precision, x.device):
             out = self.model(x, person_mask, texts.local[described(label, texts)], joint_of)
@@ -343,15 +346,21 @@ def train_step(losses: nn.Module, optimizer: torch.optim.Optimizer, batch: Batch
     return {name: value.detach() for name, value in parts.items()}
 
 
-def recordable(config: Config, device: torch.device, persons: int) -> bool:
-    """Whether all training steps are the same operations on the same shapes, on a GPU.
-
-    They are not where clips have up to two persons, as absent ones are skipped, or where an objective picks pairs. The
-    momentum of SGD reads the learning rate on the processor.
-    """
+def recordable(config: Config, device: torch.device) -> bool:
+    """Whether steps of the same shapes are the same operations, on a GPU. Not where an objective picks pairs."""
     alone = distributed.world_size() == 1 and not config.compile
-    same = persons == 1 and find_objective(config).classifies and config.optimizer == "adamw"
-    return config.cuda_graph and device.type == "cuda" and alone and same
+    return config.cuda_graph and device.type == "cuda" and alone and find_objective(config).classifies
+
+
+def with_persons_listed(batch: Batch, model: CrossGLG) -> Batch:
+    """The batch with its persons as a list instead of a mask, where the model skips absent ones.
+
+    Whom a mask names is a question to the GPU, which a recorded step must not ask.
+    """
+    x, persons, label, joint_of = batch
+    if isinstance(persons, Tensor) and persons.shape[1] > 1 and not model.persons_with_zeros:
+        persons = PersonIndex.of(persons)
+    return x, persons, label, joint_of
 
 
 def one_sided_classes(config: Config, bank: TextBank, layout: Layout) -> Tensor:
@@ -408,12 +417,15 @@ def build_optimizer(model: nn.Module, config: TrainingSettings) -> torch.optim.O
         is_matrix = parameter.dim() >= 2 and name.endswith("weight")
         (decayed if is_matrix else plain).append(parameter)
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    if config.optimizer == "sgd":  # not fused: that stumbles over late first gradients
-        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, nesterov=True)
     device = next(model.parameters()).device
     on_gpu = device.type == "cuda"  # where steps are recorded, so that the learning rate must lie there
     rate = torch.tensor(config.learning_rate, device=device) if on_gpu else config.learning_rate
-    return torch.optim.AdamW(groups, lr=rate, fused=True, capturable=on_gpu)
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=rate, fused=True, capturable=on_gpu)
+    optimizer = torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True, fused=True)
+    for parameter in [*decayed, *plain]:  # a momentum of zero is none; fused steps want all of them or none
+        optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return optimizer
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainingSettings, epoch: float) -> None:

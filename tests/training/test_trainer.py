@@ -7,6 +7,7 @@ import math
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,24 +29,31 @@ from support.tiny_training import (
     weights,
 )
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.tasks import split_task
 from crossglg.encoders import ENCODERS
+from crossglg.encoders.base import PersonIndex
 from crossglg.encoders.infogcn import InfoGCN
 from crossglg.files import InputError
+from crossglg.objectives import OBJECTIVES
 from crossglg.skeletons import get_layout
 from crossglg.text.embeddings import TextBank
 from crossglg.training import trainer
+from crossglg.training.cuda_graph import Batch, like, tensors_of
 from crossglg.training.trained_model import TrainedModel, build_model, model_card, resolve_device
 from crossglg.training.trainer import (
+    build_losses,
     build_optimizer,
     chosen_epoch,
     fit,
     recordable,
     set_learning_rate,
     split_validation,
+    train_step,
+    with_persons_listed,
 )
 
 
@@ -175,14 +183,109 @@ def test_two_dimensional_clips_in_another_layout_train(tmp_path: Path) -> None:
         trained.embed(clips)
 
 
-def test_steps_are_recorded_on_a_gpu_where_all_are_alike() -> None:
+def test_steps_are_recorded_on_a_gpu_where_shapes_say_all() -> None:
     gpu, cpu = torch.device("cuda"), torch.device("cpu")
-    assert recordable(CONFIG, gpu, persons=1)
-    assert not recordable(CONFIG, gpu, persons=2)
-    assert not recordable(CONFIG, cpu, persons=1)
+    assert recordable(CONFIG, gpu) and recordable(replace(CONFIG, optimizer="sgd"), gpu)
+    assert not recordable(CONFIG, cpu)
     comparing = {"objective": "protonet", "guidance": "none", "batch_classes": 2}
-    for other in ({"optimizer": "sgd"}, {"compile": True}, {"cuda_graph": False}, comparing):
-        assert not recordable(replace(CONFIG, **other), gpu, persons=1)
+    for other in ({"compile": True}, {"cuda_graph": False}, comparing):
+        assert not recordable(replace(CONFIG, **other), gpu)
+
+
+class AsksForNothing(TorchDispatchMode):
+    """Fails where a value of a tensor is asked for, or a shape follows from values: no CUDA graph could record that."""
+
+    ASKING = ("_local_scalar_dense", "nonzero", "masked_select", "_unique2", "unique_dim", "bincount", "equal")
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        name = function.overloadpacket.__name__
+        by_mask = name in ("index", "index_put", "index_put_") and any(
+            one is not None and one.dtype == torch.bool for one in args[1]
+        )
+        assert name not in self.ASKING and not by_mask, f"{name} asks for a value"
+        return function(*args, **(kwargs or {}))
+
+
+def mixed_batch(clips: int, generator: torch.Generator, mirrored: bool = False) -> Batch:
+    """Clips of one or two persons, listed, at random."""
+    layout = make_base().layout
+    mask = torch.rand(clips, 2, generator=generator) < 0.5
+    x = torch.randn(clips, 2, 8, layout.num_joints, 3, generator=generator) * mask[:, :, None, None, None]
+    order = torch.as_tensor(layout.mirrored).expand(clips, -1) if mirrored else None
+    return x, mask, torch.randint(3, (clips,), generator=generator), order
+
+
+@pytest.mark.parametrize(
+    ("encoder", "objective", "optimizer"),
+    [
+        *(("tiny", name, "adamw") for name, one in OBJECTIVES.items() if one.classifies),
+        ("tiny", "classification", "sgd"),
+        ("lean-gcn", "classification", "adamw"),
+        ("ctrgcn-small", "classification", "adamw"),
+    ],
+)
+def test_a_step_with_persons_listed_is_the_same_and_asks_for_no_value(
+    encoder: str, objective: str, optimizer: str, base: SkeletonSet, bank: TextBank
+) -> None:
+    config = replace(
+        CONFIG, encoder=encoder, streams="joint", objective=objective, optimizer=optimizer, dropout=0.0,
+        class_prior_weight=0.1, marginal_weight=0.1,
+    )  # fmt: skip
+    batches = [mixed_batch(8, torch.Generator().manual_seed(seed), mirrored=seed == 1) for seed in range(3)]
+    found = []
+    for listed in (False, True):
+        torch.manual_seed(0)
+        model = build_model(config, base.layout, 2, 3, len(bank.classes), bank.local.shape[-1]).train()
+        losses = build_losses(config, model, base.layout, bank)
+        steps = build_optimizer(losses, config)
+        values = []
+        for batch in batches:
+            batch = with_persons_listed(batch, model) if listed else batch
+            with AsksForNothing() if listed else nullcontext():
+                parts = train_step(losses, steps, batch, bank)
+            values.append(float(parts["total_loss"]))
+        found.append(values)
+    assert len(set(found[0])) == 3
+    assert found[1] == found[0]
+
+
+def test_what_asks_for_a_value_is_noticed() -> None:
+    with AsksForNothing():
+        for ask in (lambda x: x[x > 0], lambda x: x.nonzero(), lambda x: float(x.sum()), lambda x: x.unique()):
+            with pytest.raises(AssertionError, match="asks for a value"):
+                ask(torch.ones(3))
+
+
+def test_sgd_is_that_of_the_formula_from_its_first_step() -> None:
+    """Nesterov momentum as PyTorch defines it, on weights of which one gets its first gradient late."""
+    config = replace(CONFIG, optimizer="sgd", weight_decay=0.0, learning_rate=0.1)
+    module = torch.nn.ParameterList([torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(2))])
+    optimizer = build_optimizer(module, config)
+    expected, momentum = [1.0, 1.0], [0.0, 0.0]
+    for step in range(4):
+        for i, p in enumerate(module):
+            p.grad = None if i == 1 and step < 2 else torch.full((2,), 1.0 + step)
+            if p.grad is not None:
+                momentum[i] = 0.9 * momentum[i] + 1.0 + step
+                expected[i] -= 0.1 * (1.0 + step + 0.9 * momentum[i])
+        optimizer.step()
+    assert [p.tolist() for p in module] == [pytest.approx([value] * 2) for value in expected]
+
+
+def test_batches_are_taken_apart_and_put_together_again(base: SkeletonSet) -> None:
+    """What a recorded step keeps of a batch."""
+    model = build_model(CONFIG, base.layout, 2, base.num_channels, 3, 10)
+    for mirrored in (False, True):
+        x, mask, label, order = batch = mixed_batch(6, torch.Generator().manual_seed(2), mirrored)
+        for one in (batch, with_persons_listed(batch, model)):
+            again = like(one, [tensor.clone() for tensor in tensors_of(one)])
+            assert torch.equal(again[0], x) and torch.equal(again[2], label)
+            assert (again[3] is None) == (order is None) and (order is None or torch.equal(again[3], order))
+            index = PersonIndex.in_clips(x, again[1])
+            assert torch.equal(index.clip, PersonIndex.of(mask).clip) and index.num_clips == 6
+            assert [rows.tolist() for rows in index.rows_of_slot] == [
+                [row for row, taken in enumerate(index.slot.tolist()) if taken == slot] for slot in range(2)
+            ]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ def read(path: SourcePath, second_body: str = "zeros") -> list[Recording]:
 
 
 def parse(content: bytes) -> Capture:
-    """PersonIndex of a `.skeleton` file, in order of appearance. Raises ValueError where it departs from the format.
+    """Bodies of a `.skeleton` file, in order of appearance. Raises ValueError where it departs from the format.
 
     All numbers are split once; of the twelve of a joint only x, y, z are converted. A line with a number too many or
     too few is noticed, since the next body's joint count is then not in its place.
