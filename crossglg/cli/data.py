@@ -125,7 +125,7 @@ def sheet(
     if not clips:
         raise ValueError(f"no file of a known format in {', '.join(map(str, paths))}; see 'crossglg list formats'")
     more, clips = len(clips) > most, clips[:most]
-    rows = [(_in_metres(clip), f"{name} {clip.sample_id}\n{clip.class_name or 'no class'}") for name, clip in clips]
+    rows = [(_in_meters(clip), f"{name} {clip.sample_id}\n{clip.class_name or 'no class'}") for name, clip in clips]
     save(clip_gallery(rows, [clip.layout for _, clip in clips], frames), output)
     for name, clip in clips:
         typer.echo(f"{name}: {clip.sample_id}: {clip.class_name or 'no class'}, {clip.xyz.shape[1]} frames")
@@ -158,7 +158,7 @@ def _recordings(paths: list[Path], format_: str, options: dict[str, Any]) -> Ite
             yield from ((name, recording) for recording in recordings)
 
 
-def _in_metres(clip: Recording) -> NDArray[np.floating]:
+def _in_meters(clip: Recording) -> NDArray[np.floating]:
     """(M, T, V, C): a clip in pixels scaled so that its persons are as tall as those in meters."""
     import numpy as np
 

@@ -19,10 +19,10 @@ from crossglg.files import write_atomically
 from crossglg.skeletons import Layout
 from crossglg.viz.common import FLOOR, GREY, INK, Floats, as_array, as_clip, value_range
 from crossglg.viz.figures import _box, _draw_pose, _visible
-from crossglg.viz.style import IMPORTANCE_COLOURS, STYLE
+from crossglg.viz.style import IMPORTANCE_COLORS, STYLE
 
 INCHES, DPI = (7.6, 3.3), 100
-COLOURS = 64  # of the palette: more cannot be seen and make the file larger
+COLORS = 64  # of the palette: more cannot be seen and make the file larger
 RIGHT, WRONG = "#00664b", "#a33c00"
 
 
@@ -79,7 +79,7 @@ def save_animation(pictures: Sequence[Image.Image], path: str | Path, fps: float
     path = Path(path)
     if path.suffix != ".gif" or not pictures:
         raise ValueError(f"save_animation needs at least one frame and a name ending in .gif; got {path.name!r}")
-    palette = _side_by_side(pictures[:: max(1, len(pictures) // 8)]).quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
+    palette = _side_by_side(pictures[:: max(1, len(pictures) // 8)]).quantize(COLORS, Image.Quantize.MAXCOVERAGE)
     first, *others = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     buffer = io.BytesIO()
     first.save(buffer, "GIF", save_all=True, append_images=others, duration=round(1000 / fps), loop=0, optimize=False)
@@ -102,7 +102,7 @@ def _pose(axes: Axes, xyz: Floats, t: int, layout: Layout, weight: Floats | None
 def _bars(axes: Axes, importance: Floats, layout: Layout, joints: int, scale: Normalize) -> None:
     order = np.argsort(-importance, kind="stable")[:joints]
     at = np.arange(len(order))
-    axes.barh(at, importance[order], color=IMPORTANCE_COLOURS(scale(importance[order])), edgecolor=INK, linewidth=0.4)
+    axes.barh(at, importance[order], color=IMPORTANCE_COLORS(scale(importance[order])), edgecolor=INK, linewidth=0.4)
     axes.set_yticks(at, [layout.joints[j] for j in order])
     axes.set_ylim(joints - 0.4, -0.6)
     axes.set_xticks([])

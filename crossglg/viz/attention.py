@@ -17,7 +17,7 @@ from plotly.subplots import make_subplots
 from crossglg.skeletons import Layout
 from crossglg.viz.common import RAMP, Floats, as_array, joint_order
 from crossglg.viz.interactive import Interactive, look
-from crossglg.viz.style import IMPORTANCE_COLOURS, STYLE, Chart, png
+from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart, png
 
 CELL, MARGIN = 15, 130  # pixels: of a joint's row or column, and of the joints' names
 
@@ -84,7 +84,7 @@ def _top(map_: Floats) -> float:
 
 
 def _heat(map_: Floats, names: list[str]) -> go.Heatmap:
-    scale = [[i / (len(RAMP) - 1), colour] for i, colour in enumerate(RAMP)]
+    scale = [[i / (len(RAMP) - 1), color] for i, color in enumerate(RAMP)]
     return go.Heatmap(
         x=names, y=names, z=map_.round(4), zmin=min(0.0, float(map_.min())), zmax=_top(map_), colorscale=scale,
         hovertemplate="%{y} looks at %{x}: %{z:.3f}<extra></extra>", colorbar={"thickness": 12, "outlinewidth": 0},
@@ -119,5 +119,5 @@ def _picture(grid: list[list[Floats]], title: str) -> bytes:
         for axes in axes_row:
             axes.set_axis_off()
         for axes, map_ in zip(axes_row, row, strict=False):
-            axes.imshow(map_, cmap=IMPORTANCE_COLOURS, vmin=min(0.0, float(map_.min())), vmax=_top(map_))
+            axes.imshow(map_, cmap=IMPORTANCE_COLORS, vmin=min(0.0, float(map_.min())), vmax=_top(map_))
     return png(figure)

@@ -1,4 +1,4 @@
-"""What the figures and the player share: the colours, the order of joints and the checks of what comes in."""
+"""What the figures and the player share: the colors, the order of joints and the checks of what comes in."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Floats = NDArray[np.float64]
 
 INK, GREY, FLOOR, PALE = "#222222", "#8a8a8a", "#c4c4c4", "#e6e6e6"
 # ColorBrewer's YlGnBu without its lightest end, which would vanish on white: the important joint is the dark one, also
-# in grey print and for the colour-blind.
+# in grey print and for the color-blind.
 RAMP = (
     "#e9f7b1", "#c8e9b4", "#8cd2ba", "#53bdc1", "#2da2c2", "#1f7bb6", "#2352a3", "#21308b", "#081d58",
 )  # fmt: skip
-# Okabe and Ito's colours that read well as lines on white.
+# Okabe and Ito's colors that read well as lines on white.
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 SIDES = {"left": "#0072b2", "right": "#d55e00", "": "#555555"}
 

@@ -1,4 +1,4 @@
-// What the player draws with: pens, colours, scales, bodies and maps read from the data, files to keep. No state.
+// What the player draws with: pens, colors, scales, bodies and maps read from the data, files to keep. No state.
 const BONES = ["#8a8a8a", "#b9a58a"]; // first person, second person
 const LIT = "#d55e00", AGAINST = "#0072b2"; // the lit joint and its arcs; arcs of negative attention
 const KINDS = ["importance", "target", "over_time"]; // what a panel may know of its joints: a number, or one per step
@@ -43,13 +43,13 @@ function outlined(pen, text, x, y, ink, paper) {
   pen.fillText(text, x, y);
 }
 
-function colourAt(ramp, share) { // share 0 … 1 → [red, green, blue]
+function colorAt(ramp, share) { // share 0 … 1 → [red, green, blue]
   const at = Math.min(Math.max(share, 0), 1) * (ramp.length - 1), i = Math.min(Math.floor(at), ramp.length - 2);
   const part = (hex, k) => parseInt(hex.slice(1 + 2 * k, 3 + 2 * k), 16);
   return [0, 1, 2].map((k) => Math.round(part(ramp[i], k) + (at - i) * (part(ramp[i + 1], k) - part(ramp[i], k))));
 }
 
-function themeOf(root) { // the colours that the page gives to the player; a notebook puts it into the page later
+function themeOf(root) { // the colors that the page gives to the player; a notebook puts it into the page later
   const probe = root.isConnected ? root : make("div", document.body, { class: root.className });
   const style = getComputedStyle(probe), [r, g, b] = style.backgroundColor.match(/[\d.]+/g).map(Number);
   const floor = style.getPropertyValue("--floor"), { color: ink, backgroundColor: paper } = style;
@@ -81,7 +81,7 @@ function bytesOf(text) {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
 
-function bodyOf(panel) { // the clip itself: millimetres, who is seen when, and the space it takes
+function bodyOf(panel) { // the clip itself: millimeters, who is seen when, and the space it takes
   const [persons, frames, count] = panel.shape, xyz = new Int16Array(bytesOf(panel.xyz).buffer);
   const start = (m, t) => (m * frames + t) * count * 3;
   const point = (m, t, j) => [0, 1, 2].map((axis) => panel.unit * xyz[start(m, t) + 3 * j + axis]);
@@ -131,10 +131,10 @@ function mapsOf(attention, count) { // joints × joints of a block and head (−
   return { blocks, at, scale, step };
 }
 
-function cellsOf(columns, rows, colour) { // a small picture, a pixel for each cell
+function cellsOf(columns, rows, color) { // a small picture, a pixel for each cell
   const canvas = Object.assign(document.createElement("canvas"), { width: columns, height: rows });
   const image = new ImageData(columns, rows);
-  for (let y = 0; y < rows; y++) for (let x = 0; x < columns; x++) image.data.set([...colour(x, y), 255], 4 * (y * columns + x));
+  for (let y = 0; y < rows; y++) for (let x = 0; x < columns; x++) image.data.set([...color(x, y), 255], 4 * (y * columns + x));
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;
 }
@@ -192,7 +192,7 @@ class SvgPen { // what the player asks of a canvas's pen, written down as SVG
   }
 }
 
-function gifOf(pictures, width, height, seconds) { // RGBA pictures → bytes; 6 × 7 × 6 colours, forever
+function gifOf(pictures, width, height, seconds) { // RGBA pictures → bytes; 6 × 7 × 6 colors, forever
   const word = (value) => [value & 255, value >> 8], letters = (text) => [...text].map((letter) => letter.charCodeAt(0));
   const bytes = [...letters("GIF89a"), ...word(width), ...word(height), 0xf7, 0, 0];
   for (let k = 0; k < 256; k++) {

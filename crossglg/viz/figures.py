@@ -47,7 +47,7 @@ from crossglg.viz.results import (
     timeline,
     training_curves,
 )
-from crossglg.viz.style import IMPORTANCE_COLOURS, STYLE, Chart, colour_bar, note_above, png, save
+from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart, color_bar, note_above, png, save
 
 __all__ = [
     "accuracy_by_base_classes", "accuracy_by_classifier", "clip_gallery", "confusion_matrix", "exemplar_sensitivity",
@@ -55,8 +55,8 @@ __all__ = [
     "skeleton_strip", "timeline", "training_curves", "what_if",
 ]  # fmt: skip
 
-SIGNED_COLOURS = LinearSegmentedColormap.from_list("signed", ["#b2182b", "#f7f7f7", "#2166ac"])
-COUNT_COLOURS = LinearSegmentedColormap.from_list("counts", ["#ffffff", "#9ecae1", "#3182bd", "#08306b"])
+SIGNED_COLORS = LinearSegmentedColormap.from_list("signed", ["#b2182b", "#f7f7f7", "#2166ac"])
+COUNT_COLORS = LinearSegmentedColormap.from_list("counts", ["#ffffff", "#9ecae1", "#3182bd", "#08306b"])
 GAP = 0.25  # meters between two snapshots
 JOINT_AREA = (6.0, 110.0)  # points², the least and the most important joint
 FULL_INCHES, MAX_INCHES = 3.0, 13.0  # height of the only row of a sheet, width of any
@@ -72,10 +72,10 @@ def skeleton_strip(
     title: str = "",
     label: str = "joint importance",
 ) -> Figure:
-    """Snapshots of one clip over time; size and colour of a joint are its importance.
+    """Snapshots of one clip over time; size and color of a joint are its importance.
 
-    clip: (M, T, V, C) or (T, V, C) meters, y up; importance: (V,), or None to colour the sides of the body instead;
-    label: what the importance is, beside its colours.
+    clip: (M, T, V, C) or (T, V, C) meters, y up; importance: (V,), or None to color the sides of the body instead;
+    label: what the importance is, beside its colors.
     """
     xyz = as_clip(clip, layout)
     weight = None
@@ -100,7 +100,7 @@ def clip_gallery(
     """Contact sheet: a row of snapshots per (clip, title), from each clip's first to its last frame, one scale for all.
 
     Each clip: (M, T, V, C) or (T, V, C) meters, y up;  layout: one for all clips, or one for each;  importance: (V,)
-    for each clip, shown by size and colour of the joints on one scale for all, instead of the sides of the body.
+    for each clip, shown by size and color of the joints on one scale for all, instead of the sides of the body.
     """
     if not clips:
         raise ValueError("clip_gallery needs at least one (clip, title)")
@@ -175,7 +175,7 @@ def importance_by_class(
     order = joint_order(layout)
     figure = Chart(figsize=(2.8 + 0.26 * shape[1], 1.9 + 0.22 * shape[0]), layout="constrained")
     axes = figure.add_subplot()
-    colors = COUNT_COLOURS if yes_no else IMPORTANCE_COLOURS
+    colors = COUNT_COLORS if yes_no else IMPORTANCE_COLORS
     shown = (matrix > 0) * 0.8 if yes_no else matrix
     low, high = (0.0, 1.0) if yes_no else (None, None)
     image = axes.imshow(shown[:, order], cmap=colors, aspect="auto", interpolation="nearest", vmin=low, vmax=high)
@@ -188,7 +188,7 @@ def importance_by_class(
     if yes_no:
         axes.set_xlabel("filled: a key joint of the text", color=GREY)
     else:
-        colour_bar(figure, axes, image, "joint importance")
+        color_bar(figure, axes, image, "joint importance")
     return figure
 
 
@@ -200,7 +200,7 @@ def confusion_matrix(counts: ArrayLike, class_names: Sequence[str]) -> Figure:
     total = matrix.sum(axis=1)
     share = np.divide(matrix, total[:, None], out=np.zeros_like(matrix), where=total[:, None] > 0)
     figure, axes, inches = _square(count)
-    image = axes.imshow(share, cmap=COUNT_COLOURS, vmin=0, vmax=1, interpolation="nearest")
+    image = axes.imshow(share, cmap=COUNT_COLORS, vmin=0, vmax=1, interpolation="nearest")
     size = min(8.0, 24 * inches)
     for i, j in zip(*np.nonzero(share >= 0.01), strict=True):
         axes.text(j, i, f"{100 * share[i, j]:.0f}", ha="center", va="center", fontsize=size,
@@ -212,7 +212,7 @@ def confusion_matrix(counts: ArrayLike, class_names: Sequence[str]) -> Figure:
     axes.grid(which="minor", linewidth=0.4)
     axes.set_xlabel("recognized as")
     axes.set_ylabel("true class (clips)")
-    colour_bar(figure, axes, image, "share of the true class", PercentFormatter(1, decimals=0, symbol=" %"))
+    color_bar(figure, axes, image, "share of the true class", PercentFormatter(1, decimals=0, symbol=" %"))
     return figure
 
 
@@ -228,11 +228,11 @@ def similarity_map(similarity: ArrayLike, names: Sequence[str], title: str = "")
     apart = np.where(np.eye(len(names), dtype=bool), np.nan, matrix)[np.ix_(order, order)]
     most = float(np.nanmax(np.abs(apart))) if len(names) > 1 else 1.0
     figure, axes, _ = _square(len(names))
-    image = axes.imshow(apart, cmap=SIGNED_COLOURS, vmin=-most, vmax=most, interpolation="nearest")
+    image = axes.imshow(apart, cmap=SIGNED_COLORS, vmin=-most, vmax=most, interpolation="nearest")
     sorted_names = [names[k] for k in order]
     _label_cells(axes, sorted_names, sorted_names)
     axes.set_title(title)
-    colour_bar(figure, axes, image, "similarity")
+    color_bar(figure, axes, image, "similarity")
     return figure
 
 
@@ -276,7 +276,7 @@ def what_if(
     _before_and_after(classes, [class_names[k] for k in close], cosine[:, close], same[1])
     classes.set_xlabel("cosine to the nearest classes" + (", unchanged" if same[1] else ""))
     if not all(same):
-        handles = [Line2D([], [], color=colour, linewidth=5, label=label) for colour, label in BEFORE_AFTER]
+        handles = [Line2D([], [], color=color, linewidth=5, label=label) for color, label in BEFORE_AFTER]
         figure.legend(handles=handles, loc="outside upper right", ncols=2)
     return figure
 
@@ -341,7 +341,7 @@ def _sheet(
         handles = [Line2D([], [], color=SIDES[side], label=f"{side} side") for side in ("left", "right")]
         axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
     else:
-        colour_bar(figure, axes, ScalarMappable(scale, IMPORTANCE_COLOURS), label)
+        color_bar(figure, axes, ScalarMappable(scale, IMPORTANCE_COLORS), label)
     return figure, axes, (float(step), float(height))
 
 
@@ -376,15 +376,15 @@ def _draw_pose(
 ) -> None:
     """One skeleton at points (V, 2); `faint` sets a second person apart. scale: of the weights, else their own."""
     sides = side_of_joints(layout)
-    colours = [SIDES[sides[child]] if weight is None else GREY for child, _ in layout.bones]
+    colors = [SIDES[sides[child]] if weight is None else GREY for child, _ in layout.bones]
     bones = [points[list(bone)] for bone in layout.bones]
-    axes.add_collection(LineCollection(bones, colors=colours, linewidths=1.8, alpha=0.5 if faint else 1, zorder=1))
+    axes.add_collection(LineCollection(bones, colors=colors, linewidths=1.8, alpha=0.5 if faint else 1, zorder=1))
     if weight is None:
         return
     scale = scale or Normalize(*value_range([weight]))
     order = np.argsort(weight, kind="stable")  # the important joints on top
     area = size * (JOINT_AREA[0] + (JOINT_AREA[1] - JOINT_AREA[0]) * np.asarray(scale(weight[order])))
-    axes.scatter(points[order, 0], points[order, 1], s=area, c=weight[order], cmap=IMPORTANCE_COLOURS, norm=scale,
+    axes.scatter(points[order, 0], points[order, 1], s=area, c=weight[order], cmap=IMPORTANCE_COLORS, norm=scale,
                  edgecolors=INK, linewidths=0.4, zorder=2)  # fmt: skip
 
 
@@ -394,8 +394,8 @@ def _before_and_after(axes: Axes, labels: Sequence[str], values: Floats, same: b
     if same:
         axes.barh(at, values[1], height=0.6, color=BEFORE_AFTER[1][0])
     else:
-        for row, shift, (colour, _) in zip(values, (-0.2, 0.2), BEFORE_AFTER, strict=True):
-            axes.barh(at + shift, row, height=0.36, color=colour)
+        for row, shift, (color, _) in zip(values, (-0.2, 0.2), BEFORE_AFTER, strict=True):
+            axes.barh(at + shift, row, height=0.36, color=color)
     axes.axvline(0, color=GREY, linewidth=0.8)
     axes.set_yticks(at, labels)
     axes.tick_params(axis="y", length=0)

@@ -67,7 +67,7 @@ def framed(document: str, about: str, style: str = "") -> Markup:
 
 
 def _small(picture: bytes) -> bytes:
-    """A PNG as wide as a notebook is, in a few colours."""
+    """A PNG as wide as a notebook is, in a few colors."""
     image = Image.open(io.BytesIO(picture)).convert("RGB")
     image.thumbnail((1000, 1000))
     file = io.BytesIO()

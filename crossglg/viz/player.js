@@ -66,7 +66,7 @@ function build(model, el, state) {
     if (value === undefined) return scale(i, shown(i)) ? 0 : 0.2;
     return Math.min(Math.max(scale(i, shown(i)).level(value), 0), 1);
   }
-  const colourOf = (i, j) => (scale(i, shown(i)) ? `rgb(${colourAt(ramp, levelOf(i, j))})` : theme.ink);
+  const colorOf = (i, j) => (scale(i, shown(i)) ? `rgb(${colorAt(ramp, levelOf(i, j))})` : theme.ink);
 
   // ---- attention: which block and head, and what it is from and to a joint
   function chosen(i) {
@@ -185,7 +185,7 @@ function build(model, el, state) {
     const canvas = make("canvas", table, { class: looks ? "heat matrix" : "heat", role: "img", "aria-label": about });
     canvas.style.height = `${ROW * count}px`;
     const cells = looks ? null : cellsOf(panels[i].over_time.steps, count, (x, y) => (
-      colourAt(ramp, scale(i, "over_time").level(panels[i].over_time.values[x * count + order[y]]))));
+      colorAt(ramp, scale(i, "over_time").level(panels[i].over_time.values[x * count + order[y]]))));
     return { canvas, cells, i };
   });
   const heads = looks ? make("canvas", table, { class: "heads", role: "img", "aria-label": "All blocks and heads; click one" }) : null;
@@ -223,7 +223,7 @@ function build(model, el, state) {
   function paintBody(pen, i, { x: originX, y: originY, width, height }) {
     const panel = panels[i], body = bodies[i], t = shownFrame(panel), size = Math.min(width, height);
     const [sy, cy, sp, cp] = [Math.sin(state.yaw), Math.cos(state.yaw), Math.sin(state.pitch), Math.cos(state.pitch)];
-    const project = ([x, y, z]) => { // millimetres to CSS pixels; `near` is larger for points nearer to the viewer
+    const project = ([x, y, z]) => { // millimeters to CSS pixels; `near` is larger for points nearer to the viewer
       const [right, up, toward] = [body.centre[0] - x, y - body.centre[1], body.centre[2] - z];
       const across = right * cy + toward * sy, depth = toward * cy - right * sy, near = up * sp + depth * cp;
       const zoom = (state.zoom * 0.42 * size / radius) * (5 * radius) / Math.max(5 * radius - near, radius);
@@ -247,7 +247,7 @@ function build(model, el, state) {
     for (const { x, y, j } of body.drawn) {
       pen.beginPath();
       pen.arc(x, y, (3.5 + 8 * levelOf(i, j)) * Math.min(1, size / 260), 0, 2 * Math.PI);
-      pen.fillStyle = colourOf(i, j);
+      pen.fillStyle = colorOf(i, j);
       pen.fill();
       pen.lineWidth = j === lit() ? 3 : 0.8;
       pen.strokeStyle = j === lit() ? LIT : theme.ink;
@@ -298,8 +298,8 @@ function build(model, el, state) {
     pen.drawImage(cells, x(from), 0, x(to) - x(from), high);
     outlineRow(pen, wide);
     const now = x(shownFrame(panel) + 0.5), ends = [{ x: now, y: 0 }, { x: now, y: high }];
-    for (const [width, colour] of [[4, "#ffffff"], [2, "#222222"]]) { // the present: seen on light and on dark cells
-      [pen.lineWidth, pen.strokeStyle] = [width, colour];
+    for (const [width, color] of [[4, "#ffffff"], [2, "#222222"]]) { // the present: seen on light and on dark cells
+      [pen.lineWidth, pen.strokeStyle] = [width, color];
       line(pen, ...ends);
     }
   }
@@ -313,7 +313,7 @@ function build(model, el, state) {
     if (map) {
       const { level } = scale(0, ATTENTION);
       pen.imageSmoothingEnabled = false;
-      pen.drawImage(cellsOf(count, count, (x, y) => colourAt(ramp, level(map[order[y] * count + order[x]]))), 0, 0, wide, high);
+      pen.drawImage(cellsOf(count, count, (x, y) => colorAt(ramp, level(map[order[y] * count + order[x]]))), 0, 0, wide, high);
     }
     const column = order.indexOf(lit());
     if (model.get("direction") !== "to") outlineRow(pen, wide);
@@ -336,7 +336,7 @@ function build(model, el, state) {
     blocks.forEach(({ heads: number, steps }, b) => {
       for (let k = 0; k < number; k++) {
         const map = maps[0].at(b, k, Math.floor(steps / 2)), { level } = maps[0].scale(b, k);
-        const cells = cellsOf(count, count, (x, y) => colourAt(ramp, level(map[order[y] * count + order[x]])));
+        const cells = cellsOf(count, count, (x, y) => colorAt(ramp, level(map[order[y] * count + order[x]])));
         pen.drawImage(cells, k * w + 2, b * h + 2, w - 4, h - 4);
         if (b === block && (headNow < 0 || k === headNow)) {
           [pen.lineWidth, pen.strokeStyle] = [3, LIT];
@@ -366,7 +366,7 @@ function build(model, el, state) {
       const most = Math.max(scale(i, kind)?.high ?? 0, kind === "importance" ? mostAsked : 0);
       const share = (x) => `${most > 0 ? Math.min(100, (100 * Math.max(0, x ?? 0)) / most) : 0}%`;
       bar.style.width = share(amount);
-      bar.style.background = colourOf(i, j);
+      bar.style.background = colorOf(i, j);
       if (mark) [mark.style.left, mark.hidden] = [share(asked), !asked];
       value.textContent = scale(i, kind) ? show(i, kind, amount) : "";
     }));
@@ -460,7 +460,7 @@ function build(model, el, state) {
       pen.fillStyle = theme.ink;
       pen.fillText(joints[j], 8, top + ROW - 4);
       for (let x = 0; x < steps; x++) {
-        pen.fillStyle = `rgb(${colourAt(ramp, level(value(x, y)))})`;
+        pen.fillStyle = `rgb(${colorAt(ramp, level(value(x, y)))})`;
         pen.fillRect(start + cell * x, top, cell + 0.3, ROW + 0.3);
       }
     });

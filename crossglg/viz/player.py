@@ -45,7 +45,7 @@ class Maps:
 class Panel:
     """One clip of the player and what is known of its joints.
 
-    clip: (M, T, V, C) or (T, V, C) meters, y up, kept to the millimetre.  importance: (V,), size and colour of the
+    clip: (M, T, V, C) or (T, V, C) meters, y up, kept to the millimeter.  importance: (V,), size and color of the
     joints and their bars.  over_time: (S, V), the heat map; its S steps share out the frames `span` (first, one after
     the last; all if None).  importance_name, over_time_name: what the two are; panels in which a name is the same share
     a scale.  joint_texts: joint name → text shown while the joint is lit.  target: (V,) k_gt, which importance was to
@@ -132,18 +132,18 @@ def player_data(panels: Panel | Sequence[Panel], layout: Layout) -> dict[str, An
         "order": joint_order(layout),
         "parts": _part_starts(layout),
         "ramp": list(RAMP),
-        "sides": {side: colour for side, colour in SIDES.items() if side},
+        "sides": {side: color for side, color in SIDES.items() if side},
     }
 
 
 def _panel_data(panel: Panel, layout: Layout) -> dict[str, Any]:
-    """xyz: M·T·V·3 little-endian int16 in `unit` millimetres, base64;  importance, over_time: what they are, values."""
+    """xyz: M·T·V·3 little-endian int16 in `unit` millimeters, base64;  importance, over_time: what they are, values."""
     xyz = as_clip(panel.clip, layout)
     if not 0 < panel.fps < np.inf:
         raise ValueError(f"fps must be a positive number of frames per second, got {panel.fps}")
     if xyz.shape[-1] == 2:  # an image shows the person as the viewer sees them; the player looks from the front
         xyz = np.pad(xyz * (-1, 1), ((0, 0), (0, 0), (0, 0), (0, 1)))
-    unit = max(1, math.ceil(1000 * np.abs(xyz).max() / 32767))  # a millimetre, unless the space is wider than 65 m
+    unit = max(1, math.ceil(1000 * np.abs(xyz).max() / 32767))  # a millimeter, unless the space is wider than 65 m
     importance = over_time = target = None
     first, end = panel.span or (0, xyz.shape[1])
     if not 0 <= first < end <= xyz.shape[1]:

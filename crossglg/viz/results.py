@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike
 
 from crossglg.statistics import half_width
 from crossglg.viz.common import FLOOR, GREY, INK, SERIES, Floats, as_array, value_range
-from crossglg.viz.style import IMPORTANCE_COLOURS, STYLE, Chart, colour_bar, note_above
+from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart, color_bar, note_above
 
-# Seven shapes and six colours: no two of 42 classes look the same.
+# Seven shapes and six colors: no two of 42 classes look the same.
 MARKERS = "osD^vPX"
 TOTAL = "total_loss"
 
@@ -175,11 +175,11 @@ def exemplar_sensitivity(accuracy: ArrayLike, class_names: Sequence[str]) -> Fig
     axes = figure.add_subplot()
     for i, values in enumerate(rows):
         values = values[np.isfinite(values)]
-        colour = SERIES[0] if i else INK
+        color = SERIES[0] if i else INK
         low, high = float(values.min()), float(values.max())
         axes.plot([low, high], [i, i], color=FLOOR, linewidth=4, solid_capstyle="round", zorder=1)
-        axes.scatter(values, np.full(len(values), i), s=18, color=colour, alpha=0.45, linewidths=0, zorder=2)
-        axes.plot(values.mean(), i, "|", color=colour, markersize=11, markeredgewidth=2, zorder=3)
+        axes.scatter(values, np.full(len(values), i), s=18, color=color, alpha=0.45, linewidths=0, zorder=2)
+        axes.plot(values.mean(), i, "|", color=color, markersize=11, markeredgewidth=2, zorder=3)
         axes.annotate(f"{100 * low:.0f} … {100 * high:.0f} %", (1.01, i), xycoords=("axes fraction", "data"),
                       va="center", color=INK if i == 0 else GREY)  # fmt: skip
     axes.axhline(0.5, color=GREY, linewidth=0.8)
@@ -197,10 +197,10 @@ def exemplar_sensitivity(accuracy: ArrayLike, class_names: Sequence[str]) -> Fig
 def feature_map(
     points: ArrayLike, label: ArrayLike, class_names: Sequence[str], exemplars: ArrayLike | None = None
 ) -> Figure:
-    """Clips as points of a plane, (N, 2), e.g. by t-SNE; colour, shape and number say the class.
+    """Clips as points of a plane, (N, 2), e.g. by t-SNE; color, shape and number say the class.
 
     label: (N,) index into `class_names`;  exemplars: indices of the clips to ring. A class's number stands at the clip
-    in its middle: numbers tell classes apart where colours cannot.
+    in its middle: numbers tell classes apart where colors cannot.
     """
     count = max(np.size(label), 1)
     xy = as_array(points, (count, 2), "(N, 2)", f"points of {count} clips")
@@ -247,7 +247,7 @@ def timeline(
     matrix = as_array(scores, (count, len(actions)), "(W, K)", f"scores of {count} windows")
     figure = Chart(figsize=(9.0, 1.4 + 0.32 * len(actions)), layout="constrained")
     axes = figure.add_subplot()
-    mesh = axes.pcolormesh(edges, np.arange(len(actions) + 1), matrix.T, cmap=IMPORTANCE_COLOURS)
+    mesh = axes.pcolormesh(edges, np.arange(len(actions) + 1), matrix.T, cmap=IMPORTANCE_COLORS)
     best = matrix.argmax(1)
     for w in np.flatnonzero(matrix.max(1) >= (-np.inf if threshold is None else threshold)):
         axes.plot(edges[w : w + 2], [best[w] + 0.5] * 2, color=SERIES[1], linewidth=4, solid_capstyle="butt")
@@ -263,7 +263,7 @@ def timeline(
         else:
             axes.annotate(action, (0.5 * (start + end), 0), xytext=(0, 3), textcoords="offset points", ha="center")
     axes.set_xlabel("seconds; bar: recognized" + ("; box: what is shown" if truth else ""))
-    colour_bar(figure, axes, mesh, "similarity")
+    color_bar(figure, axes, mesh, "similarity")
     return figure
 
 

@@ -43,7 +43,7 @@ STYLE: Any = {
     "pdf.fonttype": 42,  # TrueType, which publishers ask for, instead of Type 3
 }
 LONGEST = 120  # letters of a line in a figure; a longer one would make everything else small
-IMPORTANCE_COLOURS = LinearSegmentedColormap.from_list("importance", RAMP)
+IMPORTANCE_COLORS = LinearSegmentedColormap.from_list("importance", RAMP)
 # No dates and no versions: the same figure is the same file.
 METADATA: dict[str, dict[str, None]] = {
     ".png": {"Software": None},
@@ -109,7 +109,7 @@ def note_above(axes: Axes, x: float, text: str) -> None:
                   ha="center", va="bottom", color=GREY)  # fmt: skip
 
 
-def colour_bar(figure: Figure, axes: Axes, of: ScalarMappable, label: str, ticks: Any = None) -> None:
+def color_bar(figure: Figure, axes: Axes, of: ScalarMappable, label: str, ticks: Any = None) -> None:
     bar = figure.colorbar(of, ax=axes, label=label, shrink=0.7, aspect=25, pad=0.02, format=ticks)
     bar.outline.set_visible(False)  # type: ignore[operator]
     bar.ax.tick_params(length=2)

@@ -28,7 +28,7 @@ from crossglg.viz.common import (
     seen,
 )
 from crossglg.viz.figures import GAP
-from crossglg.viz.style import IMPORTANCE_COLOURS, STYLE, Chart
+from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart
 
 SIDE_BY_SIDE = (("winner", SERIES[0]), ("rival", SERIES[1]))
 REFERENCES = {"random order": ":", "truth": "--"}  # scores that no method stands for are drawn in grey
@@ -51,7 +51,7 @@ def decision(
 
     clips: (clip, title) of the query, the winner's exemplar and the rival's, each clip (M, T, V, C) or (T, V, C).
     by_joint: (2, V) what each joint adds to the cosine with the winner and with the rival;  occlusion: (V,) what the
-    margin loses without a joint, by_part: without a body part;  importance: (V,) k_out. On the query, size and colour
+    margin loses without a joint, by_part: without a body part;  importance: (V,) k_out. On the query, size and color
     of a joint are what is lost without it, on the exemplars what it adds to their cosine, one scale for both.
     """
     if len(clips) != 3:
@@ -75,8 +75,8 @@ def decision(
         axes.set_title(name, fontsize=9, weight="normal")
     bars = right.subplots(1, 2 if importance is None else 3, sharey=True)
     at = np.arange(len(order))
-    for row, shift, (name, colour) in zip(adds, (-0.2, 0.2), SIDE_BY_SIDE, strict=True):
-        bars[0].barh(at + shift, row[order], height=0.38, color=colour, label=name)
+    for row, shift, (name, color) in zip(adds, (-0.2, 0.2), SIDE_BY_SIDE, strict=True):
+        bars[0].barh(at + shift, row[order], height=0.38, color=color, label=name)
     bars[0].legend(**LEGEND)
     bars[0].set_xlabel("adds to the cosine")
     _draw_lost(bars[1], layout, lost[order], by_part)
@@ -112,17 +112,17 @@ def faithfulness_curves(
         raise ValueError("faithfulness_curves needs at least one direction with one score")
     x = as_array(counts, (np.size(counts),), "(P,)", "counts")
     scores = [score for score in dict.fromkeys(s for row in bands.values() for s in row) if score not in REFERENCES]
-    colours = dict(zip(scores, np.resize(SERIES, len(scores)).tolist(), strict=True))
+    colors = dict(zip(scores, np.resize(SERIES, len(scores)).tolist(), strict=True))
     figure = Chart(figsize=(5.6 * len(bands), 4.4), layout="constrained")
     grid = figure.subplots(1, len(bands), sharey=True, squeeze=False)[0]
     for axes, (direction, row) in zip(grid, bands.items(), strict=True):
         for score, band in row.items():
             mean, low, high = (as_array(v, x.shape, "(P,)", f"{direction} of {score!r}") for v in band)
-            colour, style = colours.get(score, GREY), REFERENCES.get(score, "-")
+            color, style = colors.get(score, GREY), REFERENCES.get(score, "-")
             if score not in REFERENCES:  # their bands would lie over the others
-                axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
+                axes.fill_between(x, low, high, color=color, alpha=0.12, linewidth=0)
             name = f"{areas[direction][score]:.3f}  {score}"
-            axes.plot(x, mean, color=colour, linestyle=style, linewidth=1.8, label=name)
+            axes.plot(x, mean, color=color, linestyle=style, linewidth=1.8, label=name)
         axes.set_title(f"{direction}: {'lower' if direction == 'deletion' else 'higher'} is more faithful")
         axes.set_xlabel(f"joints {'frozen' if direction == 'deletion' else 'that move'}, highest score first")
         axes.grid(axis="y")
@@ -177,7 +177,7 @@ def _draw_row(axes: Axes, shots: Sequence[Floats], layout: Layout, weight: Float
         for points in shot + np.array([column * step, 0]):
             bones = [points[list(bone)] for bone in layout.bones]
             axes.add_collection(LineCollection(bones, colors=GREY, linewidths=1.4, zorder=1))
-            axes.scatter(points[order, 0], points[order, 1], s=area, c=weight[order], cmap=IMPORTANCE_COLOURS,
+            axes.scatter(points[order, 0], points[order, 1], s=area, c=weight[order], cmap=IMPORTANCE_COLORS,
                          vmin=0, vmax=top, edgecolors=INK, linewidths=0.3, zorder=2)  # fmt: skip
     axes.set_aspect("equal")
     axes.set_axis_off()

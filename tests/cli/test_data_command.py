@@ -11,7 +11,7 @@ from support.skeleton_people import standing
 from typer.testing import CliRunner
 
 from crossglg.cli import app
-from crossglg.cli.data import HEIGHT, _in_metres
+from crossglg.cli.data import HEIGHT, _in_meters
 from crossglg.data.readers import Recording
 from crossglg.skeletons import get_layout
 from crossglg.viz import figures
@@ -57,7 +57,7 @@ def test_sheet_of_nothing_known_is_refused(folder: Path) -> None:
 
 def test_pixels_are_scaled_to_a_persons_height() -> None:
     xy = 400 * standing("coco17", 6)[..., :2]
-    scaled = _in_metres(Recording(xy, get_layout("coco17"), "pixels"))
+    scaled = _in_meters(Recording(xy, get_layout("coco17"), "pixels"))
     assert np.median(np.ptp(scaled[0, ..., 1], axis=1)) == pytest.approx(HEIGHT, rel=1e-5)
 
 

@@ -108,7 +108,7 @@ def test_results_json_holds_what_was_evaluated(written) -> None:
         ({"version": None}, "is of version unknown"),
         ({"task": 3}, r"is damaged \(task: Input should be a valid string\); restore it from a copy, or delete it and"),
         ({"one_shot": {"cosine": {"mean": 0.5}}}, r"is damaged \(one_shot\.cosine\.interval: Field required\)"),
-        ({"colour": "red"}, r"is damaged \(colour: Unexpected keyword argument\)"),
+        ({"color": "red"}, r"is damaged \(color: Unexpected keyword argument\)"),
         ({"chosen_epoch": True}, r"is damaged \(chosen_epoch: "),
     ],
 )
@@ -197,7 +197,7 @@ def test_command_makes_the_same_config_again(config: Config, monkeypatch: pytest
 def test_command_says_only_what_differs_from_the_defaults() -> None:
     assert command(Config().to_dict()) == "crossglg run"
     assert command(Config(epochs=5).to_dict()) == "crossglg run --set epochs=5"
-    assert "--set colour=red" in command({**Config().to_dict(), "colour": "red"})  # a result of another version
+    assert "--set color=red" in command({**Config().to_dict(), "color": "red"})  # a result of another version
 
 
 def test_runs_and_rows_are_named_by_what_makes_the_method(tmp_path: Path) -> None:

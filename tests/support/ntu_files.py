@@ -3,7 +3,7 @@
 The format, line by line: number of frames; for each frame the number of bodies; for each body one line of ten fields
 (id, clipped edges, left hand confidence and state, right hand confidence and state, restricted, lean x, lean y,
 tracking state), the number of joints, and one line of twelve numbers for each joint (x y z in meters, depth x y,
-colour x y, four of its orientation, tracking state).
+color x y, four of its orientation, tracking state).
 """
 
 from __future__ import annotations
@@ -87,5 +87,5 @@ def ghost(person: NDArray[np.floating]) -> NDArray[np.float64]:
 def _joint_line(joint: NDArray[np.floating]) -> str:
     x, y, z = joint
     depth = f"{256.0 + 365.0 * x / z:.7g} {212.0 - 365.0 * y / z:.7g}" if z else "-Inf -Inf"
-    colour = f"{960.0 + 1060.0 * x / z:.7g} {540.0 - 1060.0 * y / z:.7g}" if z else "-Inf -Inf"
-    return f"{x:.7g} {y:.7g} {z:.7g} {depth} {colour} -0.2059419 0.05349901 0.9692109 -0.1239193 2"
+    color = f"{960.0 + 1060.0 * x / z:.7g} {540.0 - 1060.0 * y / z:.7g}" if z else "-Inf -Inf"
+    return f"{x:.7g} {y:.7g} {z:.7g} {depth} {color} -0.2059419 0.05349901 0.9692109 -0.1239193 2"

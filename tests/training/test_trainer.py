@@ -649,7 +649,7 @@ def test_a_damaged_description_is_named(finished: Path, tmp_path: Path, damage: 
     path = copied(finished, tmp_path) / "model.json"
     content = json.loads(path.read_text())
     if damage == "unknown setting":
-        content["config"]["colour"] = "red"
+        content["config"]["color"] = "red"
     if damage == "another model":
         content["config"]["guidance"] = "none"
     text = {"cut": path.read_text()[:200], "empty": "{}"}.get(damage, json.dumps(content))

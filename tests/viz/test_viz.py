@@ -92,7 +92,7 @@ def test_what_if_refuses_arrays_that_do_not_fit(clip, importance):
         figures.what_if(clip[0, 3], LAYOUT, [importance] * 2, [[0.5]] * 2, ["a", "b"])
 
 
-def test_strip_size_and_colour_follow_importance(clip, importance):
+def test_strip_size_and_color_follow_importance(clip, importance):
     figure = figures.skeleton_strip(clip, LAYOUT, importance, frames=4, title="two persons")
     drawn = snapshots(figure)
     assert len(drawn) == 4 + 2  # one person in every snapshot, the other in the first two
@@ -119,7 +119,7 @@ def test_strip_is_upright_seen_from_the_front_and_apart(clip, importance):
         assert before[:, 0].max() < after[:, 0].min()
 
 
-def test_strip_says_what_its_colours_are(clip, importance):
+def test_strip_says_what_its_colors_are(clip, importance):
     for words, label in (({}, "joint importance"), ({"label": "share of the lead"}, "share of the lead")):
         figure = figures.skeleton_strip(clip, LAYOUT, importance, **words)
         assert label in [axes.get_ylabel() for axes in figure.axes]
@@ -240,7 +240,7 @@ def test_dependence_on_the_exemplar_is_a_dot_per_draw_the_widest_class_first():
     assert [text.get_text() for text in axes.texts][1] == "20 … 80 %"
 
 
-def test_feature_map_tells_classes_apart_by_colour_shape_and_number():
+def test_feature_map_tells_classes_apart_by_color_shape_and_number():
     points, label = np.arange(168).reshape(84, 2), np.repeat(np.arange(42), 2)
     figure = figures.feature_map(points, label, [f"class {k}" for k in range(42)], exemplars=[0, 5])
     *classes, rings = snapshots(figure)

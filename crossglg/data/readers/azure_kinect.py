@@ -3,7 +3,7 @@
     {"joint_names": [...], "bone_list": [...], "frames": [{"frame_id": 0, "timestamp_usec": …, "num_bodies": 1,
      "bodies": [{"body_id": 1, "joint_positions": [[x, y, z] × 32], "joint_orientations": …}]}, …]}
 
-Millimetres in the depth camera's axes: x to the right of the picture, y down, z away from the camera.
+Millimeters in the depth camera's axes: x to the right of the picture, y down, z away from the camera.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from crossglg.data.readers.common import reading, text_of
 from crossglg.data.readers.points import Points
 from crossglg.data.readers.tracks import Frame, people_of
 
-LARGEST = 1e7  # no coordinate in pixels or millimetres is larger
+LARGEST = 1e7  # no coordinate in pixels or millimeters is larger
 
 
 def json_of(content: bytes) -> Any:

@@ -123,7 +123,7 @@ def recording(
         notes += _shares(points, xyz, layout, aspect)
         if aspect:
             xyz = xyz * (aspect, 1.0, aspect)[: xyz.shape[-1]]  # MediaPipe's z is in the units of x
-        xyz, moved = _in_metres(xyz, layout, points, unit, up)
+        xyz, moved = _in_meters(xyz, layout, points, unit, up)
         notes += moved
         xyz = xyz.astype(np.float32)
     if xyz.shape[1] < SHORT:
@@ -149,7 +149,7 @@ def _clip_name(path: SourcePath, frame_name: str) -> str:
     return match[1] if match else path.stem
 
 
-def _in_metres(
+def _in_meters(
     xyz: NDArray[np.float64], layout: Layout, points: Points, unit: str, up: str
 ) -> tuple[NDArray[np.float64], list[str]]:
     notes = []

@@ -58,6 +58,6 @@ def test_frames_without_a_person_are_dropped_and_told() -> None:
     assert notes == ("2 of 5 frames without a person dropped",)
 
 
-def test_millimetres_are_refused() -> None:
+def test_millimeters_are_refused() -> None:
     with pytest.raises(ValueError, match="not meters"):
         parse(json.dumps({"skeletons": (1000 * standing("kinect20", 2)[0]).tolist()}).encode())

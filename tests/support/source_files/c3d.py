@@ -1,4 +1,4 @@
-"""Sample files of the format c3d, written by rule: the markers of Plug-in Gait, in millimetres, z up."""
+"""Sample files of the format c3d, written by rule: the markers of Plug-in Gait, in millimeters, z up."""
 
 from __future__ import annotations
 
