@@ -6,7 +6,7 @@ key joints of the novel classes that only an evaluation can hand them, and are l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,9 +16,6 @@ from crossglg.one_shot.combined import multi_scale
 from crossglg.one_shot.features import Array, Base, part, unit_rows
 from crossglg.one_shot.joints import whitened_joints
 from crossglg.one_shot.representation import Representation
-from crossglg.skeletons import Layout
-from crossglg.text.descriptions import Description
-from crossglg.text.key_joints import key_joint_target
 
 
 @dataclass(frozen=True)
@@ -29,10 +26,9 @@ class KeyJoints:
     parts: tuple[tuple[int, ...], ...]
 
     @classmethod
-    def of(cls, descriptions: Sequence[Description], layout: Layout) -> KeyJoints:
-        """The key joints of each description, carried to the layout."""
-        target = np.stack([key_joint_target(description.key_joints, layout) for description in descriptions])
-        return cls(target > 0, tuple(joints for joints in layout.parts.values() if joints))
+    def of(cls, target: Array, parts: Mapping[str, Sequence[int]]) -> KeyJoints:
+        """target: (K, V), k_gt of each text;  parts: the layout's body parts."""
+        return cls(target > 0, tuple(tuple(joints) for joints in parts.values() if joints))
 
     def __getitem__(self, rows: ArrayLike) -> KeyJoints:
         return replace(self, mask=self.mask[np.asarray(rows)])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from crossglg.files import cache_folder, nearest, sha256, write_atomically
 from crossglg.skeletons import Layout
 from crossglg.text.descriptions import Description
-from crossglg.text.key_joints import key_joint_target
+from crossglg.text.key_joints import key_joint_targets
 
 if TYPE_CHECKING:
     import torch
@@ -76,7 +76,7 @@ def build_text_bank(
         mean = torch.nn.functional.normalize(local.mean(0), dim=-1)
         mean_global = torch.nn.functional.normalize(global_.mean(0), dim=-1)
         return TextBank(classes, mean.repeat(len(classes), 1, 1), None, mean_global.repeat(len(classes), 1))
-    target = np.stack([key_joint_target(description.key_joints, layout) for description in descriptions])
+    target = key_joint_targets([description.key_joints for description in descriptions], layout)
     return TextBank(classes, local, torch.from_numpy(target), global_)
 
 

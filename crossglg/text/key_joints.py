@@ -6,7 +6,7 @@ The side comes from parsing, never from an embedding: sentence encoders hardly t
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -167,3 +167,8 @@ def key_joint_target(key_joints: Sequence[str], layout: Layout) -> NDArray[np.fl
     if not target.any():
         target[:] = 1.0
     return target / target.sum()
+
+
+def key_joint_targets(key_joints: Iterable[Sequence[str]], layout: Layout) -> NDArray[np.float32]:
+    """(K, V): k_gt of K classes."""
+    return np.stack([key_joint_target(of_one, layout) for of_one in key_joints])

@@ -13,6 +13,7 @@ from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, Features, KeyJoints
 from crossglg.one_shot import evaluate as classify
 from crossglg.one_shot.representation import Representation
 from crossglg.text.descriptions import find_descriptions
+from crossglg.text.key_joints import key_joint_targets
 from crossglg.training.trained_model import TrainedModel
 
 
@@ -82,7 +83,8 @@ def evaluate(
     with_texts = {}
     if text_at_inference:
         novel = task.novel
-        key_joints = KeyJoints.of(find_descriptions(novel.class_names, layout, descriptions, novel.name), layout)
+        told = find_descriptions(novel.class_names, layout, descriptions, novel.name)
+        key_joints = KeyJoints.of(key_joint_targets([one.key_joints for one in told], layout), layout.parts)
         with_texts = {
             name: classify(task, features, name, key_joints) for name in TEXT_CLASSIFIERS if name not in left_out
         }

@@ -19,6 +19,7 @@ from crossglg.one_shot.representation import Representation
 from crossglg.one_shot.text_at_inference import text_voting, zero_shot
 from crossglg.skeletons import get_layout
 from crossglg.text.descriptions import Description
+from crossglg.text.key_joints import key_joint_targets
 
 Array = NDArray[np.floating]
 
@@ -326,7 +327,7 @@ def test_key_joints_are_carried_to_the_layout_of_the_clips() -> None:
         Description("wave", "The right hand waves.", ("right hand", "right wrist"), texts, ntu),
         Description("nod", "The head nods.", ("head",), texts, ntu),
     ]
-    told = KeyJoints.of(described, kinect)
+    told = KeyJoints.of(key_joint_targets([one.key_joints for one in described], kinect), kinect.parts)
     assert told.mask.shape == (2, 20)
     assert {kinect.joints[v] for v in np.flatnonzero(told.mask[0])} == {"right hand", "right wrist"}
     assert {kinect.joints[v] for v in np.flatnonzero(told.mask[1])} == {"head"}

@@ -23,6 +23,7 @@ from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, Features, KeyJoints
 from crossglg.one_shot.representation import Representation, motion_energy
 from crossglg.skeletons import get_layout
 from crossglg.text.descriptions import find_descriptions
+from crossglg.text.key_joints import key_joint_targets
 from crossglg.training import trained_model
 from crossglg.training.trained_model import TrainedModel, build_model
 
@@ -154,7 +155,12 @@ def test_clips_of_another_layout_are_carried_to_that_of_the_model(tmp_path: Path
     for name in ("cosine", "multi-scale"):
         assert content["one_shot"][name]["episodes"] == evaluate(task, carried, name).accuracy.tolist()
     described = find_descriptions(task.novel.class_names, layout, "", task.novel.name)
-    told = evaluate(task, carried, "text-voting", KeyJoints.of(described, layout))
+    told = evaluate(
+        task,
+        carried,
+        "text-voting",
+        KeyJoints.of(key_joint_targets([one.key_joints for one in described], layout), layout.parts),
+    )
     assert content["text_at_inference"]["text-voting"]["episodes"] == told.accuracy.tolist()
     other = untrained().save(tmp_path / "other")
     result = CliRunner().invoke(cli.app, ["evaluate", str(tmp_path / "model"), str(other)])
