@@ -99,6 +99,13 @@ class DataSettings:
         high=10.0,
         why="nothing is left of the body",
     )
+    noise: float = setting(
+        0.1,
+        "training: noise on every coordinate; how much is drawn for each clip, at most this part of the torso length",
+        low=0.0,
+        high=1.0,
+        why="no pose is left",
+    )
 
 
 @dataclass(frozen=True)
@@ -257,7 +264,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
         "encoder": "infogcn", "frames": 64, "streams": "joint", "epochs": 110, "batch_size": 128, "optimizer": "sgd",
         "learning_rate": 0.1, "weight_decay": 5e-4, "warmup_epochs": 5, "crop": 0.5, "scale_jitter": 0.0, "shear": 0.0,
-        "scale_torso": False, "posture": 1.0, "importance_after_block": 5, "dropout": 0.0,
+        "noise": 0.0, "scale_torso": False, "posture": 1.0, "importance_after_block": 5, "dropout": 0.0,
         "text_encoder": "deberta-v2-xlarge",
     },
 }  # fmt: skip

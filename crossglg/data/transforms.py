@@ -96,6 +96,7 @@ class Preprocessing:
     rotation: float = 0.0
     scale_jitter: float = 0.0
     shear: float = 0.0
+    noise: float = 0.0
     posture: float = 1.0
 
     def __post_init__(self) -> None:
@@ -115,7 +116,8 @@ class Preprocessing:
         if config.coordinate_steps:
             steps = () if config.coordinate_steps == "none" else tuple(config.coordinate_steps.split("+"))
         streams = tuple(config.streams.split("+"))
-        return cls(layout, streams, steps, config.rotation, config.scale_jitter, config.shear, config.posture)
+        augmentation = (config.rotation, config.scale_jitter, config.shear, config.noise)
+        return cls(layout, streams, steps, *augmentation, config.posture)
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -128,6 +130,7 @@ class Preprocessing:
         x = self.canonical(x)
         if generator is not None:
             x = augment(x, generator, self.rotation, self.scale_jitter, self.shear)
+            x = add_noise(x, generator, self.noise)
         return self.channels(x)
 
     def canonical(self, x: Tensor) -> Tensor:
@@ -228,6 +231,18 @@ def augment(x: Tensor, generator: torch.Generator, rotation: float, scale_jitter
         turn[:, a, b], turn[:, b, a] = -angle.sin(), angle.sin()
         matrix = turn @ matrix
     return x @ matrix.to(x).transpose(-1, -2)[:, None, None]
+
+
+def add_noise(x: Tensor, generator: torch.Generator, most: float) -> Tensor:
+    """Gaussian noise on every coordinate, of a standard deviation that is uniform in 0…most for each clip.
+
+    Joints that a camera finds tremble more than those of a Kinect; a model that has seen some of it minds less. Absent
+    stays zero.
+    """
+    if not most:
+        return x
+    size = most * torch.rand(len(x), 1, 1, 1, 1, generator=generator)
+    return x + (size * torch.randn(x.shape, generator=generator)).to(x) * _seen(x)
 
 
 def bones(x: Tensor, layout: Layout) -> Tensor:

@@ -22,6 +22,7 @@ from crossglg.data.transforms import (
     STREAMS,
     DeviceClips,
     Preprocessing,
+    add_noise,
     align_first_frame,
     align_view,
     augment,
@@ -152,7 +153,7 @@ def test_without_generator_nothing_is_cropped(ragged: SkeletonSet) -> None:
 
 def test_a_seed_repeats_batch_and_augmentation_and_the_next_epoch_differs(ragged: SkeletonSet) -> None:
     clips, index = DeviceClips(ragged), torch.tensor([1, 3])
-    steps = Preprocessing(LAYOUT, STREAMS, rotation=0.3, scale_jitter=0.1, shear=0.1)
+    steps = Preprocessing(LAYOUT, STREAMS, rotation=0.3, scale_jitter=0.1, shear=0.1, noise=0.1)
 
     def two_epochs(seed: int) -> list[Tensor]:
         generator = seeded(seed)
@@ -300,7 +301,7 @@ def test_reduce_posture_equals_the_loop_over_seen_frames(x: Tensor, kept: float)
 @pytest.mark.parametrize("chosen", [(), ("centre", "align_view", "scale_torso"), tuple(STEPS)])
 def test_absent_stays_exactly_zero_and_finite_through_all_steps(ragged: SkeletonSet, chosen: tuple[str, ...]) -> None:
     x, mask = DeviceClips(ragged).batch(torch.arange(len(ragged)), 16)
-    steps = Preprocessing(LAYOUT, STREAMS, chosen, rotation=0.3, scale_jitter=0.1, shear=0.1)
+    steps = Preprocessing(LAYOUT, STREAMS, chosen, rotation=0.3, scale_jitter=0.1, shear=0.1, noise=0.1)
     out = steps(x, seeded(0))
     assert out.shape == (*x.shape[:4], 9) and out.isfinite().all() and out.abs().max() < 1e3
     assert (out[~seen(x)] == 0).all() and (out[~mask] == 0).all()
@@ -357,6 +358,30 @@ def test_augment_keeps_to_what_it_is_allowed(channels: int) -> None:
     sheared = augment(x, seeded(0), 0.0, 0.0, 0.1)[:, 0, 0]
     assert (sheared.diagonal(dim1=-2, dim2=-1) == 1).all()
     assert 0.09 < (sheared - x[:, 0, 0]).abs().max() <= 0.1 + 1e-6
+
+
+def test_noise_has_another_size_in_each_clip_and_leaves_absent_ones_alone() -> None:
+    x = torch.ones(400, 1, 16, 25, 3)
+    x[:, :, 8:] = 0.0
+    assert torch.equal(add_noise(x, seeded(0), 0.0), x)
+    out = add_noise(x, seeded(0), 0.1)
+    assert torch.equal(out, add_noise(x, seeded(0), 0.1)) and not torch.equal(out, add_noise(x, seeded(1), 0.1))
+    assert (out[:, :, 8:] == 0).all()
+    error = (out - x)[:, :, :8].flatten(1)
+    sizes = error.std(1).sort().values
+    uniform = 0.1 * (torch.arange(400) + 0.5) / 400
+    assert (sizes - uniform).abs().max() < 0.01
+    assert (error.mean(1).abs() < 5 * sizes.max() / error.shape[1] ** 0.5).all(), "around what was there"
+    axes = (out - x)[:, :, :8].flatten(0, 3).T
+    assert torch.corrcoef(axes).fill_diagonal_(0.0).abs().max() < 0.02, "each coordinate by itself"
+
+
+def test_noise_is_for_training_alone(x: Tensor) -> None:
+    steps = Preprocessing.from_settings(Config(noise=0.5, rotation=0.0, scale_jitter=0.0, shear=0.0), LAYOUT)
+    still = Preprocessing.from_settings(Config(noise=0.0, rotation=0.0, scale_jitter=0.0, shear=0.0), LAYOUT)
+    assert torch.equal(steps(x), still(x))
+    torch.testing.assert_close(still(x, seeded(0)), still(x))
+    assert (steps(x, seeded(0)) - steps(x)).abs().mean() > 0.05
 
 
 # ---- other inputs
