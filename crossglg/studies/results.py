@@ -93,6 +93,9 @@ class Row:
     def check(self, run: Run, where: str) -> None:
         """Raise InputError if it was made with other settings than `run` has. where: what can be deleted then."""
         now = deciding(portable(run.config.to_dict()))
+        new = [name for name in now if name not in self.settings]
+        if new:
+            raise InputError(f"{self.name} was made before there was the setting {new[0]}; delete {where}")
         changed = [name for name in self.settings if self.settings[name] != now.get(name)]
         if changed:  # a default of the package is another one since
             raise InputError(
