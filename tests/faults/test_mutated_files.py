@@ -91,7 +91,8 @@ def stored_set(folder: Path) -> Path:
 
 
 def test_some_damaged_files_of_each_kind(tmp_path: Path) -> None:
-    read_or_refused(READERS["ntu"].read, sample("ntu", tmp_path), 10)
+    for format in FORMATS:
+        read_or_refused(READERS[format].read, sample(format, tmp_path), 10)
     read_or_refused(imported, checkpoint(".pt", tmp_path), 10)
     read_or_refused(SkeletonSet.load, stored_set(tmp_path), 10)
 

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
 from numpy.typing import NDArray
-from support.fuzzing import mutations, survives
 from support.skeleton_people import head_height
 from support.source_files.bvh import BIOVISION, KINECT, PERSON, VALID, written
 
@@ -265,24 +263,6 @@ def test_a_hundred_thousand_joints_end_quickly(header: str) -> None:
     with pytest.raises(ValueError, match="more than 2000 joints"):
         bvh.parse(f"HIERARCHY {header} MOTION\nFrames: 1\nFrame Time: 0.1\n1\n".encode())
     assert time.perf_counter() - start < 2
-
-
-def _read_bytes(content: bytes) -> None:
-    """Everything that reading a file does, but for the file."""
-    bvh._recording(bvh.parse(content), Path("clip.bvh"), KINECT, "", "")
-
-
-@settings(max_examples=300, deadline=None)
-@given(mutations(VALID))
-def test_mutated_files_end_in_value_errors(content: bytes) -> None:
-    survives(_read_bytes, content)
-
-
-@pytest.mark.slow
-@settings(max_examples=10_000, deadline=None)
-@given(mutations(VALID))
-def test_ten_thousand_mutated_files(content: bytes) -> None:
-    survives(_read_bytes, content)
 
 
 def _random_file(rng: np.random.Generator, joints: int = 12, frames: int = 5) -> bytes:

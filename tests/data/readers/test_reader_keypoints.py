@@ -271,22 +271,9 @@ def test_columns_as_the_kinects_software_calls_them(tmp_path: Path) -> None:
     close(clip, PEOPLE["ntu25"])
 
 
-VALID = {"npy": VALID_NPY, "wide": VALID_CSV, "long": long(PEOPLE["coco17"][:, :3], COCO.joints)}
-
-
-@pytest.mark.parametrize("kind", VALID)
-def test_mutated_files_end_in_value_errors(kind: str) -> None:
-    _fuzz(VALID[kind], 150)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", VALID)
-def test_ten_thousand_mutated_files(kind: str) -> None:
-    _fuzz(VALID[kind], 10_000)
-
-
-def _fuzz(valid: bytes, examples: int) -> None:
-    @settings(max_examples=examples, deadline=None)
+@pytest.mark.parametrize("valid", [VALID_NPY, long(PEOPLE["coco17"][:, :3], COCO.joints)], ids=["npy", "long"])
+def test_mutated_files_of_other_kinds_end_in_value_errors(valid: bytes) -> None:
+    @settings(max_examples=150, deadline=None)
     @given(mutations(valid))
     def run(content: bytes) -> None:
         survives(_read_bytes, content)

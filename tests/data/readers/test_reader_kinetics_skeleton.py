@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from support.fuzzing import mutations, survives
 from support.source_files.kinetics_skeleton import ANKLE, NECK, WRIST, clip_of, parse, people, sure, write_sample
 
 from crossglg.data.readers import kinetics_skeleton as kinetics
@@ -145,27 +141,3 @@ def test_wrong_clip_is_refused_with_the_file_named(clip: Any, said: str) -> None
 def test_deep_or_endless_json_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"^it cannot be read as Kinetics-skeleton JSON"):
         kinetics.parse(content, "abc")
-
-
-def small() -> bytes:
-    pose = people(2, 3)
-    score = sure(pose)
-    score[1, 1, 4:9] = 0
-    return json.dumps(clip_of(pose, score)).encode()
-
-
-def fuzzed(content: bytes) -> None:
-    survives(partial(kinetics.parse, sample_id="fuzz"), content)
-
-
-@given(mutations(small()))
-@settings(max_examples=200, deadline=None)
-def test_mutated_files_raise_only_value_errors(content: bytes) -> None:
-    fuzzed(content)
-
-
-@pytest.mark.slow
-@given(mutations(small()))
-@settings(max_examples=10_000, deadline=None)
-def test_many_mutated_files_raise_only_value_errors(content: bytes) -> None:
-    fuzzed(content)

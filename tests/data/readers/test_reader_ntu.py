@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from support.fuzzing import mutations, survives
 from support.ntu_files import FIRST_ID, ghost, sample_name, second_body, skeleton_text, write_skeleton_file
 from support.source_files.ntu import LAYOUT, NAME, PERSON
 
@@ -265,28 +263,3 @@ def test_missing_samples_give_the_published_counts() -> None:
         raw = sum(per_class[a <= 60] for a in range(1, last + 1) if a % 6 != 1)
         assert raw - (~novel & (actions <= last)).sum() == usable
     assert 10 * 948 + 10 * 960 - novel.sum() == 18_944
-
-
-# ---- fuzzing
-
-TWO_PEOPLE = skeleton_text(np.concatenate([PERSON, PERSON + 1.0])[:, :3])
-
-
-@given(mutations(TWO_PEOPLE))
-@settings(max_examples=300, deadline=2000, database=None, suppress_health_check=list(HealthCheck))
-def test_mutated_files_give_bodies_or_value_errors(content: bytes) -> None:
-    survives(bodies_to_actors, content)
-
-
-@pytest.mark.slow
-@given(mutations(TWO_PEOPLE))
-@settings(max_examples=12_000, deadline=2000, database=None, suppress_health_check=list(HealthCheck))
-def test_many_mutated_files_give_bodies_or_value_errors(content: bytes) -> None:
-    survives(bodies_to_actors, content)
-
-
-def bodies_to_actors(content: bytes) -> None:
-    capture = parse(content)
-    assert all(np.isfinite(body.xyz).all() and len(body.frame) == len(body.xyz) for body in capture.bodies)
-    if capture.bodies:
-        assert np.isfinite(two_actors(by_motion(capture.bodies, []), capture.frames, [])).all()

@@ -108,23 +108,7 @@ def test_wrong_recording_is_refused_with_the_file_named(content: bytes, said: st
         parse(content)
 
 
-SMALL = lines(standing("ntu25", 4))
-SMALL_LABELS = b"8,0,2,2\n14,1,4,1\n"
-
-
-def fuzzed(content: bytes, labels: bytes) -> None:
-    survives(lambda changed: pku_mmd.parse(changed, SMALL_LABELS, "A01N01-L"), content)
-    survives(lambda changed: pku_mmd.parse(SMALL, changed, "A01N01-L"), labels)
-
-
-@given(mutations(SMALL), mutations(SMALL_LABELS))
+@given(mutations(b"8,0,2,2\n14,1,4,1\n"))
 @settings(max_examples=150, deadline=None)
-def test_mutated_files_raise_only_value_errors(content: bytes, labels: bytes) -> None:
-    fuzzed(content, labels)
-
-
-@pytest.mark.slow
-@given(mutations(SMALL), mutations(SMALL_LABELS))
-@settings(max_examples=10_000, deadline=None)
-def test_many_mutated_files_raise_only_value_errors(content: bytes, labels: bytes) -> None:
-    fuzzed(content, labels)
+def test_mutated_labels_raise_only_value_errors(labels: bytes) -> None:
+    survives(lambda changed: pku_mmd.parse(lines(standing("ntu25", 4)), changed, "A01N01-L"), labels)

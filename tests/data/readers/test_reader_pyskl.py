@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from support.fuzzing import mutations, survives
 from support.skeleton_people import head_height, standing
 from support.source_files.pyskl import NTU, annotation_2d, annotation_3d, write_sample
 
@@ -200,25 +198,3 @@ def test_genuine_kinetics_table_of_contents_is_refused_with_the_reason(shared_da
     path = shared_data / "raw" / "pyskl_pkl" / "mmaction2_posedataset_sample_kinetics_annlist.pkl"
     with pytest.raises(ValueError, match=r"annlist\.pkl: it .*table of contents without key points"):
         pyskl.READER.read(path)
-
-
-def small() -> bytes:
-    annotations = [annotation_2d(frames=3, persons=1), annotation_3d(standing("ntu25", 2, 1))]
-    return pickle.dumps({"split": {"train": ["a"]}, "annotations": annotations}, 4)
-
-
-def fuzzed(content: bytes) -> None:
-    survives(lambda changed: pyskl.parse(changed), content)
-
-
-@given(mutations(small()))
-@settings(max_examples=200, deadline=None)
-def test_mutated_pickles_raise_only_value_errors(content: bytes) -> None:
-    fuzzed(content)
-
-
-@pytest.mark.slow
-@given(mutations(small()))
-@settings(max_examples=10_000, deadline=None)
-def test_many_mutated_pickles_raise_only_value_errors(content: bytes) -> None:
-    fuzzed(content)

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from support.fuzzing import mutations, survives
 from support.kinect_sets import bone_spread, genuine, side_ratio
 from support.source_files.ui_prmd import contents, person, write_sample
 
@@ -98,22 +96,3 @@ def test_other_tables_are_refused() -> None:
 
 
 POSITIONS, ANGLES = contents(2)
-
-
-def parse_both(content: bytes) -> object:
-    """Both files in one, so that both are mutated; half of them at the place where they were joined."""
-    positions, _, angles = content.partition(b"angles\n")
-    return parse(positions, angles)
-
-
-@given(mutations(POSITIONS + b"angles\n" + ANGLES))
-@settings(max_examples=150, deadline=None)
-def test_mutated_files_raise_value_errors(mutated: bytes) -> None:
-    survives(parse_both, mutated)
-
-
-@pytest.mark.slow
-@given(mutations(POSITIONS + b"angles\n" + ANGLES))
-@settings(max_examples=10_000, deadline=None, database=None)
-def test_ten_thousand_mutated_files(mutated: bytes) -> None:
-    survives(parse_both, mutated)

@@ -88,21 +88,7 @@ def test_promised_sizes_are_not_believed() -> None:
     tracemalloc.stop()
 
 
-@pytest.mark.parametrize("compressed", [True, False])
-def test_mutated_files_raise_value_errors(compressed: bool) -> None:
-    fuzz(content(2, compressed), 150)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("compressed", [True, False])
-def test_ten_thousand_mutated_files(compressed: bool) -> None:
-    fuzz(content(2, compressed), 10_000)
-
-
-def fuzz(valid: bytes, examples: int) -> None:
-    @given(mutations(valid))
-    @settings(max_examples=examples, deadline=None, database=None)
-    def check(mutated: bytes) -> None:
-        survives(parse, mutated)
-
-    check()
+@given(mutations(content(2, compressed=False)))
+@settings(max_examples=150, deadline=None, database=None)
+def test_mutated_files_without_compression_raise_value_errors(mutated: bytes) -> None:
+    survives(parse, mutated)

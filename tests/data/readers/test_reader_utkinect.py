@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from support.fuzzing import mutations, survives
 from support.kinect_sets import bone_spread, genuine, side_ratio
 from support.skeleton_people import standing
-from support.source_files.utkinect import write_sample
+from support.source_files.utkinect import LABELS, write_sample
 
 from crossglg.data.readers import get_reader
 from crossglg.data.readers.utkinect import ACTIONS, CORRECTED, parse_labels
@@ -96,3 +98,9 @@ def test_genuine_recording_is_ten_clips_of_a_person(shared_data: Path) -> None:
     spread = dict(zip((child for child, _ in wave.layout.bones), bone_spread(wave), strict=True))
     assert max(spread[j] for j in limbs) < 0.15
     assert np.abs(np.log(side_ratio(wave)[limbs])).max() < 0.15
+
+
+@given(mutations(LABELS.encode()))
+@settings(max_examples=150, deadline=None)
+def test_mutated_labels_end_in_value_errors(content: bytes) -> None:
+    survives(parse_labels, content)

@@ -17,9 +17,6 @@ def written(layout: str, frames: int = 12) -> bytes:
     ]).encode()  # fmt: skip
 
 
-VALID = written("halpe26", 3)
-
-
 def write_sample(folder: Path) -> Path:
     (folder / "alphapose-results.json").write_bytes(written("halpe26"))
     return folder / "alphapose-results.json"

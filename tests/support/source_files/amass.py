@@ -20,9 +20,6 @@ def written(frames: int = 12) -> bytes:
     return file.getvalue()
 
 
-VALID = written(3)
-
-
 def write_sample(folder: Path) -> Path:
     (folder / "clip_poses.npz").write_bytes(written())
     return folder / "clip_poses.npz"

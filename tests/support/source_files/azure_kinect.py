@@ -18,9 +18,6 @@ def written(frames: int = 12) -> bytes:
     return json.dumps({"joint_names": [], "frames": rows}).encode()
 
 
-VALID = written(3)
-
-
 def write_sample(folder: Path) -> Path:
     (folder / "azure.json").write_bytes(written())
     return folder / "azure.json"

@@ -35,9 +35,6 @@ def written(frames: int = 12) -> bytes:
     return file.getvalue()
 
 
-VALID = written(3)
-
-
 def write_sample(folder: Path) -> Path:
     (folder / "clip.c3d").write_bytes(written())
     return folder / "clip.c3d"

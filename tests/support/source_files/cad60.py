@@ -25,9 +25,6 @@ def written(frames: int = 12) -> bytes:
     return "\n".join([*lines, "END", ""]).encode()
 
 
-VALID = written(3)
-
-
 def write_sample(folder: Path) -> Path:
     (folder / "data2").mkdir()
     (folder / "data2" / "activityLabel.txt").write_text("0512164529,drinking water,\nEND\n")

@@ -18,9 +18,6 @@ def written(frames: int = 12) -> bytes:
     return "\n".join(lines).encode()
 
 
-VALID = written(3)
-
-
 def write_sample(folder: Path) -> Path:
     (folder / "Florence_dataset_WorldCoordinates.txt").write_bytes(written())
     return folder / "Florence_dataset_WorldCoordinates.txt"

@@ -18,9 +18,6 @@ def written(frames: int = 12) -> bytes:
     return "\n".join(" ".join(f"{c:.3f}" for c in row) for row in rows).encode()
 
 
-VALID = written(3)
-
-
 def write_sample(folder: Path) -> Path:
     (folder / "a02_s03_e01_realworld.txt").write_bytes(written())
     return folder / "a02_s03_e01_realworld.txt"

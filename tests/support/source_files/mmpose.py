@@ -19,9 +19,6 @@ def written(layout: str, frames: int = 12) -> bytes:
     return json.dumps({"meta_info": {"dataset_name": "coco"}, "instance_info": frames_}).encode()
 
 
-VALID = written("coco17", 3)
-
-
 def write_sample(folder: Path) -> Path:
     (folder / "results_clip.json").write_bytes(written("coco17"))
     return folder / "results_clip.json"

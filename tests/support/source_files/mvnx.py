@@ -34,9 +34,6 @@ def written(frames: int = 12) -> bytes:
     ).encode()
 
 
-VALID = written(3)
-
-
 def write_sample(folder: Path) -> Path:
     (folder / "clip.mvnx").write_bytes(written())
     return folder / "clip.mvnx"

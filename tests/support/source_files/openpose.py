@@ -24,9 +24,6 @@ def frame(people: NDArray[np.float64]) -> bytes:
     return json.dumps({"version": 1.3, "people": entries}).encode()
 
 
-VALID = frame(pixels("body25")[:, 0])
-
-
 def write_clip(folder: Path, layout: str, name: str = "clip1") -> Path:
     """A folder of frames, the people of every other one in the other order; returns the first frame."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -29,9 +29,6 @@ def written(frames: int = 12) -> bytes:
     return "\n".join([*head, *rows, ""]).encode()
 
 
-VALID = written(3)
-
-
 def write_sample(folder: Path) -> Path:
     (folder / "clip.trc").write_bytes(written())
     return folder / "clip.trc"
