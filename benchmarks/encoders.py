@@ -47,8 +47,8 @@ from crossglg.objectives.base import Sizes  # noqa: E402
 from crossglg.skeletons import get_layout  # noqa: E402
 from crossglg.text.embeddings import TextBank  # noqa: E402
 from crossglg.training.cuda_graph import Batch, RecordedSteps, warm_up  # noqa: E402
+from crossglg.training.step import Losses, build_optimizer, train_step, with_persons_listed  # noqa: E402
 from crossglg.training.trained_model import build_model  # noqa: E402
-from crossglg.training.trainer import Losses, build_optimizer, train_step, with_persons_listed  # noqa: E402
 
 CLASSES, TEXT_WIDTH = 100, 384
 LAYOUT = get_layout("ntu25")

@@ -62,7 +62,7 @@ def save_checkpoint(
     config: Config,
     fingerprint: str,
 ) -> None:
-    """losses: the `crossglg.training.trainer.Losses` that is trained."""
+    """losses: the `crossglg.training.step.Losses` that is trained."""
     tensors = {f"losses/{name}": value for name, value in losses.state_dict().items()}
     tensors |= {f"best/{name}": value for name, value in best.items()}
     for i, state in optimizer.state_dict()["state"].items():

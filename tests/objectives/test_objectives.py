@@ -26,15 +26,9 @@ from crossglg.objectives.protonet import prototype_loss
 from crossglg.skeletons import LAYOUTS, get_layout
 from crossglg.text.embeddings import TextBank
 from crossglg.training import trainer
+from crossglg.training.step import build_losses, build_optimizer, train_step
 from crossglg.training.trained_model import TrainedModel, build_model
-from crossglg.training.trainer import (
-    build_losses,
-    build_optimizer,
-    fit,
-    split_validation,
-    train_step,
-    training_exemplars,
-)
+from crossglg.training.trainer import fit, split_validation, training_exemplars
 
 # The losses of each objective with their weights, without those of the guidance; a new objective need not be here.
 OWN_LOSSES = {

@@ -17,8 +17,9 @@ from crossglg.objectives.text_retrieval import TEMPERATURE, class_texts, clip_te
 from crossglg.skeletons import get_layout
 from crossglg.text.descriptions import find_descriptions
 from crossglg.text.embeddings import TextBank, build_text_bank
+from crossglg.training.step import build_losses
 from crossglg.training.trained_model import build_model
-from crossglg.training.trainer import build_losses, fit
+from crossglg.training.trainer import fit
 
 K, V, E, N = 4, 3, 6, 5
 LABEL = torch.tensor([0, 3, 3, 1, 2])

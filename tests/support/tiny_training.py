@@ -17,9 +17,7 @@ from crossglg.data.transforms import DeviceClips
 from crossglg.encoders import ENCODERS  # noqa: F401 (for processes that register TINY)
 from crossglg.encoders.infogcn import InfoGCN
 from crossglg.text.embeddings import TextBank
-from crossglg.training.trainer import (
-    epoch_seed,
-)
+from crossglg.training.trainer import epoch_seed
 
 ACTIONS = (
     "drink water", "kicking something", "clapping", "sitting down",

@@ -18,10 +18,17 @@ from crossglg.encoders.inference import for_inference
 from crossglg.objectives import OBJECTIVES
 from crossglg.skeletons import get_layout
 from crossglg.text.embeddings import TextBank
-from crossglg.training import trainer
 from crossglg.training.cuda_graph import RecordedSteps
+from crossglg.training.step import (
+    build_losses,
+    build_optimizer,
+    recordable,
+    set_learning_rate,
+    train_step,
+    with_persons_listed,
+)
 from crossglg.training.trained_model import TrainedModel, build_model
-from crossglg.training.trainer import build_losses, build_optimizer, fit, recordable, train_step, with_persons_listed
+from crossglg.training.trainer import fit
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
 
@@ -79,7 +86,7 @@ def losses_of_training(
     generator = torch.Generator().manual_seed(3)
     found = []
     for i in range(6):
-        trainer.set_learning_rate(optimizer, config, 0.5 + i // 3)
+        set_learning_rate(optimizer, config, 0.5 + i // 3)
         mask = torch.ones(8, persons, dtype=torch.bool)
         mask[i % 4 :, 1:] = False
         x = torch.randn(8, persons, 8, 25, 3, generator=generator) * mask[:, :, None, None, None]

@@ -43,18 +43,16 @@ from crossglg.skeletons import get_layout
 from crossglg.text.embeddings import TextBank
 from crossglg.training import trainer
 from crossglg.training.cuda_graph import Batch, like, tensors_of
-from crossglg.training.trained_model import TrainedModel, build_model, model_card, resolve_device
-from crossglg.training.trainer import (
+from crossglg.training.step import (
     build_losses,
     build_optimizer,
-    chosen_epoch,
-    fit,
     recordable,
     set_learning_rate,
-    split_validation,
     train_step,
     with_persons_listed,
 )
+from crossglg.training.trained_model import TrainedModel, build_model, model_card, resolve_device
+from crossglg.training.trainer import chosen_epoch, fit, split_validation
 
 
 @pytest.fixture(autouse=True)
