@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from support.offline_page import opened
 from support.small_run import begin_run, mark_executed, train_run
 
 from crossglg.data.clips import SkeletonSet
@@ -75,40 +77,55 @@ def called(clips: SkeletonSet, names: tuple[str, ...]) -> SkeletonSet:
     return replace(clips, class_names=names, canonical_names=())
 
 
-def pages(folder: Path, names: tuple[str, ...]) -> dict[str, Structure]:
+def pages(folder: Path, names: tuple[str, ...]) -> list[Path]:
     """The board and the gallery of a run whose classes are called so."""
+    folder.mkdir()
     config = begin_run(folder)
     called(SkeletonSet.load(folder / "clips.npz"), names).save(folder / "clips.npz")
     train_run(folder, config)
     mark_executed(folder)
     write_board(folder)
     make_gallery(folder, folder / "gallery")
-    found = [folder / "board.html", *(folder / "gallery").glob("*.html")]
-    return {path.name: Structure(path.read_text(encoding="utf-8")) for path in found}
+    return [folder / "board.html", *(folder / "gallery").glob("*.html")]
 
 
-def player(names: tuple[str, ...]) -> Structure:
+def player(names: tuple[str, ...]) -> str:
     clips = synthesise(0, 1, ("clapping", "hand waving"))
     texts = dict(zip(clips.layout.joints, names, strict=False))
     panels = [
         Panel(clips[i], title=names[i], subtitle=names[i + 1], verdict=names[i + 2], joint_texts=texts) for i in (0, 1)
     ]
-    return Structure(player_html(panels, clips.layout))
+    return player_html(panels, clips.layout)
 
 
 def test_a_player_shows_hostile_texts_and_runs_only_its_own_script() -> None:
-    plain, hostile = player(tuple(f"class {k}" for k in range(12))), player(NAMES)
+    plain, hostile = Structure(player(tuple(f"class {k}" for k in range(12)))), Structure(player(NAMES))
     assert hostile.elements == plain.elements
     assert hostile.scripts == plain.scripts and plain.scripts
 
 
 @pytest.mark.slow
 def test_board_and_gallery_of_hostile_classes_are_those_of_plain_ones(tmp_path: Path) -> None:
-    for name in ("plain", "hostile"):
-        (tmp_path / name).mkdir()
     plain = pages(tmp_path / "plain", tuple(f"class {k}" for k in range(12)))
     hostile = pages(tmp_path / "hostile", NAMES)
-    assert hostile.keys() == plain.keys() and len(plain) == 2
-    for page in plain:
-        assert hostile[page].elements == plain[page].elements, page
-        assert hostile[page].scripts == plain[page].scripts, page
+    assert [path.name for path in plain] == [path.name for path in hostile] and len(plain) == 2
+    for one, other in zip(plain, hostile, strict=True):
+        expected, found = (Structure(path.read_text(encoding="utf-8")) for path in (one, other))
+        assert found.elements == expected.elements, one.name
+        assert found.scripts == expected.scripts, one.name
+
+
+@pytest.mark.browser
+def test_hostile_names_run_nothing_in_a_browser(tmp_path: Path) -> None:
+    """No message on the console, no request, and the title that we gave: what the names would change."""
+    (tmp_path / "player.html").write_text(player(NAMES), encoding="utf-8")
+    for path in (tmp_path / "player.html", *pages(tmp_path / "run", NAMES)):
+        plain = path.read_text(encoding="utf-8")
+        title = unescape(plain.split("<title>")[1].split("</title>")[0]) if "<title>" in plain else ""
+        with opened(path) as page:
+            page.wait_for_timeout(500)
+            assert page.title().strip() == title.strip() != "ran"
+            if path.name == "player.html":
+                assert NAMES[0] in page.inner_text("body")
+            for frame in page.frames[1:]:
+                assert frame.title() != "ran"
