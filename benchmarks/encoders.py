@@ -135,7 +135,7 @@ def prepare(case: Case) -> Callable[[], Tensor]:
 def recorded_forward(embed: Callable[[], Tensor], x: Tensor) -> Callable[[], Tensor]:
     """A forward of clips in which everybody is there, replayed as a CUDA graph on a new copy of x."""
     source, graph = x.clone(), torch.cuda.CUDAGraph()
-    warm_up(embed)
+    warm_up(embed, torch.cuda.Stream())
     with torch.cuda.graph(graph):
         z = embed()
 

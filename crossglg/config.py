@@ -101,7 +101,8 @@ class DataSettings:
     )
     noise: float = setting(
         0.1,
-        "training: noise on every coordinate; how much is drawn for each clip, at most this part of the torso length",
+        "training: Gaussian noise on every coordinate; its standard deviation is drawn for each clip, between 0 and "
+        "this, in torso lengths (without scale_torso: in the unit of the clips)",
         low=0.0,
         high=1.0,
         why="no pose is left",

@@ -40,7 +40,7 @@ def marginal_prior_loss(z: Tensor) -> Tensor:
 
     Paper: InfoGCN, §3, maximum mean discrepancy with a linear kernel; its weight there is 1e-4 (from memory).
     """
-    return z.mean(0).norm()
+    return z.float().mean(0).norm()
 
 
 def class_prior_loss(z: Tensor, label: Tensor, prior_mean: Tensor) -> Tensor:
@@ -49,6 +49,7 @@ def class_prior_loss(z: Tensor, label: Tensor, prior_mean: Tensor) -> Tensor:
     z: (N, D);  label: (N,);  prior_mean: (K, D), fixed.
     Paper: InfoGCN, §3, class-conditional discrepancy; its weight there is 0.1 (from memory).
     """
+    z = z.float()
     count = torch.zeros(len(prior_mean), dtype=z.dtype, device=z.device).index_add(0, label, torch.ones_like(z[:, 0]))
     total = torch.zeros(len(prior_mean), z.shape[1], dtype=z.dtype, device=z.device).index_add(0, label, z)
     distance = (total / count.clamp(min=1).unsqueeze(1) - prior_mean.to(z.dtype)).square().mean(1)

@@ -236,8 +236,8 @@ def augment(x: Tensor, generator: torch.Generator, rotation: float, scale_jitter
 def add_noise(x: Tensor, generator: torch.Generator, most: float) -> Tensor:
     """Gaussian noise on every coordinate, of a standard deviation that is uniform in 0…most for each clip.
 
-    Joints that a camera finds tremble more than those of a Kinect; a model that has seen some of it minds less. Absent
-    stays zero.
+    Joint positions from a camera jitter more than a Kinect's; training with jitter makes a model less sensitive to it.
+    Absent stays zero.
     """
     if not most:
         return x

@@ -75,7 +75,9 @@ class PersonIndex:
 
     def at(self, slot: int) -> slice | Tensor:
         """The rows of a (B, …) tensor that belong to this slot."""
-        return slice(slot, None, self.each) if self.each is not None else self.rows_of_slot[slot]
+        if self.each is not None:
+            return slice(slot, None, self.each)
+        return self.rows_of_slot[slot] if slot < len(self.rows_of_slot) else self.slot[:0]
 
 
 class SkeletonEncoder(nn.Module, ABC):

@@ -95,7 +95,7 @@ class Row:
         now = deciding(portable(run.config.to_dict()))
         new = [name for name in now if name not in self.settings]
         if new:
-            raise InputError(f"{self.name} was made before there was the setting {new[0]}; delete {where}")
+            raise InputError(f"{self.name} was made by a version without the setting {new[0]}; delete {where}")
         changed = [name for name in self.settings if self.settings[name] != now.get(name)]
         if changed:  # a default of the package is another one since
             raise InputError(

@@ -46,7 +46,7 @@ def _difference(metadata: dict[str, str], config: Config) -> str:
         return "other settings, clips or texts"
     before, now = json.loads(metadata["config"]), config.to_dict()
     changed = [
-        f"{name}: {before.get(name)!r} → {value!r}"
+        f"{name}: {repr(before[name]) if name in before else 'not set'} → {value!r}"
         for name, value in now.items()
         if before.get(name) != value and name not in SAME_RESULT
     ]

@@ -9,14 +9,15 @@ import torch
 from torch import Tensor
 
 from crossglg.encoders.base import PersonIndex
+from crossglg.files import InputError
 
 # x (N, M, T, V, C), the persons as a mask (N, M) or as a list, label (N,), joint_of (N, V) or None.
 Batch = tuple[Tensor, Tensor | PersonIndex, Tensor, Tensor | None]
 
 
-def warm_up(run: Callable[[], object], times: int = 3) -> None:
+def warm_up(run: Callable[[], object], side: torch.cuda.Stream, times: int = 3) -> None:
     """Call what is to be recorded on another stream: libraries load and choose kernels, which cannot be recorded."""
-    side, current = torch.cuda.Stream(), torch.cuda.current_stream()
+    current = torch.cuda.current_stream()
     side.wait_stream(current)
     with torch.cuda.stream(side):
         for _ in range(times):
@@ -56,12 +57,13 @@ class RecordedSteps:
 
     A fast GPU waits for the processor, which launches one small kernel after the other; a replay launches them all.
     Where clips have one or two persons, batches have many shapes: one for each number of persons. A batch of 128 clips
-    with two persons in a fifth of them has about 30, each recorded once. Their graphs share memory, as only one runs
-    at a time.
+    with two persons in a fifth of them has about 30, each recorded once. Their graphs share memory and the tensors that
+    they read, as only one runs at a time.
 
     Recording takes a few steps more, which leave no trace. The losses are overwritten by the next replay. The step must
     read and write tensors in place and never ask for a value: `optimizer` is `capturable` or fused, and its learning
-    rate a tensor. Beyond `most` shapes steps are taken one kernel after the other.
+    rate a tensor. What cannot be recorded ends in an InputError. Beyond `most` shapes steps are taken one kernel after
+    the other.
     """
 
     def __init__(
@@ -73,6 +75,8 @@ class RecordedSteps:
     ) -> None:
         self.step, self.model, self.optimizer, self.most = step, model, optimizer, most
         self.recordings: dict[tuple[torch.Size, ...], Recording] = {}
+        self.inputs: dict[tuple[int, torch.Size], Tensor] = {}  # place among a batch's tensors, shape → what is read
+        self.side: torch.cuda.Stream | None = None  # one for all, as libraries keep memory for each
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
         given = tensors_of(batch)
@@ -81,7 +85,14 @@ class RecordedSteps:
             return self.step(batch)
         with torch.cuda.device(batch[0].device):
             if shapes not in self.recordings:
-                self.recordings[shapes] = self._record(batch, given)
+                try:
+                    self.recordings[shapes] = self._record(batch, given)
+                except RuntimeError as error:
+                    reason = str(error).partition("\n")[0]
+                    raise InputError(
+                        f"a training step cannot be recorded as a CUDA graph ({reason}); set cuda_graph=false, which "
+                        f"is slower with small batches"
+                    ) from error
             recording = self.recordings[shapes]
             for kept, new in zip(recording.tensors, given, strict=True):
                 kept.copy_(new)
@@ -89,14 +100,18 @@ class RecordedSteps:
         return recording.losses
 
     def _record(self, batch: Batch, given: list[Tensor]) -> Recording:
-        tensors = [tensor.clone() for tensor in given]
+        tensors = [
+            self.inputs.setdefault((place, tensor.shape), torch.empty_like(tensor)).copy_(tensor)
+            for place, tensor in enumerate(given)
+        ]
         kept = like(batch, tensors)
         weights = {name: value.clone() for name, value in self.model.state_dict().items()}
         moments = {
             p: {name: value.clone() for name, value in state.items()} for p, state in self.optimizer.state.items()
         }
         random = torch.cuda.get_rng_state()
-        warm_up(lambda: self.step(kept))
+        self.side = self.side or torch.cuda.Stream()
+        warm_up(lambda: self.step(kept), self.side)
         self.model.load_state_dict(weights)
         for p, state in self.optimizer.state.items():
             for name, value in state.items():  # those of a new optimizer start from zero

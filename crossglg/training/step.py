@@ -68,7 +68,10 @@ def train_step(losses: nn.Module, optimizer: torch.optim.Optimizer, batch: Batch
 
 
 def recordable(config: Config, device: torch.device) -> bool:
-    """Whether steps of the same shapes are the same operations, on a GPU. Not where an objective picks pairs."""
+    """Whether training steps can be recorded: on one GPU, if batches of equal shapes run the same operations.
+
+    Objectives that pick pairs of clips do not.
+    """
     alone = distributed.world_size() == 1 and not config.compile
     return config.cuda_graph and device.type == "cuda" and alone and find_objective(config).classifies
 

@@ -29,7 +29,7 @@ from crossglg.skeletons import get_layout
 from crossglg.training.imported import import_weights
 from crossglg.training.trained_model import TrainedModel
 
-NUMBER = int(os.environ.get("CROSSGLG_MUTATIONS", "100"))
+NUMBER = int(os.environ.get("CROSSGLG_MUTATIONS", "2000"))
 LAYOUT = get_layout("ntu25")
 NARROW = partial(STGCNPlusPlus, widths=(12, 12), strides=(1, 2), importance_after_block=1)
 FORMATS = [name for name in READERS if READERS.packages[name] == "crossglg"]
@@ -60,6 +60,7 @@ def read_or_refused(read: Callable[[Path], object], file: Path, number: int) -> 
             assert len(str(error).splitlines()) == 1 and len(str(error)) < 3_000, f"no sentence: {error}"
 
     run()
+    assert refused, "no mutation was refused: is what was changed read at all?"
     print(f"{file.name}: {number} mutations, {refused} refused")
 
 
@@ -90,9 +91,12 @@ def stored_set(folder: Path) -> Path:
     return synthesise(0, 1, ("clapping", "sitting down")).save(folder / "set.npz")
 
 
-def test_some_damaged_files_of_each_kind(tmp_path: Path) -> None:
-    for format in FORMATS:
-        read_or_refused(READERS[format].read, sample(format, tmp_path), 10)
+@pytest.mark.parametrize("format", FORMATS)
+def test_some_damaged_files_of_each_format(format: str, tmp_path: Path) -> None:
+    read_or_refused(READERS[format].read, sample(format, tmp_path), 40)
+
+
+def test_some_damaged_weights_and_sets(tmp_path: Path) -> None:
     read_or_refused(imported, checkpoint(".pt", tmp_path), 10)
     read_or_refused(SkeletonSet.load, stored_set(tmp_path), 10)
 

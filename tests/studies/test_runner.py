@@ -433,7 +433,7 @@ def test_runs_of_other_settings_or_another_protocol_are_not_taken(
     with pytest.raises(InputError, match="warmup_epochs=9, not 2; set warmup_epochs in the study, or delete its"):
         study_results.finished(parsed, tmp_path)
     write(settings={name: value for name, value in row.settings.items() if name != "noise"})
-    with pytest.raises(InputError, match=r"made before there was the setting noise; delete its line in .*mine\.jsonl"):
+    with pytest.raises(InputError, match=r"by a version without the setting noise; delete its line in .*mine\.jsonl"):
         study_results.finished(parsed, tmp_path)
     write(protocol_file_sha256="other")
     assert methods(parsed, tmp_path) == ["base"]

@@ -93,7 +93,9 @@ def work(folder: Path) -> None:
     assert distributed.mean(torch.tensor(float(rank))) == 0.5
     norm = PerPersonBatchNorm(4, persons=2)
     norm.__class__ = distributed._SharedPersonBatchNorm  # what `share` does on GPUs
-    assert norm.taken(PersonIndex.of(torch.tensor([[True, rank == 1]]))) == [0, 1]  # the second is there in one process
+    bodies = PersonIndex.of(torch.tensor([[True, rank == 1], [True, False]]))
+    assert norm.taken(bodies) == [0, 1]  # the second person is there in one process
+    assert bodies.at(1).tolist() == ([1] if rank else []), "a process without such persons has no rows, and no error"
     fit_in_float64(folder / "two")
     fit_in_float64(folder / "one, then two")
     fit_in_float64(folder / "norms", replace(CONFIG, encoder="infogcn-small", epochs=1))

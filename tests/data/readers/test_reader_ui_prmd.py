@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from support.fuzzing import mutations, survives
 from support.kinect_sets import bone_spread, genuine, side_ratio
 from support.source_files.ui_prmd import contents, person, write_sample
 
@@ -96,3 +98,9 @@ def test_other_tables_are_refused() -> None:
 
 
 POSITIONS, ANGLES = contents(2)
+
+
+@given(mutations(ANGLES))
+@settings(max_examples=150, deadline=None)
+def test_mutated_angles_raise_value_errors(angles: bytes) -> None:
+    survives(lambda changed: parse(POSITIONS, changed), angles)
