@@ -205,7 +205,7 @@ class AsksForNothing(TorchDispatchMode):
 
 
 def mixed_batch(clips: int, generator: torch.Generator, mirrored: bool = False) -> Batch:
-    """Clips of one or two persons, listed, at random."""
+    """Clips of none to two persons, at random, as a mask says."""
     layout = make_base().layout
     mask = torch.rand(clips, 2, generator=generator) < 0.5
     x = torch.randn(clips, 2, 8, layout.num_joints, 3, generator=generator) * mask[:, :, None, None, None]
