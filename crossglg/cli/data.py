@@ -125,7 +125,9 @@ def sheet(
     if not clips:
         raise ValueError(f"no file of a known format in {', '.join(map(str, paths))}; see 'crossglg list formats'")
     more, clips = len(clips) > most, clips[:most]
-    rows = [(_in_meters(clip), f"{name} {clip.sample_id}\n{clip.class_name or 'no class'}") for name, clip in clips]
+    rows = [
+        (_from_the_front(clip), f"{name} {clip.sample_id}\n{clip.class_name or 'no class'}") for name, clip in clips
+    ]
     save(clip_gallery(rows, [clip.layout for _, clip in clips], frames), output)
     for name, clip in clips:
         typer.echo(f"{name}: {clip.sample_id}: {clip.class_name or 'no class'}, {clip.xyz.shape[1]} frames")
@@ -156,6 +158,14 @@ def _recordings(paths: list[Path], format_: str, options: dict[str, Any]) -> Ite
                 typer.echo(f"skipped: {as_command_line(str(error))}", err=True)
                 continue
             yield from ((name, recording) for recording in recordings)
+
+
+def _from_the_front(clip: Recording) -> NDArray[np.floating]:
+    """(M, T, V, C) as it is drawn: whoever turns the back on us, as people in motion capture do, is turned around."""
+    xyz, layout = _in_meters(clip), clip.layout
+    across = xyz[..., layout.index("left hip"), 0] - xyz[..., layout.index("right hip"), 0]
+    behind = xyz.shape[-1] == 3 and across.mean() > 0
+    return xyz * (-1.0, 1.0, -1.0) if behind else xyz
 
 
 def _in_meters(clip: Recording) -> NDArray[np.floating]:

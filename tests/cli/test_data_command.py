@@ -11,7 +11,7 @@ from support.skeleton_people import standing
 from typer.testing import CliRunner
 
 from crossglg.cli import app
-from crossglg.cli.data import HEIGHT, _in_meters
+from crossglg.cli.data import HEIGHT, _from_the_front, _in_meters
 from crossglg.data.readers import Recording
 from crossglg.skeletons import get_layout
 from crossglg.viz import figures
@@ -68,3 +68,14 @@ def test_gallery_takes_a_layout_for_each_clip() -> None:
     assert bones == [19] * 3 + [24] * 3
     with pytest.raises(ValueError, match="2 clips and 1 layouts"):
         figures.clip_gallery(clips, [get_layout("ntu25")])
+
+
+def test_a_sheet_shows_people_from_the_front() -> None:
+    layout = get_layout("kinect20")
+    front = standing("kinect20", 3)
+    drawn = _from_the_front(Recording(front, layout, "front"))
+    assert np.array_equal(drawn, front)
+    behind = front * (-1.0, 1.0, -1.0)  # half a turn, no mirror image
+    assert np.array_equal(_from_the_front(Recording(behind, layout, "behind")), front)
+    flat = np.random.default_rng(0).normal(size=(1, 3, 17, 2))
+    assert _from_the_front(Recording(flat, get_layout("coco17"), "flat")).shape == flat.shape
