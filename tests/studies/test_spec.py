@@ -125,7 +125,11 @@ def test_the_studies_that_come_with_the_project() -> None:
     assert len(guidance.runs()) == 5 * 3 + 5 * 3 * 3 and len(left_out.runs()) == 10 * 3 + 10 * 4 * 3
     assert guidance.methods.items() < left_out.methods.items(), "the same question on other benchmarks, and a control"
     assert [run.method for run in guidance.runs()[:3]] == ["raw", "dtw", "dtw-movement"]
-    for study in (guidance, left_out, embedded):
+    longer, base_classes = Study.load("longer"), Study.load("base_classes")
+    assert longer.benchmarks == base_classes.benchmarks == left_out.benchmarks
+    assert base_classes.methods == left_out.methods, "with all classes they share their runs"
+    assert {c.epochs for c in longer.methods.values()} == {3 * c.epochs for c in left_out.methods.values()}
+    for study in (guidance, left_out, embedded, longer, base_classes):
         assert {c.guidance for c in study.methods.values()} == {"none", "both"}
         assert {c.objective for c in study.methods.values()} == {"classification", "text-retrieval"}
         assert not any(c.validation_clips for c in study.methods.values()), "no method chooses its epoch"
