@@ -57,6 +57,7 @@ def study(
         list[str] | None, typer.Option(help="how clips are compared, repeatable; default the study's")
     ] = None,
     reference: Annotated[str, typer.Option(help="whom the other methods are compared with; default the study's")] = "",
+    means: Annotated[bool, typer.Option("--means", help="only the means over the benchmarks, by classifier")] = False,
     figure: Annotated[Path | None, typer.Option(help="also draw the table: .png, .svg or .pdf")] = None,
     readme: Annotated[Path | None, typer.Option(help="also write the table between its marks in this page")] = None,
 ) -> None:
@@ -64,13 +65,13 @@ def study(
     from crossglg.runs.results import update_readme
     from crossglg.studies.runner import run_study
     from crossglg.studies.spec import Study
-    from crossglg.studies.tables import study_figure, study_table
+    from crossglg.studies.tables import means_table, study_figure, study_table
     from crossglg.viz import figures
 
     parsed = Study.load(file)
     if not table:
         run_study(parsed, output, data or "", jobs, backend, address, lambda line: typer.echo(line, err=True), results)
-    written = study_table(parsed, results, classifier or (), reference)
+    written = (means_table if means else study_table)(parsed, results, classifier or (), reference)
     typer.echo(written)
     if figure:
         typer.echo(f"\nwritten to {figures.save(study_figure(parsed, results, classifier or ()), figure)}", err=True)

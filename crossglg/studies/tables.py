@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -47,10 +48,9 @@ def study_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (
     ]
     against = reference or study.reference
     for encoder in study.encoders:
-        ours = found
+        ours = _of_encoder(found, encoder)
         if encoder:
             parts.append(f"### {encoder}")
-            ours = [(r, row) for r, row in found if r.method in UNTRAINED or r.config.encoder == encoder]
         parts.append(accuracy_table(accuracies(ours, classifiers)))
         # Like with like: an ensemble is one result, not one more for each seed that is in it.
         single = [(run, row) for run, row in ours if not run.members]
@@ -63,15 +63,87 @@ def study_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (
     return "\n\n".join([*parts, _provenance(found)])
 
 
+def means_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (), reference: str = "") -> str:
+    """Markdown of the means over a study's benchmarks, a column per classifier: accuracies, paired differences.
+
+    Every encoder and every share of the base classes has tables of its own; a method is compared with the reference by
+    the same classifier. Ensembles are left out, and methods that have not run on all benchmarks.
+
+    Args and Raises: as `study_table`; default are all classifiers that were measured.
+    """
+    found = [(run, row) for run, row in finished(study, folder) if not run.members]
+    if not found:
+        return f"{study.name}: no run is finished in {folder}."
+    parts = [
+        f"{study.name}: {len(found)} of {len(study.runs())} runs, means over {len(study.benchmarks)} benchmarks. Top-1 "
+        "accuracy, %, and differences in points, with 95 % intervals over seeds and episodes; a column per classifier."
+    ]
+    several = len(study.encoders) > 1 or len(study.base_shares) > 1
+    for encoder, share in product(study.encoders, study.base_shares):
+        ours = [(run, row) for run, row in _of_encoder(found, encoder) if run.config.base_share == share]
+        if several:
+            parts.append(f"### {f'{encoder}, ' if encoder else ''}{share:.0%} of the base classes".replace("%", " %"))
+        names = _evaluated(tuple(classifiers) or study.measured or study.classifiers, ours)
+        parts += _mean_tables({name: accuracies(ours, (name,)) for name in names}, reference or study.reference)
+    return "\n\n".join([*parts, _provenance(found)])
+
+
+def _mean_tables(found: Mapping[str, Accuracies], reference: str) -> list[str]:
+    """Markdown of accuracies and of differences, a column for each classifier in `found`."""
+    methods = list(dict.fromkeys(method for one in found.values() for method in _methods(one)))
+    means, differences = [], []
+    for method in methods:
+        seeds = max(_seeds(row[method]) for one in found.values() for row in one.values() if method in row)
+        means.append([method, str(seeds or "–"), *(_percent(one, method) for one in found.values())])
+        if method != reference:
+            pairs = [_pairs(one, method, reference) for one in found.values()]
+            differences.append([method, *(_points(of_all) if of_all else "–" for of_all in pairs)])
+    return [
+        tables.markdown(["method", "seeds", *found], means),
+        tables.markdown([f"method less {reference}", *found], differences),
+    ]
+
+
+def _percent(found: Accuracies, method: str) -> str:
+    """The mean over all benchmarks; a dash where the method has not run on every one."""
+    runs = [row[method] for row in found.values() if method in row]
+    return Interval.of([_stacked(one) for one in runs]).percent if len(runs) == len(found) else "–"
+
+
+def _pairs(found: Accuracies, method: str, reference: str) -> list[Array]:
+    """`paired` for every benchmark; nothing where there are no pairs on one of them."""
+    pairs = [paired(row.get(method, {}), row.get(reference, {})) for row in found.values()]
+    return pairs if all(map(len, pairs)) else []
+
+
 def study_figure(study: Study, folder: str | Path, classifiers: Sequence[str] = ()) -> Figure:
-    """The accuracies of `study_table` as dots with their intervals, a panel per benchmark."""
+    """The accuracies of `study_table` as dots with their intervals, a panel per benchmark.
+
+    Of a study of several shares of the base classes: what each method gains over the reference, a panel per classifier.
+    """
     found = finished(study, folder)
+    if len(study.base_shares) > 1:
+        return _gains(study, found, tuple(classifiers) or _evaluated(study.classifiers, found))
     if any(study.encoders):
         found = [(replace(run, method=_with_encoder(run)), row) for run, row in found]
     cells = intervals(accuracies(found, tuple(classifiers) or _evaluated(study.classifiers, found)))
     return figures.method_intervals(
         {task: {method: (c.mean, c.low, c.high) for method, c in row.items()} for task, row in cells.items()}
     )
+
+
+def _gains(study: Study, rows: Sequence[Finished], classifiers: Sequence[str]) -> Figure:
+    gains: dict[str, dict[str, dict[float, tuple[float, float, float]]]] = {}
+    for classifier, share in product(classifiers, study.base_shares):
+        ours = [(run, row) for run, row in rows if run.config.base_share == share]
+        found = accuracies(ours, _evaluated((classifier,), ours))
+        for method in study.methods:
+            pairs = _pairs(found, method, study.reference)
+            if method != study.reference and pairs:
+                cell = Interval.of([100 * table for table in pairs])
+                points = gains.setdefault(classifier, {}).setdefault(method, {})
+                points[share] = (cell.mean, cell.low, cell.high)
+    return figures.gain_by_base_share(gains, study.reference)
 
 
 def accuracies(rows: Iterable[Finished], classifiers: Sequence[str] = ("cosine",)) -> Accuracies:
@@ -182,6 +254,11 @@ def _evaluated(classifiers: Sequence[str], rows: Sequence[Finished]) -> tuple[st
 
 def _has_method(rows: Sequence[Finished], method: str) -> bool:
     return any(run.method == method for run, _ in rows)
+
+
+def _of_encoder(rows: Sequence[Finished], encoder: str) -> list[Finished]:
+    """The rows that belong to an encoder of the study: all if it names none; what learns nothing belongs to each."""
+    return [(r, row) for r, row in rows if not encoder or r.method in UNTRAINED or r.config.encoder == encoder]
 
 
 def _with_encoder(run: Run) -> str:

@@ -43,6 +43,7 @@ from crossglg.viz.results import (
     accuracy_by_classifier,
     exemplar_sensitivity,
     feature_map,
+    gain_by_base_share,
     method_intervals,
     timeline,
     training_curves,
@@ -51,8 +52,8 @@ from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart, color_bar, note_
 
 __all__ = [
     "accuracy_by_base_classes", "accuracy_by_classifier", "clip_gallery", "confusion_matrix", "exemplar_sensitivity",
-    "feature_map", "importance_bars", "importance_by_class", "method_intervals", "png", "save", "similarity_map",
-    "skeleton_strip", "timeline", "training_curves", "what_if",
+    "feature_map", "gain_by_base_share", "importance_bars", "importance_by_class", "method_intervals", "png", "save",
+    "similarity_map", "skeleton_strip", "timeline", "training_curves", "what_if",
 ]  # fmt: skip
 
 SIGNED_COLORS = LinearSegmentedColormap.from_list("signed", ["#b2182b", "#f7f7f7", "#2166ac"])

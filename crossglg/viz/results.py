@@ -156,6 +156,36 @@ def accuracy_by_base_classes(accuracies: Mapping[str, Mapping[int, ArrayLike]], 
 
 
 @rc_context(STYLE)
+def gain_by_base_share(
+    gains: Mapping[str, Mapping[str, Mapping[float, tuple[float, float, float]]]], reference: str
+) -> Figure:
+    """{classifier: {method: {share of base classes: (mean, low, high)}}}: a panel per classifier, a line per method.
+
+    Means and intervals are differences to `reference` in points; zero is the reference.
+    """
+    if not any(gains.values()):
+        raise ValueError("gain_by_base_share needs at least one classifier with a method")
+    shares = sorted({share for methods in gains.values() for points in methods.values() for share in points})
+    figure = Chart(figsize=(1.0 + 2.6 * len(gains), 3.2), layout="constrained")
+    panels = figure.subplots(1, len(gains), sharey=True, squeeze=False)[0]
+    for axes, (classifier, methods) in zip(panels, gains.items(), strict=True):
+        axes.axhline(0.0, color=GREY, linewidth=1)
+        for i, (method, points) in enumerate(methods.items()):
+            at = [shares.index(share) + 0.08 * (i - (len(methods) - 1) / 2) for share in points]
+            mean, low, high = np.array(list(points.values())).T
+            look: Any = {"color": SERIES[i % len(SERIES)], "marker": MARKERS[i % len(MARKERS)]}
+            length = [mean - low, high - mean]
+            axes.errorbar(at, mean, yerr=length, label=method, linewidth=1.4, markersize=5, capsize=3, **look)
+        axes.set_title(classifier)
+        axes.set_xticks(range(len(shares)), [f"{share:.0%}".replace("%", " %") for share in shares])
+        axes.grid(axis="y")
+    panels[0].set_ylabel(f"points above {reference}")
+    figure.supxlabel("base classes learned from")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(SERIES))
+    return figure
+
+
+@rc_context(STYLE)
 def exemplar_sensitivity(accuracy: ArrayLike, class_names: Sequence[str]) -> Figure:
     """How much each class depends on which clip is its exemplar: a dot per episode, the mean, from lowest to highest.
 

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support.small_study import load
 
 from crossglg.config import Config
+from crossglg.runs.results import portable
 from crossglg.statistics import Interval, sign_flip_test
-from crossglg.studies.results import Row
-from crossglg.studies.spec import Run
-from crossglg.studies.tables import accuracies, accuracy_table, difference_table, intervals, paired
+from crossglg.studies.results import Row, table_file, write_rows
+from crossglg.studies.spec import Run, Study, deciding
+from crossglg.studies.tables import (
+    accuracies,
+    accuracy_table,
+    difference_table,
+    intervals,
+    means_table,
+    paired,
+    study_figure,
+)  # fmt: skip
 
 RNG = np.random.default_rng(5)
 
@@ -84,6 +96,68 @@ def test_difference_table_pairs_seeds_and_draws(records: list[tuple[Run, Row]]) 
     assert rows["late"][1] == "–" and rows["late"][0] == rows["late"][2] and rows["late"][3] == "1"
     with pytest.raises(ValueError, match="reference 'bsae'; did you mean 'base'"):
         difference_table(found, "bsae")
+
+
+@pytest.fixture
+def shares(tmp_path: Path) -> tuple[Study, dict[tuple[float, str, str], list[np.ndarray]]]:
+    """A study of two shares and two benchmarks with its table file, and (share, method, classifier) → (S, R) of each.
+
+    The guided method lacks a seed on the first benchmark of the smaller share and joint-motion on the second.
+    """
+    study = load(
+        tmp_path, settings={"epochs": 1}, benchmarks=["DATA/a.json:a", "DATA/b.json:b"], base_shares=[0.5, 1.0],
+        seeds=[0, 1], classifiers=["cosine", "joint-motion"],
+    )  # fmt: skip
+    rows, tables = {}, {}
+    for run in study.runs():
+        share, benchmark = run.config.base_share, run.config.benchmark[-1]
+        if (share, benchmark, run.method, run.seed) == (0.5, "a", "crossglg", 1):
+            continue
+        draws = {"cosine": RNG.random(3)}
+        if run.method != "raw" and (share, benchmark, run.method) != (0.5, "b", "crossglg"):
+            draws["joint-motion"] = RNG.random(3)
+        _, row = record(f"{benchmark}-{share}", run.method, run.seed, draws.pop("cosine"), **draws)
+        rows[run.name] = replace(row, name=run.name, settings=deciding(portable(run.config.to_dict())))
+        for classifier in row.correct:
+            tables.setdefault((share, run.method, classifier), {}).setdefault(benchmark, []).append(
+                row.accuracy(classifier)
+            )
+    write_rows(table_file(study, tmp_path), rows, [run.name for run in study.runs()])
+    return study, {key: [np.array(found[b]) for b in sorted(found)] for key, found in tables.items()}
+
+
+def test_means_have_a_column_per_classifier_and_tables_per_share(shares: tuple, tmp_path: Path) -> None:
+    study, tables = shares
+    text = means_table(study, tmp_path)
+    assert text.startswith("mine: 19 of 20 runs, means over 2 benchmarks.") and text.endswith("cpu at unknown.")
+    for share, part in zip((0.5, 1.0), text.split("### ")[1:], strict=True):
+        assert part.startswith(f"{share:.0%}".replace("%", " % of the base classes"))
+        means, differences = (cells_of(table) for table in part.split("\n\n")[1:3])
+        assert list(means) == ["method", "raw", "base", "crossglg"]
+        assert means["method"] == ["seeds", "cosine", "joint-motion"] and means["raw"][2] == "–"
+        assert means["base"][1:] == [Interval.of(tables[share, "base", c]).percent for c in ("cosine", "joint-motion")]
+        base, guided = tables[share, "base", "cosine"], tables[share, "crossglg", "cosine"]
+        pairs = [own - other[: len(own)] for own, other in zip(guided, base, strict=True)]
+        cell = Interval.of(pairs)
+        assert differences["crossglg"][0] == (f"{100 * cell.mean:+.1f} [{100 * cell.low:+.1f}, {100 * cell.high:+.1f}]")
+        assert (means["crossglg"][2] == "–") == (differences["crossglg"][1] == "–") == (share == 0.5)
+    assert "joint-motion" not in means_table(study, tmp_path, ["cosine"])
+    assert "| base |" in means_table(study, tmp_path, reference="raw").split("less raw")[1]
+
+
+def test_the_figure_of_shares_has_a_panel_per_classifier_and_its_gains(shares: tuple, tmp_path: Path) -> None:
+    study, tables = shares
+    cosine, joints = study_figure(study, tmp_path).axes
+    assert [axes.get_title(loc="left") for axes in (cosine, joints)] == ["cosine", "joint-motion"]
+    line = cosine.containers[0].lines[0]
+    gains = [
+        100 * np.mean([np.mean(own - other[: len(own)]) for own, other in zip(
+            tables[share, "crossglg", "cosine"], tables[share, "base", "cosine"], strict=True)])
+        for share in (0.5, 1.0)
+    ]  # fmt: skip
+    np.testing.assert_allclose(line.get_ydata(), gains)
+    assert joints.containers[0].lines[0].get_xdata().tolist() == [1.0], "by it, one share alone is complete"
+    assert [label.get_text() for label in joints.get_xticklabels()] == ["50 %", "100 %"]
 
 
 def test_one_benchmark_has_no_column_of_means(records: list[tuple[Run, Row]]) -> None:
