@@ -153,16 +153,16 @@ def test_shown_results_are_those_of_the_runs():
 
 def test_published_studies_are_those_of_the_table_files():
     from crossglg.studies.spec import Study
-    from crossglg.studies.tables import study_table
+    from crossglg.studies.tables import means_table, study_table
 
     pages = [path.relative_to(ROOT) for path in sorted((ROOT / "docs").rglob("*.md"))]
-    marked = re.compile(r"^<!-- study (\S+) -->\n(.*?)\n<!-- /study \1 -->", re.MULTILINE | re.DOTALL)
+    marked = re.compile(r"^<!-- study (\S+)( means)? -->\n(.*?)\n<!-- /study \1\2 -->", re.MULTILINE | re.DOTALL)
     shown = {page: marked.findall((ROOT / page).read_text(encoding="utf-8")) for page in pages}
     assert any(shown.values())
     for page, its_tables in shown.items():
-        for name, table in its_tables:
-            how = f"run: crossglg study {name} --table --readme {page}"
-            assert table == study_table(Study.load(name), ROOT / "studies" / "results"), how
+        for name, means, table in its_tables:
+            how = f"run: crossglg study {name} --table {'--means ' if means else ''}--readme {page}"
+            assert table == (means_table if means else study_table)(Study.load(name), ROOT / "studies" / "results"), how
 
 
 # Parameters that are no settings of a run: headless they keep these defaults, by which nothing asks the network.

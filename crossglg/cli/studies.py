@@ -76,4 +76,4 @@ def study(
     if figure:
         typer.echo(f"\nwritten to {figures.save(study_figure(parsed, results, classifier or ()), figure)}", err=True)
     if readme:
-        update_readme(readme, f"study {parsed.name}", written)
+        update_readme(readme, f"study {parsed.name}{' means' if means else ''}", written)
