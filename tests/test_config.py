@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crossglg.config import HELP, PRESETS, Config, parse_values
+from crossglg.config import HELP, PRESET_HELP, PRESETS, Config, parse_values
 
 NAMES = [spec.name for spec in fields(Config)]
 
@@ -35,6 +35,12 @@ def test_preset_builds_with_its_values_and_defaults_elsewhere(preset: str) -> No
     assert {name: type(value) for name, value in config.to_dict().items()} == {
         name: type(value) for name, value in Config().to_dict().items()
     }
+
+
+def test_every_preset_is_described_and_the_strong_one_keeps_the_recipe() -> None:
+    assert PRESETS.keys() == PRESET_HELP.keys()
+    assert PRESETS["paper-strong"].keys() == {"encoder", "frames", "epochs", "batch_size"}
+    assert all(PRESETS["paper-strong"][name] == PRESETS["paper"][name] for name in ("encoder", "frames", "batch_size"))
 
 
 def test_an_override_beats_the_preset() -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from crossglg.cli import DATA, SHOW, command
-from crossglg.config import GROUPS, HELP, PRESETS, Config
+from crossglg.config import GROUPS, HELP, PRESET_HELP, PRESETS, Config
 from crossglg.files import project_folder
 
 
@@ -48,7 +48,8 @@ def _settings() -> dict[str, str]:
 
 
 def _presets() -> dict[str, str]:
-    return {name: str(values or "the defaults") for name, values in PRESETS.items()}
+    changed = {name: " ".join(f"{setting}={value}" for setting, value in PRESETS[name].items()) for name in PRESETS}
+    return {name: f"{about}: {changed[name]}" if changed[name] else about for name, about in PRESET_HELP.items()}
 
 
 def _datasets() -> dict[str, str]:
