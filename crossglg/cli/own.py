@@ -34,6 +34,12 @@ def enroll(
     action: Annotated[str, typer.Argument(help="name of the action")],
     clips: Clips,
     actions: Actions = Path("my_actions.npz"),
+    either_side: Annotated[
+        bool,
+        typer.Option(
+            "--either-side", help="it stays the same action with left and right swapped: keep it mirrored, too"
+        ),
+    ] = False,
     format_: Format = "",
     person: Person = 0,
     *,
@@ -44,7 +50,7 @@ def enroll(
     from crossglg.recognition.recognizer import enroll as add
 
     read = [clip for path in clips for clip in _read(path, format_, person, options)]
-    enrolled = add(action, concatenate(read, action), actions)  # all clips or, if one is refused, none
+    enrolled = add(action, concatenate(read, action), actions, either_side)  # all clips or, if one is refused, none
     for number, name in enumerate(enrolled.class_names):
         typer.echo(f"{name}: {(enrolled.label == number).sum()} clip(s)")
     typer.echo(f"kept in {actions}")

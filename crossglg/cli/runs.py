@@ -103,7 +103,7 @@ def evaluate(
     episodes: Annotated[int | None, typer.Option(help=HELP["episodes"])] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of text")] = False,
     text_at_inference: Annotated[
-        bool, typer.Option("--text-at-inference", help="also classify with key joints from texts of the novel classes")
+        bool, typer.Option("--text-at-inference", help="also classify with what texts say about the novel classes")
     ] = False,
     descriptions: Annotated[str, typer.Option(help="with --text-at-inference: a file to use before the shipped")] = "",
 ) -> None:

@@ -220,6 +220,12 @@ class SkeletonSet:
         """
         return replace(self, xyz=retarget(self.xyz, self.layout, layout), layout=layout)
 
+    def mirrored(self) -> SkeletonSet:
+        """The same clips with left and right swapped: joints change sides, x changes its sign."""
+        xyz = self.xyz[:, list(self.layout.mirrored)]
+        xyz[..., 0] *= -1
+        return replace(self, xyz=xyz, sample_id=np.array([f"{name} (mirrored)" for name in self.sample_id]))
+
     def save(self, path: str | Path) -> Path:
         """Write the documented `.npz`, uncompressed so that loading maps it instead of reading it.
 

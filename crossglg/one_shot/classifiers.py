@@ -14,7 +14,7 @@ from crossglg.one_shot.features import Array, Features
 from crossglg.one_shot.joints import joint_centred, joint_importance, joint_motion, joint_whitened
 from crossglg.one_shot.pooled import centred_cosine, cosine, euclidean, whitened_cosine
 from crossglg.one_shot.temporal import temporal_order, temporal_set
-from crossglg.one_shot.text_at_inference import text_voting, zero_shot
+from crossglg.one_shot.text_at_inference import either_side, text_voting, zero_shot
 from crossglg.one_shot.transductive import transductive_centring, transductive_neighbours, transductive_transport
 from crossglg.one_shot.warping import warped_fusion, warped_movement, warped_poses
 from crossglg.plugins import Registry
@@ -22,20 +22,22 @@ from crossglg.plugins import Registry
 
 @dataclass(frozen=True)
 class Classifier:
-    """score: (K exemplars, Q queries, base) → (Q, K), higher is better; one of text also takes KeyJoints of K classes.
+    """score: (K exemplars, Q queries, base) → (Q, K), higher is better; one of text also takes ClassTexts.
 
     needs: parts of a representation that it compares, besides z.  alone: a score depends on its own exemplar and query,
-    not on the others; then those of all episodes are computed at once.
+    not on the others; then those of all episodes are computed at once.  mirrored: it needs their mirror images.
     """
 
     score: Callable[..., Array]
     needs: tuple[str, ...] = ()
     alone: bool = True
+    mirrored: bool = False
 
     def missing(self, features: Features) -> str:
         """The first of its needs that the features lack, or nothing."""
         there = features.novel.parts().keys() & features.base.clips.parts().keys()
-        return next((name for name in self.needs if name not in there), "")
+        lacking = [name for name in self.needs if name not in there]
+        return next(iter(lacking), "mirrored" if self.mirrored and features.mirrored is None else "")
 
 
 _CLASSIFIERS: dict[str, Classifier] = {
@@ -63,6 +65,11 @@ _CLASSIFIERS: dict[str, Classifier] = {
 TEXT_CLASSIFIERS: dict[str, Classifier] = {
     "text-voting": Classifier(text_voting, ("joints",)),
     "zero-shot": Classifier(zero_shot, ("importance",)),
+    "either-side-cosine": Classifier(either_side(cosine, "Cosine"), mirrored=True),
+    "either-side-movement": Classifier(either_side(warped_movement, "Warped movement"), ("poses",), mirrored=True),
+    "either-side-fusion": Classifier(
+        either_side(warped_fusion, "Warped fusion"), ("joints", "motion", "poses"), alone=False, mirrored=True
+    ),
 }
 CLASSIFIERS = Registry("classifier", _CLASSIFIERS, Classifier, taken=TEXT_CLASSIFIERS)
 

@@ -13,7 +13,7 @@ from crossglg.data.tasks import Task
 from crossglg.files import nearest
 from crossglg.one_shot.classifiers import CLASSIFIERS, TEXT_CLASSIFIERS
 from crossglg.one_shot.features import Array, Features
-from crossglg.one_shot.text_at_inference import KeyJoints
+from crossglg.one_shot.text_at_inference import ClassTexts
 from crossglg.statistics import half_width
 
 
@@ -50,7 +50,7 @@ class OneShotResult:
 
 
 def evaluate(
-    task: Task, features: Features, classifier: str = "cosine", key_joints: KeyJoints | None = None
+    task: Task, features: Features, classifier: str = "cosine", texts: ClassTexts | None = None
 ) -> OneShotResult:
     """Classify all queries of a task from one exemplar per class, for every episode of exemplars.
 
@@ -58,7 +58,7 @@ def evaluate(
         task: K novel classes and R episodes of an exemplar of each.
         features: base and novel clips as a model represents them: `Features.of(task, trained.represent)`.
         classifier: a name in `CLASSIFIERS` or `TEXT_CLASSIFIERS`.
-        key_joints: what texts say about the novel classes, for classifiers of text at inference; no other sees it.
+        texts: what texts say about the novel classes, for classifiers of text at inference; no other sees it.
 
     Returns:
         Top-1 accuracy of each episode, `(R,)` in 0…1, and the confusion of classes, `(K, K)` counts.
@@ -66,7 +66,7 @@ def evaluate(
     Raises:
         ValueError: the classifier is unknown, needs what the features lack, or needs texts that are not given.
     """
-    return _accuracy(task, _scorer(task, features, classifier, key_joints), classifier)
+    return _accuracy(task, _scorer(task, features, classifier, texts), classifier)
 
 
 def _accuracy(task: Task, score: Callable[[int, NDArray[np.int64]], Array], classifier: str) -> OneShotResult:
@@ -83,7 +83,7 @@ def _accuracy(task: Task, score: Callable[[int, NDArray[np.int64]], Array], clas
 
 
 def _scorer(
-    task: Task, features: Features, name: str, key_joints: KeyJoints | None
+    task: Task, features: Features, name: str, texts: ClassTexts | None
 ) -> Callable[[int, NDArray[np.int64]], Array]:
     """(number of an episode, indices of its queries) → (Q, K) scores. What episodes share is computed once."""
     known = {**CLASSIFIERS, **TEXT_CLASSIFIERS}
@@ -92,13 +92,20 @@ def _scorer(
     classifier, novel, base = known[name], features.novel, features.base
     if missing := classifier.missing(features):
         raise ValueError(f"{name} compares {missing}, which these features have not: {_WHERE_FROM[missing]}")
-    if name in TEXT_CLASSIFIERS and key_joints is None:
-        raise ValueError(f"{name} is text at inference: it needs the key_joints of the novel classes")
+    if name in TEXT_CLASSIFIERS and texts is None:
+        raise ValueError(f"{name} is text at inference: it needs the texts of the novel classes")
+
+    def score(exemplars: NDArray[np.int64], query: NDArray[np.int64] | slice) -> Array:
+        if texts is None or name not in TEXT_CLASSIFIERS:
+            return classifier.score(novel[exemplars], novel[query], base)
+        mirrored = None if features.mirrored is None else features.mirrored[exemplars]
+        told = texts.of_exemplars(task.novel.label[exemplars], mirrored)
+        return classifier.score(novel[exemplars], novel[query], base, told)
+
     if not classifier.alone:
-        return lambda number, query: classifier.score(novel[task.episodes[number]], novel[query], base)
+        return lambda number, query: score(task.episodes[number], query)
     every = np.unique(task.episodes)  # the exemplars of all episodes
-    told = (key_joints[task.novel.label[every]],) if name in TEXT_CLASSIFIERS and key_joints else ()
-    scores = classifier.score(novel[every], novel, base, *told)  # (N, E)
+    scores = score(every, slice(None))  # (N, E)
     return lambda number, query: scores[np.ix_(query, np.searchsorted(every, task.episodes[number]))]
 
 
@@ -106,5 +113,6 @@ _WHERE_FROM = {
     "joints": "a trained model makes them (TrainedModel.represent)",
     "sequence": "a trained model makes it (TrainedModel.represent)",
     "poses": "a trained model makes them (TrainedModel.represent)",
+    "mirrored": "an evaluation with texts makes them (crossglg evaluate --text-at-inference)",
     "importance": "a model with guidance both or g2l predicts it (TrainedModel.represent)",
 }

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crossglg.data.clips import SkeletonSet
 from crossglg.data.tasks import Task
 from crossglg.one_shot.representation import Representation
 from crossglg.one_shot.representation import unit_rows as unit_rows
@@ -48,19 +49,28 @@ class Base:
 
 @dataclass(frozen=True)
 class Features:
-    """Representations of a task's clips. base with their labels;  novel: N clips, in the order of `task.novel`."""
+    """Representations of a task's clips. base with their labels;  novel: N clips, in the order of `task.novel`.
+
+    mirrored: the mirror images of the novel clips, for classifiers that may take them as exemplars, or None.
+    """
 
     base: Base
     novel: Representation
+    mirrored: Representation | None = None
 
     @classmethod
-    def of(cls, task: Task, embed: Callable[[Any], Representation | Array]) -> Features:
-        """Represent every clip of a task once. embed: SkeletonSet → Representation, or its z (N, D) alone."""
-        base, novel = (
-            found if isinstance(found, Representation) else Representation(found)
-            for found in (embed(task.base), embed(task.novel))
-        )
-        return cls(Base(base, task.base.label), novel)
+    def of(cls, task: Task, embed: Callable[[Any], Representation | Array], mirrored: bool = False) -> Features:
+        """Represent every clip of a task once, if `mirrored` the mirror images of the novel ones, too.
+
+        embed: SkeletonSet → Representation, or its z (N, D) alone.
+        """
+
+        def represent(clips: SkeletonSet) -> Representation:
+            found = embed(clips)
+            return found if isinstance(found, Representation) else Representation(found)
+
+        base = Base(represent(task.base), task.base.label)
+        return cls(base, represent(task.novel), represent(task.novel.mirrored()) if mirrored else None)
 
 
 @dataclass(frozen=True)

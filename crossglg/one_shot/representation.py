@@ -61,6 +61,11 @@ class Representation:
 
         return cls(**{name: join(name) for name in shared})
 
+    def and_then(self, others: Representation) -> Representation:
+        """These clips, then the others; parts that one of them lacks are left out."""
+        own, theirs = self.parts(), others.parts()
+        return Representation(**{name: np.concatenate([own[name], theirs[name]]) for name in own if name in theirs})
+
     def __len__(self) -> int:
         return len(self.z)
 

@@ -1,12 +1,13 @@
 """Text at inference: what a text says about a novel class takes part in the comparison. Not the paper's setting.
 
 Everything else in this package recognises from skeletons alone. These classifiers are in a registry of their own, need
-key joints of the novel classes that only an evaluation can hand them, and are labelled wherever a number is shown.
+what texts say about the novel classes, which only an evaluation can hand them, and are labelled wherever a number is
+shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,19 +20,28 @@ from crossglg.one_shot.representation import Representation
 
 
 @dataclass(frozen=True)
-class KeyJoints:
-    """What the texts of K classes call important. mask: (K, V) bool;  parts: the joints of each body part."""
+class ClassTexts:
+    """What the texts of K classes say.
+
+    mask: (K, V) bool, the key joints;  parts: the joints of each body part;  either_side: (K,) bool, whether an action
+    stays the same if left and right are swapped.  mirrored: of K exemplars, the mirror images, or None.
+    """
 
     mask: NDArray[np.bool_]
     parts: tuple[tuple[int, ...], ...]
+    either_side: NDArray[np.bool_]
+    mirrored: Representation | None = None
 
     @classmethod
-    def of(cls, target: Array, parts: Mapping[str, Sequence[int]]) -> KeyJoints:
-        """target: (K, V), k_gt of each text;  parts: the layout's body parts."""
-        return cls(target > 0, tuple(tuple(joints) for joints in parts.values() if joints))
+    def of(cls, target: Array, parts: Mapping[str, Sequence[int]], either_side: ArrayLike = False) -> ClassTexts:
+        """target: (K, V), k_gt of each text;  parts: the layout's body parts;  either_side: (K,), or one for all."""
+        sides = np.broadcast_to(np.asarray(either_side, dtype=bool), len(target))
+        return cls(target > 0, tuple(tuple(joints) for joints in parts.values() if joints), sides)
 
-    def __getitem__(self, rows: ArrayLike) -> KeyJoints:
-        return replace(self, mask=self.mask[np.asarray(rows)])
+    def of_exemplars(self, label: ArrayLike, mirrored: Representation | None = None) -> ClassTexts:
+        """What they say about exemplars of these classes. mirrored: the mirror images of the exemplars."""
+        rows = np.asarray(label)
+        return replace(self, mask=self.mask[rows], either_side=self.either_side[rows], mirrored=mirrored)
 
     @property
     def target(self) -> NDArray[np.floating]:
@@ -44,27 +54,47 @@ class KeyJoints:
         return np.stack([self.mask[:, list(joints)].any(1) for joints in self.parts], axis=1)
 
 
-def text_voting(exemplar: Representation, query: Representation, base: Base, key_joints: KeyJoints) -> Array:
+def text_voting(exemplar: Representation, query: Representation, base: Base, texts: ClassTexts) -> Array:
     """Multi-scale matching plus the cosines of the key joints and key parts that a text names for the class.
 
-    key_joints: of the classes of the exemplars.  Source: the training-free cache of SkelHCC (arXiv 2606.03610).
+    texts: of the exemplars.  Source: the training-free cache of SkelHCC (arXiv 2606.03610).
     Differs: no similarity of skeleton and text, since our representations were not trained to resemble texts; joints
     and parts are averaged over those that a mask keeps, so that a class with a long list is not preferred.
     """
     own, theirs = whitened_joints(query, base), whitened_joints(exemplar, base)
-    votes = masked_cosine(own, theirs, key_joints.mask)
-    own, theirs = (np.stack([j[:, list(p)].mean(1) for p in key_joints.parts], 1) for j in (own, theirs))  # (…, P, D)
-    part_votes = masked_cosine(own, theirs, key_joints.part_mask)
+    votes = masked_cosine(own, theirs, texts.mask)
+    own, theirs = (np.stack([j[:, list(p)].mean(1) for p in texts.parts], 1) for j in (own, theirs))  # (…, P, D)
+    part_votes = masked_cosine(own, theirs, texts.part_mask)
     return multi_scale(exemplar, query, base) + (votes + part_votes) / 2.0
 
 
-def zero_shot(exemplar: Representation, query: Representation, base: Base, key_joints: KeyJoints) -> Array:
+def zero_shot(exemplar: Representation, query: Representation, base: Base, texts: ClassTexts) -> Array:
     """No exemplar is looked at: the predicted importance of joints against the key joints that each text names.
 
-    key_joints: of the classes of the exemplars.  Source: ours; importance is predicted by CrossGLG's JID.
+    texts: of the exemplars.  Source: ours; importance is predicted by CrossGLG's JID.
     """
     usual = part(base.clips, "importance").mean(0)
-    return text_similarity(part(query, "importance"), key_joints.target, usual)
+    return text_similarity(part(query, "importance"), texts.target, usual)
+
+
+def either_side(score: Callable[..., Array], name: str) -> Callable[..., Array]:
+    """`score`, with the mirror image of an exemplar as one more exemplar where the text says that sides do not matter.
+
+    A class then counts by the better of the two. Who drinks with the left hand drinks; who swipes to the left does not
+    swipe to the right. No clip can tell the two cases apart: somebody has to say it.  Source: ours.
+    """
+
+    def by_either_side(exemplar: Representation, query: Representation, base: Base, texts: ClassTexts) -> Array:
+        also = np.flatnonzero(texts.either_side)
+        if texts.mirrored is None or not len(also):
+            return score(exemplar, query, base)
+        scores = score(exemplar.and_then(texts.mirrored[also]), query, base)
+        own, mirrored = np.split(scores, [len(exemplar)], axis=1)
+        own[:, also] = np.maximum(own[:, also], mirrored)
+        return own
+
+    by_either_side.__doc__ = f"{name}; an exemplar comes mirrored, too, where the text says that sides do not matter."
+    return by_either_side
 
 
 def text_similarity(importance: Array, target: Array, usual: Array) -> Array:

@@ -159,14 +159,17 @@ class Recognizer:
         return np.stack(columns, axis=-1)
 
 
-def enroll(action: str, clips: SkeletonSet, path: str | Path) -> SkeletonSet:
+def enroll(action: str, clips: SkeletonSet, path: str | Path, either_side: bool = False) -> SkeletonSet:
     """Add clips of an action to the file of one's own actions (made if there is none); returns all of them.
 
-    Clips are carried to the layout of the file. Raises ValueError for clips too short to show a motion.
+    either_side: the action stays the same with left and right swapped; then the mirror images are added, too. Clips are
+    carried to the layout of the file. Raises ValueError for clips too short to show a motion.
     """
     if not action.strip() or action == UNKNOWN:
         raise ValueError(f"an action needs a name other than {action!r}")
     _check_long_enough(clips)
+    if either_side:
+        clips = concatenate([clips, clips.mirrored()], clips.name)
     label, path = np.zeros(len(clips), dtype=np.int64), Path(path)
     sets = [replace(clips, label=label, class_names=(action,), canonical_names=())]
     if path.is_file():

@@ -8,6 +8,9 @@
 
 Where a model was asked several times, a class also has "samples": [{"global": …, "key_joints": …, "joints": …}, …]; its
 own three entries are then the merged ones (`crossglg.text.samples`).
+
+A class may also have "either_side": true, if it stays the same action with left and right swapped, directions included,
+or false. Where it is not said, nothing is mirrored.
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ from crossglg.skeletons import Layout, get_layout, retarget_plan
 class Description:
     """One class. joints: one text per joint of `layout`; key_joints: names of `layout`; source: file and hash.
 
-    samples: the several answers that this description was merged from, or none.
+    samples: the several answers that this description was merged from, or none.  either_side: whether it stays the same
+    action if left and right are swapped; None: not said.
     """
 
     action: str
@@ -35,6 +39,7 @@ class Description:
     layout: Layout
     source: str = ""
     samples: tuple[Description, ...] = ()
+    either_side: bool | None = None
 
     def __post_init__(self) -> None:
         missing = [joint for joint in self.layout.joints if not self.joints.get(joint, "").strip()]
@@ -104,15 +109,22 @@ class DescriptionFile:
 
 def _read(action: str, entry: Mapping[str, Any], layout: Layout, source: str) -> Description:
     samples = tuple(_read(action, sample, layout, source) for sample in entry.get("samples", ()))
-    return Description(action, entry["global"], tuple(entry["key_joints"]), entry["joints"], layout, source, samples)
+    sides = entry.get("either_side")
+    if sides not in (None, True, False):
+        raise InputError(f"either_side of {action!r} is {sides!r}; write true or false, or leave it out")
+    return Description(
+        action, entry["global"], tuple(entry["key_joints"]), entry["joints"], layout, source, samples, sides
+    )
 
 
 def _written(description: Description) -> dict[str, Any]:
-    entry = {
+    entry: dict[str, Any] = {
         "global": description.global_,
         "key_joints": list(description.key_joints),
         "joints": dict(description.joints),
     }
+    if description.either_side is not None:
+        entry["either_side"] = description.either_side
     return entry | ({"samples": [_written(s) for s in description.samples]} if description.samples else {})
 
 

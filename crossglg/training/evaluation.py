@@ -9,7 +9,7 @@ from crossglg.config import Config, parse_values
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.tasks import Task, load_task
 from crossglg.files import InputError
-from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, Features, KeyJoints, OneShotResult
+from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, ClassTexts, Features, OneShotResult
 from crossglg.one_shot import evaluate as classify
 from crossglg.one_shot.representation import Representation
 from crossglg.text.descriptions import find_descriptions
@@ -76,7 +76,7 @@ def evaluate(
     def represent(clips: SkeletonSet) -> Representation:
         return Representation.joined([member.represent(member.in_layout(clips)) for member in members])
 
-    features = Features.of(task, represent)
+    features = Features.of(task, represent, mirrored=text_at_inference)
     wanted = {**CLASSIFIERS, **(TEXT_CLASSIFIERS if text_at_inference else {})}
     left_out = {name: missing for name, kind in wanted.items() if (missing := kind.missing(features))}
     one_shot = {name: classify(task, features, name) for name in CLASSIFIERS if name not in left_out}
@@ -84,10 +84,9 @@ def evaluate(
     if text_at_inference:
         novel = task.novel
         told = find_descriptions(novel.class_names, layout, descriptions, novel.name)
-        key_joints = KeyJoints.of(key_joint_targets([one.key_joints for one in told], layout), layout.parts)
-        with_texts = {
-            name: classify(task, features, name, key_joints) for name in TEXT_CLASSIFIERS if name not in left_out
-        }
+        target = key_joint_targets([one.key_joints for one in told], layout)
+        texts = ClassTexts.of(target, layout.parts, [one.either_side is True for one in told])
+        with_texts = {name: classify(task, features, name, texts) for name in TEXT_CLASSIFIERS if name not in left_out}
     return Evaluation(task, one_shot, with_texts, left_out, note)
 
 

@@ -184,6 +184,20 @@ def test_retargeted_changes_joints_only() -> None:
     same(replace(moved, xyz=clips.xyz, layout=KINECT), clips)
 
 
+def test_mirrored_swaps_left_and_right_and_nothing_else() -> None:
+    clips = small()
+    mirrored = clips.mirrored()
+    layout, before = clips.layout, clips[0].copy()
+    for v, joint in enumerate(layout.joints):
+        partner = joint.replace("left", "LEFT").replace("right", "left").replace("LEFT", "right")
+        own, other = mirrored[0][:, :, v], before[:, :, layout.index(partner)]
+        np.testing.assert_array_equal(own[..., 0], -other[..., 0])
+        np.testing.assert_array_equal(own[..., 1:], other[..., 1:])
+    np.testing.assert_array_equal(clips[0], before)
+    np.testing.assert_array_equal(mirrored.mirrored().xyz, clips.xyz)
+    assert (mirrored.label == clips.label).all() and str(mirrored.sample_id[0]) == f"{clips.sample_id[0]} (mirrored)"
+
+
 def test_concatenate_merges_classes_by_canonical_name_and_layouts_by_joint_name() -> None:
     first = small("first")
     second = small("second", KINECT, class_names=["hello", "box", "kick"], canonical_names=["wave hand", "box", "kick"])

@@ -14,7 +14,7 @@ from scipy.optimize import linprog
 from support.one_shot_toys import JOINTS, STEPS, Few, few_of, make_features, make_task
 
 from crossglg.data.tasks import Task
-from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, Base, KeyJoints, evaluate, temporal, transductive
+from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, Base, ClassTexts, evaluate, temporal, transductive
 from crossglg.one_shot.representation import Representation
 from crossglg.one_shot.text_at_inference import text_voting, zero_shot
 from crossglg.skeletons import get_layout
@@ -270,14 +270,16 @@ def test_queries_that_stand_together_help_each_other(name: str) -> None:
 # ---- text at inference
 
 
-def key_joints_of(task: Task) -> KeyJoints:
-    mask = np.random.default_rng(5).random((len(task.novel.class_names), JOINTS)) < 0.5
+def texts_of(task: Task) -> ClassTexts:
+    """Of every second class, left and right do not matter."""
+    count = len(task.novel.class_names)
+    mask = np.random.default_rng(5).random((count, JOINTS)) < 0.5
     mask[:, 0] |= ~mask.any(1)
-    return KeyJoints(mask, ((0, 1), (2,), (3, 4)))
+    return ClassTexts(mask, ((0, 1), (2,), (3, 4)), np.arange(count) % 2 == 0)
 
 
 def test_text_voting_equals_the_loop(few: Few, task: Task) -> None:
-    told = key_joints_of(task)
+    told = texts_of(task)
     found = text_voting(*few, told) - CLASSIFIERS["multi-scale"].score(*few)
     for i, k, q, e in pairs(few, "joints", whitened=True):
         joints = [v for v in range(JOINTS) if told.mask[k, v]]
@@ -288,7 +290,7 @@ def test_text_voting_equals_the_loop(few: Few, task: Task) -> None:
 
 
 def test_zero_shot_equals_the_loop_and_looks_at_no_exemplar(few: Few, task: Task) -> None:
-    told, (exemplar, query, base) = key_joints_of(task), few
+    told, (exemplar, query, base) = texts_of(task), few
     usual = [float(np.mean(base.clips.importance[:, v])) for v in range(JOINTS)]
     found = zero_shot(*few, told)
     for i, k in np.ndindex(found.shape):
@@ -299,8 +301,33 @@ def test_zero_shot_equals_the_loop_and_looks_at_no_exemplar(few: Few, task: Task
     np.testing.assert_array_equal(zero_shot(exemplar[::-1], query, base, told), found)
 
 
+@pytest.mark.parametrize("name", ["cosine", "movement", "fusion"])
+def test_a_mirrored_exemplar_counts_where_the_text_says_that_sides_do_not_matter(task: Task, name: str) -> None:
+    plain = {"cosine": "cosine", "movement": "warped-movement", "fusion": "warped-fusion"}[name]
+    told, features = texts_of(task), make_features(task, 1.5)
+    features = replace(features, mirrored=make_features(task, 1.5, seed=9).novel)
+    right = []
+    for number, draw in enumerate(task.episodes):
+        query, label = task.queries(number), task.novel.label[draw]
+        of = [i for i, k in enumerate(label) if told.either_side[k]]
+        both = {
+            part: np.concatenate([array[draw], features.mirrored.parts()[part][draw][of]])
+            for part, array in features.novel.parts().items()
+        }
+        scores = CLASSIFIERS[plain].score(Representation(**both), features.novel[query], features.base)
+        of_class = np.concatenate([label, label[of]])
+        best = [[max(row[of_class == k]) for k in label] for row in scores]
+        right.append(float((label[np.argmax(best, 1)] == task.novel.label[query]).mean()))
+    assert evaluate(task, features, f"either-side-{name}", told).accuracy.tolist() == right
+    nobody = replace(told, either_side=np.zeros_like(told.either_side))
+    without = evaluate(task, features, plain).accuracy.tolist()
+    assert evaluate(task, features, f"either-side-{name}", nobody).accuracy.tolist() == without != right
+    with pytest.raises(ValueError, match="compares mirrored, which these features have not: an evaluation with texts"):
+        evaluate(task, replace(features, mirrored=None), f"either-side-{name}", told)
+
+
 def test_text_is_taken_from_the_class_of_each_exemplar(task: Task) -> None:
-    features, told = make_features(task, 1.5), key_joints_of(task)
+    features, told = make_features(task, 1.5), texts_of(task)
     right = []
     for number, draw in enumerate(task.episodes):
         query = task.queries(number)
@@ -311,10 +338,10 @@ def test_text_is_taken_from_the_class_of_each_exemplar(task: Task) -> None:
 
 def test_text_has_to_be_handed_over_and_reaches_no_other_classifier(task: Task) -> None:
     features = make_features(task, 1.5)
-    with pytest.raises(ValueError, match="text-voting is text at inference: it needs the key_joints of the novel"):
+    with pytest.raises(ValueError, match="text-voting is text at inference: it needs the texts of the novel"):
         evaluate(task, features, "text-voting")
     assert not set(TEXT_CLASSIFIERS) & set(CLASSIFIERS)
-    told = key_joints_of(task)
+    told = texts_of(task)
     for name in CLASSIFIERS:
         with_text, without = evaluate(task, features, name, told), evaluate(task, features, name)
         assert with_text.accuracy.tolist() == without.accuracy.tolist()
@@ -327,9 +354,10 @@ def test_key_joints_are_carried_to_the_layout_of_the_clips() -> None:
         Description("wave", "The right hand waves.", ("right hand", "right wrist"), texts, ntu),
         Description("nod", "The head nods.", ("head",), texts, ntu),
     ]
-    told = KeyJoints.of(key_joint_targets([one.key_joints for one in described], kinect), kinect.parts)
+    told = ClassTexts.of(key_joint_targets([one.key_joints for one in described], kinect), kinect.parts)
     assert told.mask.shape == (2, 20)
     assert {kinect.joints[v] for v in np.flatnonzero(told.mask[0])} == {"right hand", "right wrist"}
     assert {kinect.joints[v] for v in np.flatnonzero(told.mask[1])} == {"head"}
     assert sorted(v for part in told.parts for v in part) == list(range(20))
-    assert told.part_mask.sum(1).tolist() == [1, 1] and told[[1]].mask.tolist() == told.mask[1:].tolist()
+    assert told.part_mask.sum(1).tolist() == [1, 1]
+    assert told.of_exemplars([1]).mask.tolist() == told.mask[1:].tolist() and not told.either_side.any()

@@ -19,7 +19,7 @@ from crossglg.data.synthetic import synthesise
 from crossglg.data.tasks import load_task
 from crossglg.encoders import ENCODERS
 from crossglg.encoders.infogcn import InfoGCN
-from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, Features, KeyJoints, evaluate
+from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, ClassTexts, Features, evaluate
 from crossglg.one_shot.representation import Representation, motion_energy
 from crossglg.skeletons import get_layout
 from crossglg.text.descriptions import find_descriptions
@@ -139,7 +139,8 @@ def test_a_model_without_importance_is_evaluated_without_it(tmp_path: Path) -> N
     assert "without joint-importance: this model has no importance" in errors
     assert list(content["one_shot"]) == [name for name, one in CLASSIFIERS.items() if "importance" not in one.needs]
     told, errors = evaluated(str(folder), "--text-at-inference")
-    assert list(told["text_at_inference"]) == ["text-voting"] and "without zero-shot: this model has no" in errors
+    assert list(told["text_at_inference"]) == [name for name in TEXT_CLASSIFIERS if name != "zero-shot"]
+    assert "without zero-shot: this model has no" in errors
     real = load_task(CONFIG)
     assert content["protocol_sha256"] == load_task(replace(CONFIG, validation_classes=0.3)).sha256 != real.sha256
     named, _ = evaluated(str(folder), "--dataset", "synthetic-small")
@@ -159,7 +160,7 @@ def test_clips_of_another_layout_are_carried_to_that_of_the_model(tmp_path: Path
         task,
         carried,
         "text-voting",
-        KeyJoints.of(key_joint_targets([one.key_joints for one in described], layout), layout.parts),
+        ClassTexts.of(key_joint_targets([one.key_joints for one in described], layout), layout.parts),
     )
     assert content["text_at_inference"]["text-voting"]["episodes"] == told.accuracy.tolist()
     other = untrained().save(tmp_path / "other")

@@ -10,7 +10,7 @@ import pytest
 from crossglg.config import Config
 from crossglg.data.tasks import Task, load_task
 from crossglg.files import InputError
-from crossglg.one_shot import Features, KeyJoints, evaluate
+from crossglg.one_shot import ClassTexts, Features, evaluate
 from crossglg.recognition.described import DescribedActions
 from crossglg.recognition.recognizer import UNKNOWN
 from crossglg.skeletons import get_layout
@@ -47,7 +47,7 @@ def test_it_is_the_zero_shot_classifier_of_the_benchmark(
     features = Features.of(task, trained.represent)
     layout = task.novel.layout
     target = key_joint_targets([one.key_joints for one in descriptions], layout)
-    expected = evaluate(task, features, "zero-shot", KeyJoints.of(target, layout.parts))
+    expected = evaluate(task, features, "zero-shot", ClassTexts.of(target, layout.parts))
     right = [result.action.split(" / ")[0] == query.class_of(i) for i, result in enumerate(results)]
     assert np.mean(right) == expected.accuracy[0]
 

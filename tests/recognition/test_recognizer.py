@@ -200,6 +200,23 @@ def test_enrolled_clips_are_kept_and_added_to(tmp_path: Path, task: Task) -> Non
     np.testing.assert_array_equal(again[0], task.novel[0])
 
 
+def test_an_action_of_either_side_is_found_when_the_other_hand_does_it(
+    tmp_path: Path, trained: TrainedModel, task: Task
+) -> None:
+    first, second = task.novel.subset([0]), task.novel.subset([5])
+    other_hand = first.mirrored()
+    found = []
+    for name, either_side in (("one.npz", False), ("both.npz", True)):
+        enroll("my wave", first, tmp_path / name, either_side)
+        found.append(Recognizer.of(trained, enroll("my jump", second, tmp_path / name), 0.0).scores(other_hand)[0])
+    assert found[0][1] < 0.999 and found[1][1] == pytest.approx(1.0, abs=1e-5), "actions come in the order of names"
+    assert found[0][0] == pytest.approx(found[1][0]), "the other action is not mirrored"
+    kept = SkeletonSet.load(tmp_path / "both.npz")
+    assert [str(name) for name in kept.sample_id[kept.label == 1]] == [
+        str(first.sample_id[0]), f"{first.sample_id[0]} (mirrored)"
+    ]  # fmt: skip
+
+
 def test_a_clip_of_another_layout_is_carried_over(recognizer: Recognizer, task: Task) -> None:
     same = recognizer.scores(task.novel.subset([3]))
     other = recognizer.scores(task.novel.subset([3]).retargeted(KINECT))

@@ -210,6 +210,7 @@ def put(value: Any, *keys: str) -> Callable[[dict[str, Any]], None]:
         (put([], "classes", "hop", "key_joints"), "'hop': no key joints of kinect20"),
         (put(["left thumb"], "classes", "hop", "key_joints"), "'hop': key joint 'left thumb' is not in kinect20"),
         (put("head", "classes", "hop", "key_joints"), "'hop': key joint 'h' is not in"),
+        (put("no", "classes", "hop", "either_side"), "either_side of 'hop' is 'no'; write true or false, or leave it"),
     ],
 )
 def test_wrong_file_says_what_is_wrong(tmp_path: Path, damage: Callable[[Any], None], message: str) -> None:
@@ -243,6 +244,17 @@ def test_save_and_load_give_the_same_file(tmp_path: Path, path: Path) -> None:
     for action, description in file.classes.items():
         assert replace(copy.classes[action], source="") == replace(description, source="")
     assert (copy.layout, copy.provenance) == (file.layout, file.provenance)
+
+
+def test_whether_sides_matter_is_said_for_every_shipped_class() -> None:
+    """A name that tells a side or a direction belongs to one side; the pairs of Kinder-Gator are told apart by it."""
+    for path in shipped_files():
+        for action, one in DescriptionFile.load(path).classes.items():
+            assert one.either_side is not None, f"{path.name}: {action}"
+            sided = {"left", "right", "clockwise", "tick"} & set(action.split())
+            assert not (sided and one.either_side), f"{path.name}: {action}"
+    kinder_gator = DescriptionFile.load(next(p for p in shipped_files() if p.stem == "kinder_gator")).classes
+    assert not kinder_gator["raise hand"].either_side and kinder_gator["jump"].either_side
 
 
 def test_descriptions_cannot_be_changed() -> None:
