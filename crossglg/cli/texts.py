@@ -33,6 +33,10 @@ def describe(
     ] = None,
     global_prompt: Annotated[str, typer.Option(help="'global', or your own prompt file (.md.j2)")] = "global",
     joints_prompt: Annotated[str, typer.Option(help="'joints', or your own prompt file (.md.j2)")] = "joints",
+    sides: Annotated[
+        bool,
+        typer.Option("--sides", help="also ask, once for all actions, which stay the same with left and right swapped"),
+    ] = False,
     price_in: Annotated[float | None, typer.Option(help="price of a million prompt tokens, to tell the cost")] = None,
     price_out: Annotated[float | None, typer.Option(help="price of a million completion tokens")] = None,
     dry_run: Annotated[
@@ -53,7 +57,7 @@ def describe(
     names, chosen = _actions(dataset, actions, layout)
     llm.get_provider(provider)
     if dry_run:
-        prompts, tokens = generate.preview(names, chosen, global_prompt, joints_prompt)
+        prompts, tokens = generate.preview(names, chosen, global_prompt, joints_prompt, sides)
         typer.echo("\n\n".join(prompts))
         account = llm.Account(prompt_tokens=samples * tokens)
         cost = f", cost without the answers about {account.cost(*prices):.4f}" if prices else ""
@@ -65,7 +69,7 @@ def describe(
     client = llm.Client(model, base_url, temperature, timeout or 0.0, provider=provider)
     failure: generate.ActionsFailed | None = None
     try:
-        file = generate.describe(names, chosen, client, concurrency, global_prompt, joints_prompt, samples)
+        file = generate.describe(names, chosen, client, concurrency, global_prompt, joints_prompt, samples, sides)
     except generate.ActionsFailed as error:
         if error.described is None:
             raise

@@ -1,4 +1,4 @@
-"""From action names to a description file: both prompts asked of a language model, answers validated and repaired."""
+"""From action names to a description file: the prompts asked of a language model, answers validated and repaired."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -97,6 +98,22 @@ class JointsAnswer(BaseModel):
         return {"joints": found}
 
 
+class SidesAnswer(BaseModel):
+    """Validated for a list of actions: it names some of them, or none."""
+
+    either_side: list[str]
+
+    @model_validator(mode="after")
+    def _fit(self, info: ValidationInfo) -> Self:
+        known: dict[str, str] = {action.casefold(): action for action in info.context or ()}
+        given = [name.strip().casefold() for name in self.either_side]
+        unknown = [name for name in given if name not in known]
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is no action of the list")
+        self.either_side = [known[name] for name in given]
+        return self
+
+
 def describe(
     actions: Sequence[str],
     layout: Layout,
@@ -105,10 +122,12 @@ def describe(
     global_prompt: str | Path = "global",
     joints_prompt: str | Path = "joints",
     samples: int = 1,
+    sides: bool = False,
 ) -> DescriptionFile:
     """Ask both prompts for every action and return the validated descriptions with their provenance.
 
     samples: so many answers per action, merged as `crossglg.text.samples` says; they need a temperature above 0.
+    sides: besides, one question about all actions: which stay the same with left and right swapped?
     Raises KeyRefused at the first refusal of the key, else ActionsFailed naming the actions that failed at the end;
     everything answered before stays in the client's store.
     """
@@ -151,6 +170,13 @@ def describe(
     whole = [action for action in unique if action not in failed]
     classes = {action: merge_samples([described[action, k] for k in range(samples)]) for action in whole}
     file = DescriptionFile(layout, _provenance(client, prompts, samples), classes)
+    if sides and not failed:
+        try:
+            file = _with_sides(file, client)
+        except KeyRefused:
+            raise
+        except ValueError as error:
+            raise ActionsFailed(f"which actions stay the same mirrored is not answered: {error}", file) from None
     if failed:
         message = _failure({action: failed[action] for action in unique if action in failed}, len(unique), client)
         raise ActionsFailed(message, file if classes else None)
@@ -162,10 +188,12 @@ def preview(
     layout: Layout,
     global_prompt: str | Path = "global",
     joints_prompt: str | Path = "joints",
+    sides: bool = False,
 ) -> tuple[list[str], int]:
     """The prompts that `describe` would send for one sample, and a rough count of their tokens (4 characters each)."""
-    prompts = [load_prompt(global_prompt), load_prompt(joints_prompt)]
-    texts = [prompt.render(action, layout.joints) for action in dict.fromkeys(actions) for prompt in prompts]
+    prompts, unique = [load_prompt(global_prompt), load_prompt(joints_prompt)], list(dict.fromkeys(actions))
+    texts = [prompt.render(action, layout.joints) for action in unique for prompt in prompts]
+    texts += [load_prompt("sides").render(actions=unique)] if sides else []
     return texts, sum(map(len, texts)) // 4
 
 
@@ -203,11 +231,27 @@ def _describe_one(
     return Description(action, overall.description, tuple(overall.key_joints), joints, layout)
 
 
-def _answer(
-    client: Client, prompt: str, kind: type[Answer], schema: dict[str, Any], layout: Layout, sample: int
-) -> Answer:
-    """Ask and validate. A cut-off answer is asked for again once with more room, another unusable one once repaired.
+def _with_sides(file: DescriptionFile, client: Client) -> DescriptionFile:
+    """The descriptions with what the model says about left and right."""
+    prompt, actions = load_prompt("sides"), tuple(file.classes)
+    schema = _object({"either_side": {"type": "array", "items": {"type": "string", "enum": list(actions)}}})
+    said = _answer(client, prompt.render(actions=actions), SidesAnswer, schema, actions, 0).either_side
+    classes = {action: replace(one, either_side=action in said) for action, one in file.classes.items()}
+    prompts = {**file.provenance["prompts"], "sides": prompt.sha256}
+    return replace(file, provenance={**file.provenance, "prompts": prompts}, classes=classes)
 
+
+def _answer(
+    client: Client,
+    prompt: str,
+    kind: type[Answer],
+    schema: dict[str, Any],
+    context: Layout | tuple[str, ...],
+    sample: int,
+) -> Answer:
+    """Ask and validate, for a layout or a list of actions.
+
+    A cut-off answer is asked for again once with more room, another unusable one once repaired.
     Unusable answers are put aside: what is left in the store can be used.
     """
     messages = [{"role": "user", "content": prompt}]
@@ -220,7 +264,7 @@ def _answer(
         except ValueError as error:
             raise ValueError(f"{problem}; then {error}" if problem else str(error)) from None
         try:
-            return _validate(completion, kind, layout)
+            return _validate(completion, kind, context)
         except ValueError as error:
             problem = str(error)
         client.put_aside(completion)
@@ -247,7 +291,7 @@ def _repair(prompt: str, text: str, problem: str) -> list[dict[str, str]]:
     ]
 
 
-def _validate(completion: Completion, kind: type[Answer], layout: Layout) -> Answer:
+def _validate(completion: Completion, kind: type[Answer], context: Layout | tuple[str, ...]) -> Answer:
     """The last object that fits: of what the model says, or where it says nothing, of what it thought to the end."""
     said = _without_thoughts(completion.text)
     problem = ""
@@ -255,7 +299,7 @@ def _validate(completion: Completion, kind: type[Answer], layout: Layout) -> Ans
         objects = list(json_objects(text))[-_OBJECTS:]
         for candidate in [*reversed(objects), objects] if objects else []:  # all together: a list of joints
             try:
-                return kind.model_validate(candidate, context=layout)
+                return kind.model_validate(candidate, context=context)
             except ValidationError as error:
                 problem = problem or "; ".join(map(_sentence, error.errors()[:3]))
     raise ValueError(_why(completion, said, problem))

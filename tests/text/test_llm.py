@@ -73,6 +73,37 @@ def test_the_exact_prompt_and_a_strict_schema_are_sent(server: Server) -> None:
     assert joints["required"] == list(LAYOUT.joints)
 
 
+def test_one_question_about_all_actions_tells_for_which_sides_do_not_matter(server: Server, tmp_path: Path) -> None:
+    actions = ["swipe left to right", "swipe right to left", "drink", "nod"]
+    answers = ['{"either_side": ["drink", "juggle"]}', '{"either_side": ["Drink ", "nod"]}']
+
+    def about_sides(body: dict[str, Any]) -> Response | None:
+        return said(answers.pop(0)) if "left and right are swapped" in str(body["messages"]) else None
+
+    server.rules = [about_sides]
+    file = describe(actions, LAYOUT, client(server), concurrency=1, sides=True)
+    assert [one.either_side for one in file.classes.values()] == [False, False, True, True]
+    assert all(f"- {action}\n" in question(server.bodies[8]) for action in actions) and len(server.bodies) == 10
+    assert "'juggle' is no action of the list" in str(server.bodies[9]["messages"])
+    assert file.provenance["prompts"]["sides"] == load_prompt("sides").sha256
+    loaded = DescriptionFile.load(file.save(tmp_path / "own.json"))
+    assert [one.either_side for one in loaded.classes.values()] == [False, False, True, True]
+    describe(actions, LAYOUT, client(server), sides=True)
+    assert len(server.bodies) == 10, "no answer is asked for twice"
+    assert describe(actions, LAYOUT, client(server)).classes["drink"].either_side is None
+    texts, _ = preview(actions, LAYOUT, sides=True)
+    assert len(texts) == 9 and texts[-1] == question(server.bodies[8])
+
+
+def test_descriptions_are_kept_where_the_question_about_sides_fails(server: Server) -> None:
+    server.rules = [lambda body: said("no idea") if "left and right are swapped" in str(body["messages"]) else None]
+    with pytest.raises(
+        ActionsFailed, match="which actions stay the same mirrored is not answered: no usable"
+    ) as failure:
+        describe(["wave", "nod"], LAYOUT, client(server), sides=True)
+    assert list(failure.value.described.classes) == ["wave", "nod"]
+
+
 @pytest.mark.parametrize("status", [400, 404, 422, 500])
 def test_a_server_that_knows_no_schema_is_asked_more_plainly_from_then_on(server: Server, status: int) -> None:
     server.rules = [lambda body: refused(status) if "json_schema" in str(body.get("response_format")) else None]
