@@ -391,7 +391,4 @@ def _only(clips: SkeletonSet, classes: Sequence[str]) -> SkeletonSet:
         raise ValueError(f"{clips.name} has no clip of the classes {list(classes)[:5]}…")
     position = {clips.class_names.index(c): k for k, c in enumerate(names)}
     label = np.array([position[int(k)] for k in chosen.label])
-    return SkeletonSet.build(
-        chosen.xyz, chosen.offsets, label, names, chosen.layout, name=clips.name, persons=chosen.persons,
-        subject=chosen.subject, camera=chosen.camera, sample_id=chosen.sample_id, source=chosen.source, fps=clips.fps,
-    )  # fmt: skip
+    return replace(chosen, label=label, class_names=tuple(names), canonical_names=())

@@ -128,18 +128,8 @@ class Run:
 class Study:
     """A parsed study; the module's docstring says what each entry means.
 
-    Args:
-        name: The name of the file, without its ending.
-        methods: Name → settings. Seed, benchmark, base share and encoder come from the lists.
-        benchmarks: One-shot protocols; "" is the dataset's own.
-        encoders: Names in `ENCODERS`; "" is the encoder of the method's settings.
-        seeds: Of every trained method.
-        reference: The method that the others are compared with.
-        untrained: Those of `UNTRAINED` that get a row.
-        classifiers: By which the tables compare.
-        base_shares: Fractions of the base classes to train on.
-        measured: The classifiers that trained models are measured by; empty: all that they allow.
-        ensembles: Whether the models of all seeds of a method also make one run together.
+    A benchmark "" is the dataset's own, an encoder "" that of the method's settings; nothing measured is all that a
+    model allows. Seed, benchmark, base share and encoder of a method come from the lists.
     """
 
     name: str

@@ -79,5 +79,5 @@ def player_file(name: str) -> str:
 
 
 def player_script() -> str:
-    """The player as one module: what it episodes with, then the player itself."""
+    """The player as one module: what it draws with, then the player itself."""
     return player_file("drawing.js") + player_file("player.js")

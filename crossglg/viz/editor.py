@@ -20,7 +20,7 @@ class TextEditor(widgets.VBox):
     """Choose an action and one of its texts, change it or the key joints, and the picture below follows.
 
     texts: action → {"global": …, joint: …}; every name but "global" can be a key joint.  key_joints: action → names.
-    find: the key joints that (action, its new global text) name.  show: episodes (action, its texts, its key joints).
+    find: the key joints that (action, its new global text) name.  show: draws (action, its texts, its key joints).
     An edit counts when the text box is left, not with every keystroke, and is forgotten with another action. A
     ValueError of `show` becomes a message.
     """
