@@ -231,7 +231,7 @@ def nbval(*paths):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals and locks of Unix")
-@pytest.mark.parametrize("whom", ["command", "terminal"])
+@pytest.mark.parametrize("whom", ["command", pytest.param("terminal", marks=pytest.mark.slow)])
 def test_ctrl_c_ends_with_the_command_that_continues(whom, own_clips, tmp_path):
     config = Config.create(dataset=str(own_clips), **SMALL)
     words = [sys.executable, "-m", "crossglg", "run", "--dataset", own_clips, "--output", "r", *sets(SMALL)]
