@@ -98,10 +98,28 @@ class SkeletonSet:
         canonical_names: Sequence[str] | NDArray[np.str_] = (),
         fps: float = 30.0,
     ) -> SkeletonSet:
-        """Make a set and fill in what may be left out; the arguments are the class's, and `xyz` is not copied.
+        """Make a set and fill in what may be left out.
 
-        None stands for one person in each clip, unknown subjects and cameras (−1), the clips' numbers as `sample_id`,
-        and the set's name as `source`. Raises ValueError naming the clip if anything is inconsistent.
+        Args:
+            xyz: `(R, V, C)`, like the other arguments as for the class.
+            offsets: `(N + 1,)`.
+            label: `(N,)`.
+            class_names: K names.
+            layout: of the V joints.
+            name: of the set.
+            persons: `(N,)`; None: one person in each clip.
+            subject: `(N,)`; None: −1, unknown.
+            camera: `(N,)`; None: −1, unknown.
+            sample_id: `(N,)`; None: the clip's number.
+            source: `(N,)`; None: the name of the set.
+            canonical_names: K names, or nothing.
+            fps: frames per second.
+
+        Returns:
+            The set. `xyz` is not copied.
+
+        Raises:
+            ValueError: anything is inconsistent; the message names the clip.
         """
         count = len(label)
         return cls(

@@ -391,7 +391,7 @@ def test_list_without_a_word_and_its_help_name_every_kind():
 def test_list_studies_says_what_each_asks():
     rows = dict(line.split(maxsplit=1) for line in crossglg("list", "studies").stdout.splitlines())
     assert set(rows) == {path.stem for path in (ROOT / "studies").glob("*.yaml")}
-    assert rows["guidance"] == "Does language help while the encoder learns?"
+    assert rows["left_out"] == "Does language help on data sets that nobody learned from?"
 
 
 def test_version_is_printed():
