@@ -36,9 +36,7 @@ def enroll(
     actions: Actions = Path("my_actions.npz"),
     either_side: Annotated[
         bool,
-        typer.Option(
-            "--either-side", help="it stays the same action with left and right swapped: keep it mirrored, too"
-        ),
+        typer.Option("--either-side", help="left and right do not matter: keep the mirror image, too"),
     ] = False,
     format_: Format = "",
     person: Person = 0,
