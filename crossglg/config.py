@@ -120,8 +120,8 @@ class TextSettings:
     text_source: str = setting(
         "descriptions",
         "descriptions, or a control: shuffled (those of another class), class-name (nothing but the name), constant "
-        "(the mean over the classes); the last two know no key joints",
-        ("descriptions", "shuffled", "class-name", "constant"),
+        "(the mean over the classes), random (vectors that come from no text); the last three know no key joints",
+        ("descriptions", "shuffled", "class-name", "constant", "random"),
     )
 
 
@@ -149,6 +149,9 @@ class ModelSettings:
         0, "N_pre, blocks before joint importance; 0: the encoder's recommendation", **DEPTH
     )
     scale_importance: bool = setting(True, "multiply importance by V, so that uniform importance is the identity")
+    importance_share: float = setting(
+        1.0, "how much of joint importance the features are weighted by; the rest is uniform", **FRACTION
+    )
     interaction_blocks: int = setting(2, "M, interaction blocks of the cross-modal branch", **SIZE)
     interaction_width: int = setting(128, "common width of texts and joints in the cross-modal branch", **SIZE)
     dropout: float = setting(0.1, "dropout before the classifier", **REST | {"high": 0.95})
@@ -175,6 +178,7 @@ class LossSettings:
     alignment_weight: float = setting(0.8, "weight of the part-text alignment of objective gap", **WEIGHT)
     clip_text_weight: float = setting(1.0, "objective text-retrieval: weight of the clip's text", **WEIGHT)
     joint_text_weight: float = setting(1.0, "objective text-retrieval: weight of the key joints' texts", **WEIGHT)
+    matching_weight: float = setting(1.0, "objective text-matching: weight of telling which text fits", **WEIGHT)
     marginal_weight: float = setting(0.0, "weight of the bottleneck's marginal term (InfoGCN: 1e-4); 0: off", **WEIGHT)
     class_prior_weight: float = setting(
         0.0, "weight of the bottleneck's class-conditional term (InfoGCN: 0.1); 0: off", **WEIGHT

@@ -143,6 +143,7 @@ class CrossGLG(nn.Module):
 
     joint_importance None: no global-to-local guidance;  cross_modal None: no local-to-global guidance (or removed, as
     at inference). scale_importance: weight joints by V·k_out, so that uniform importance changes nothing.
+    importance_share: weight them by so much of k_out, the rest uniform. Not in the paper, where it is 1.
     num_classes 0: no classifier, for objectives that compare representations.
     persons_with_zeros: above 0, every clip has so many persons and absent ones are zeros, as in published code.
     """
@@ -155,6 +156,7 @@ class CrossGLG(nn.Module):
         cross_modal: CrossModalInteraction | None = None,
         importance_after_block: int = 0,
         scale_importance: bool = True,
+        importance_share: float = 1.0,
         dropout: float = 0.0,
         persons_with_zeros: int = 0,
     ) -> None:
@@ -169,7 +171,7 @@ class CrossGLG(nn.Module):
                 f"importance_after_block={self.importance_after_block} must lie between 1 and "
                 f"{len(encoder.blocks) - 1}, so that at least one block runs before and after joint importance"
             )
-        self.scale_importance = scale_importance
+        self.scale_importance, self.importance_share = scale_importance, importance_share
         self.classifier: nn.Sequential | None = None
         if num_classes:
             linear = nn.Linear(encoder.out_features, num_classes)
@@ -229,7 +231,9 @@ class CrossGLG(nn.Module):
         importance, weight = None, None
         if self.joint_importance is not None:
             importance = self.joint_importance(feat, bodies)  # (N, V), or (N, S, V) over time
-            weight = importance[bodies.clip] * (importance.shape[-1] if self.scale_importance else 1.0)
+            joints, share = importance.shape[-1], self.importance_share
+            weight = share * importance[bodies.clip] + (1.0 - share) / joints
+            weight = weight * joints if self.scale_importance else weight
             importance = importance.mean(1) if importance.dim() == 3 else importance
         return self.encoder.run_blocks(feat, split, blocks, weight, attention), importance, bodies
 

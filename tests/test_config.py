@@ -96,7 +96,7 @@ def test_strings_become_the_settings_type(name: str, text: Any, value: Any) -> N
         ({"cross_modal_weight": -1}, "cross_modal_weight=-1.0 must be at least 0.0"),
         (
             {"text_source": "shufled"},
-            "text_source='shufled' is not one of descriptions, shuffled, class-name, constant",
+            "text_source='shufled' is not one of descriptions, shuffled, class-name, constant, random",
         ),
         ({"batch_classes": 0}, "batch_classes=0 must be at least 1"),
         ({"alignment_weight": -1}, "alignment_weight=-1.0 must be at least 0.0"),

@@ -171,6 +171,20 @@ def test_uniform_unscaled_importance_is_a_weight_of_one_over_v(batch: tuple[Tens
     torch.testing.assert_close(guided.embed(x, mask), expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("scaled", [True, False])
+def test_a_share_of_importance_is_mixed_with_uniform(batch: tuple[Tensor, Tensor, Tensor], scaled: bool) -> None:
+    x, mask, _ = batch
+    whole, half = build("g2l").eval(), build("g2l", scale_importance=scaled, importance_share=0.25).eval()
+    bodies, encoder, split = PersonIndex.of(mask), whole.encoder, whole.importance_after_block
+    stem = encoder.run_blocks(encoder.input(x, bodies), 0, split)
+    k_out = whole.joint_importance(stem, bodies)
+    weight = torch.stack([(0.25 * k_out[clip] + 0.75 / 25) * (25 if scaled else 1) for clip in bodies.clip])
+    feat = encoder.run_blocks(stem, split, None, weight)
+    joints, importance = half.joint_features(x, mask)
+    torch.testing.assert_close(joints, bodies.mean(feat.mean(2)).transpose(1, 2), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(importance, k_out)  # what is predicted and calibrated stays
+
+
 @pytest.mark.parametrize("after_block", [1, 2, 5])
 def test_importance_is_read_after_n_pre_blocks_and_weights_only_later_ones(batch, after_block: int) -> None:
     """The encoder's own blocks, taken one by one with the clip's importance repeated for each of its persons."""

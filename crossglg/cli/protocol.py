@@ -71,7 +71,7 @@ def fold(
     protocols = [find_protocol(name) for name in benchmarks]
     folded = tasks.fold(protocols)
     beside = protocols[0].path
-    if beside and output.resolve().parent != beside.resolve().parent:
+    if beside and output.parent.resolve() != beside.parent.resolve():
         raise ValueError(f"--output {output} must lie in {beside.parent}, where the sets are looked for")
     write_protocol(output, *folded)
     first = folded[0]

@@ -21,6 +21,7 @@ from crossglg.objectives.gap import PartTextAlignment
 from crossglg.objectives.guidance import Guidance
 from crossglg.objectives.metric import MultiSimilarity, Triplet
 from crossglg.objectives.protonet import Prototypes
+from crossglg.objectives.text_matching import TextMatching
 from crossglg.objectives.text_retrieval import TextRetrieval
 from crossglg.plugins import Registry
 from crossglg.text.embeddings import TextBank
@@ -32,6 +33,7 @@ _OBJECTIVES: dict[str, type[Objective]] = {
     "multi-similarity": MultiSimilarity,
     "gap": PartTextAlignment,
     "text-retrieval": TextRetrieval,
+    "text-matching": TextMatching,
 }
 OBJECTIVES = Registry("objective", _OBJECTIVES, type[Objective])
 

@@ -88,6 +88,16 @@ def build_name_bank(classes: tuple[str, ...], layout: Layout, encoder: str = "mi
     return TextBank(classes, names[:, None].repeat(1, layout.num_joints, 1), None, names)
 
 
+def build_random_bank(classes: tuple[str, ...], layout: Layout, seed: int = 0, width: int = 384) -> TextBank:
+    """The random control: vectors that come from no text, as many as MiniLM's have features, and no key joints."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.randn(len(classes), layout.num_joints + 1, width, generator=generator)
+    drawn = torch.nn.functional.normalize(drawn, dim=-1)
+    return TextBank(classes, drawn[:, 1:], None, drawn[:, 0])
+
+
 def other_classes(count: int, seed: int) -> NDArray[np.int64]:
     """For each of `count` classes another one, every class once: a random cycle. Raises ValueError for a single one."""
     if count < 2:

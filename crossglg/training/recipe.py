@@ -12,7 +12,7 @@ from crossglg.data.tasks import Task, load_task
 from crossglg.files import InputError
 from crossglg.objectives import find_objective
 from crossglg.text.descriptions import Description, find_descriptions
-from crossglg.text.embeddings import TextBank, build_name_bank, build_text_bank, find_encoder
+from crossglg.text.embeddings import TextBank, build_name_bank, build_random_bank, build_text_bank, find_encoder
 from crossglg.training.trained_model import TrainedModel, build_model, resolve_device
 from crossglg.training.trainer import fit
 
@@ -59,6 +59,8 @@ def prepare(config: Config) -> Prepared:
         bank = TextBank.without_texts(classes, layout)
     elif config.text_source == "class-name":
         bank = build_name_bank(classes, layout, config.text_encoder)
+    elif config.text_source == "random":
+        bank = build_random_bank(classes, layout, config.seed)
     else:
         bank = build_text_bank(described, layout, config.text_encoder, config.text_source, config.seed)
     return Prepared(config, task, bank, tuple(sorted({d.source for d in described})))
@@ -89,8 +91,8 @@ def refuse_what_knows_novel_classes(config: Config, task: Task) -> None:
 
 
 def descriptions_of(config: Config, base: SkeletonSet) -> list[Description]:
-    """The descriptions that a training reads: none without texts, and none where the classes' names are the texts."""
-    if not uses_texts(config) or config.text_source == "class-name":
+    """The descriptions that a training reads: none without texts, and none in a control that does without them."""
+    if not uses_texts(config) or config.text_source in ("class-name", "random"):
         return []
     return find_descriptions(base.class_names, base.layout, config.descriptions, base.name)
 

@@ -78,7 +78,7 @@ def _new_model(config: Config, layout: Layout, persons: int, channels: int, clas
         )
     return CrossGLG(
         encoder, classes if objective.classifies else 0, importance, cross_modal, split, config.scale_importance,
-        config.dropout, persons_with_zeros=persons if config.absent_persons == "zeros" else 0,
+        config.importance_share, config.dropout, persons_with_zeros=persons if config.absent_persons == "zeros" else 0,
     )  # fmt: skip
 
 

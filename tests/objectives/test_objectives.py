@@ -38,6 +38,7 @@ OWN_LOSSES = {
     "multi-similarity": {"multi_similarity_loss": 1.0},
     "gap": {"skeleton_loss": 1.0, "alignment_loss": 0.8},
     "text-retrieval": {"skeleton_loss": 1.0, "clip_text_loss": 1.0, "joint_text_loss": 1.0},
+    "text-matching": {"skeleton_loss": 1.0, "matching_loss": 1.0},
 }
 COMPARISONS = [name for name, objective in OBJECTIVES.items() if not objective.classifies]
 CONFIG = replace(t.CONFIG, guidance="none", batch_classes=6, epochs=2)

@@ -16,14 +16,21 @@ from crossglg.encoders import ENCODERS
 from crossglg.files import read_json
 from crossglg.skeletons import get_layout
 from crossglg.text.descriptions import DescriptionFile, find_descriptions
-from crossglg.text.embeddings import TextBank, build_name_bank, build_text_bank, embed_texts, other_classes
+from crossglg.text.embeddings import (
+    TextBank,
+    build_name_bank,
+    build_random_bank,
+    build_text_bank,
+    embed_texts,
+    other_classes,
+)
 from crossglg.training import recipe
 from crossglg.training.trained_model import build_model
 from crossglg.training.trainer import fit
 
 LAYOUT = get_layout("ntu25")
 CLASSES = t.ACTIONS[:6]
-CONTROLS = ("shuffled", "class-name", "constant")
+CONTROLS = ("shuffled", "class-name", "constant", "random")
 CONFIG = replace(t.CONFIG, epochs=1)
 
 
@@ -35,6 +42,8 @@ def tiny_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
 def bank(source: str = "descriptions", seed: int = 0) -> TextBank:
     if source == "class-name":
         return build_name_bank(CLASSES, LAYOUT)
+    if source == "random":
+        return build_random_bank(CLASSES, LAYOUT, seed)
     return build_text_bank(find_descriptions(CLASSES, LAYOUT), LAYOUT, source=source, seed=seed)
 
 
@@ -76,6 +85,16 @@ def test_constant_texts_are_each_joints_mean_over_the_classes() -> None:
         for k in range(6):
             torch.testing.assert_close(control.local[k, j], mean / mean.norm())
     assert len(torch.unique(control.local[0], dim=0)) == 25, "joints keep texts of their own"
+
+
+def test_random_texts_are_unit_vectors_that_are_not_alike() -> None:
+    control, other = bank("random"), bank("random", seed=1)
+    assert control.classes == CLASSES and control.key_joint_target is None
+    rows = torch.cat([control.local.flatten(0, 1), control.global_])
+    cosine = rows @ rows.T
+    torch.testing.assert_close(cosine.diagonal(), torch.ones(len(rows)))
+    assert (cosine - torch.eye(len(rows))).abs().max() < 0.35  # 384 features: standard deviation 0.05
+    assert control.local.shape == bank().local.shape and not torch.equal(control.local, other.local)
 
 
 @pytest.mark.parametrize("source", CONTROLS)

@@ -20,14 +20,14 @@ from crossglg.runs import pipeline
 from crossglg.studies.runner import execute
 from crossglg.studies.spec import Study
 from crossglg.text.descriptions import find_descriptions
-from crossglg.text.embeddings import TextBank, build_name_bank, build_text_bank
+from crossglg.text.embeddings import TextBank, build_name_bank, build_random_bank, build_text_bank
 from crossglg.training import recipe
 from crossglg.training.trained_model import TrainedModel, build_model
 
 SETTINGS = {
     "preset": "smoke", "dataset": "synthetic-small", "epochs": 1, "seed": 3, "guidance": "both", "device": "cpu",
 }  # fmt: skip
-CONTROLS = ("descriptions", "shuffled", "class-name", "constant")
+CONTROLS = ("descriptions", "shuffled", "class-name", "constant", "random")
 
 
 class CaughtError(Exception):
@@ -91,11 +91,12 @@ def test_every_route_hands_over_the_same(handed: list[tuple[Any, ...]], source: 
     assert len(handed) == len(ROUTES)
     base = recipe.load_task(config).base
     described = find_descriptions(base.class_names, base.layout, dataset=base.name)
-    expected = (
-        build_name_bank(base.class_names, base.layout)
-        if source == "class-name"
-        else build_text_bank(described, base.layout, source=source, seed=3)
-    )
+    if source == "class-name":
+        expected = build_name_bank(base.class_names, base.layout)
+    elif source == "random":
+        expected = build_random_bank(base.class_names, base.layout, seed=3)
+    else:
+        expected = build_text_bank(described, base.layout, source=source, seed=3)
     for told, clips, bank, data, texts in handed:
         assert told == config and data == "synthetic-small" and clips.class_names == base.class_names
         np.testing.assert_array_equal(clips.xyz, base.xyz)
@@ -103,7 +104,7 @@ def test_every_route_hands_over_the_same(handed: list[tuple[Any, ...]], source: 
             ours, theirs = getattr(bank, name), getattr(expected, name)
             assert (ours is None) == (theirs is None)
             assert ours is None or torch.equal(ours, theirs), name
-        assert bool(texts) == (source != "class-name")
+        assert bool(texts) == (source not in ("class-name", "random"))
     models = [build_model(told, base.layout, 1, 3, 8, bank.local.shape[-1]) for told, _, bank, _, _ in handed]
     for other in models[1:]:
         assert all(map(torch.equal, models[0].state_dict().values(), other.state_dict().values()))
