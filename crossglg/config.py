@@ -21,9 +21,15 @@ def setting(
     low: float = -math.inf,
     high: float = math.inf,
     why: str = "",
+    before: Any = None,
 ) -> Any:
-    """A field of Config. low, high: the least and the greatest value that can be right;  why: no value above `high`."""
-    return field(default=default, metadata={"help": help, "choices": choices, "low": low, "high": high, "why": why})
+    """A field of Config.
+
+    low, high: the least and the greatest value that can be right;  why: no value above `high`;  before: of a setting
+    added later, the value that does what was done without it.
+    """
+    metadata = {"help": help, "choices": choices, "low": low, "high": high, "why": why, "before": before}
+    return field(default=default, metadata=metadata)
 
 
 # How small and how large a value of some kind can be, and why it is no larger.
@@ -65,6 +71,7 @@ class DataSettings:
         "how much of each person's mean pose over the clip stays; near 0, clips are compared by movement more than by "
         "posture and build",
         **FRACTION,
+        before=1.0,
     )
     crop: float = setting(
         0.7, "training: keep a random segment of at least this fraction of the clip", **FRACTION | {"low": 0.05}
@@ -106,6 +113,7 @@ class DataSettings:
         low=0.0,
         high=1.0,
         why="no pose is left",
+        before=0.0,
     )
 
 
@@ -150,7 +158,7 @@ class ModelSettings:
     )
     scale_importance: bool = setting(True, "multiply importance by V, so that uniform importance is the identity")
     importance_share: float = setting(
-        1.0, "how much of joint importance the features are weighted by; the rest is uniform", **FRACTION
+        1.0, "how much of joint importance the features are weighted by; the rest is uniform", **FRACTION, before=1.0
     )
     interaction_blocks: int = setting(2, "M, interaction blocks of the cross-modal branch", **SIZE)
     interaction_width: int = setting(128, "common width of texts and joints in the cross-modal branch", **SIZE)
@@ -178,7 +186,9 @@ class LossSettings:
     alignment_weight: float = setting(0.8, "weight of the part-text alignment of objective gap", **WEIGHT)
     clip_text_weight: float = setting(1.0, "objective text-retrieval: weight of the clip's text", **WEIGHT)
     joint_text_weight: float = setting(1.0, "objective text-retrieval: weight of the key joints' texts", **WEIGHT)
-    matching_weight: float = setting(1.0, "objective text-matching: weight of telling which text fits", **WEIGHT)
+    matching_weight: float = setting(
+        1.0, "objective text-matching: weight of telling which text fits", **WEIGHT, before=1.0
+    )
     marginal_weight: float = setting(0.0, "weight of the bottleneck's marginal term (InfoGCN: 1e-4); 0: off", **WEIGHT)
     class_prior_weight: float = setting(
         0.0, "weight of the bottleneck's class-conditional term (InfoGCN: 0.1); 0: off", **WEIGHT
@@ -288,6 +298,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     for group in reversed(Config.__bases__)
 }
 HELP: dict[str, str] = {spec.name: spec.metadata["help"] for spec in fields(Config)}
+# What runs and models did that were made before there was the setting.
+BEFORE = {spec.name: spec.metadata["before"] for spec in fields(Config) if spec.metadata["before"] is not None}
 
 
 def parse_values(values: Mapping[str, Any]) -> dict[str, Any]:

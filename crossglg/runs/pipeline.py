@@ -13,7 +13,7 @@ from typing import Any
 
 import nbformat
 
-from crossglg.config import HELP, Config
+from crossglg.config import BEFORE, HELP, Config
 from crossglg.data.tasks import load_task
 from crossglg.files import InputError, project_folder, read_json, write_json
 from crossglg.processes import sole_writer, spin_briefly
@@ -111,7 +111,7 @@ def _saved_settings(path: Path) -> dict[str, Any]:
     settings = read_json(path)
     if not isinstance(settings, dict) or not settings.keys() & HELP.keys():
         raise InputError(f"{path} is damaged: it holds no settings; delete it, and give the whole command again")
-    return settings
+    return {**BEFORE, **settings}
 
 
 def has_run(output: str | Path) -> bool:

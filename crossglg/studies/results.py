@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from crossglg.config import BEFORE
 from crossglg.files import InputError, as_record, write_atomically
 from crossglg.runs.results import RunResults, portable
 from crossglg.statistics import Array
@@ -93,13 +94,14 @@ class Row:
     def check(self, run: Run, where: str) -> None:
         """Raise InputError if it was made with other settings than `run` has. where: what can be deleted then."""
         now = deciding(portable(run.config.to_dict()))
-        new = [name for name in now if name not in self.settings]
+        made = {**BEFORE, **self.settings}
+        new = [name for name in now if name not in made]
         if new:
             raise InputError(f"{self.name} was made by a version without the setting {new[0]}; delete {where}")
-        changed = [name for name in self.settings if self.settings[name] != now.get(name)]
+        changed = [name for name in made if made[name] != now.get(name)]
         if changed:  # a default of the package is another one since
             raise InputError(
-                f"{self.name} was made with {changed[0]}={self.settings[changed[0]]!r}, not {now.get(changed[0])!r}; "
+                f"{self.name} was made with {changed[0]}={made[changed[0]]!r}, not {now.get(changed[0])!r}; "
                 f"set {changed[0]} in the study, or delete {where}"
             )
 

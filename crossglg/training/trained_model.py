@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 import crossglg
-from crossglg.config import HELP, Config
+from crossglg.config import BEFORE, HELP, Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing, freeze_joints
 from crossglg.encoders import build_encoder
@@ -306,12 +306,13 @@ class TrainedModel:
             details, layout = content["details"], content["layout"]
             _check_version(details.get("crossglg", crossglg.__version__), folder)
             layout = Layout(layout["name"], tuple(layout["joints"]), tuple(map(tuple, layout["bones"])), layout["root"])
-            if absent := HELP.keys() - content["config"]:
+            settings = {**BEFORE, **content["config"]}
+            if absent := HELP.keys() - settings:
                 raise InputError(
                     f"{folder} was trained before there was the setting {min(absent)}; train it again, in a new "
                     f"folder: crossglg train --output NEW_FOLDER"
                 )
-            config = Config(**content["config"])
+            config = Config(**settings)
             persons, channels, classes = content["persons"], content["channels"], tuple(content["class_names"])
         except (KeyError, TypeError) as error:
             raise ValueError(f"{folder / DESCRIPTION} is damaged or not of this version ({error!r})") from error

@@ -432,9 +432,14 @@ def test_runs_of_other_settings_or_another_protocol_are_not_taken(
     write(settings={**row.settings, "warmup_epochs": 9})
     with pytest.raises(InputError, match="warmup_epochs=9, not 2; set warmup_epochs in the study, or delete its"):
         study_results.finished(parsed, tmp_path)
-    write(settings={name: value for name, value in row.settings.items() if name != "noise"})
-    with pytest.raises(InputError, match=r"by a version without the setting noise; delete its line in .*mine\.jsonl"):
+    write(settings={name: value for name, value in row.settings.items() if name != "shear"})
+    with pytest.raises(InputError, match=r"by a version without the setting shear; delete its line in .*mine\.jsonl"):
         study_results.finished(parsed, tmp_path)
+    write(settings={name: value for name, value in row.settings.items() if name != "noise"})
+    with pytest.raises(InputError, match=r"was made with noise=0\.0, not 0\.1; set noise in the study"):
+        study_results.finished(parsed, tmp_path)
+    write(settings={name: value for name, value in row.settings.items() if name != "importance_share"})
+    assert len(study_results.finished(parsed, tmp_path)) == 1, "its default does what was done before"
     write(protocol_file_sha256="other")
     assert methods(parsed, tmp_path) == ["base"]
     with pytest.raises(InputError, match=r"another protocol of the same name; delete its line in .*mine\.jsonl, "):

@@ -671,12 +671,15 @@ def test_a_model_of_before_says_that_it_must_be_trained_again(finished: Path, tm
         TrainedModel.load(tmp_path)
 
 
-def test_a_model_without_a_setting_of_today_is_not_read_with_the_default(finished: Path, tmp_path: Path) -> None:
+def test_a_model_without_a_setting_of_today_is_read_as_it_was_made_or_refused(finished: Path, tmp_path: Path) -> None:
     path = copied(finished, tmp_path) / "model.json"
     content = json.loads(path.read_text())
     del content["config"]["posture"]
     path.write_text(json.dumps(content))
-    sentence = r"trained before there was the setting posture; train it again, in a new folder: crossglg train --output"
+    assert TrainedModel.load(tmp_path).config.posture == 1.0 != Config().posture
+    del content["config"]["shear"]
+    path.write_text(json.dumps(content))
+    sentence = r"trained before there was the setting shear; train it again, in a new folder: crossglg train --output"
     with pytest.raises(InputError, match=sentence):
         TrainedModel.load(tmp_path)
 
