@@ -23,6 +23,7 @@ IN_SITE = (
 )  # fmt: skip
 REPOSITORY = re.compile(r"^\[repository\]: (\S+)$", re.MULTILINE)
 NOTEBOOK_LINK = re.compile(r'href="([^":#]+\.(?:ipynb|md))"')
+UNBROKEN = re.compile(r" (?=±)|(?<=±) |(?<=\d,) (?=[-+−]?[\d.]+\])")  # spaces in "58.7 ± 0.6" and "[−2.0, −1.0]"
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#:]+)(#[^)\s]*)?\)")
 
 
@@ -55,7 +56,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             return link[0]  # mkdocs says that it leads nowhere
         return f"[{text}]({config.repo_url}/blob/HEAD/{path})" if config.repo_url else text
 
-    return LINK.sub(led_right, markdown)
+    return UNBROKEN.sub("\u00a0", LINK.sub(led_right, markdown))
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
