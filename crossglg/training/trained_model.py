@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -34,6 +33,7 @@ from crossglg.objectives import find_objective
 from crossglg.one_shot.representation import Representation, motion_energy
 from crossglg.skeletons import Layout
 from crossglg.training import distributed
+from crossglg.training.card import model_card
 
 WEIGHTS, DESCRIPTION, CARD = "model.safetensors", "model.json", "README.md"
 TEXT_BRANCH = "text_branch.safetensors"  # of keep_text_branch=true; recognition never reads it
@@ -375,49 +375,3 @@ def similarity_quantiles(z: NDArray[np.floating], label: NDArray[np.int64], most
         "same": np.quantile(cosine[same], levels).round(5).tolist(),
         "different": np.quantile(cosine[~same], levels).round(5).tolist(),
     }
-
-
-def model_card(trained: TrainedModel) -> str:
-    """A model card in Markdown: what the model is, what it was trained on, what it may be used for."""
-    d, c = trained.details, trained.config
-    settings = json.dumps(c.to_dict(), indent=1)
-    if "imported_from" in d:
-        return f"""# {c.encoder}, published weights
-
-Imported from {d["imported_from"]} (sha256 {d["sha256"]}): {trained.layout.name}, {trained.layout.num_joints} joints,
-{trained.channels}-D, up to {trained.persons} person(s). What it was trained on is not in the file: classes, clips or
-texts that are novel in a benchmark may have been among them, and then its accuracy there says nothing about one-shot
-recognition.
-
-- parameters at inference: {trained.num_parameters:,}
-- left out of the file: {", ".join(d["left_out"]) or "nothing"}
-
-Classes: {", ".join(trained.class_names) or "none (the file has no classifier of this kind)"}
-
-```json
-{settings}
-```
-"""
-    return f"""# {c.encoder}, guidance "{c.guidance}"
-
-CrossGLG model for one-shot recognition of human actions from skeletons ({trained.layout.name},
-{trained.layout.num_joints} joints, {trained.channels}-D, up to {trained.persons} person(s)).
-
-- data: {d["data"]}, {d["training_clips"]} base clips of {len(trained.class_names)} classes, \
-{d["validation_clips"]} more for validation, which chose the epoch
-- objective: {c.objective}
-- initial weights: {c.initial_weights or "new"}
-- texts: {", ".join(d["texts"]) or "none"}; text encoder {c.text_encoder}; used: {c.text_source}
-- parameters at inference: {trained.num_parameters:,}
-- chosen epoch: {d["chosen_epoch"] + 1} of {c.epochs}, accuracy on validation clips {d["validation_accuracy"]:.3f}
-- seed {c.seed}; torch {d["torch"]}; crossglg {d["crossglg"]}
-
-It has seen no clip, label or text of a novel class. It recognizes motions, not persons or intentions; it was not tested
-for medical or safety decisions.
-
-Base classes: {", ".join(trained.class_names)}
-
-```json
-{settings}
-```
-"""

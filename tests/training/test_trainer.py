@@ -42,6 +42,7 @@ from crossglg.objectives import OBJECTIVES
 from crossglg.skeletons import get_layout
 from crossglg.text.embeddings import TextBank
 from crossglg.training import trainer
+from crossglg.training.card import model_card
 from crossglg.training.cuda_graph import Batch, like, tensors_of
 from crossglg.training.step import (
     build_losses,
@@ -51,7 +52,7 @@ from crossglg.training.step import (
     train_step,
     with_persons_listed,
 )
-from crossglg.training.trained_model import TrainedModel, build_model, model_card, resolve_device
+from crossglg.training.trained_model import TrainedModel, build_model, resolve_device
 from crossglg.training.trainer import chosen_epoch, fit, split_validation
 
 
