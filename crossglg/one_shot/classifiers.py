@@ -16,7 +16,7 @@ from crossglg.one_shot.pooled import centred_cosine, cosine, euclidean, whitened
 from crossglg.one_shot.temporal import temporal_order, temporal_set
 from crossglg.one_shot.text_at_inference import either_side, text_voting, zero_shot
 from crossglg.one_shot.transductive import transductive_centring, transductive_neighbours, transductive_transport
-from crossglg.one_shot.warping import warped_fusion, warped_movement, warped_poses
+from crossglg.one_shot.warping import shifted_fusion, shifted_movement, warped_fusion, warped_movement, warped_poses
 from crossglg.plugins import Registry
 
 
@@ -55,6 +55,8 @@ _CLASSIFIERS: dict[str, Classifier] = {
     "warped-poses": Classifier(warped_poses, ("poses",)),
     "warped-movement": Classifier(warped_movement, ("poses",)),
     "warped-fusion": Classifier(warped_fusion, ("joints", "motion", "poses"), alone=False),
+    "shifted-movement": Classifier(shifted_movement, ("poses",)),
+    "shifted-fusion": Classifier(shifted_fusion, ("joints", "motion", "poses"), alone=False),
     "multi-scale": Classifier(multi_scale, ("joints",)),
     "multi-scale-importance": Classifier(multi_scale_importance, ("joints", "importance")),
     "transductive-centring": Classifier(transductive_centring, alone=False),

@@ -67,14 +67,35 @@ def test_warped_movement_sees_posture_where_nothing_moves_and_hardly_where_somet
     assert (found.argmax(1) == np.arange(len(still))).all() and np.sort(found, axis=1)[:, -2].max() < -0.1
 
 
-def test_warped_fusion_adds_scores_in_units_of_their_spread_over_the_exemplars_of_each_query() -> None:
+def test_shifted_movement_is_the_best_of_three_beginnings() -> None:
+    exemplar, query, base = few_of(make_task([4, 3, 5]))
+    found = CLASSIFIERS["shifted-movement"].score(exemplar, query, base)
+    frames = query.poses.shape[1]
+    for q, k in np.ndindex(found.shape):
+        best = -np.inf
+        for begin in (0, frames // 4, -(frames // 4)):
+            order = [(t - begin) % frames for t in range(frames)]
+            one = replace(query[[q]], poses=query.poses[[q]][:, order])
+            best = max(best, float(CLASSIFIERS["warped-movement"].score(exemplar[[k]], one, base)[0, 0]))
+        assert found[q, k] == pytest.approx(best, abs=1e-5)
+
+
+def test_a_clip_that_begins_elsewhere_is_the_same_clip_to_shifted_movement() -> None:
+    exemplar, _, base = few_of(make_task([4, 3, 5]))
+    later = replace(exemplar, poses=np.roll(exemplar.poses, exemplar.poses.shape[1] // 4, axis=1))
+    shifted, warped_ = (CLASSIFIERS[n].score(exemplar, later, base) for n in ("shifted-movement", "warped-movement"))
+    assert np.abs(np.diag(shifted)).max() < 1e-4 < 0.1 < np.abs(np.diag(warped_)).min()
+
+
+@pytest.mark.parametrize("kind", ["warped", "shifted"])
+def test_fusion_adds_scores_in_units_of_their_spread_over_the_exemplars_of_each_query(kind: str) -> None:
     exemplar, query, base = few_of(make_task([4, 3, 5]))
     expected = np.zeros((len(query), len(exemplar)))
-    for name, weight in (("whitened-cosine", 1), ("joint-motion", 1), ("warped-movement", 4)):
+    for name, weight in (("whitened-cosine", 1), ("joint-motion", 1), (f"{kind}-movement", 4)):
         for q, row in enumerate(CLASSIFIERS[name].score(exemplar, query, base)):
             expected[q] += weight * (row - np.mean(row)) / np.std(row)
-    np.testing.assert_allclose(CLASSIFIERS["warped-fusion"].score(exemplar, query, base), expected, rtol=1e-4)
-    alone = CLASSIFIERS["warped-fusion"].score(exemplar[:1], query, base)
+    np.testing.assert_allclose(CLASSIFIERS[f"{kind}-fusion"].score(exemplar, query, base), expected, rtol=1e-4)
+    alone = CLASSIFIERS[f"{kind}-fusion"].score(exemplar[:1], query, base)
     assert (alone == 0.0).all()
 
 

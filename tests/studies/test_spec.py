@@ -122,9 +122,9 @@ def test_what_yaml_would_swallow_is_refused(tmp_path: Path) -> None:
 
 def test_the_studies_that_come_with_the_project() -> None:
     guidance, left_out, embedded = (Study.load(name) for name in ("guidance", "left_out", "embedded"))
-    assert len(guidance.runs()) == 5 * 3 + 5 * 4 * 3 and len(left_out.runs()) == 10 * 3 + 10 * 4 * 3
+    assert len(guidance.runs()) == 5 * 4 + 5 * 4 * 3 and len(left_out.runs()) == 10 * 4 + 10 * 4 * 3
     assert guidance.methods == left_out.methods, "the same question on other benchmarks"
-    assert [run.method for run in guidance.runs()[:3]] == ["raw", "dtw", "dtw-movement"]
+    assert [run.method for run in guidance.runs()[:4]] == ["raw", "dtw", "dtw-movement", "dtw-shifted"]
     longer, base_classes, variants = (Study.load(name) for name in ("longer", "base_classes", "variants"))
     assert longer.benchmarks == base_classes.benchmarks == variants.benchmarks == left_out.benchmarks
     assert variants.methods.items() > {n: c for n, c in left_out.methods.items() if "shuffled" not in n}.items()
