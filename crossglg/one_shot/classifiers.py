@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crossglg.one_shot.calibration import distribution_calibration
 from crossglg.one_shot.combined import multi_scale, multi_scale_importance
@@ -67,11 +67,12 @@ _CLASSIFIERS: dict[str, Classifier] = {
 TEXT_CLASSIFIERS: dict[str, Classifier] = {
     "text-voting": Classifier(text_voting, ("joints",)),
     "zero-shot": Classifier(zero_shot, ("importance",)),
-    "either-side-cosine": Classifier(either_side(cosine, "Cosine"), mirrored=True),
-    "either-side-movement": Classifier(either_side(warped_movement, "Warped movement"), ("poses",), mirrored=True),
-    "either-side-fusion": Classifier(
-        either_side(warped_fusion, "Warped fusion"), ("joints", "motion", "poses"), alone=False, mirrored=True
-    ),
+    **{
+        f"either-side-{name}": replace(
+            _CLASSIFIERS[name], score=either_side(_CLASSIFIERS[name].score, name), mirrored=True
+        )
+        for name in ("cosine", "warped-movement", "warped-fusion", "shifted-movement", "shifted-fusion")
+    },
 }
 CLASSIFIERS = Registry("classifier", _CLASSIFIERS, Classifier, taken=TEXT_CLASSIFIERS)
 
