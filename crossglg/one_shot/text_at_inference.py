@@ -93,7 +93,7 @@ def either_side(score: Callable[..., Array], name: str) -> Callable[..., Array]:
         own[:, also] = np.maximum(own[:, also], mirrored)
         return own
 
-    by_either_side.__doc__ = f"{name}; an exemplar comes mirrored, too, where the text says that sides do not matter."
+    by_either_side.__doc__ = f"As {name}; an exemplar also comes mirrored where the text says that sides do not matter."
     return by_either_side
 
 

@@ -12,7 +12,7 @@ All entries but `methods` may be left out:
       base: {guidance: none}
       crossglg: {}
     ensembles: true                 # besides, the models of all seeds of a method as one: "base ×5"
-    untrained: [raw, dtw, dtw-movement, dtw-shifted]  # rows that learn nothing: raw coordinates, time warping; else raw alone
+    untrained: [raw, dtw-shifted]   # rows that learn nothing: raw coordinates, time warping; else raw alone
     reference: base                 # whom the others are compared with; else the first method
     classifiers: [cosine]           # by which the table compares them
     measured: [cosine, joint-motion] # what is measured, where slow classifiers are not wanted; else all
