@@ -16,7 +16,14 @@ from crossglg.one_shot.pooled import centred_cosine, cosine, euclidean, whitened
 from crossglg.one_shot.temporal import temporal_order, temporal_set
 from crossglg.one_shot.text_at_inference import either_side, text_voting, zero_shot
 from crossglg.one_shot.transductive import transductive_centring, transductive_neighbours, transductive_transport
-from crossglg.one_shot.warping import shifted_fusion, shifted_movement, warped_fusion, warped_movement, warped_poses
+from crossglg.one_shot.warping import (
+    cosine_and_movement,
+    shifted_fusion,
+    shifted_movement,
+    warped_fusion,
+    warped_movement,
+    warped_poses,
+)
 from crossglg.plugins import Registry
 
 
@@ -56,6 +63,7 @@ _CLASSIFIERS: dict[str, Classifier] = {
     "warped-movement": Classifier(warped_movement, ("poses",)),
     "warped-fusion": Classifier(warped_fusion, ("joints", "motion", "poses"), alone=False),
     "shifted-movement": Classifier(shifted_movement, ("poses",)),
+    "cosine-and-movement": Classifier(cosine_and_movement, ("poses",)),
     "shifted-fusion": Classifier(shifted_fusion, ("joints", "motion", "poses"), alone=False),
     "multi-scale": Classifier(multi_scale, ("joints",)),
     "multi-scale-importance": Classifier(multi_scale_importance, ("joints", "importance")),
@@ -68,10 +76,9 @@ TEXT_CLASSIFIERS: dict[str, Classifier] = {
     "text-voting": Classifier(text_voting, ("joints",)),
     "zero-shot": Classifier(zero_shot, ("importance",)),
     **{
-        f"either-side-{name}": replace(
-            _CLASSIFIERS[name], score=either_side(_CLASSIFIERS[name].score, name), mirrored=True
-        )
-        for name in ("cosine", "warped-movement", "warped-fusion", "shifted-movement", "shifted-fusion")
+        f"either-side-{name}": replace(kind, score=either_side(kind.score, name), mirrored=True)
+        for name, kind in _CLASSIFIERS.items()
+        if name.startswith(("cosine", "warped-movement", "warped-fusion", "shifted"))
     },
 }
 CLASSIFIERS = Registry("classifier", _CLASSIFIERS, Classifier, taken=TEXT_CLASSIFIERS)

@@ -13,7 +13,7 @@ import numpy as np
 
 from crossglg.one_shot.features import Array, Base, part, unit_rows
 from crossglg.one_shot.joints import joint_motion
-from crossglg.one_shot.pooled import whitened_cosine
+from crossglg.one_shot.pooled import cosine, whitened_cosine
 from crossglg.one_shot.representation import Representation
 
 WINDOW = 0.25  # of the clip
@@ -40,7 +40,14 @@ def shifted_movement(exemplar: Representation, query: Representation, base: Base
     """
     own, theirs = (movement(part(clips, "poses").astype(np.float32)) for clips in (exemplar, query))
     steps = round(SHIFT * theirs.shape[1])
-    return np.max([_warped(own, np.roll(theirs, shift, axis=1)) for shift in (0, steps, -steps)], axis=0)
+    beginnings = np.concatenate([np.roll(theirs, shift, axis=1) for shift in (0, steps, -steps)])
+    return _warped(own, beginnings).reshape(3, len(theirs), len(own)).max(0)
+
+
+def cosine_and_movement(exemplar: Representation, query: Representation, base: Base) -> Array:
+    """Mean of the cosine and of `shifted_movement` for each frame, 1 for equal clips. Asks nothing of base clips."""
+    frames = part(query, "poses").shape[1]
+    return (cosine(exemplar, query, base) + 1.0 + shifted_movement(exemplar, query, base) / frames) / 2.0
 
 
 def warped_fusion(exemplar: Representation, query: Representation, base: Base) -> Array:

@@ -87,6 +87,19 @@ def test_a_clip_that_begins_elsewhere_is_the_same_clip_to_shifted_movement() -> 
     assert np.abs(np.diag(shifted)).max() < 1e-4 < 0.1 < np.abs(np.diag(warped_)).min()
 
 
+def test_cosine_and_movement_is_the_mean_of_two_similarities() -> None:
+    exemplar, query, base = few_of(make_task([4, 3, 5]))
+    found = CLASSIFIERS["cosine-and-movement"].score(exemplar, query, None)
+    moved = CLASSIFIERS["shifted-movement"].score(exemplar, query, base)
+    for q, k in np.ndindex(found.shape):
+        z, e = query.z[q], exemplar.z[k]
+        cosine = float(z @ e / np.linalg.norm(z) / np.linalg.norm(e))
+        assert found[q, k] == pytest.approx((cosine + 1.0 + moved[q, k] / query.poses.shape[1]) / 2.0, abs=1e-5)
+    np.testing.assert_allclose(
+        np.diag(CLASSIFIERS["cosine-and-movement"].score(exemplar, exemplar, None)), 1.0, atol=1e-5
+    )
+
+
 @pytest.mark.parametrize("kind", ["warped", "shifted"])
 def test_fusion_adds_scores_in_units_of_their_spread_over_the_exemplars_of_each_query(kind: str) -> None:
     exemplar, query, base = few_of(make_task([4, 3, 5]))
