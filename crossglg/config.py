@@ -185,7 +185,13 @@ class LossSettings:
     cross_modal_weight: float = setting(0.2, "weight of L_c", **WEIGHT)
     alignment_weight: float = setting(0.8, "weight of the part-text alignment of objective gap", **WEIGHT)
     clip_text_weight: float = setting(1.0, "objective text-retrieval: weight of the clip's text", **WEIGHT)
-    joint_text_weight: float = setting(1.0, "objective text-retrieval: weight of the key joints' texts", **WEIGHT)
+    joint_text_weight: float = setting(1.0, "objective text-retrieval: weight of the joints' texts", **WEIGHT)
+    asked_joints: str = setting(
+        "key",
+        "objective text-retrieval: which joints are to find their texts: key, as much as each is a key joint; or all",
+        ("key", "all"),
+        before="key",
+    )
     matching_weight: float = setting(
         1.0, "objective text-matching: weight of telling which text fits", **WEIGHT, before=1.0
     )

@@ -1,4 +1,4 @@
-"""Text retrieval: the clip and each of its key joints are to find their own text among those of all base classes.
+"""Text retrieval: the clip and its joints are to find their own texts among those of all base classes.
 
 Not in the paper, whose cross-modal branch is asked with the text of the right class only and so can answer without
 looking at the skeleton. Here the skeleton comes first and the text is the answer. Training only.
@@ -21,23 +21,29 @@ TEMPERATURE = 0.1
 
 
 class TextRetrieval(Classification):
-    """Classification; besides, the clip finds the text of its class, and each key joint its own text, among all."""
+    """Classification; besides, the clip finds the text of its class, and each asked joint its own text, among all."""
 
     reads_texts = True
-    settings: ClassVar[tuple[str, ...]] = (*Classification.settings, "clip_text_weight", "joint_text_weight")
+    settings: ClassVar[tuple[str, ...]] = (
+        *Classification.settings, "clip_text_weight", "joint_text_weight", "asked_joints",
+    )  # fmt: skip
 
-    def __init__(self, sizes: Sizes, label_smoothing: float, clip_text_weight: float, joint_text_weight: float) -> None:
+    def __init__(
+        self, sizes: Sizes, label_smoothing: float, clip_text_weight: float, joint_text_weight: float, asked_joints: str
+    ) -> None:
         super().__init__(sizes, label_smoothing)
+        self.asks_all = asked_joints == "all"
         self.weights = {"clip_text_loss": clip_text_weight, "joint_text_loss": joint_text_weight}
         self.projection = TextProjection(sizes.representation, sizes.joint_features, sizes.text)
 
     def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank) -> dict[str, Tensor]:
         clip, joints = self.projection(out.z, out.joint_features)
         own = described(label, texts)
+        asked = None if self.asks_all else texts.key_joint_target
         return {
             **super().losses(out, label, texts),
             "clip_text_loss": clip_text_loss(clip, own, class_texts(texts), self.label_smoothing),
-            "joint_text_loss": joint_text_loss(joints, own, texts.local, texts.key_joint_target),
+            "joint_text_loss": joint_text_loss(joints, own, texts.local, asked),
         }
 
 
@@ -72,13 +78,13 @@ def clip_text_loss(clip: Tensor, label: Tensor, text: Tensor, label_smoothing: f
     return F.cross_entropy(clip @ text.T / TEMPERATURE, label, label_smoothing=label_smoothing)
 
 
-def joint_text_loss(joints: Tensor, label: Tensor, local: Tensor, key_joints: Tensor | None) -> Tensor:
-    """−Σ_v k_gt[v] · log softmax(joint_v · text_v / τ)[label], mean over clips: what does each key joint do?
+def joint_text_loss(joints: Tensor, label: Tensor, local: Tensor, asked: Tensor | None) -> Tensor:
+    """−Σ_v asked[v] · log softmax(joint_v · text_v / τ)[label], mean over clips: what does each joint do?
 
-    joints: (N, V, E) unit rows;  local: (K, V, E), the texts of all base classes;  key_joints: (K, V), rows sum to 1,
-    None: every joint counts the same.  Of a joint's texts, only what tells classes apart is compared.
+    joints: (N, V, E) unit rows;  local: (K, V, E), the texts of all base classes;  asked: (K, V), rows sum to 1, such
+    as k_gt; None: every joint counts the same.  Of a joint's texts, only what tells classes apart is compared.
     """
     logits = torch.einsum("nve,kve->nvk", joints, distinct(local)) / TEMPERATURE
     wrong = F.cross_entropy(logits.flatten(0, 1), label.repeat_interleave(joints.shape[1]), reduction="none")
     wrong = wrong.view(joints.shape[:2])
-    return (wrong.mean(1) if key_joints is None else (wrong * key_joints[label]).sum(1)).mean()
+    return (wrong.mean(1) if asked is None else (wrong * asked[label]).sum(1)).mean()

@@ -70,6 +70,24 @@ def test_class_texts_join_what_is_distinct_in_global_and_joint_texts() -> None:
     assert torch.allclose(class_texts(bank).norm(dim=1), torch.ones(K), atol=1e-5)
 
 
+def test_all_joints_are_asked_where_the_setting_says_so() -> None:
+    layout = get_layout("kinect20")
+    target = torch.zeros(K, 20)
+    target[:, 3] = 1.0
+    bank = TextBank(tuple("abcd"), unit(K, 20, E), target, unit(K, E, seed=5))
+    x, mask = torch.randn(N, 1, 8, 20, 3), torch.ones(N, 1, dtype=torch.bool)
+    found = {}
+    for asked, expected in (("key", target), ("all", None)):
+        config = Config(objective="text-retrieval", guidance="none", streams="joint", device="cpu", asked_joints=asked)
+        model = build_model(config, layout, 1, 3, K, text_width=E).eval()
+        losses = build_losses(config, model, layout, bank)
+        found[asked] = losses((x, mask, LABEL, None), bank)["joint_text_loss"].item()
+        out = model(x, mask)
+        joints = losses.loss.objective.projection(out.z, out.joint_features)[1]
+        assert found[asked] == pytest.approx(joint_text_loss(joints, LABEL, bank.local, expected).item(), rel=1e-5)
+    assert found["key"] != pytest.approx(found["all"], rel=1e-3)
+
+
 def test_every_loss_reaches_the_encoder_and_the_projections_are_no_part_of_the_model() -> None:
     layout = get_layout("kinect20")
     config = Config(objective="text-retrieval", guidance="none", streams="joint", device="cpu")
