@@ -35,12 +35,12 @@ from numpy.typing import NDArray
 
 from crossglg import tables
 from crossglg.data.clips import SkeletonSet
-from crossglg.one_shot import unit_rows
 from crossglg.one_shot.baselines.raw import raw_poses
 from crossglg.one_shot.classifiers import CLASSIFIERS
 from crossglg.one_shot.representation import Representation
+from crossglg.one_shot.warping import cosine_and_movement
 from crossglg.recognition.camera import LAYOUT, to_clip
-from crossglg.recognition.recognizer import equal_error_threshold, rival_similarity
+from crossglg.recognition.recognizer import compared, equal_error_threshold, rival_similarity
 from crossglg.skeletons import get_layout, retarget
 from crossglg.statistics import half_width
 from crossglg.training.trained_model import TrainedModel
@@ -52,8 +52,9 @@ FINGERS = ("index", "pinky", "thumb")
 METHODS = {  # column → what is compared, and how
     "coordinates": ("coordinates", "cosine"),
     "time warping": ("coordinates", "warped-poses"),
-    "the model": ("model", "cosine"),
+    "features": ("model", "cosine"),
 }
+RECOGNIZER = "features and movement"  # how `Recognizer` compares
 Array = NDArray[np.floating]
 
 
@@ -157,8 +158,10 @@ def measured(trained: TrainedModel, clips: SkeletonSet, episodes: int) -> list[l
         for features, classifier in METHODS.values():
             scores = CLASSIFIERS[classifier].score(exemplars[features], queries[features], None)
             cells.append(percent([accuracy(scores[:, row], clips.label, row) for row in draws]))
-        similarity = unit_rows(queries["model"].z) @ unit_rows(exemplars["model"].z).T
-        rates = [refusals(trained, similarity[:, row], exemplars["model"].z[row], clips.label, row) for row in draws]
+        similarity = cosine_and_movement(exemplars["model"], queries["model"])
+        cells.append(percent([accuracy(similarity[:, row], clips.label, row) for row in draws]))
+        among = cosine_and_movement(exemplars["model"], exemplars["model"])
+        rates = [refusals(trained, similarity[:, row], among[np.ix_(row, row)], clips.label, row) for row in draws]
         rows.append(cells + [percent(column) for column in zip(*rates, strict=True)])
         print(*rows[-1], sep=" | ", file=sys.stderr)
     return rows
@@ -166,8 +169,10 @@ def measured(trained: TrainedModel, clips: SkeletonSet, episodes: int) -> list[l
 
 def represented(trained: TrainedModel, clips: SkeletonSet) -> dict[str, Representation]:
     """What is compared: of the model in its layout, and prepared coordinates in the Kinect's."""
-    z = trained.embed(clips.retargeted(trained.layout))
-    return {"model": Representation(z), "coordinates": raw_poses(clips.retargeted(KINECT))}
+    return {
+        "model": compared(trained, clips.retargeted(trained.layout)),
+        "coordinates": raw_poses(clips.retargeted(KINECT)),
+    }
 
 
 def draw(label: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
@@ -182,16 +187,17 @@ def accuracy(scores: Array, label: NDArray[np.int64], exemplars: NDArray[np.int6
 
 
 def refusals(
-    trained: TrainedModel, similarity: Array, z: Array, label: NDArray[np.int64], exemplars: NDArray[np.int64]
+    trained: TrainedModel, similarity: Array, among: Array, label: NDArray[np.int64], exemplars: NDArray[np.int64]
 ) -> tuple[float, float, float]:
     """Half of the classes are enrolled, every second one. The share of clips of these that `Recognizer` refuses, the
     share of the others that it takes for one of these, and both where a threshold chosen by the clips makes them equal.
 
-    similarity: (N, K) cosines to the exemplars;  z: (K, D) of these.
+    similarity: (N, K) to the exemplars;  among: (K, K) of these.
     """
     enrolled = np.arange(0, len(exemplars), 2)
     limit = max(
-        equal_error_threshold(trained.details["similarity"], len(enrolled)), rival_similarity(z[enrolled], enrolled)
+        equal_error_threshold(trained.details["similarity_quantiles"], len(enrolled)),
+        rival_similarity(among[np.ix_(enrolled, enrolled)], enrolled),
     )
     best = similarity[:, enrolled].max(1)
     known, query = np.isin(label, enrolled), ~np.isin(np.arange(len(label)), exemplars)
@@ -224,7 +230,9 @@ def main(argv: list[str] | None = None) -> None:
         "Of the last three columns: every second class is enrolled; what the threshold refuses of these and accepts of "
         "the others, and both at the threshold that makes them equal.",
         "",
-        tables.markdown(["set", "clips", *METHODS, "known refused", "unknown accepted", "both, at best"], rows),
+        tables.markdown(
+            ["set", "clips", *METHODS, RECOGNIZER, "known refused", "unknown accepted", "both, at best"], rows
+        ),
     ]
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_text("\n".join(lines) + "\n", encoding="utf-8")

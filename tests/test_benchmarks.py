@@ -139,5 +139,5 @@ def test_a_camera_is_compared_with_a_kinect_and_the_table_written(
     rows = [line.strip("|").split("|") for line in (tmp_path / "table.md").read_text().splitlines() if "± " in line]
     assert [row[1].strip() for row in rows] == [condition.name for condition in camera_benchmark.CONDITIONS]
     values = np.array([[float(cell.split("±")[0]) for cell in row[2:]] for row in rows])
-    assert values.shape == (6, 6) and (values >= 0).all() and (values <= 100).all()
-    assert (values[0, :3] > 50).all(), "four actions that differ"
+    assert values.shape == (6, 7) and (values >= 0).all() and (values <= 100).all()
+    assert (values[0, :4] > 50).all(), "four actions that differ"

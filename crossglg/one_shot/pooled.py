@@ -8,7 +8,7 @@ from crossglg.one_shot.features import Array, Base, unit_rows
 from crossglg.one_shot.representation import Representation
 
 
-def cosine(exemplar: Representation, query: Representation, base: Base) -> Array:
+def cosine(exemplar: Representation, query: Representation, base: Base | None = None) -> Array:
     """Cosine similarity to the exemplar: the field's common choice."""
     return unit_rows(query.z) @ unit_rows(exemplar.z).T
 

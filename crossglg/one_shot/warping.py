@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crossglg.one_shot.features import Array, Base, part, unit_rows
 from crossglg.one_shot.joints import joint_motion
@@ -32,7 +33,7 @@ def warped_movement(exemplar: Representation, query: Representation, base: Base)
     return _warped(*(movement(part(clips, "poses").astype(np.float32)) for clips in (exemplar, query)))
 
 
-def shifted_movement(exemplar: Representation, query: Representation, base: Base) -> Array:
+def shifted_movement(exemplar: Representation, query: Representation, base: Base | None = None) -> Array:
     """As `warped_movement`; the query may also begin a quarter of the clip earlier or later. The best of the three.
 
     Nobody cuts two clips at the same moment, and an action that repeats has no beginning. What a shift moves out of the
@@ -44,10 +45,29 @@ def shifted_movement(exemplar: Representation, query: Representation, base: Base
     return _warped(own, beginnings).reshape(3, len(theirs), len(own)).max(0)
 
 
-def cosine_and_movement(exemplar: Representation, query: Representation, base: Base) -> Array:
+def cosine_and_movement(exemplar: Representation, query: Representation, base: Base | None = None) -> Array:
     """Mean of the cosine and of `shifted_movement` for each frame, 1 for equal clips. Asks nothing of base clips."""
     frames = part(query, "poses").shape[1]
-    return (cosine(exemplar, query, base) + 1.0 + shifted_movement(exemplar, query, base) / frames) / 2.0
+    return (cosine(exemplar, query) + 1.0 + shifted_movement(exemplar, query) / frames) / 2.0
+
+
+def shifted_movement_leaving_out(exemplar: Array, query: Array, joint_of: NDArray[np.integer]) -> Array:
+    """`shifted_movement` of each exemplar and its query without each joint, `(N, V)`.
+
+    Args:
+        exemplar: poses, `(N, T, F)`.
+        query: `(N, T, F)`.
+        joint_of: `(F,)` the joint that each coordinate belongs to, 0 … V − 1.
+    """
+    kept = np.arange(joint_of.max() + 1)[:, None] != joint_of  # (V, F)
+    own, theirs = (
+        unit_rows(movement(poses.astype(np.float32))[:, None] * kept[:, None]) for poses in (exemplar, query)
+    )
+    cost = 1.0 - own @ theirs.swapaxes(-1, -2)  # (N, V, T, T)
+    steps = round(SHIFT * cost.shape[-1])
+    beginnings = np.stack([np.roll(cost, shift, axis=-1) for shift in (0, steps, -steps)], axis=2)  # (N, V, 3, T, T)
+    side_by_side = np.moveaxis(beginnings, (3, 4), (0, 1))
+    return -warped(side_by_side.reshape(*cost.shape[2:], -1)).reshape(*cost.shape[:2], 3).min(2)
 
 
 def warped_fusion(exemplar: Representation, query: Representation, base: Base) -> Array:

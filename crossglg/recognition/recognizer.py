@@ -1,5 +1,7 @@
 """Your own actions: enroll an action from one clip, recognize it in new clips and in long recordings.
 
+Clips are compared by learnt features and by time warping of their movement, as the classifier cosine-and-movement does.
+
 Enrolled clips are kept as they are, in the documented `.npz`: any trained model can use them.
 """
 
@@ -19,6 +21,9 @@ from crossglg import tables
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.tasks import Task
 from crossglg.one_shot import unit_rows
+from crossglg.one_shot.features import part
+from crossglg.one_shot.representation import Representation
+from crossglg.one_shot.warping import cosine_and_movement, shifted_movement_leaving_out
 from crossglg.skeletons import Layout
 from crossglg.training.trained_model import TrainedModel
 
@@ -28,8 +33,8 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class Recognition:
-    """What one clip was taken for. ranking: (action, cosine similarity), best first;  action: the best, or "unknown"
-    below `threshold`;  decided_by: (V,) by how much the lead over the second action shrinks without each joint."""
+    """What one clip was taken for. ranking: (action, similarity), best first;  action: the best, or "unknown" below
+    `threshold`;  decided_by: (V,) by how much the lead over the second action shrinks without each joint."""
 
     clip: str
     action: str
@@ -40,7 +45,7 @@ class Recognition:
 
 @dataclass(frozen=True)
 class Timeline:
-    """A long recording, window by window. start, end: (W,) seconds;  scores: (W, K) cosine to each action."""
+    """A long recording, window by window. start, end: (W,) seconds;  scores: (W, K) similarity to each action."""
 
     start: NDArray[np.float64]
     end: NDArray[np.float64]
@@ -77,7 +82,8 @@ class Timeline:
 class Recognizer:
     """A trained model and the clips it compares with; several clips of one action count by the most similar.
 
-    exemplars: one class per action, in the model's layout;  threshold: cosine below which a clip is "unknown".
+    exemplars: one class per action, in the model's layout;  threshold: similarity, −1 … 1, below which a clip is
+    "unknown".
     """
 
     trained: TrainedModel
@@ -93,30 +99,30 @@ class Recognizer:
         """
         exemplars = fitting(_without_empty_classes(exemplars), trained)
         if threshold is None:
-            threshold = equal_error_threshold(trained.details.get("similarity", {}), len(exemplars.class_names))
-            threshold = max(threshold, rival_similarity(trained.embed(exemplars), exemplars.label))
+            seen = compared(trained, exemplars)
+            quantiles = trained.details.get("similarity_quantiles", {})  # none from a version that compared otherwise
+            threshold = equal_error_threshold(quantiles, len(exemplars.class_names))
+            threshold = max(threshold, rival_similarity(cosine_and_movement(seen, seen), exemplars.label))
         return cls(trained, exemplars, threshold)
 
     def scores(self, clips: SkeletonSet) -> NDArray[np.floating]:
-        """(N, K) cosine similarity of each clip to its nearest exemplar of each enrolled action."""
-        clips = fitting(clips, self.trained)
-        return self._compare(self.trained.embed(clips))
+        """(N, K) similarity of each clip to its nearest exemplar of each enrolled action."""
+        return self._best_per_action(self._similarity(compared(self.trained, fitting(clips, self.trained))))
 
     def recognize(self, clips: SkeletonSet) -> list[Recognition]:
         """Recognize each clip; raises ValueError for clips that are too short or too long for one action."""
         clips = fitting(clips, self.trained)
         check_duration(clips, self.trained)
-        own = unit_rows(self.trained.embed_leaving_out(clips))  # (N, 1 + V, D)
-        theirs = unit_rows(self.trained.embed_leaving_out(self.exemplars))
-        every = self._best_per_action(np.einsum("njd,ejd->nje", own, theirs))  # (N, 1 + V, K)
-        scores, without = every[:, 0], every[:, 1:]
+        left_out = self.trained.embed_leaving_out(clips)  # (N, 1 + V, D)
+        seen = Representation(left_out[:, 0], poses=self.trained.poses(clips))
+        similarity = self._similarity(seen)
         results = []
-        for i, row in enumerate(scores):
+        for i, row in enumerate(self._best_per_action(similarity)):
             order = np.argsort(-row, kind="stable")
-            first, second = order[0], order[min(1, len(order) - 1)]
-            lead = row[first] - row[second] if len(row) > 1 else row[first]
-            rest = without[i, :, first] - without[i, :, second] if len(row) > 1 else without[i, :, first]
-            action = self.exemplars.class_names[first] if row[first] >= self.threshold else UNKNOWN
+            nearest = [int(np.where(self.exemplars.label == k, similarity[i], -np.inf).argmax()) for k in order[:2]]
+            without = self._leaving_out(seen[[i]], left_out[i, 1:], nearest)  # (1 or 2, V)
+            lead, rest = (column[0] - column[1:].sum(0) for column in (row[order[:2]], without))
+            action = self.exemplars.class_names[order[0]] if row[order[0]] >= self.threshold else UNKNOWN
             ranking = tuple((self.exemplars.class_names[k], float(row[k])) for k in order)
             results.append(Recognition(str(clips.sample_id[i]), action, ranking, self.threshold, lead - rest))
         return results
@@ -138,8 +144,8 @@ class Recognizer:
         starts = np.arange(0, total - size + 1, stride)
         scores = np.concatenate(
             [
-                self._compare(self.trained.embed(_cut(recording, part, size)))
-                for part in np.split(starts, range(512, len(starts), 512))
+                self._best_per_action(self._similarity(compared(self.trained, _cut(recording, some, size))))
+                for some in np.split(starts, range(512, len(starts), 512))
             ]
         )
         return Timeline(
@@ -147,12 +153,24 @@ class Recognizer:
         )
 
     @cached_property
-    def _exemplar_z(self) -> NDArray[np.floating]:
-        return unit_rows(self.trained.embed(self.exemplars))
+    def _seen_exemplars(self) -> Representation:
+        return compared(self.trained, self.exemplars)
 
-    def _compare(self, z: NDArray[np.floating]) -> NDArray[np.floating]:
-        """(…, D) → (…, K)."""
-        return self._best_per_action(unit_rows(z) @ self._exemplar_z.T)
+    @cached_property
+    def _exemplars_leaving_out(self) -> NDArray[np.floating]:
+        return self.trained.embed_leaving_out(self.exemplars)[:, 1:]  # (E, V, D)
+
+    def _similarity(self, seen: Representation) -> NDArray[np.floating]:
+        """(N, E)."""
+        return cosine_and_movement(self._seen_exemplars, seen)
+
+    def _leaving_out(self, clip: Representation, z: NDArray[np.floating], nearest: list[int]) -> NDArray[np.floating]:
+        """(n, V) similarity of one clip to n exemplars without each joint. z: (V, D) of the clip without each joint."""
+        cosine = (unit_rows(z) * unit_rows(self._exemplars_leaving_out[nearest])).sum(-1)
+        own, theirs = part(self._seen_exemplars[nearest], "poses"), part(clip, "poses")
+        joint_of = np.arange(own.shape[2]) // self.trained.channels % self.trained.layout.num_joints
+        moving = shifted_movement_leaving_out(own, np.repeat(theirs, len(own), axis=0), joint_of) / own.shape[1]
+        return (cosine + 1.0 + moving) / 2.0
 
     def _best_per_action(self, similarity: NDArray[np.floating]) -> NDArray[np.floating]:
         columns = [similarity[..., self.exemplars.label == k].max(-1) for k in range(len(self.exemplars.class_names))]
@@ -208,6 +226,11 @@ def sample_files(task: Task, folder: Path, actions: int = 4) -> dict[str, Any]:
     }
 
 
+def compared(trained: TrainedModel, clips: SkeletonSet) -> Representation:
+    """What of clips is compared: features and poses."""
+    return Representation(trained.embed(clips), poses=trained.poses(clips))
+
+
 def fitting(clips: SkeletonSet, trained: TrainedModel) -> SkeletonSet:
     """The clips in the model's layout (see `skeletons.retarget`); raises ValueError if the model cannot take them."""
     _check_long_enough(clips)
@@ -216,29 +239,28 @@ def fitting(clips: SkeletonSet, trained: TrainedModel) -> SkeletonSet:
     return clips
 
 
-def equal_error_threshold(similarity: dict[str, Sequence[float]], actions: int) -> float:
-    """Cosine at which refusing a known action and accepting an unknown one are equally likely.
+def equal_error_threshold(quantiles: dict[str, Sequence[float]], actions: int) -> float:
+    """Similarity at which refusing a known action and accepting an unknown one are equally likely.
 
-    similarity: as `trained.similarity_quantiles` makes it;  actions: K enrolled; an unknown clip is accepted if any of
-    its K similarities is above. Returns −1, below every cosine, where the record is empty.
+    quantiles: as `trained.similarity_quantiles` makes them;  actions: K enrolled; an unknown clip is accepted if any of
+    its K similarities is above. Returns −1, below every similarity, where there are none.
     """
-    if not similarity:
+    if not quantiles:
         return -1.0
-    levels = np.linspace(0.0, 1.0, len(similarity["same"]))
+    levels = np.linspace(0.0, 1.0, len(quantiles["same"]))
     candidates = np.linspace(-1.0, 1.0, 2001)
-    refused = np.interp(candidates, similarity["same"], levels)
-    accepted = 1.0 - np.interp(candidates, similarity["different"], levels) ** actions
+    refused = np.interp(candidates, quantiles["same"], levels)
+    accepted = 1.0 - np.interp(candidates, quantiles["different"], levels) ** actions
     return float(candidates[np.abs(refused - accepted).argmin()])
 
 
-def rival_similarity(z: NDArray[np.floating], label: NDArray[np.int64], share: float = 0.75) -> float:
-    """The cosine that `share` of the exemplars do not reach with any exemplar of another action; −1 for one action.
+def rival_similarity(similarity: NDArray[np.floating], label: NDArray[np.int64], share: float = 0.75) -> float:
+    """The similarity that `share` of the exemplars do not reach with any of another action; −1 for one action.
 
-    Each exemplar stands for a clip of an unknown action when its own is left out.  z: (E, D), label: (E,).
+    Each exemplar stands for a clip of an unknown action when its own is left out.  similarity: (E, E), label: (E,).
     """
-    similarity = unit_rows(z) @ unit_rows(z).T
-    similarity[label[:, None] == label] = -1.0
-    return float(np.quantile(similarity.max(1), share))
+    of_rivals = np.where(label[:, None] == label, -1.0, similarity)
+    return float(np.quantile(of_rivals.max(1), share))
 
 
 def _check_long_enough(clips: SkeletonSet) -> None:

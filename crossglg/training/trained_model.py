@@ -133,8 +133,12 @@ class TrainedModel:
             return found if importance is None else [*found, importance.float()]
 
         learned = Representation(*self.columns(clips, everything))
-        poses = [with_zeros(x, mask, self.persons).transpose(1, 2).flatten(2) for _, x, mask in self.batches(clips)]
-        return replace(learned, motion=motion_energy(clips), poses=torch.cat(poses).half().cpu().numpy())
+        return replace(learned, motion=motion_energy(clips), poses=self.poses(clips))
+
+    def poses(self, clips: SkeletonSet) -> NDArray[np.float16]:
+        """Coordinates of each frame as they are prepared for the encoder, before the streams: (N, T, M · V · C)."""
+        found = [with_zeros(x, mask, self.persons).transpose(1, 2).flatten(2) for _, x, mask in self.batches(clips)]
+        return cast(NDArray[np.float16], torch.cat(found).half().cpu().numpy())
 
     def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""
@@ -358,20 +362,17 @@ def _check_version(made_by: str, folder: Path) -> None:
         )
 
 
-def similarity_quantiles(z: NDArray[np.floating], label: NDArray[np.int64], most: int = 1000) -> dict[str, list[float]]:
-    """How similar two clips are: 101 quantiles of the cosine of pairs of the "same" class and of two "different" ones.
+def similarity_quantiles(similarity: NDArray[np.floating], label: NDArray[np.int64]) -> dict[str, list[float]]:
+    """101 quantiles of how similar a clip is to another one of the "same" class, and to one of a "different" class.
 
-    z: (N, D), label: (N,). The empty dictionary where there is no pair of either kind; `most` clips are enough.
+    similarity: (N, N), label: (N,). The empty dictionary where there is no pair of either kind.
     """
-    chosen = np.random.default_rng(0).permutation(len(z))[:most]
-    z, label = z[chosen], label[chosen]
-    unit = z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
-    i, j = np.triu_indices(len(z), k=1)
-    cosine, same = (unit @ unit.T)[i, j], label[i] == label[j]
+    other = ~np.eye(len(label), dtype=bool)
+    pairs, same = similarity[other], (label[:, None] == label)[other]
     if not same.any() or same.all():
         return {}
     levels = np.linspace(0.0, 1.0, 101)
     return {
-        "same": np.quantile(cosine[same], levels).round(5).tolist(),
-        "different": np.quantile(cosine[~same], levels).round(5).tolist(),
+        "same": np.quantile(pairs[same], levels).round(5).tolist(),
+        "different": np.quantile(pairs[~same], levels).round(5).tolist(),
     }

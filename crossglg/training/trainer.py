@@ -21,6 +21,8 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing, mirror
 from crossglg.files import InputError
 from crossglg.model import CrossGLG
+from crossglg.one_shot.representation import Representation
+from crossglg.one_shot.warping import cosine_and_movement
 from crossglg.skeletons import Layout
 from crossglg.text.embeddings import TextBank
 from crossglg.training import distributed
@@ -42,6 +44,8 @@ from crossglg.training.step import (
     with_persons_listed,
 )
 from crossglg.training.trained_model import TrainedModel, build_model, resolve_device, similarity_quantiles
+
+ENOUGH_TO_COMPARE = 200  # clips with one another, to know how similar two of a class are
 
 
 def fit(
@@ -245,8 +249,10 @@ class Trainer:
         }
         trained = replace(self.trained, model=model.to(self.device), details=details)
         # What recognizing one's own clips needs: when two clips are alike, and how long a clip usually is.
-        unseen = base.subset(self.validation_clips) if len(self.validation_clips) else base
-        details["similarity"] = similarity_quantiles(trained.embed(unseen), unseen.label)
+        unseen = self.validation_clips if len(self.validation_clips) else np.arange(len(base))
+        some = base.subset(np.random.default_rng(0).permutation(unseen)[:ENOUGH_TO_COMPARE])
+        seen = Representation(trained.embed(some), poses=trained.poses(some))
+        details["similarity_quantiles"] = similarity_quantiles(cosine_and_movement(seen, seen), some.label)
         if model.joint_importance is not None:  # what zero-shot recognition compares with
             details["usual_importance"] = trained.joint_importance(base).mean(0).round(6).tolist()
         details["seconds"] = np.quantile(base.frames / base.fps, [0.0, 0.5, 1.0]).round(3).tolist()

@@ -16,7 +16,7 @@ from crossglg.data.synthetic import synthesise
 from crossglg.one_shot import CLASSIFIERS
 from crossglg.one_shot.baselines.raw import raw_poses
 from crossglg.one_shot.representation import unit_rows
-from crossglg.one_shot.warping import warped, warped_poses
+from crossglg.one_shot.warping import shifted_movement_leaving_out, warped, warped_poses
 
 
 def recursion(cost: NDArray[np.float64], width: int = 99) -> float:
@@ -85,6 +85,22 @@ def test_a_clip_that_begins_elsewhere_is_the_same_clip_to_shifted_movement() -> 
     later = replace(exemplar, poses=np.roll(exemplar.poses, exemplar.poses.shape[1] // 4, axis=1))
     shifted, warped_ = (CLASSIFIERS[n].score(exemplar, later, base) for n in ("shifted-movement", "warped-movement"))
     assert np.abs(np.diag(shifted)).max() < 1e-4 < 0.1 < np.abs(np.diag(warped_)).min()
+
+
+@pytest.mark.parametrize("persons", [1, 2])
+def test_leaving_out_a_joint_is_to_have_zeros_in_its_place(persons: int) -> None:
+    exemplar, query, base = few_of(make_task([4, 3, 5]))
+    count, joints, channels = min(len(exemplar), len(query)), 4, 3
+    joint_of = np.tile(np.repeat(np.arange(joints), channels), persons)
+    rng = np.random.default_rng(0)
+    own, theirs = (rng.standard_normal((count, 12, len(joint_of))).astype(np.float16) for _ in range(2))
+    found = shifted_movement_leaving_out(own, theirs, joint_of)
+    assert found.shape == (count, joints)
+    for n, v in np.ndindex(found.shape):
+        without = np.where(joint_of == v, np.float16(0), np.float16(1))
+        one, other = replace(exemplar[[n]], poses=own[[n]] * without), replace(query[[n]], poses=theirs[[n]] * without)
+        expected = CLASSIFIERS["shifted-movement"].score(one, other, base)[0, 0]
+        assert found[n, v] == pytest.approx(float(expected), abs=1e-4)
 
 
 def test_cosine_and_movement_is_the_mean_of_two_similarities() -> None:

@@ -15,7 +15,8 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.data.synthetic import synthesise
 from crossglg.data.tasks import Task, split_task
 from crossglg.data.transforms import DeviceClips, Preprocessing
-from crossglg.one_shot import Features, evaluate
+from crossglg.one_shot import CLASSIFIERS, Features, evaluate
+from crossglg.one_shot.representation import Representation
 from crossglg.recognition.recognizer import (
     UNKNOWN,
     Recognizer,
@@ -58,7 +59,7 @@ def recognizer(trained: TrainedModel, task: Task) -> Recognizer:
 def test_accuracy_is_the_benchmarks(recognizer: Recognizer, task: Task, trained: TrainedModel) -> None:
     query = task.novel.subset(task.queries(0))
     right = [r.action == query.class_of(i) for i, r in enumerate(recognizer.recognize(query))]
-    expected = evaluate(task, Features.of(task, trained.embed)).accuracy[0]
+    expected = evaluate(task, Features.of(task, trained.represent), "cosine-and-movement").accuracy[0]
     assert np.mean(right) == pytest.approx(expected)
     assert 0.2 < expected < 1.0  # neither chance nor perfect, or the comparison would say little
 
@@ -88,8 +89,9 @@ def test_ranking_and_threshold(recognizer: Recognizer, task: Task) -> None:
 
 
 def test_deciding_joints_are_those_whose_absence_costs_the_lead(recognizer: Recognizer, task: Task) -> None:
-    """Plain loop: leave one joint's features out of clip and exemplars, and see what is left of the lead."""
+    """Plain loop: leave one joint's features and coordinates out of clip and exemplars; what is left of the lead?"""
     model, query = recognizer.trained.model, task.novel.subset([9])
+    moving = [recognizer.trained.poses(clips).reshape(-1, 16, 25, 3) for clips in (recognizer.exemplars, query)]
 
     def joints_of(clips: SkeletonSet) -> torch.Tensor:
         x, mask = DeviceClips(clips).batch(torch.arange(len(clips)), 16)
@@ -100,8 +102,12 @@ def test_deciding_joints_are_those_whose_absence_costs_the_lead(recognizer: Reco
 
     def scores(kept: list[int]) -> torch.Tensor:
         with torch.inference_mode():
-            z, e = model.represent(own[:, kept]), model.represent(theirs[:, kept])
-        return torch.nn.functional.cosine_similarity(z, e)
+            rows = [model.represent(joints[:, kept]).numpy() for joints in (theirs, own)]
+        exemplars, clip = (
+            Representation(z, poses=poses[:, :, kept].reshape(len(z), 16, -1))
+            for z, poses in zip(rows, moving, strict=True)
+        )
+        return torch.from_numpy(CLASSIFIERS["cosine-and-movement"].score(exemplars, clip, None)[0])
 
     every = list(range(25))
     first, second = scores(every).argsort(descending=True)[:2]
@@ -111,12 +117,25 @@ def test_deciding_joints_are_those_whose_absence_costs_the_lead(recognizer: Reco
         assert recognizer.recognize(query)[0].decided_by[joint] == pytest.approx(float(expected), abs=1e-5)
 
 
+def test_of_several_clips_of_an_action_the_nearest_is_the_one_without_joints(trained: TrainedModel, task: Task) -> None:
+    """A second clip of the best and of the second action that lie far away change nothing."""
+    query, near = task.novel.subset([9]), task.novel.subset(task.episodes[0])
+    alone = Recognizer.of(trained, near, -1.0)
+    first, second = (near.class_names.index(name) for name, _ in alone.recognize(query)[0].ranking[:2])
+    similarity = Recognizer.of(trained, task.novel, -1.0)._similarity(trained.represent(query))[0]
+    own = np.flatnonzero(task.novel.label == first)
+    far = [int(rows[similarity[rows].argmin()]) for rows in (own, np.flatnonzero(task.novel.label == second))]
+    more = task.novel.subset([*task.episodes[0], *far])
+    expected, found = (Recognizer.of(trained, clips, -1.0).recognize(query)[0] for clips in (near, more))
+    np.testing.assert_allclose(found.decided_by, expected.decided_by, atol=1e-6)
+
+
 def test_threshold_is_where_both_errors_are_equally_frequent() -> None:
     rng = np.random.default_rng(0)
     label = np.repeat(np.arange(30), 12)
     z = rng.standard_normal((30, 16))[label] + 0.9 * rng.standard_normal((360, 16))
-    quantiles = similarity_quantiles(z, label)
     unit = z / np.linalg.norm(z, axis=1, keepdims=True)
+    quantiles = similarity_quantiles(unit @ unit.T, label)
     pairs = [(unit[i] @ unit[j], label[i] == label[j]) for i in range(360) for j in range(i)]
     same = np.array([c for c, s in pairs if s])
     other = np.array([c for c, s in pairs if not s])
@@ -132,21 +151,19 @@ def test_threshold_is_where_both_errors_are_equally_frequent() -> None:
 
 def test_exemplars_of_other_actions_stand_for_the_unknown() -> None:
     rng = np.random.default_rng(1)
-    z, label = rng.standard_normal((9, 4)), np.array([0, 0, 1, 2, 3, 4, 5, 6, 6])
-    nearest = []
-    for i in range(9):
-        others = [z[i] @ z[j] / np.linalg.norm(z[i]) / np.linalg.norm(z[j]) for j in range(9) if label[j] != label[i]]
-        nearest.append(max(others))
-    assert rival_similarity(z, label) == pytest.approx(np.quantile(nearest, 0.75))
-    assert rival_similarity(z[:2], label[:2]) == -1.0
+    similarity, label = rng.uniform(-1.0, 1.0, (9, 9)), np.array([0, 0, 1, 2, 3, 4, 5, 6, 6])
+    nearest = [max(similarity[i, j] for j in range(9) if label[j] != label[i]) for i in range(9)]
+    assert rival_similarity(similarity, label) == pytest.approx(np.quantile(nearest, 0.75))
+    assert rival_similarity(similarity[:2, :2], label[:2]) == -1.0
 
 
 def test_calibrated_threshold_is_the_higher_of_both(trained: TrainedModel, task: Task) -> None:
     exemplars = task.novel.subset(task.episodes[0])
-    rivals = rival_similarity(trained.embed(exemplars), np.arange(4))
-    assert Recognizer.of(trained, exemplars).threshold == pytest.approx(rivals)
+    seen = trained.represent(exemplars)
+    rivals = rival_similarity(CLASSIFIERS["cosine-and-movement"].score(seen, seen, None), np.arange(4))
+    assert Recognizer.of(trained, exemplars).threshold == pytest.approx(rivals, abs=1e-6)
     strict = {"same": np.linspace(0.99, 1.0, 101).tolist(), "different": np.linspace(0.9, 1.0, 101).tolist()}
-    calibrated = replace(trained, details={"similarity": strict})
+    calibrated = replace(trained, details={"similarity_quantiles": strict})
     expected = equal_error_threshold(strict, 4)
     assert Recognizer.of(calibrated, exemplars).threshold == pytest.approx(max(expected, rivals))
 

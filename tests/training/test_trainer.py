@@ -39,6 +39,7 @@ from crossglg.encoders.base import PersonIndex
 from crossglg.encoders.infogcn import InfoGCN
 from crossglg.files import InputError
 from crossglg.objectives import OBJECTIVES
+from crossglg.one_shot import CLASSIFIERS
 from crossglg.skeletons import get_layout
 from crossglg.text.embeddings import TextBank
 from crossglg.training import trainer
@@ -164,6 +165,12 @@ def test_a_batch_larger_than_the_set_is_one_step(base: SkeletonSet, bank: TextBa
     assert trained.details["chosen_epoch"] == 0
     np.testing.assert_allclose(trained.details["usual_importance"], trained.joint_importance(base).mean(0), atol=1e-6)
     assert math.isnan(trained.details["validation_accuracy"])
+    seen = trained.represent(base)
+    similarity = CLASSIFIERS["cosine-and-movement"].score(seen, seen, None)
+    pairs = [(similarity[j, i], base.label[i] == base.label[j]) for i in range(36) for j in range(36) if i != j]
+    for kind, found in trained.details["similarity_quantiles"].items():
+        of_kind = [value for value, same_class in pairs if same_class == (kind == "same")]
+        np.testing.assert_allclose(found, np.quantile(of_kind, np.linspace(0, 1, 101)), atol=1e-4)
 
 
 def test_a_loss_that_is_not_finite_is_an_error(base: SkeletonSet, bank: TextBank, tmp_path: Path) -> None:
