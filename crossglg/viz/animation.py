@@ -55,7 +55,7 @@ def recognition_frames(shown: Recognition, layout: Layout, frames: int = 40, joi
     importance = as_array(shown.importance, (layout.num_joints,), "(V,)", f"importance of layout {layout.name!r}")
     figure = Figure(figsize=INCHES, dpi=DPI)
     stages = figure.subplots(1, 3, width_ratios=(1, 1, 0.75), gridspec_kw={
-        "left": 0.01, "right": 0.97, "top": 0.87, "bottom": 0.14, "wspace": 0.5,
+        "left": 0.01, "right": 0.97, "top": 0.87, "bottom": 0.14, "wspace": 0.62,
     })  # fmt: skip
     scale = Normalize(*value_range([importance]))
     _bars(stages[2], importance, layout, joints, scale)
