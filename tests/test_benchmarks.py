@@ -141,3 +141,16 @@ def test_a_camera_is_compared_with_a_kinect_and_the_table_written(
     values = np.array([[float(cell.split("±")[0]) for cell in row[2:]] for row in rows])
     assert values.shape == (6, 7) and (values >= 0).all() and (values <= 100).all()
     assert (values[0, :4] > 50).all(), "four actions that differ"
+
+
+def test_the_time_of_a_decision_is_measured_for_every_encoder_and_number_of_exemplars(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("live_benchmark", SCRIPT.with_name("live.py"))
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.main(["--rounds", "1", "--output", str(tmp_path / "table.md")])
+    rows = [line.strip("| ").split(" | ") for line in (tmp_path / "table.md").read_text().splitlines() if "| " in line]
+    assert [tuple(row[:2]) for row in rows[1:] if "---" not in row[0]] == [
+        (encoder, str(actions)) for encoder in module.ENCODERS for actions in module.ACTIONS
+    ]
+    assert all(float(cell) > 0 for row in rows[2:] for cell in row[2:])
