@@ -127,7 +127,7 @@ def board_html(state: RunState, refresh: int = 0) -> str:
         curves["Training"] = _svg(figures.training_curves(state.history, state.chosen), "training", HALF)
     if results:
         bars = figures.accuracy_by_classifier(results.episodes(), 1 / len(results.novel_classes))
-        curves["One-shot accuracy"] = _svg(bars, "accuracy", HALF)
+        curves["One-shot accuracy"] = _svg(bars, "accuracy", (HALF[0], bars.get_figheight()))
     explorer = pictures / "explorer.html"
     if explorer.is_file():
         document = explorer.read_text(encoding="utf-8")
