@@ -154,3 +154,33 @@ def test_the_time_of_a_decision_is_measured_for_every_encoder_and_number_of_exem
         (encoder, str(actions)) for encoder in module.ENCODERS for actions in module.ACTIONS
     ]
     assert all(float(cell) > 0 for row in rows[2:] for cell in row[2:])
+
+
+@pytest.fixture(scope="module")
+def recordings_benchmark() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("recordings_benchmark", SCRIPT.with_name("recordings.py"))
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_segment_is_right_if_half_of_it_and_of_the_truth_is_shared(recordings_benchmark: ModuleType) -> None:
+    there = [(0.0, 4.0, "wave"), (4.0, 6.0, "jump"), (6.0, 8.0, "wave")]
+    found = [(0.5, 4.5, "wave"), (4.5, 5.5, "jump"), (5.5, 6.5, "jump"), (7.5, 8.0, "wave")]
+    assert recordings_benchmark.f1(found, there) == pytest.approx(2 * 2 / (4 + 3))
+    assert recordings_benchmark.f1([(0.0, 4.0, "wave"), (0.0, 4.0, "wave")], there[:1]) == pytest.approx(2 / 3)
+    named = [(0.5, 4.5, "wave"), (4.5, 5.0, "wave"), (5.0, 7.5, "unknown"), (7.5, 8.0, "wave")]
+    right, wrong = recordings_benchmark.shares(named, there, ["wave"])
+    assert right == pytest.approx((3.5 + 0.5) / 6.0) and wrong == pytest.approx((0.5 + 0.5) / 2.0)
+
+
+def test_windows_together_find_more_than_alone(
+    recordings_benchmark: ModuleType, kinect_clips: SkeletonSet, tmp_path: Path
+) -> None:
+    kinect_clips.save(tmp_path / "mine.npz")
+    words = [str(tmp_path), "--sets", "mine", "--recordings", "3", "--output", str(tmp_path / "table.md")]
+    recordings_benchmark.main(words)
+    (row,) = [line for line in (tmp_path / "table.md").read_text().splitlines() if line.startswith("| mine")]
+    alone, right_alone, _, together, right, _ = (float(cell.split("±")[0]) for cell in row.strip("|").split("|")[1:])
+    assert 0 < right_alone <= right <= 100 and 0 < alone <= together

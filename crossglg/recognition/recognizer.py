@@ -55,9 +55,15 @@ class Timeline:
 
     @property
     def labels(self) -> list[str]:
-        """(W,) the most similar action of each window, or "unknown"."""
-        best = self.scores.argmax(1)
-        return [self.actions[k] if s[k] >= self.threshold else UNKNOWN for k, s in zip(best, self.scores, strict=True)]
+        """(W,) the most similar action of each window, or "unknown".
+
+        Neighbouring windows that are most similar to the same action are decided together, by the best of them: those
+        at the edges see half of another action and reach no threshold alone.
+        """
+        nearest, best = self.scores.argmax(1), self.scores.max(1)
+        run = np.cumsum(np.diff(nearest, prepend=nearest[:1]) != 0)
+        known = np.array([best[run == r].max(initial=-np.inf) >= self.threshold for r in range(run.max() + 1)])[run]
+        return [self.actions[k] if seen else UNKNOWN for k, seen in zip(nearest, known, strict=True)]
 
     @property
     def edges(self) -> NDArray[np.float64]:
@@ -213,7 +219,7 @@ def sample_files(task: Task, folder: Path, actions: int = 4) -> dict[str, Any]:
             file = novel.subset([exemplar]).save(folder / f"example_{k}.npz")
             examples.append(f"{name}={file}")
             parts.append(novel[other][:1])
-    long = _one_after_another([part[0] for part in parts], novel.layout)
+    long = join_in_time([part[0] for part in parts], novel.layout)
     recording = SkeletonSet.build(
         long, [0, len(long)], [0], ["recording"], novel.layout, name="recording", fps=novel.fps
     )
@@ -284,7 +290,7 @@ def check_duration(clips: SkeletonSet, trained: TrainedModel) -> None:
         )
 
 
-def _one_after_another(clips: Sequence[NDArray[np.floating]], layout: Layout) -> NDArray[np.floating]:
+def join_in_time(clips: Sequence[NDArray[np.floating]], layout: Layout) -> NDArray[np.floating]:
     """Join clips (T, V, C) in time; each is moved to where the one before it ends, as nobody jumps through a room."""
     hips = [layout.index("left hip"), layout.index("right hip")]
     joined = [clips[0]]

@@ -138,9 +138,12 @@ def test_several_clips_are_enrolled_at_once_or_not_at_all(
 
 
 def test_each_enrolled_clip_is_recognised_as_itself(run: Run, enrolled: dict[str, Path], model: Path) -> None:
-    out = run("recognize", *enrolled.values(), "--model", model)
+    out = run("recognize", *enrolled.values(), "--model", model, "--threshold", "0.5")  # all are alike to this model
     for line, (action, file) in zip(out.splitlines(), enrolled.items(), strict=True):
-        assert f": {action}  ({action} 1.00, " in line and "unknown below" in line, file
+        head, _, similarity = line.partition(",")[0].rpartition(" ")  # not quite 1: kept in the layout of the first
+        assert head.endswith(f": {action}  ({action}") and float(similarity) > 0.95 and "unknown below 0.50" in line, (
+            file
+        )
     assert "someone: standing about" in out and "me: waving" in out
 
 
@@ -329,8 +332,8 @@ def test_accuracy_on_genuine_clips_is_the_benchmarks(run: Run, shared_data: Path
     answers = json.loads(run("recognize", "queries.npz", "--model", model, "--threshold", "-1", "--json"))
     right = [answer["action"] == queries.class_of(i) for i, answer in enumerate(answers)]
     trained = TrainedModel.load(model)
-    features = Features.of(task, lambda clips: trained.embed(clips.retargeted(trained.layout)))
-    assert np.mean(right) == pytest.approx(evaluate(task, features).accuracy[0])
+    features = Features.of(task, lambda clips: trained.represent(clips.retargeted(trained.layout)))
+    assert np.mean(right) == pytest.approx(evaluate(task, features, "cosine-and-movement").accuracy[0])
     assert len(right) == 44 and 0.25 < np.mean(right) < 1.0
 
 

@@ -194,15 +194,22 @@ def test_following_a_recording_finds_each_action_where_it_happens(recognizer: Re
     np.testing.assert_allclose(timeline.scores[9], one_by_one[0], atol=1e-5)
 
 
+def test_neighbouring_windows_of_one_action_are_decided_by_the_best_of_them() -> None:
+    scores = np.array([[0.3, 0.1], [0.9, 0.2], [0.2, 0.1], [0.1, 0.4], [0.2, 0.3], [0.4, 0.0], [0.1, 0.5]])
+    start = np.arange(7.0)
+    labels = Timeline(start, start + 2.0, scores, ("wave", "jump"), 0.5).labels
+    assert labels == ["wave"] * 3 + [UNKNOWN] * 3 + ["jump"]
+
+
 def test_timeline_joins_neighbouring_windows_and_is_written(tmp_path: Path) -> None:
-    scores = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.2], [0.1, 0.7]])
+    scores = np.array([[0.9, 0.1], [0.8, 0.2], [0.2, 0.3], [0.7, 0.1]])
     start = np.array([0.0, 1.0, 2.0, 3.0])
     timeline = Timeline(start, start + 2.0, scores, ("wave", "jump"), 0.5)
-    assert timeline.labels == ["wave", "wave", UNKNOWN, "jump"]
-    assert timeline.segments() == [(0.0, 2.5, "wave"), (2.5, 3.5, UNKNOWN), (3.5, 5.0, "jump")]
+    assert timeline.labels == ["wave", "wave", UNKNOWN, "wave"]
+    assert timeline.segments() == [(0.0, 2.5, "wave"), (2.5, 3.5, UNKNOWN), (3.5, 5.0, "wave")]
     rows = list(csv.reader(timeline.to_csv(tmp_path / "t.csv").open()))
     assert rows[0] == ["start_s", "end_s", "action", "wave", "jump"]
-    assert rows[4] == ["3.000", "5.000", "jump", "0.1000", "0.7000"]
+    assert rows[4] == ["3.000", "5.000", "wave", "0.7000", "0.1000"]
 
 
 def test_enrolled_clips_are_kept_and_added_to(tmp_path: Path, task: Task) -> None:
