@@ -176,7 +176,8 @@ OWN_PARAMETERS = {
     "02_train": {"overwrite": False, "settings": {}},
     "05_ablations": {"study": "tiny", "data": "", "classifier": "cosine"},
     "06_your_own_actions": {
-        "examples": "", "queries": "", "recording": "", "describe": "", "camera": False, "camera_assets": "",
+        "examples": "", "queries": "", "recording": "", "reading": {}, "describe": "", "camera": False,
+        "camera_assets": "",
     },
     "07_your_own_encoder": {"train_on": "synthetic-small"},
     "08_why": {"clip": -1, "rival": "", "queries": 24, "points": 8, "action": "", "steps": 300},

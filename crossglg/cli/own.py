@@ -48,10 +48,28 @@ def enroll(
     from crossglg.recognition.recognizer import enroll as add
 
     read = [clip for path in clips for clip in _read(path, format_, person, options)]
+    read = [clip.at_rate(read[0].fps) for clip in read]
     enrolled = add(action, concatenate(read, action), actions, either_side)  # all clips or, if one is refused, none
-    for number, name in enumerate(enrolled.class_names):
-        typer.echo(f"{name}: {(enrolled.label == number).sum()} clip(s)")
-    typer.echo(f"kept in {actions}")
+    if max(clip.persons.max() for clip in read) > 1:
+        typer.echo("more than one person: only a model of so many persons compares them; --person keeps one", err=True)
+    _list(enrolled, actions)
+
+
+@command(OWN, 'crossglg actions --forget "my wave"')
+def actions(
+    actions: Actions = Path("my_actions.npz"),
+    forget: Annotated[str, typer.Option(help="an action to take out, with all its clips")] = "",
+) -> None:
+    """List your own actions, or take one out."""
+    from crossglg.data.clips import SkeletonSet
+    from crossglg.recognition.recognizer import forget as take_out
+
+    _check_kept(actions)
+    left = take_out(forget, actions) if forget else SkeletonSet.load(actions)
+    if left is None:
+        typer.echo(f"no action is left; {actions} is deleted")
+    else:
+        _list(left, actions)
 
 
 @command(OWN, "crossglg recognize query.csv --model runs/mine/model --actions my_actions.npz")
@@ -92,10 +110,10 @@ def recognize(
     if describe is not None and stream:
         raise ValueError("--describe is for clips, not for --stream; cut the recording, or enroll a clip of each")
     trained = TrainedModel.load(model or SHIPPED)
-    if describe is None and not actions.exists():
-        raise FileNotFoundError(
-            f"no actions are kept in {actions}; enroll some first: crossglg enroll ACTION CLIP --actions {actions}"
-        )
+    if threshold is not None and not -1.0 <= threshold <= 1.0:
+        raise ValueError(f"--threshold is a similarity from -1 to 1, got {threshold}")
+    if describe is None:
+        _check_kept(actions)
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)  # a place that cannot be written is told before the work
     if model is None:
@@ -105,27 +123,30 @@ def recognize(
         recognizer = DescribedActions.of(trained, DescriptionFile.load(describe).classes.values(), threshold)
     else:
         recognizer = Recognizer.of(trained, SkeletonSet.load(actions), threshold)
-    if isinstance(recognizer, Recognizer) and stream:
-        read = [clip for path in clips for clip in _read(path, format_, person, options)]
-        for name, recording in zip(_file_names(read), read, strict=True):
-            _report_timeline(recognizer.follow(recording, window), name, output)
-        return
     answers: list[Any] = []
-    failed = False
+    failed, alike = False, len({path.stem for path in clips}) < len(set(clips))
+    taken: list[str] = []
     for path in clips:
         try:
-            results = [recognizer.recognize(clip)[0] for clip in _read(path, format_, person, options)]
+            read = list(_read(path, format_, person, options))
+            if isinstance(recognizer, Recognizer) and stream:
+                for recording in read:
+                    timeline = recognizer.follow(recording, window)
+                    taken.append(_file_name(str(recording.sample_id[0]), taken))
+                    _report_timeline(timeline, taken[-1], output)
+                continue
+            results = [recognizer.recognize(clip)[0] for clip in read]
         except (ValueError, OSError) as error:
             if len(clips) == 1:
                 raise
             failed = True
-            answers.append({"clip": path.stem, "error": as_command_line(str(error))})
+            answers.append({"file": str(path), "clip": path.stem, "error": as_command_line(str(error))})
             typer.echo(f"left out {path}: {answers[-1]['error']}", err=True)
             continue
         for result in results:
-            answers.append(_as_dict(result, trained.layout.joints))
+            answers.append({"file": str(path), **_as_dict(result, trained.layout.joints)})
             if not as_json:
-                typer.echo(_sentence(result, trained.layout.joints))
+                typer.echo(f"{path}: " * alike + _sentence(result, trained.layout.joints))
     if as_json:
         typer.echo(json.dumps(answers, indent=1))
     if failed:
@@ -142,10 +163,23 @@ def _read(path: Path, format_: str, person: int, options: dict[str, Any]) -> Ite
         yield (recording.only(person) if person else recording).to_set()
 
 
-def _file_names(recordings: list[SkeletonSet]) -> list[str]:
-    """A name for the files of each recording: without characters that mean something in a path, none twice."""
-    names = [re.sub(r"[^\w.+-]+", "_", str(recording.sample_id[0])).lstrip(".") for recording in recordings]
-    return [f"{name}-{i + 1}" if names.count(name) > 1 or not name else name for i, name in enumerate(names)]
+def _file_name(clip: str, taken: list[str]) -> str:
+    """A name for the files of a recording: without characters that mean something in a path, none that is taken."""
+    name = re.sub(r"[^\w.+-]+", "_", clip).lstrip(".")
+    return f"{name}-{len(taken) + 1}" if name in ("", *taken) else name
+
+
+def _check_kept(actions: Path) -> None:
+    if not actions.exists():
+        raise FileNotFoundError(
+            f"no actions are kept in {actions}; enroll some first: crossglg enroll ACTION CLIP --actions {actions}"
+        )
+
+
+def _list(enrolled: SkeletonSet, actions: Path) -> None:
+    for number, name in enumerate(enrolled.class_names):
+        typer.echo(f"{name}: {(enrolled.label == number).sum()} clip(s)")
+    typer.echo(f"kept in {actions}")
 
 
 def _as_dict(result: Recognition, joints: tuple[str, ...]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def run(
         again = shlex.join(["crossglg", "run", "--resume", "--output", str(folder)])
         interrupted(again if pipeline.has_run(folder) else "")
     made = read_results(folder)
-    typer.echo(_summary(made.task, made.protocol_sha256, made.clips_sha256, made.one_shot))
+    typer.echo(_summary(made.task, made.protocol_sha256, made.clips_sha256, len(made.novel_classes), made.one_shot))
     typer.echo(f"written to {folder}")
 
 
@@ -121,7 +121,9 @@ def evaluate(
     for name, missing in found.left_out.items():
         typer.echo(f"without {name}: this model has no {missing}", err=True)
     if not as_json:
-        typer.echo(_summary(task.name, task.sha256, task.clips_sha256, found.one_shot, found.text_at_inference))
+        ways = len(task.novel.class_names)
+        summary = _summary(task.name, task.sha256, task.clips_sha256, ways, found.one_shot, found.text_at_inference)
+        typer.echo(summary)
         return
     content: dict[str, Any] = {"task": task.name, "protocol_sha256": task.sha256, "clips_sha256": task.clips_sha256}
     content["one_shot"] = {name: result.to_dict() for name, result in found.one_shot.items()}
@@ -173,13 +175,15 @@ def _summary(
     task: str,
     protocol_sha256: str,
     clips_sha256: str,
+    ways: int,
     one_shot: Mapping[str, Accuracy | OneShotResult],
     text_at_inference: Mapping[str, Accuracy | OneShotResult] | None = None,
 ) -> str:
     """Accuracies on a task, with the published ones of the same protocol below them."""
     from crossglg.data.protocols import find_protocol, shipped_protocols
 
-    lines = [f"{task} (protocol {protocol_sha256[:12]}, clips {clips_sha256[:12]}), top-1 over episodes:"]
+    lines = [f"{task} (protocol {protocol_sha256[:12]}, clips {clips_sha256[:12]})"]
+    lines += [f"top-1 over episodes; {ways} novel classes, guessing gets {100 / ways:.0f} %:"]
     lines += [_line(name, result) for name, result in one_shot.items()]
     if text_at_inference:
         lines.append("with texts of the novel classes at inference:")

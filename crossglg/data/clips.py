@@ -226,6 +226,25 @@ class SkeletonSet:
         xyz[..., 0] *= -1
         return replace(self, xyz=xyz, sample_id=np.array([f"{name} (mirrored)" for name in self.sample_id]))
 
+    def at_rate(self, fps: float) -> SkeletonSet:
+        """The same clips with another number of frames per second, linear between two frames.
+
+        A person who is seen in one of the two alone is as in the nearer.
+        """
+        if fps == self.fps:
+            return self
+        clips = []
+        for i in range(len(self)):
+            clip, last = self[i], int(self.frames[i]) - 1
+            at = np.minimum(np.arange(max(1, round((last + 1) * fps / self.fps))) * self.fps / fps, last)
+            before, after = clip[:, np.floor(at).astype(int)], clip[:, np.ceil(at).astype(int)]
+            both = before.any((2, 3)) & after.any((2, 3))  # (M, T)
+            share = np.where(both, at % 1.0, np.round(at % 1.0))[..., None, None]
+            clips.append(((1.0 - share) * before + share * after).astype(clip.dtype))
+        offsets = np.cumsum([0, *(clip.shape[0] * clip.shape[1] for clip in clips)])
+        rows = [clip.reshape(-1, *clip.shape[2:]) for clip in clips]
+        return replace(self, xyz=np.concatenate(rows), offsets=offsets, fps=fps)
+
     def save(self, path: str | Path) -> Path:
         """Write the documented `.npz`, uncompressed so that loading maps it instead of reading it.
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from crossglg import tables
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.tasks import Task
+from crossglg.files import InputError, nearest
 from crossglg.one_shot import unit_rows
 from crossglg.one_shot.features import part
 from crossglg.one_shot.representation import Representation
@@ -60,10 +61,10 @@ class Timeline:
         Neighbouring windows that are most similar to the same action are decided together, by the best of them: those
         at the edges see half of another action and reach no threshold alone.
         """
-        nearest, best = self.scores.argmax(1), self.scores.max(1)
-        run = np.cumsum(np.diff(nearest, prepend=nearest[:1]) != 0)
+        closest, best = self.scores.argmax(1), self.scores.max(1)
+        run = np.cumsum(np.diff(closest, prepend=closest[:1]) != 0)
         known = np.array([best[run == r].max(initial=-np.inf) >= self.threshold for r in range(run.max() + 1)])[run]
-        return [self.actions[k] if seen else UNKNOWN for k, seen in zip(nearest, known, strict=True)]
+        return [self.actions[k] if seen else UNKNOWN for k, seen in zip(closest, known, strict=True)]
 
     @property
     def edges(self) -> NDArray[np.float64]:
@@ -103,7 +104,9 @@ class Recognizer:
         of another action; actions the model was not trained on look more alike to it than those it was
         (docs/notes/unknown-actions.md).
         """
-        exemplars = fitting(_without_empty_classes(exemplars), trained)
+        exemplars = _without_empty_classes(exemplars)
+        _check_persons(exemplars, trained)
+        exemplars = fitting(exemplars, trained)
         if threshold is None:
             seen = compared(trained, exemplars)
             quantiles = trained.details.get("similarity_quantiles", {})  # none from a version that compared otherwise
@@ -125,8 +128,8 @@ class Recognizer:
         results = []
         for i, row in enumerate(self._best_per_action(similarity)):
             order = np.argsort(-row, kind="stable")
-            nearest = [int(np.where(self.exemplars.label == k, similarity[i], -np.inf).argmax()) for k in order[:2]]
-            without = self._leaving_out(seen[[i]], left_out[i, 1:], nearest)  # (1 or 2, V)
+            closest = [int(np.where(self.exemplars.label == k, similarity[i], -np.inf).argmax()) for k in order[:2]]
+            without = self._leaving_out(seen[[i]], left_out[i, 1:], closest)  # (1 or 2, V)
             lead, rest = (column[0] - column[1:].sum(0) for column in (row[order[:2]], without))
             action = self.exemplars.class_names[order[0]] if row[order[0]] >= self.threshold else UNKNOWN
             ranking = tuple((self.exemplars.class_names[k], float(row[k])) for k in order)
@@ -145,7 +148,7 @@ class Recognizer:
         if size < SHORTEST or size > total:
             raise ValueError(
                 f"a window of {window:.2f} s is {size} frames; it needs {SHORTEST} at least and no more than the "
-                f"recording's {total}"
+                f"recording's {total}: choose another with --window"
             )
         starts = np.arange(0, total - size + 1, stride)
         scores = np.concatenate(
@@ -170,10 +173,10 @@ class Recognizer:
         """(N, E)."""
         return cosine_and_movement(self._seen_exemplars, seen)
 
-    def _leaving_out(self, clip: Representation, z: NDArray[np.floating], nearest: list[int]) -> NDArray[np.floating]:
+    def _leaving_out(self, clip: Representation, z: NDArray[np.floating], closest: list[int]) -> NDArray[np.floating]:
         """(n, V) similarity of one clip to n exemplars without each joint. z: (V, D) of the clip without each joint."""
-        cosine = (unit_rows(z) * unit_rows(self._exemplars_leaving_out[nearest])).sum(-1)
-        own, theirs = part(self._seen_exemplars[nearest], "poses"), part(clip, "poses")
+        cosine = (unit_rows(z) * unit_rows(self._exemplars_leaving_out[closest])).sum(-1)
+        own, theirs = part(self._seen_exemplars[closest], "poses"), part(clip, "poses")
         joint_of = np.arange(own.shape[2]) // self.trained.channels % self.trained.layout.num_joints
         moving = shifted_movement_leaving_out(own, np.repeat(theirs, len(own), axis=0), joint_of) / own.shape[1]
         return (cosine + 1.0 + moving) / 2.0
@@ -187,20 +190,42 @@ def enroll(action: str, clips: SkeletonSet, path: str | Path, either_side: bool 
     """Add clips of an action to the file of one's own actions (made if there is none); returns all of them.
 
     either_side: the action stays the same with left and right swapped; then the mirror images are added, too. Clips are
-    carried to the layout of the file. Raises ValueError for clips too short to show a motion.
+    carried to the layout and the frames per second of the file. Raises ValueError for clips too short to show a motion,
+    and for a name that differs from an enrolled one in capital letters alone.
     """
-    if not action.strip() or action == UNKNOWN:
+    if not action.strip() or action.strip() == UNKNOWN:
         raise ValueError(f"an action needs a name other than {action!r}")
+    action = " ".join(action.split())
     _check_long_enough(clips)
     if either_side:
         clips = concatenate([clips, clips.mirrored()], clips.name)
     label, path = np.zeros(len(clips), dtype=np.int64), Path(path)
     sets = [replace(clips, label=label, class_names=(action,), canonical_names=())]
     if path.is_file():
-        sets.insert(0, SkeletonSet.load(path))
+        kept = SkeletonSet.load(path)
+        twins = [name for name in kept.class_names if name != action and name.casefold() == action.casefold()]
+        if twins:
+            raise ValueError(f"{action!r} is enrolled as {twins[0]!r}; give the same name, or one that differs more")
+        sets = [kept, sets[0].at_rate(kept.fps)]
     enrolled = concatenate(sets, path.stem)
     enrolled.save(path)
     return enrolled
+
+
+def forget(action: str, path: str | Path) -> SkeletonSet | None:
+    """Take an action out of the file of one's own actions; returns what is left, or None and no file. Raises InputError
+    for an action that is not there."""
+    path = Path(path)
+    kept = SkeletonSet.load(path)
+    if action not in kept.class_names:
+        raise InputError(f"{path} has no action {action!r}{nearest(action, list(kept.class_names))}")
+    rest = kept.label != kept.class_names.index(action)
+    if not rest.any():
+        path.unlink()
+        return None
+    left = _without_empty_classes(kept.subset(np.flatnonzero(rest)))
+    left.save(path)
+    return left
 
 
 def sample_files(task: Task, folder: Path, actions: int = 4) -> dict[str, Any]:
@@ -298,6 +323,16 @@ def join_in_time(clips: Sequence[NDArray[np.floating]], layout: Layout) -> NDArr
         shift = joined[-1][-1, hips].mean(0) - clip[0, hips].mean(0)
         joined.append(np.where(clip.any((1, 2), keepdims=True), clip + shift, 0.0))
     return np.concatenate(joined)
+
+
+def _check_persons(exemplars: SkeletonSet, trained: TrainedModel) -> None:
+    many = np.flatnonzero(exemplars.persons > trained.persons)
+    if len(many):
+        action, persons = exemplars.class_of(int(many[0])), int(exemplars.persons[many[0]])
+        raise InputError(
+            f"the action {action!r} is enrolled with {persons} persons, the model knows {trained.persons}: take it out "
+            f"with crossglg actions --forget {action!r} and enroll it again with --person 1"
+        )
 
 
 def _without_empty_classes(clips: SkeletonSet) -> SkeletonSet:

@@ -136,7 +136,8 @@ def board_html(state: RunState, refresh: int = 0) -> str:
     if importance.is_file():
         image = Markup('<img src="data:image/png;base64,{}" alt="joint importance by class">')
         data = base64.b64encode(importance.read_bytes()).decode()
-        sections["Joint importance of classes never seen in training"] = image.format(data)
+        what = "Joint importance" if state.config.guidance in ("g2l", "both") else "Share of the movement of each joint"
+        sections[f"{what}, classes never seen in training"] = image.format(data)
     if results:
         counts = np.array(results.one_shot[CLASSIFIER].confusion)
         sections["Confusion, per cent"] = _svg(figures.confusion_matrix(counts, results.novel_classes), "confusion")

@@ -177,7 +177,10 @@ def _importance(trained: TrainedModel, task: Task, classes: Sequence[str]) -> It
     yield Picture(
         "importance_by_class", "Joint importance by class",
         f"{what}, mean over the clips of each novel class; joints by body part.",
-        figures.importance_by_class(mean_by_class(importance, novel), novel.class_names, novel.layout),
+        figures.importance_by_class(
+            mean_by_class(importance, novel), novel.class_names, novel.layout,
+            what="joint importance" if guided else "share of the movement",
+        ),
     )  # fmt: skip
 
 

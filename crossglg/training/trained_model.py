@@ -319,15 +319,21 @@ class TrainedModel:
             config = Config(**settings)
             persons, channels, classes = content["persons"], content["channels"], tuple(content["class_names"])
         except (KeyError, TypeError) as error:
-            raise ValueError(f"{folder / DESCRIPTION} is damaged or not of this version ({error!r})") from error
+            what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+            raise ValueError(
+                f"{folder / DESCRIPTION} is damaged or not of this version ({what}); train again"
+            ) from error
         branch = _read_text_branch(folder / TEXT_BRANCH) if text_branch else {}
         text_width = branch["project_text.weight"].shape[1] if branch else 0
         model = build_model(config, layout, persons, channels, len(classes), text_width)
+        if not (folder / WEIGHTS).is_file():
+            raise MissingError(f"{folder} has no {WEIGHTS}; copy it there from where the model was trained")
         try:
             weights = load_file(folder / WEIGHTS)
             model.load_state_dict(weights | {f"{TRAINING_ONLY}{name}": t for name, t in branch.items()})
         except (SafetensorError, RuntimeError, OSError) as error:
-            raise ValueError(f"{folder / WEIGHTS} is damaged or of another model ({error}); train again") from error
+            what = str(error).strip().splitlines()[-1].strip()  # torch lists every parameter
+            raise ValueError(f"{folder / WEIGHTS} is damaged or of another model ({what}); train again") from error
         return cls(model.to(device), config, layout, persons, channels, classes, details)
 
     @property

@@ -152,7 +152,8 @@ class Trainer:
             if chosen_epoch(self.history) == epoch:
                 self.best = {name: value.clone() for name, value in self.model.state_dict().items()}
             self.save()
-            bar.set_postfix(loss=f"{record['total_loss']:.3f}", validation=f"{record['validation_accuracy']:.3f}")
+            shown = {"loss": record["total_loss"], "validation": record["validation_accuracy"]}
+            bar.set_postfix({name: f"{value:.3f}" for name, value in shown.items() if math.isfinite(value)})
             if after_epoch:
                 after_epoch(record)
 

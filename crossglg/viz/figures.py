@@ -165,11 +165,15 @@ def importance_bars(importance: Mapping[str, ArrayLike], layout: Layout, top: in
 
 @rc_context(STYLE)
 def importance_by_class(
-    importance: ArrayLike, class_names: Sequence[str], layout: Layout, yes_no: bool = False
+    importance: ArrayLike,
+    class_names: Sequence[str],
+    layout: Layout,
+    yes_no: bool = False,
+    what: str = "joint importance",
 ) -> Figure:
     """Heat map (K, V): a row per class, joints ordered and separated by body part.
 
-    yes_no: only whether a joint has any importance, as for the key joints of texts.
+    yes_no: only whether a joint has any importance, as for the key joints of texts.  what: the color bar's name.
     """
     shape = (len(class_names), layout.num_joints)
     matrix = as_array(importance, shape, "(K, V)", f"importance for {len(class_names)} classes, layout {layout.name!r}")
@@ -189,7 +193,7 @@ def importance_by_class(
     if yes_no:
         axes.set_xlabel("filled: a key joint of the text", color=GREY)
     else:
-        color_bar(figure, axes, image, "joint importance")
+        color_bar(figure, axes, image, what)
     return figure
 
 

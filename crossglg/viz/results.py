@@ -29,14 +29,14 @@ def training_curves(history: Sequence[Mapping[str, float]], chosen: int | None =
     """Losses above, validation accuracy below, over epochs.
 
     history: one record per epoch with "epoch", any number of losses, "…_loss", their sum "total_loss", and
-    "validation_accuracy" (0…1); what a record lacks is skipped. chosen: the epoch to mark. Records count epochs from 0,
-    pictures from 1.
+    "validation_accuracy" (0…1); what a record lacks or has as not a number is skipped. chosen: the epoch to mark.
+    Records count epochs from 0, pictures from 1.
     """
     if not history or any("epoch" not in record for record in history):
         raise ValueError('training_curves needs at least one record, and "epoch" in every record')
     names = dict.fromkeys(key for record in history for key in record if key.endswith("_loss"))
     losses = sorted(names, key=lambda key: key == TOTAL)  # the sum comes last
-    validated = any("validation_accuracy" in record for record in history)
+    validated = any(np.isfinite(record.get("validation_accuracy", np.nan)) for record in history)
     panels = [name for name, there in (("loss", losses), ("accuracy", validated)) if there]
     if not panels:
         raise ValueError("history has nothing to draw: give losses, named …_loss, or validation_accuracy")

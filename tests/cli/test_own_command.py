@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from itertools import pairwise
@@ -160,6 +161,50 @@ def test_a_bad_clip_costs_its_own_line(
     assert code == 2 and ["error" in answer for answer in json.loads(out)] == [True, False]
 
 
+def test_files_of_one_name_are_told_apart(run: Run, enrolled: dict[str, Path], model: Path, tmp_path: Path) -> None:
+    files = []
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        files.append(shutil.copy(enrolled["waving"], tmp_path / folder / "take.csv"))
+    out = run("recognize", *files, "--model", model)
+    assert [line.partition(": take: ")[0] for line in out.splitlines()] == [str(file) for file in files]
+    answers = json.loads(run("recognize", *files, "--model", model, "--json"))
+    assert [answer["file"] for answer in answers] == [str(file) for file in files]
+
+
+def test_a_bad_recording_costs_its_own_line(
+    outcome: Callable[..., tuple[int, str, str]], enrolled: dict[str, Path], model: Path, motions: SkeletonSet
+) -> None:
+    Path("empty.csv").touch()
+    long = walk(motions, 90).save(Path("long.npz"))
+    code, out, err = outcome("recognize", "empty.csv", long, "--model", model, "--stream", "--window", "1")
+    assert code == 2 and out.startswith("long  ") and "left out empty.csv: " in err
+
+
+def test_actions_are_listed_and_taken_out(run: Run, refusal: Run, enrolled: dict[str, Path]) -> None:
+    every = ["jumping: 1 clip(s)", "standing about: 1 clip(s)", "waving: 1 clip(s)", "kept in my_actions.npz"]
+    assert run("actions").splitlines() == every
+    assert "no action 'wafing'; did you mean 'waving'?" in refusal("actions", "--forget", "wafing")
+    assert run("actions", "--forget", "waving").splitlines() == [*every[:2], every[3]]
+    assert "no actions are kept in other.npz" in refusal("actions", "--actions", "other.npz")
+    for action in ("jumping", "standing about"):
+        out = run("actions", "--forget", action)
+    assert out == "no action is left; my_actions.npz is deleted\n" and not Path("my_actions.npz").exists()
+
+
+def test_two_persons_are_enrolled_with_a_word(
+    outcome: Callable[..., tuple[int, str, str]], model: Path, motions: SkeletonSet
+) -> None:
+    people = np.concatenate([motions[0][0, :40], motions[4][0, :40]])
+    pair = SkeletonSet.build(people, [0, 80], [0], ["?"], NTU, name="pair", persons=[2], sample_id=["pair"])
+    code, _, err = outcome("enroll", "dance", pair.save(Path("pair.npz")))
+    assert code == 0 and "more than one person: " in err and "--person keeps one" in err
+    code, _, err = outcome("recognize", motions.subset([4]).save(Path("one.npz")), "--model", model)
+    assert code == 2 and "the action 'dance' is enrolled with 2 persons, the model knows 1" in err
+    code, _, err = outcome("recognize", "one.npz", "--model", model, "--threshold", "nan")
+    assert code == 2 and "--threshold is a similarity from -1 to 1, got nan" in err
+
+
 def test_json_says_the_same_as_python(run: Run, enrolled: dict[str, Path], model: Path, motions: SkeletonSet) -> None:
     query = motions.subset([5]).save(Path("query.npz"))
     (answer,) = json.loads(run("recognize", query, "--model", model, "--threshold", "-1", "--json"))
@@ -170,7 +215,7 @@ def test_json_says_the_same_as_python(run: Run, enrolled: dict[str, Path], model
         assert said == {"action": action, "similarity": pytest.approx(similarity)}
     assert list(answer["decided_by"]) == list(NTU.joints) and answer["threshold"] == -1.0
     assert list(answer["decided_by"].values()) == pytest.approx(result.decided_by.tolist(), abs=1e-5)
-    (strict,) = json.loads(run("recognize", query, "--model", model, "--threshold", "1.01", "--json"))
+    (strict,) = json.loads(run("recognize", query, "--model", model, "--threshold", "1", "--json"))
     assert strict["action"] == "unknown" and strict["ranking"] == answer["ranking"]
 
 
@@ -231,7 +276,7 @@ def test_streams_of_one_name_do_not_overwrite_each_other(
     files = [walk(motions, 90, name="../same").save(tmp_path / name / "same.npz") for name in ("a", "b")]
     run("recognize", *files, "--model", model, "--stream", "--window", "1", "--output", "found")
     assert sorted(path.name for path in (tmp_path / "found").iterdir()) == [
-        "_same-1.csv", "_same-1.png", "_same-2.csv", "_same-2.png",
+        "_same-2.csv", "_same-2.png", "_same.csv", "_same.png",
     ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -109,6 +110,26 @@ def test_compressed_and_fortran_ordered_files_load_too(tmp_path: Path, order: st
     for save in (np.savez, np.savez_compressed):
         save(tmp_path / "a.npz", **raw(xyz=xyz))
         np.testing.assert_array_equal(SkeletonSet.load(tmp_path / "a.npz").xyz, xyz)
+
+
+@pytest.mark.parametrize("fps", [10.0, 15.0, 25.0, 30.0, 60.0])
+def test_another_rate_equals_one_frame_at_a_time(fps: float) -> None:
+    rng, layout = np.random.default_rng(0), get_layout("kinect20")
+    xyz = rng.standard_normal((2 * 7 + 5, 20, 3))
+    xyz[[7, 9, 13]] = 0.0  # the second person is not seen in these frames
+    clips = SkeletonSet.build(xyz, [0, 14, 19], [0, 0], ["a"], layout, name="x", persons=[2, 1], fps=30.0)
+    found = clips.at_rate(fps)
+    assert found.fps == fps
+    for i in range(2):
+        persons, frames = clips[i].shape[:2]
+        assert found[i].shape[:2] == (persons, round(frames * fps / 30.0))
+        for m, t in np.ndindex(found[i].shape[:2]):
+            at = min(t * 30.0 / fps, frames - 1)
+            first, last = clips[i][m, math.floor(at)], clips[i][m, math.ceil(at)]
+            share = at - math.floor(at)
+            if not first.any() or not last.any():
+                share = round(share)
+            np.testing.assert_allclose(found[i][m, t], (1 - share) * first + share * last, atol=1e-5)
 
 
 def test_what_a_file_leaves_out_is_filled_in(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from crossglg.config import Config
-from crossglg.data.clips import SkeletonSet
+from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.synthetic import synthesise
 from crossglg.data.tasks import Task, split_task
 from crossglg.data.transforms import DeviceClips, Preprocessing
@@ -23,6 +23,7 @@ from crossglg.recognition.recognizer import (
     Timeline,
     enroll,
     equal_error_threshold,
+    forget,
     rival_similarity,
     sample_files,
 )
@@ -224,6 +225,43 @@ def test_enrolled_clips_are_kept_and_added_to(tmp_path: Path, task: Task) -> Non
     np.testing.assert_array_equal(again[0], task.novel[0])
 
 
+def test_clips_of_another_rate_are_carried_to_that_of_the_file(tmp_path: Path, task: Task) -> None:
+    slow, fast = task.novel.subset([0]), replace(task.novel.subset([5]), fps=60.0)
+    enroll("my wave", slow, tmp_path / "mine.npz")
+    kept = enroll("my jump", fast, tmp_path / "mine.npz")
+    seconds = kept.frames[kept.label == 0] / kept.fps
+    assert kept.fps == 30.0 and seconds == pytest.approx(fast.frames / 60.0, abs=1 / 30)
+    np.testing.assert_allclose(kept[int(np.flatnonzero(kept.label == 0)[0])][0], fast[0][0][::2])
+
+
+def test_a_name_is_kept_once_in_one_spelling(tmp_path: Path, task: Task) -> None:
+    enroll("my wave", task.novel.subset([0]), tmp_path / "mine.npz")
+    assert enroll("  my  wave ", task.novel.subset([1]), tmp_path / "mine.npz").class_names == ("my wave",)
+    with pytest.raises(ValueError, match="'My Wave' is enrolled as 'my wave'; give the same name"):
+        enroll("My Wave", task.novel.subset([2]), tmp_path / "mine.npz")
+    assert len(SkeletonSet.load(tmp_path / "mine.npz")) == 2
+
+
+def test_an_action_is_forgotten_with_all_its_clips(tmp_path: Path, task: Task) -> None:
+    file = tmp_path / "mine.npz"
+    for name, clip in (("wave", 0), ("jump", 5), ("wave", 1)):
+        enroll(name, task.novel.subset([clip]), file)
+    with pytest.raises(ValueError, match=r"mine.npz has no action 'wav'; did you mean 'wave'\?"):
+        forget("wav", file)
+    left = forget("wave", file)
+    assert left is not None and left.class_names == SkeletonSet.load(file).class_names == ("jump",) and len(left) == 1
+    np.testing.assert_array_equal(left[0], task.novel[5])
+    assert forget("jump", file) is None and not file.exists()
+
+
+def test_an_action_of_more_persons_than_the_model_knows_is_named(trained: TrainedModel, task: Task) -> None:
+    clip = cut(task.novel, 40)
+    pair = replace(clip, persons=np.array([2]), class_names=("dance",))
+    both = concatenate([task.novel.subset([0]), pair], "mine")
+    with pytest.raises(ValueError, match=r"action 'dance' is enrolled with 2 persons, .* actions --forget 'dance' and"):
+        Recognizer.of(trained, both)
+
+
 def test_an_action_of_either_side_is_found_when_the_other_hand_does_it(
     tmp_path: Path, trained: TrainedModel, task: Task
 ) -> None:
@@ -261,7 +299,7 @@ def test_recordings_that_cannot_be_one_action_are_refused(
         enroll("wave", cut(task.novel, 3), tmp_path / "mine.npz")
     with pytest.raises(ValueError, match=r"my clip lasts 600 s, .* learned from 6 s; follow it .*--stream"):
         recognizer.recognize(cut(task.novel, 18000))
-    with pytest.raises(ValueError, match=r"a window of 900.00 s .* recording's 600"):
+    with pytest.raises(ValueError, match=r"a window of 900.00 s .* recording's 600: choose another with --window"):
         recognizer.follow(cut(task.novel, 600), window=900.0)
     with pytest.raises(ValueError, match="one recording, got 4 clips"):
         recognizer.follow(task.novel.subset([0, 1, 2, 3]))

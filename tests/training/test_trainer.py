@@ -646,7 +646,7 @@ def test_truncated_weights_are_named(finished: Path, tmp_path: Path, kept: float
 
 def test_missing_weights_are_named(finished: Path, tmp_path: Path) -> None:
     (copied(finished, tmp_path) / "model.safetensors").unlink()
-    with pytest.raises(ValueError, match=r"model\.safetensors is damaged or of another model"):
+    with pytest.raises(FileNotFoundError, match=r"has no model\.safetensors; copy it there"):
         TrainedModel.load(tmp_path)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import math
 import re
 import subprocess
 import sys
@@ -211,7 +212,8 @@ def test_curves_skip_what_is_missing_and_mark_the_chosen_epoch():
     assert np.allclose(losses.lines[-1].get_ydata(), [2, 1, 2 / 3, 0.5])
     assert [text.get_text() for text in accuracy.texts] == ["epoch 2: 50.0 %"]  # as people count
     assert losses.lines[-1].get_xdata().tolist() == [1, 2, 3, 4]
-    assert len(figures.training_curves([{"epoch": 0, "total_loss": 1.0}]).axes) == 1
+    for unseen in ({}, {"validation_accuracy": math.nan}):  # without validation clips
+        assert len(figures.training_curves([{"epoch": 0, "total_loss": 1.0, **unseen}]).axes) == 1
 
 
 def test_curves_draw_whatever_losses_come_and_the_sum_last():
