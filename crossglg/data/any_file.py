@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.readers import READERS, Reader, Recording, UnreadableError, get_reader
+from crossglg.data.readers import READERS, Reader, Recording, UnreadableError, get_reader, hidden
 from crossglg.skeletons import Layout, retarget
 
 DOCUMENTED = "npz"  # the format of crossglg.data.clips, which needs no reader elsewhere
@@ -60,17 +60,17 @@ def identify(path: Path, options: Mapping[str, Any] | None = None) -> tuple[str,
 
 def matching_formats(path: Path) -> list[str]:
     """The formats whose files are named like this one."""
-    readers = [name for name, reader in READERS.items() if any(map(path.match, reader.patterns))]
-    return [DOCUMENTED, *readers] if path.suffix == ".npz" else readers
+    readers = [name for name, reader in READERS.items() if reader.fitting(path)]
+    return [DOCUMENTED, *readers] if _NPZ.fitting(path) else readers
 
 
 def clip_files(path: Path) -> Iterator[Path]:
-    """The file itself, or all files of a folder and below; of a clip with a file per frame only the first."""
+    """The file itself, or all of a folder and below but hidden ones; of a clip with a file per frame only the first."""
     if path.is_file():
         yield path
         return
     clips = set()
-    for file in sorted(file for file in path.rglob("*") if file.is_file()):
+    for file in sorted(file for file in path.rglob("*") if file.is_file() and not hidden(file.relative_to(path))):
         clip = next((clip for reader in READERS.values() if (clip := reader.clip_name(file.name))), "")
         if not clip or (file.parent, clip) not in clips:
             yield file
@@ -80,22 +80,23 @@ def clip_files(path: Path) -> Iterator[Path]:
 def _closeness(path: Path, format: str) -> int:
     """How many characters of the file's name a format asks for."""
     reader = _NPZ if format == DOCUMENTED else READERS[format]
-    return max((len(pattern.replace("*", "")) for pattern in reader.patterns if path.match(pattern)), default=0)
+    return max((len(pattern.replace("*", "")) for pattern in reader.fitting(path)), default=0)
 
 
 def _first_frame(folder: Path) -> Path:
     """The first file of the only clip in a folder that holds it frame by frame; raises ValueError for other folders."""
+    seen = [file for file in folder.iterdir() if not file.name.startswith(".")]
     clips = {
         (name, reader.clip_name(file.name))
         for name, reader in READERS.items()
-        for file in folder.iterdir()
+        for file in seen
         if reader.clip_name(file.name)
     }
     if len(clips) != 1:
         what = f"frames of {len(clips)} clips" if clips else "no clip as a file per frame"
         raise ValueError(f"{folder} is a folder with {what}; give one file of skeletons, or a folder of one clip")
     [(name, clip)] = clips
-    return min(file for file in folder.iterdir() if READERS[name].clip_name(file.name) == clip)
+    return min(file for file in seen if READERS[name].clip_name(file.name) == clip)
 
 
 def _read(path: Path, format: str, options: Mapping[str, Any]) -> list[Recording]:

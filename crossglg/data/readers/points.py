@@ -145,7 +145,7 @@ def _check_size(xyz: NDArray[np.float64]) -> None:
 
 
 def _clip_name(path: SourcePath, frame_name: str) -> str:
-    match = re.fullmatch(frame_name, path.name) if frame_name else None
+    match = re.fullmatch(frame_name, path.name, re.IGNORECASE) if frame_name else None
     return match[1] if match else path.stem
 
 
