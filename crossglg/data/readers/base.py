@@ -114,11 +114,11 @@ class Reader:
         """The recordings of one file. Raises UnreadableError: here, and nowhere else, an error gets the file's name."""
         try:
             options = self.parsed(options)
-            fps = options.pop("fps", None)
-            recordings = self.read_file(path, **options)
+            known = inspect.signature(self.read_file).parameters
+            recordings = self.read_file(path, **{name: value for name, value in options.items() if name in known})
         except GARBLED as error:
             raise UnreadableError(path, in_a_line(error)) from error
-        return recordings if fps is None else [replace(recording, fps=fps) for recording in recordings]
+        return [replace(recording, fps=options.get("fps", recording.fps)) for recording in recordings]
 
     def fitting(self, path: PurePath) -> list[str]:
         """The patterns that a file's name fits, its suffix in any case."""

@@ -7,7 +7,8 @@
 
 Joint names are compared word by word ("LEFT_ELBOW", "leftElbow", "ElbowLeft", "elbow left"), the axis may follow
 without a separator ("ElbowLeftX", as the Kinect's software writes); "visibility" may be called v, score or confidence.
-A column "class" that says the same in all rows is the class. Cells may be separated by semicolons or tabs, with commas
+A column "class" that says the same in all rows is the class, a column "time", "timestamp" or "t" (seconds or
+milliseconds) tells the frame rate. Cells may be separated by semicolons or tabs, with commas
 as decimal points. The layout follows from the names, or from V where only one layout has so many joints; else give
 `layout` (a name, or a YAML file for joints of your own), or put `<file>.yaml` beside `<file>.npy` or `<file>.csv`.
 
@@ -21,6 +22,7 @@ import io
 import re
 import tokenize
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,7 @@ from crossglg.skeletons import LAYOUTS
 
 MAX_NUMBERS = 100_000_000
 _SCORES = ("visibility", "score", "confidence", "v")
+_TIMES = ("time", "timestamp", "t")
 
 
 def parse(content: bytes) -> Points:
@@ -97,9 +100,36 @@ def _table(content: bytes) -> Points:
     if uneven is not None:
         raise ValueError(f"row {uneven} has another number of columns than the {len(header)} of the header")
     lower = [name.lower() for name in header]
-    if {"frame", "joint", "x", "y"} <= set(lower):
-        return _long(lower, rows)
-    return _wide(header, rows)
+    points = _long(lower, rows) if {"frame", "joint", "x", "y"} <= set(lower) else _wide(header, rows)
+    return _timed(points, dict(zip(lower, zip(*rows, strict=True), strict=True)))
+
+
+def _timed(points: Points, column: dict[str, tuple[str, ...]]) -> Points:
+    """The points with the frame rate that a column of times tells, in seconds or milliseconds, if it is regular."""
+    name = next((name for name in _TIMES if name in column), "")
+    if not name:
+        return points
+    frame = _frames(column["frame"])[0] if "frame" in column else np.arange(len(column[name]))
+    try:
+        fps = _rate(_numbers(column[name]), frame)
+    except ValueError:  # not numbers
+        fps = 0.0
+    if not fps:
+        return replace(points, notes=(*points.notes, f"the column {name!r} is too uneven to tell the frame rate"))
+    return replace(points, fps=fps, fps_from=f"the column {name!r}")
+
+
+def _rate(time: NDArray[np.float64], frame: NDArray[np.int64]) -> float:
+    """Frames per second by the times of rows, whole where that is 2 % away; 0 if a quarter of the steps is uneven."""
+    frame, first = np.unique(frame, return_index=True)
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = np.diff(time[first]) / np.diff(frame)
+    middle = float(np.median(steps)) if steps.size else 0.0
+    even = steps[np.abs(steps - middle) < middle / 2]
+    if not 1e-3 <= middle < 1e3 or len(even) < 0.75 * len(steps):
+        return 0.0
+    rate = (1e3 if middle >= 1 else 1.0) / float(even.mean())
+    return float(round(rate)) if abs(rate - round(rate)) <= 0.02 * rate else round(rate, 2)
 
 
 def _is_number(cell: str) -> bool:
@@ -154,7 +184,7 @@ def _wide(header: list[str], rows: list[list[str]]) -> Points:
             if (joint, name) in where:
                 score[0, frame, v] = np.nan_to_num(_numbers(columns[where[joint, name]]))
                 used.add(where[joint, name])
-    unused = [name for column, name in enumerate(header) if column not in used]
+    unused = [name for column, name in enumerate(header) if column not in used and name.lower() not in _TIMES]
     notes = (f"columns left out: {', '.join(unused)[:200]}",) if unused else ()
     return Points(xyz, score, joints, class_name=class_name, notes=notes)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -245,6 +246,35 @@ def test_tables_as_mediapipe_users_have_them(tmp_path: Path) -> None:
     assert np.abs(read(tmp_path, f"{names}\n{lines}".encode()).xyz).max() < 5, "v is a score"
     with pytest.raises(ValueError, match="131 are numbered here"):
         read(tmp_path, "\n".join(line.rpartition(",")[0] for line in body.splitlines()).encode())
+
+
+@pytest.mark.parametrize("shape", [wide, lambda xyz, joints: long(xyz[None], joints)], ids=["wide", "long"])
+def test_a_column_of_times_tells_the_frame_rate(tmp_path: Path, shape: Callable[..., bytes]) -> None:
+    header, *rows = shape(PEOPLE["coco17"][0], COCO.joints).decode().splitlines()
+
+    def timed(name: str, clock: Callable[[int], object], **options: object) -> Recording:
+        lines = [f"{clock(int(row.partition(',')[0]))},{row}" for row in rows]
+        return read(tmp_path, "\n".join([f"{name},{header}", *lines]).encode(), **options)
+
+    for name, clock, fps in (
+        ("time", lambda t: 5 + t / 60, 60), ("Timestamp", lambda t: round(t * 1000 / 60), 60),
+        ("t", lambda t: 1.7e9 + t / 12.5 + (t > 20), 12.5),
+    ):  # fmt: skip
+        clip = timed(name, clock)
+        assert clip.fps == fps and f"{fps} frames per second, by the column '{name.lower()}'" in clip.notes
+        assert not any("left out" in note or "taken" in note for note in clip.notes)
+        given = timed(name, clock, fps=25)
+        assert given.fps == 25 and not any("frames per second" in note for note in given.notes)
+    for clock in (lambda t: t**3, lambda t: "noon", lambda t: 0):
+        clip = timed("time", clock)
+        assert clip.fps == 30 and "the column 'time' is too uneven to tell the frame rate" in clip.notes
+        assert "30 frames per second taken; fps= gives another" in clip.notes
+
+
+def test_the_frame_rate_that_no_file_says_is_told_unless_given(tmp_path: Path) -> None:
+    assert "30 frames per second taken; fps= gives another" in read(tmp_path, VALID_NPY).notes
+    given = read(tmp_path, VALID_NPY, fps=60)
+    assert given.fps == 60 and not any("frames per second" in note for note in given.notes)
 
 
 def test_shares_of_the_image_are_squeezed_without_the_aspect(tmp_path: Path) -> None:
