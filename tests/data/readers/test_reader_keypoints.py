@@ -126,6 +126,18 @@ def test_short_gaps_are_interpolated_and_noted(tmp_path: Path) -> None:
     assert read(tmp_path, wide(held, COCO.joints)).xyz[0, 0, 9] == pytest.approx(xyz[3, 9], abs=1e-4)
 
 
+@pytest.mark.parametrize("gap", ["n/a", "NA", "NaN", "null", " - ", ""])
+def test_words_for_a_gap_are_one(tmp_path: Path, gap: str) -> None:
+    xyz = PEOPLE["coco17"][0].astype(np.float64)
+    xyz[10:13, 9] = np.nan
+    filled = read(tmp_path, wide(xyz, COCO.joints))
+    header, *rows = wide(xyz, COCO.joints).decode().splitlines()
+    rows = [",".join(cell or gap for cell in row.split(",")) for row in rows]
+    clip = read(tmp_path, "\n".join([header, *rows]).encode())
+    np.testing.assert_array_equal(clip.xyz, filled.xyz)
+    assert clip.notes == filled.notes and any("3 of 680 points missing" in note for note in clip.notes)
+
+
 def test_long_gaps_and_joints_never_seen_are_filled_from_the_neighbor(tmp_path: Path) -> None:
     xyz = PEOPLE["coco17"][0].astype(np.float64)
     xyz[:, 9] = xyz[:, 7] + np.linspace([0.1, 0, 0], [0.5, 0, 0], 40)
@@ -188,8 +200,13 @@ def test_joints_nobody_knows_are_listed(tmp_path: Path) -> None:
         (b"frame,joint,x,y\n" + b"".join(b"%d,j%d,1,2\n" % (t, t) for t in range(400)), "and 'joint' right"),
         (b"frame,joint,x,y\nzero,nose,1,2\n", "'frame' must hold whole numbers"),
         (b"frame,nose_x,nose_y\n0,1,2\n0,1,2\n", "a frame stands twice"),
-        (b"nose_x,nose_y\n1,inf\n", "infinite"),
-        (b"nose_x,nose_y\n1,two\n", "a cell is not a number"),
+        (b"", "the file is empty; copy or save it again"),
+        (b"words", "neither a .npy array nor a table with a header and rows"),
+        (b"nose_x,nose_y\n1,inf\n", "row 2, column 'nose_y': 'inf' is no finite number"),
+        (b"nose_x,nose_y\n1,2\n\n1,two\n", "row 4, column 'nose_y': 'two' is no finite number"),
+        (b"frame,joint,x,y\n0,nose,1,2\n1,nose,one,2\n", "row 3, column 'x': 'one' is no finite number"),
+        (b"1,2,3,4\n" * 17 + b"1,2,3,x\n", "are numbered here"),
+        (b",".join([b"1"] * 66) + b"\n" + b",".join([b"x"] * 66), "row 2, column '0': 'x' is no finite number"),
         (b"nose_x,nose_y\n1\n", "row 2 has another number of columns"),
         (b"nose_x,nose_x\n1,2\n", "names a column twice"),
         (b"a,b\n1,2\n", "the header is of no known shape"),
