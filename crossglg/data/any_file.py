@@ -12,6 +12,10 @@ from crossglg.data.readers import READERS, Reader, Recording, UnreadableError, g
 from crossglg.skeletons import Layout, retarget
 
 DOCUMENTED = "npz"  # the format of crossglg.data.clips, which needs no reader elsewhere
+_OTHER_JSON = (
+    ". No other JSON is read, MediaPipe's neither: write its points into a .csv or .npy file, as the page 'Your data' "
+    "of the guide says (docs/guide/your-data.md)"
+)
 
 
 def read_any(path: str | Path, to: Layout | None = None, format: str = "", **options: Any) -> list[Recording]:
@@ -53,7 +57,7 @@ def identify(path: Path, options: Mapping[str, Any] | None = None) -> tuple[str,
         raise ValueError(f"{path.name} can be read as {' or as '.join(closest)}; say which by format=")
     if refused:
         reasons = "; ".join(f"{name}: {why.rstrip('.')}" for name, why in refused.items())
-        raise ValueError(f"{path.name} cannot be read. Tried {reasons}")
+        raise ValueError(f"{path.name} cannot be read. Tried {reasons}{_OTHER_JSON * (path.suffix.lower() == '.json')}")
     known = ", ".join((DOCUMENTED, *READERS))
     raise ValueError(f"{path.name}: no format has files named so; rename it, or give format= one of {known}")
 
