@@ -125,19 +125,20 @@ def sheet(
     if not clips:
         raise ValueError(f"no file of a known format in {', '.join(map(str, paths))}; see 'crossglg list formats'")
     more, clips = len(clips) > most, clips[:most]
-    rows = [
-        (_from_the_front(clip), f"{name} {clip.sample_id}\n{clip.class_name or 'no class'}") for name, clip in clips
-    ]
-    save(clip_gallery(rows, [clip.layout for _, clip in clips], frames), output)
-    for name, clip in clips:
-        typer.echo(f"{name}: {clip.sample_id}: {clip.class_name or 'no class'}, {clip.xyz.shape[1]} frames")
+    rows = [(_from_the_front(clip), f"{name} {where}\n{clip.class_name or 'no class'}") for name, where, clip in clips]
+    save(clip_gallery(rows, [clip.layout for *_, clip in clips], frames), output)
+    for name, where, clip in clips:
+        typer.echo(f"{name}: {where}: {clip.class_name or 'no class'}, {clip.xyz.shape[1]} frames")
         for note in clip.notes:
             typer.echo(f"  {as_command_line(note)}")
     typer.echo(f"{output}: the first {most} clips; --most draws more" if more else str(output))
 
 
-def _recordings(paths: list[Path], format_: str, options: dict[str, Any]) -> Iterator[tuple[str, Recording]]:
-    """(format, recording) of every file; in a folder, a file that no format accepts is named on stderr and skipped."""
+def _recordings(paths: list[Path], format_: str, options: dict[str, Any]) -> Iterator[tuple[str, str, Recording]]:
+    """(format, sample id below its folder, recording with its class) of every file of a known format.
+
+    In a folder, a file that no format accepts is named on stderr and skipped.
+    """
     from crossglg.data.any_file import clip_files, identify, matching_formats, read_any
 
     for path in paths:
@@ -157,7 +158,23 @@ def _recordings(paths: list[Path], format_: str, options: dict[str, Any]) -> Ite
                     raise
                 typer.echo(f"skipped: {as_command_line(str(error))}", err=True)
                 continue
-            yield from ((name, recording) for recording in recordings)
+            for recording in recordings:
+                yield name, *_placed(recording, name, file, path)
+
+
+def _placed(recording: Recording, format_: str, file: Path, given: Path) -> tuple[str, Recording]:
+    """A clip's id with the folders between the given folder and the file, and the clip with the class they say."""
+    from crossglg.data.classes import classify
+    from crossglg.data.readers import READERS
+
+    if file == given:
+        return recording.sample_id, recording
+    below = file.relative_to(given)
+    clip_of = READERS[format_].clip_name if format_ in READERS else lambda name: ""
+    clip = clip_of(file.name)
+    alone = {clip_of(other.name) for other in file.parent.iterdir()} <= {clip, ""}
+    classified, _ = classify(recording, below.as_posix(), None, clip, alone)
+    return (below.parent / recording.sample_id).as_posix(), classified
 
 
 def _from_the_front(clip: Recording) -> NDArray[np.floating]:

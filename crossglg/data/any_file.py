@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.readers import READERS, Reader, Recording, UnreadableError, get_reader
+from crossglg.data.readers import READERS, Reader, Recording, UnreadableError, get_reader, hidden
 from crossglg.skeletons import Layout, retarget
 
 DOCUMENTED = "npz"  # the format of crossglg.data.clips, which needs no reader elsewhere
+_OTHER_JSON = (
+    ". No other JSON is read, MediaPipe's neither: write its points into a .csv or .npy file, as the page 'Your data' "
+    "of the guide says (docs/guide/your-data.md)"
+)
 
 
 def read_any(path: str | Path, to: Layout | None = None, format: str = "", **options: Any) -> list[Recording]:
@@ -53,24 +57,24 @@ def identify(path: Path, options: Mapping[str, Any] | None = None) -> tuple[str,
         raise ValueError(f"{path.name} can be read as {' or as '.join(closest)}; say which by format=")
     if refused:
         reasons = "; ".join(f"{name}: {why.rstrip('.')}" for name, why in refused.items())
-        raise ValueError(f"{path.name} cannot be read. Tried {reasons}")
+        raise ValueError(f"{path.name} cannot be read. Tried {reasons}{_OTHER_JSON * (path.suffix.lower() == '.json')}")
     known = ", ".join((DOCUMENTED, *READERS))
     raise ValueError(f"{path.name}: no format has files named so; rename it, or give format= one of {known}")
 
 
 def matching_formats(path: Path) -> list[str]:
     """The formats whose files are named like this one."""
-    readers = [name for name, reader in READERS.items() if any(map(path.match, reader.patterns))]
-    return [DOCUMENTED, *readers] if path.suffix == ".npz" else readers
+    readers = [name for name, reader in READERS.items() if reader.fitting(path)]
+    return [DOCUMENTED, *readers] if _NPZ.fitting(path) else readers
 
 
 def clip_files(path: Path) -> Iterator[Path]:
-    """The file itself, or all files of a folder and below; of a clip with a file per frame only the first."""
+    """The file itself, or all of a folder and below but hidden ones; of a clip with a file per frame only the first."""
     if path.is_file():
         yield path
         return
     clips = set()
-    for file in sorted(file for file in path.rglob("*") if file.is_file()):
+    for file in sorted(file for file in path.rglob("*") if file.is_file() and not hidden(file.relative_to(path))):
         clip = next((clip for reader in READERS.values() if (clip := reader.clip_name(file.name))), "")
         if not clip or (file.parent, clip) not in clips:
             yield file
@@ -80,22 +84,23 @@ def clip_files(path: Path) -> Iterator[Path]:
 def _closeness(path: Path, format: str) -> int:
     """How many characters of the file's name a format asks for."""
     reader = _NPZ if format == DOCUMENTED else READERS[format]
-    return max((len(pattern.replace("*", "")) for pattern in reader.patterns if path.match(pattern)), default=0)
+    return max((len(pattern.replace("*", "")) for pattern in reader.fitting(path)), default=0)
 
 
 def _first_frame(folder: Path) -> Path:
     """The first file of the only clip in a folder that holds it frame by frame; raises ValueError for other folders."""
+    seen = [file for file in folder.iterdir() if not file.name.startswith(".")]
     clips = {
         (name, reader.clip_name(file.name))
         for name, reader in READERS.items()
-        for file in folder.iterdir()
+        for file in seen
         if reader.clip_name(file.name)
     }
     if len(clips) != 1:
         what = f"frames of {len(clips)} clips" if clips else "no clip as a file per frame"
         raise ValueError(f"{folder} is a folder with {what}; give one file of skeletons, or a folder of one clip")
     [(name, clip)] = clips
-    return min(file for file in folder.iterdir() if READERS[name].clip_name(file.name) == clip)
+    return min(file for file in seen if READERS[name].clip_name(file.name) == clip)
 
 
 def _read(path: Path, format: str, options: Mapping[str, Any]) -> list[Recording]:

@@ -289,7 +289,7 @@ class SkeletonSet:
         """
         path = Path(path)
         if path.is_dir():
-            files = sorted(path.glob("*.npz"))
+            files = sorted(file for file in path.glob("*.[nN][pP][zZ]") if not file.name.startswith("."))
             if not files:
                 raise FileNotFoundError(f"the folder {path} holds no .npz file")
             return concatenate([cls.load(file) for file in files], name=path.name)

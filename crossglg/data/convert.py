@@ -17,7 +17,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from multiprocessing import get_context
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from tqdm.auto import tqdm
 
 from crossglg.data.classes import ClassTable, classify
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.readers import Reader, Recording, SourcePath, get_reader
+from crossglg.data.readers import Reader, Recording, SourcePath, get_reader, hidden
 from crossglg.data.reading_options import as_dataset
 from crossglg.files import cache_folder, sha256, write_json
 from crossglg.processes import BusyError, end_with, sole_writer
@@ -34,7 +34,7 @@ from crossglg.skeletons import Layout
 CHUNK = 8  # files that a worker parses at a time
 UNNAMED = "unnamed"  # the class of a clip whose source does not say
 
-VERSION = 2  # of what conversion makes: a change of it converts again
+VERSION = 3  # of what conversion makes: a change of it converts again
 
 
 @dataclass(frozen=True)
@@ -160,22 +160,24 @@ def log_path(output: Path) -> Path:
 def source_files(source: Path, reader: Reader) -> list[SourceFile]:
     """A reader's files in a folder and below, in a zip, or, if there are none in the folder itself, in its zips.
 
-    Where every frame is a file, the first of each clip. A single file is taken whatever it is called. Sorted by name.
+    Hidden ones are left out. Where every frame is a file, the first of each clip. A single file is taken whatever it is
+    called. Sorted by name.
     Raises FileNotFoundError if there is none.
     """
-    patterns = reader.patterns
     if source.is_dir():
-        found = {path for pattern in patterns for path in source.rglob(pattern) if path.is_file()}
-        files = [_file(path, source) for path in found]
-        files = files or [file for path in source.rglob("*.zip") for file in _members(path, patterns)]
+        folders = {str(PurePosixPath(pattern).parent / "*") for pattern in reader.patterns}
+        found = {path for pattern in folders for path in source.rglob(pattern)}
+        files = [_file(path, source) for path in found if _is_of(path.relative_to(source), reader) and path.is_file()]
+        zips = [path for path in source.rglob("*") if _is_zip(path) and not hidden(path.relative_to(source))]
+        files = files or [file for path in zips for file in _members(path, reader)]
     elif not source.is_file():
         raise FileNotFoundError(f"no folder, zip or file {source}")
-    elif source.suffix == ".zip":
-        files = _members(source, patterns)
+    elif _is_zip(source):
+        files = _members(source, reader)
     else:
         files = [_file(source, source.parent)]
     if not files:
-        raise FileNotFoundError(f"{source} holds no file called {' or '.join(patterns)}")
+        raise FileNotFoundError(f"{source} holds no file called {' or '.join(reader.patterns)}")
     return _one_per_clip(sorted(files, key=lambda file: (file.name, file.archive)), reader)
 
 
@@ -200,11 +202,20 @@ def _file(path: Path, root: Path) -> SourceFile:
     return SourceFile(path.relative_to(root).as_posix(), str(root), "", stat.st_size, stat.st_mtime_ns)
 
 
-def _members(path: Path, patterns: Sequence[str]) -> list[SourceFile]:
+def _is_of(path: PurePath, reader: Reader) -> bool:
+    """True if a file of a folder or a zip, by its path in it, is one that the reader reads."""
+    return not hidden(path) and bool(reader.fitting(path))
+
+
+def _is_zip(path: Path) -> bool:
+    return path.suffix.lower() == ".zip" and path.is_file()
+
+
+def _members(path: Path, reader: Reader) -> list[SourceFile]:
     return [
         SourceFile(info.filename, "", str(path), info.file_size, info.CRC)
         for info in _archive(str(path), path.stat().st_mtime_ns).infolist()
-        if not info.is_dir() and any(PurePosixPath(info.filename).match(pattern) for pattern in patterns)
+        if not info.is_dir() and _is_of(PurePosixPath(info.filename), reader)
     ]
 
 

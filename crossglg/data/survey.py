@@ -42,7 +42,7 @@ def describe(clips: SkeletonSet, path: Path) -> str:
         lines += [f"          {len(log[key])} files {key.replace('_', ' ')}" for key in ("corrupt", "without_clip")]
         lines += [f"step {n}    {step}" for n, step in enumerate(log["steps"], start=1)]
         lines += [f"note      {note}" for note in _notes(log)]
-    lines += [f"doubtful  {doubt}" for doubt in doubts(clips)]
+    lines += [f"doubtful  {doubt}" for doubt in [*doubts(clips), *_other_rates(log, clips.fps)]]
     lacking = missing_for_a_run(clips)
     return "\n".join([*lines, f"for a run {lacking or 'four classes or more have two clips or more: enough'}"])
 
@@ -67,6 +67,19 @@ def doubts(clips: SkeletonSet) -> list[str]:
     if alike:
         found.append(f"classes that differ only in their spelling: {_some(alike)}: make them one")
     return found
+
+
+def _other_rates(log: dict[str, Any], fps: float) -> list[str]:
+    """That clips were recorded at another rate than the only one that a set has; 5 % do not matter."""
+    rates = {float(rate): count for rate, count in log.get("fps", {}).items()}
+    other = {rate: count for rate, count in sorted(rates.items()) if abs(rate - fps) > 0.05 * fps}
+    if not other:
+        return []
+    counted = ", ".join(f"{count} at {rate:g}" for rate, count in other.items())
+    return [
+        f"{sum(other.values())} of {sum(rates.values())} clips have another frame rate than {fps:g} per second "
+        f"({counted}), but a set has only one: convert them apart; where a file says a wrong rate, give fps="
+    ]
 
 
 def _classes(clips: SkeletonSet, log: dict[str, Any]) -> list[str]:

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.skeleton_people import standing
+from support.source_files.keypoints import array
+from support.source_files.openpose import write_sample as write_frames
 from typer.testing import CliRunner
 
 from crossglg.cli import app
@@ -35,10 +37,25 @@ def folder(tmp_path: Path) -> Path:
 
 def test_sheet_draws_every_known_file(folder: Path) -> None:
     out = run(folder, "--output", folder / "all.png")
-    assert "nw-ucla: a06_s05_e01_v02: stand up, 4 frames" in out
-    assert "ui-prmd: m01_s10_e02: deep squat, 4 frames" in out
-    assert "mars: subject3_kinect_data_test: no class, 4 frames" in out
+    assert "nw-ucla: nw_ucla/a06_s05_e01_v02: stand up, 4 frames" in out
+    assert "ui-prmd: ui_prmd/Positions/m01_s10_e02: deep squat, 4 frames" in out
+    assert "mars: mars/subject3_kinect_data_test: mars, 4 frames" in out
     assert (folder / "all.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_sheet_names_class_folders_as_convert_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in ("waving/monday", "sitting_down"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "Take 1.npy").write_bytes(array(standing("kinect20")))
+    write_frames(tmp_path / "nodding")
+    rows: list[str] = []
+    monkeypatch.setattr(figures, "clip_gallery", lambda drawn, *_: rows.extend(label for _, label in drawn))
+    monkeypatch.setattr(figures, "save", lambda *_: None)
+    out = run(tmp_path, "--output", tmp_path / "all.png")
+    for name, class_name in (("waving/monday/Take 1", "monday"), ("sitting_down/Take 1", "sitting down")):
+        assert f"keypoints {name}\n{class_name}" in rows and f"keypoints: {name}: {class_name}, " in out
+    assert any(row.endswith("\nnodding") and "openpose nodding/clip1/" in row for row in rows)
+    assert "keypoints: Take 1: no class" in run(tmp_path / "sitting_down" / "Take 1.npy")
 
 
 def test_sheet_of_one_file_one_format_or_the_first_clips(folder: Path) -> None:

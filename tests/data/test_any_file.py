@@ -53,6 +53,9 @@ def test_refusals_are_listed_by_reader(tmp_path: Path) -> None:
     (tmp_path / "clip.npz").write_bytes(b"no zip")
     with pytest.raises(ValueError, match=r"^clip\.npz cannot be read\. Tried npz: it is truncated or not a \.npz"):
         read_any(tmp_path / "clip.npz")
+    (tmp_path / "landmarks.JSON").write_text('{"landmarks": [[{"x": 0.1, "y": 0.2, "z": 0.3}]]}')
+    with pytest.raises(ValueError, match=r"Tried .*'bodies'\. No other JSON is read, .* write its points into a \.csv"):
+        read_any(tmp_path / "landmarks.JSON")
 
 
 def test_a_file_two_readers_accept_needs_the_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,9 +14,10 @@ from typer.testing import CliRunner
 from crossglg.cli import app
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.convert import convert, stored
+from crossglg.data.convert import convert, log_path, stored
 from crossglg.data.survey import describe, doubts
 from crossglg.data.tasks import load_task
+from crossglg.files import read_json, write_json
 from crossglg.runs import pipeline
 from crossglg.runs.results import absolute_paths, task_name
 from crossglg.skeletons import get_layout
@@ -104,6 +105,16 @@ def test_a_task_is_made_of_class_folders_with_options(folder: Path, tmp_path: Pa
             stored(f"keypoints:mine?layout=coco17&{wrong}")
     with pytest.raises(ValueError, match=r"say which, as \?layout=coco17"):
         stored("keypoints:mine")
+
+
+def test_clips_of_another_frame_rate_are_told(folder: Path, tmp_path: Path) -> None:
+    clips, output = converted(folder), tmp_path / "out.npz"
+    log = read_json(log_path(output))
+    for rates, told in (({"30.0": 5, "60.0": 2}, "2 of 7 clips have another frame rate than 30 per second (2 at 60)"),
+                        ({"30.0": 5, "29.97": 2}, "")):  # fmt: skip
+        write_json(log_path(output), log | {"fps": rates})
+        text = describe(clips, output)
+        assert (told in text) if told else ("frame rate" not in text)
 
 
 def test_doubts_are_told() -> None:

@@ -255,6 +255,12 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         SkeletonSet.load(tmp_path)
 
 
+def test_a_folder_is_its_sets_in_capitals_too_but_no_hidden_file(tmp_path: Path) -> None:
+    small().save(tmp_path / "small.npz").rename(tmp_path / "SMALL.NPZ")
+    (tmp_path / "._SMALL.NPZ").write_bytes(b"resources")
+    assert len(SkeletonSet.load(tmp_path)) == 5
+
+
 @pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
 def test_truncated_file_is_refused(tmp_path: Path, kept: float) -> None:
     whole = small().save(tmp_path / "whole.npz").read_bytes()

@@ -82,6 +82,15 @@ def test_processes_zip_and_folder_of_zips_give_the_same(tree: Path, expected: li
     same(convert(tmp_path / "zips", "ntu", tmp_path / "zips.npz", workers=1, progress=False), expected)
 
 
+def test_zips_in_capitals_and_what_is_hidden_in_them(tree: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "A.ZIP", "w") as archive:
+        archive.write(next(tree.glob("*.skeleton")), "S.SKELETON")
+        archive.writestr("__MACOSX/._S.SKELETON", b"resources")
+    (tmp_path / "._A.ZIP").write_bytes(b"resources")
+    for source in (tmp_path, tmp_path / "A.ZIP"):
+        assert [file.name for file in source_files(source, READERS["ntu"])] == ["S.SKELETON"]
+
+
 def test_options_reach_the_reader_and_the_log(tree: Path, tmp_path: Path) -> None:
     clips = convert(tree, "ntu", tmp_path / "copy.npz", workers=1, progress=False, second_body="copy")
     assert (clips.persons == 2).all()

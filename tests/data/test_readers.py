@@ -13,12 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import source_files
+from support import source_files as samples
 from support.skeleton_people import head_height
 
+from crossglg.data.any_file import clip_files, matching_formats
+from crossglg.data.convert import source_files
 from crossglg.data.readers import READERS, Reader, Recording, get_reader
 
-SAMPLES = Path(source_files.__path__[0])
+SAMPLES = Path(samples.__path__[0])
 
 
 @pytest.fixture(params=[name for name in READERS if READERS.packages[name] == "crossglg"])
@@ -47,7 +49,24 @@ def test_reader_says_what_it_is_and_does(reader: Reader) -> None:
 
 def test_patterns_find_the_file_in_a_folder(reader: Reader, write: Callable[[Path], Path], tmp_path: Path) -> None:
     file = write(tmp_path)
-    assert file in [found for pattern in reader.patterns for found in tmp_path.rglob(pattern)]
+    assert file in [found.path for found in source_files(tmp_path, reader)]
+
+
+def test_a_suffix_may_be_in_capitals(name: str, reader: Reader, write: Callable[[Path], Path], tmp_path: Path) -> None:
+    small = write(tmp_path)
+    file = small.rename(small.with_suffix(small.suffix.upper()))
+    assert file in [found.path for found in source_files(tmp_path, reader)]
+    assert name in matching_formats(file)
+    assert name in ("pku-mmd", "ui-prmd") or reader.read(file)  # those two need a second file that is called alike
+
+
+def test_hidden_files_are_left_out(reader: Reader, write: Callable[[Path], Path], tmp_path: Path) -> None:
+    file = write(tmp_path)
+    found = [source_files(tmp_path, reader), list(clip_files(tmp_path))]
+    file.with_name(f"._{file.name}").write_bytes(b"resources")
+    (tmp_path / ".trash").mkdir()
+    (tmp_path / ".trash" / file.name).write_bytes(b"thrown away")
+    assert [source_files(tmp_path, reader), list(clip_files(tmp_path))] == found
 
 
 def test_reads_people_who_stand(reader: Reader, write: Callable[[Path], Path], tmp_path: Path) -> None:

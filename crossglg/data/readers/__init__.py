@@ -32,11 +32,11 @@ from crossglg.data.readers import (
     utd_mhad,
     utkinect,
 )
-from crossglg.data.readers.base import Reader, Recording, SourcePath, UnreadableError
+from crossglg.data.readers.base import Reader, Recording, SourcePath, UnreadableError, hidden
 from crossglg.files import nearest
 from crossglg.plugins import Registry
 
-__all__ = ["READERS", "Reader", "Recording", "SourcePath", "UnreadableError", "get_reader"]
+__all__ = ["READERS", "Reader", "Recording", "SourcePath", "UnreadableError", "get_reader", "hidden"]
 
 _READERS: dict[str, Reader] = {
     "ntu": ntu.READER,

@@ -161,7 +161,7 @@ def read_points(path: SourcePath) -> Points:
 
 READER = points_reader(
     about="ASF/AMC motion capture (CMU, HDM05): one .amc per clip, its .asf beside it, as joints of kinect20",
-    patterns=("*.amc", "*.AMC"),
+    patterns=("*.amc",),
     parse=read_points,
     steps=("forward kinematics",),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import struct
 import tokenize
@@ -10,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,8 @@ class Recording:
 class Reader:
     """A source format.
 
-    about: the data set or tool, and its paper, in a sentence;  patterns: glob patterns of its files in a folder;
+    about: the data set or tool, and its paper, in a sentence;  patterns: glob patterns of its files in a folder,
+    suffixes in any case;
     read_file: one file → its recordings; raises ValueError, without the file's name, when the content is not of the
     format;  steps: the named preprocessing that reading does, in order;  class_names: label order (empty: names found,
     sorted);  frame_name: where every frame is a file of its own, a regular expression of its name whose first group is
@@ -112,16 +114,32 @@ class Reader:
         """The recordings of one file. Raises UnreadableError: here, and nowhere else, an error gets the file's name."""
         try:
             options = self.parsed(options)
-            fps = options.pop("fps", None)
-            recordings = self.read_file(path, **options)
+            known = inspect.signature(self.read_file).parameters
+            recordings = self.read_file(path, **{name: value for name, value in options.items() if name in known})
         except GARBLED as error:
             raise UnreadableError(path, in_a_line(error)) from error
-        return recordings if fps is None else [replace(recording, fps=fps) for recording in recordings]
+        return [replace(recording, fps=options.get("fps", recording.fps)) for recording in recordings]
+
+    def fitting(self, path: PurePath) -> list[str]:
+        """The patterns that a file's name fits, its suffix in any case."""
+        return [
+            pattern for pattern in self.patterns if _small_suffix(path).match(str(_small_suffix(PurePath(pattern))))
+        ]
 
     def clip_name(self, file: str) -> str:
         """The clip that a file is a frame of; "" where a file is a whole clip, or many."""
-        match = re.fullmatch(self.frame_name, file) if self.frame_name else None
+        match = re.fullmatch(self.frame_name, file, re.IGNORECASE) if self.frame_name else None
         return match[1] if match else ""
+
+
+def hidden(path: PurePath) -> bool:
+    """True if a file or a folder on the way to it starts with a dot, as macOS's "._Take 1.csv" does."""
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _small_suffix(path: PurePath) -> PurePath:
+    stem, suffix = os.path.splitext(path)
+    return PurePath(stem + suffix.lower())
 
 
 def in_a_line(error: Exception) -> str:

@@ -361,7 +361,7 @@ def _number(token: str) -> float:
 
 READER = Reader(
     about="BVH motion capture of any hierarchy and maker, one person, carried to kinect20 by conventional joint names",
-    patterns=("*.bvh", "*.BVH"),
+    patterns=("*.bvh",),
     read_file=read,
     steps=(
         "forward kinematics",

@@ -44,7 +44,7 @@ def parse(content: bytes) -> Points:
 
 READER = points_reader(
     about="C3D points of optical motion capture: joints by the markers of Plug-in Gait or by their names",
-    patterns=("*.c3d", "*.C3D"),
+    patterns=("*.c3d",),
     parse=of_bytes(parse),
     steps=("joints of kinect20 found by the names of the points",),
 )

@@ -35,7 +35,7 @@ def parse(content: bytes) -> Points:
     xyz = np.where((found & np.isfinite(xyz).all(axis=-1))[..., None], xyz, np.nan) * (-1.0, 1.0, 1.0)
     swap = {"left": "right", "right": "left"}
     joints = tuple(" ".join(swap.get(word, word) for word in joint.split()) for joint in ORDER)
-    return Points(xyz[None], joints=joints, layouts=("kinect15",), unit="mm", notes=("mirrored back",))
+    return Points(xyz[None], joints=joints, layouts=("kinect15",), unit="mm", fps=30.0, notes=("mirrored back",))
 
 
 def read_points(path: SourcePath) -> Points:

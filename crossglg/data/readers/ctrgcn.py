@@ -65,7 +65,7 @@ def parse(content: bytes | IO[bytes], class_names: Sequence[str] = (), aligned: 
 
 
 def _is_aligned(path: SourcePath) -> bool:
-    return path.name.removesuffix(".npz").endswith("_aligned")
+    return path.stem.endswith("_aligned")
 
 
 def _labels(archive: zipfile.ZipFile, split: str) -> NDArray[np.int64]:

@@ -7,7 +7,8 @@
 
 Joint names are compared word by word ("LEFT_ELBOW", "leftElbow", "ElbowLeft", "elbow left"), the axis may follow
 without a separator ("ElbowLeftX", as the Kinect's software writes); "visibility" may be called v, score or confidence.
-A column "class" that says the same in all rows is the class. Cells may be separated by semicolons or tabs, with commas
+A column "class" that says the same in all rows is the class, a column "time", "timestamp" or "t" (seconds or
+milliseconds) tells the frame rate. Cells may be separated by semicolons or tabs, with commas
 as decimal points. The layout follows from the names, or from V where only one layout has so many joints; else give
 `layout` (a name, or a YAML file for joints of your own), or put `<file>.yaml` beside `<file>.npy` or `<file>.csv`.
 
@@ -18,9 +19,11 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 import tokenize
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,10 +35,22 @@ from crossglg.skeletons import LAYOUTS
 
 MAX_NUMBERS = 100_000_000
 _SCORES = ("visibility", "score", "confidence", "v")
+_GAPS = ("", "n/a", "na", "nan", "null", "-")  # what a cell of a point that was not found says
+_TIMES = ("time", "timestamp", "t")
+
+
+class _CellError(ValueError):
+    """A cell is no finite number. row: how many are before it, without the header."""
+
+    def __init__(self, row: int, column: str, text: str) -> None:
+        super().__init__(f"column {column!r}: {text.strip()[:50]!r} is no finite number")
+        self.row = row
 
 
 def parse(content: bytes) -> Points:
     """The points of a `.npy` or a `.csv`, told apart by the content; raises ValueError. Nothing is unpickled."""
+    if not content:
+        raise ValueError("the file is empty; copy or save it again")
     return _array(content) if content.startswith(b"\x93NUMPY") else _table(content)
 
 
@@ -79,27 +94,59 @@ def _table(content: bytes) -> Points:
         text = text_of(content)
         first = text.partition("\n")[0]
         delimiter = max(",;\t", key=first.count)
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)]
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except (ValueError, csv.Error) as error:
         raise ValueError(f"it is neither a .npy array nor a csv ({error})") from error
+    number = [n for n, row in enumerate(lines, start=1) if any(row)]  # of rows, as a spreadsheet numbers them
+    rows = [row for row in lines if any(row)]
     if delimiter != ",":
         rows = [[re.sub(r"^\s*(-?\d*),(\d+)", r"\1.\2", cell) for cell in row] for row in rows]
     if len(rows) < 2:
-        raise ValueError("a csv needs a header and rows; see crossglg.data.readers.keypoints for the shapes")
+        raise ValueError("it is neither a .npy array nor a table with a header and rows")
     header = [name.strip() for name in rows[0]]
     if _is_number(header[0]) and header != [str(c) for c in range(len(header))] and all(map(_is_number, header)):
         header = [str(c) for c in range(len(header))]  # no header at all
     else:
-        rows = rows[1:]
+        rows, number = rows[1:], number[1:]
     if len({name.lower() for name in header}) != len(header):
         raise ValueError("the header names a column twice")
-    uneven = next((number for number, row in enumerate(rows, 2) if len(row) != len(header)), None)
+    uneven = next((n for n, row in zip(number, rows, strict=True) if len(row) != len(header)), None)
     if uneven is not None:
         raise ValueError(f"row {uneven} has another number of columns than the {len(header)} of the header")
     lower = [name.lower() for name in header]
-    if {"frame", "joint", "x", "y"} <= set(lower):
-        return _long(lower, rows)
-    return _wide(header, rows)
+    try:
+        points = _long(lower, rows) if {"frame", "joint", "x", "y"} <= set(lower) else _wide(header, rows)
+    except _CellError as error:
+        raise ValueError(f"row {number[error.row]}, {error}") from None
+    return _timed(points, dict(zip(lower, zip(*rows, strict=True), strict=True)))
+
+
+def _timed(points: Points, column: dict[str, tuple[str, ...]]) -> Points:
+    """The points with the frame rate that a column of times tells, in seconds or milliseconds, if it is regular."""
+    name = next((name for name in _TIMES if name in column), "")
+    if not name:
+        return points
+    frame = _frames(column["frame"])[0] if "frame" in column else np.arange(len(column[name]))
+    try:
+        fps = _rate(_numbers(column[name], name), frame)
+    except ValueError:  # not numbers
+        fps = 0.0
+    if not fps:
+        return replace(points, notes=(*points.notes, f"the column {name!r} is too uneven to tell the frame rate"))
+    return replace(points, fps=fps, fps_from=f"the column {name!r}")
+
+
+def _rate(time: NDArray[np.float64], frame: NDArray[np.int64]) -> float:
+    """Frames per second by the times of rows, whole where that is 2 % away; 0 if a quarter of the steps is uneven."""
+    frame, first = np.unique(frame, return_index=True)
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = np.diff(time[first]) / np.diff(frame)
+    middle = float(np.median(steps)) if steps.size else 0.0
+    even = steps[np.abs(steps - middle) < middle / 2]
+    if not 1e-3 <= middle < 1e3 or len(even) < 0.75 * len(steps):
+        return 0.0
+    rate = (1e3 if middle >= 1 else 1.0) / float(even.mean())
+    return float(round(rate)) if abs(rate - round(rate)) <= 0.02 * rate else round(rate, 2)
 
 
 def _is_number(cell: str) -> bool:
@@ -125,9 +172,9 @@ def _long(header: list[str], rows: list[list[str]]) -> Points:
     xyz = np.full((len(persons), frames, len(joints), len(axes)), np.nan)
     score = np.ones(xyz.shape[:-1])
     for c, axis in enumerate(axes):
-        xyz[(*at, c)] = _numbers(column[axis])
+        xyz[(*at, c)] = _numbers(column[axis], axis)
     for name in set(_SCORES) & set(column):
-        score[at] = np.nan_to_num(_numbers(column[name]))
+        score[at] = np.nan_to_num(_numbers(column[name], name))
     return Points(xyz, score, joints)
 
 
@@ -148,13 +195,15 @@ def _wide(header: list[str], rows: list[list[str]]) -> Points:
     used = {index}
     for v, joint in enumerate(joints):
         for c, axis in enumerate(axes):
-            xyz[0, frame, v, c] = _numbers(columns[where[joint, axis]])
-            used.add(where[joint, axis])
+            at = where[joint, axis]
+            xyz[0, frame, v, c] = _numbers(columns[at], header[at])
+            used.add(at)
         for name in _SCORES:
             if (joint, name) in where:
-                score[0, frame, v] = np.nan_to_num(_numbers(columns[where[joint, name]]))
-                used.add(where[joint, name])
-    unused = [name for column, name in enumerate(header) if column not in used]
+                at = where[joint, name]
+                score[0, frame, v] = np.nan_to_num(_numbers(columns[at], header[at]))
+                used.add(at)
+    unused = [name for column, name in enumerate(header) if column not in used and name.lower() not in _TIMES]
     notes = (f"columns left out: {', '.join(unused)[:200]}",) if unused else ()
     return Points(xyz, score, joints, class_name=class_name, notes=notes)
 
@@ -206,7 +255,8 @@ def _plain(
         choices = ", ".join(f"{v} joints × {c}" for v, c in sorted(fitting))
         raise ValueError(f"{len(numbered)} numbered columns may be {choices}; call them x1,y1,z1,v1,x2,…")
     values = np.full((1, frames, joints, channels), np.nan)
-    values[0, frame] = np.stack([_numbers(columns[c]) for c in numbered], axis=-1).reshape(len(frame), joints, channels)
+    cells = np.stack([_numbers(columns[c], header[c]) for c in numbered], axis=-1)
+    values[0, frame] = cells.reshape(len(frame), joints, channels)
     if channels == 4 or letters == "xyv" or (channels == 3 and not letters and _is_score(values)):
         return Points(values[..., :-1], np.nan_to_num(values[..., -1]), class_name=class_name)
     return Points(values, class_name=class_name)
@@ -220,14 +270,17 @@ def _frames(texts: Sequence[str]) -> tuple[NDArray[np.int64], int]:
     return number - number.min(), int(np.ptp(number) + 1)
 
 
-def _numbers(texts: Sequence[str]) -> NDArray[np.float64]:
-    """Numbers of a column, NaN for empty cells."""
-    try:
-        numbers = np.fromiter((float(text) if text.strip() else np.nan for text in texts), np.float64, len(texts))
-    except ValueError as error:
-        raise ValueError(f"a cell is not a number ({str(error)[:100]})") from None
-    if np.isinf(numbers).any():
-        raise ValueError("a cell is infinite")
+def _numbers(texts: Sequence[str], column: str) -> NDArray[np.float64]:
+    """Numbers of a column, NaN for the cells of `_GAPS`."""
+    numbers = np.empty(len(texts))
+    for row, text in enumerate(texts):
+        try:
+            number = math.nan if text.strip().lower() in _GAPS else float(text)
+        except ValueError:
+            number = math.inf
+        if math.isinf(number):
+            raise _CellError(row, column, text)
+        numbers[row] = number
     return numbers
 
 

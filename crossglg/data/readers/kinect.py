@@ -37,7 +37,7 @@ def one_clip(
 
 def name_parts(path: SourcePath, pattern: str, example: str) -> re.Match[str]:
     """The file's name matched as a whole; raises ValueError with an example of the names the data set uses."""
-    match = re.fullmatch(pattern, path.name)
+    match = re.fullmatch(pattern, path.name, re.IGNORECASE)
     if match is None:
         raise ValueError(f"labels are read from the name, which must look like {example}")
     return match

@@ -32,13 +32,13 @@ def parse(content: bytes) -> Frame:
 
 def read_points(path: SourcePath) -> Points:
     """The clip whose first frame `path` is; a file that is not called as a frame is a clip of one."""
-    match = re.fullmatch(FRAME, path.name)
+    match = re.fullmatch(FRAME, path.name, re.IGNORECASE)
     if match is None:
         return points_of([parse(path.read_bytes())])
     folder: Any = path.parent
     files = {}
     for file in folder.iterdir():
-        other = re.fullmatch(FRAME, file.name)
+        other = re.fullmatch(FRAME, file.name, re.IGNORECASE)
         if other and other[1] == match[1]:
             files[int(other[2])] = file
     first, last = min(files), max(files)

@@ -27,6 +27,7 @@ from crossglg.skeletons import LAYOUTS, SYNONYMS, Layout, get_layout, name_words
 
 MAX_PERSONS = 20
 VISIBLE = 0.3
+FPS = 30.0
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 SHORTEST_TORSO, TORSO, LONGEST_TORSO = 0.2, 0.5, 1.0  # meters
 _SIDE = {"l": "left", "r": "right"}
@@ -36,7 +37,8 @@ _SIDE = {"l": "left", "r": "right"}
 class Points:
     """A file as it is. xyz: (M, T, V, 2 or 3), NaN where missing;  score: (M, T, V), None where the file has none;
     joints: V names, () where the file has none;  layouts: of files without names, those that may be meant, the most
-    likely first (empty: any);  shares: x and y are known to be, or not to be, shares of the image, None: look."""
+    likely first (empty: any);  fps: 0 where the file does not say it;  fps_from: what told it, if that is to be noted;
+    shares: x and y are known to be, or not to be, shares of the image, None: look."""
 
     xyz: NDArray[np.float64]
     score: NDArray[np.float64] | None = None
@@ -44,7 +46,8 @@ class Points:
     layouts: tuple[str, ...] = ()
     unit: str = ""
     up: str = ""
-    fps: float = 30.0
+    fps: float = 0.0
+    fps_from: str = ""
     shares: bool | None = None
     class_name: str = ""
     subject: int = -1
@@ -69,9 +72,10 @@ def points_reader(
         visible: float = VISIBLE,
         max_gap: int = MAX_GAP,
         aspect: float = 0.0,
+        fps: float = 0.0,
     ) -> list[Recording]:
         return [recording(parse(path), _clip_name(path, frame_name), _named_layout(path, layout),
-                          unit, up, visible, max_gap, aspect)]  # fmt: skip
+                          unit, up, visible, max_gap, aspect, fps)]  # fmt: skip
 
     return Reader(about, patterns, read, (*steps, *STEPS), class_names, frame_name)
 
@@ -98,10 +102,12 @@ def recording(
     visible: float = VISIBLE,
     max_gap: int = MAX_GAP,
     aspect: float = 0.0,
+    fps: float = 0.0,
 ) -> Recording:
     """The clip that a file's points are; raises ValueError if nobody is in it or it is not clear what the joints are.
 
-    given: the layout, None: as the file says;  unit, up: "" as the file says or as the posture tells.
+    given: the layout, None: as the file says;  unit, up: "" as the file says or as the posture tells;  fps: 0 as the
+    file says, or else FPS.
     """
     _check_size(points.xyz)
     order, layout, notes = _columns(points, given)
@@ -128,7 +134,12 @@ def recording(
         xyz = xyz.astype(np.float32)
     if xyz.shape[1] < SHORT:
         notes.append(f"only {xyz.shape[1]} frames: a pose, not a motion")
-    return Recording(xyz, layout, sample_id, points.class_name, points.subject, fps=points.fps, notes=tuple(notes))
+    if not fps and points.fps_from:
+        notes.append(f"{points.fps:g} frames per second, by {points.fps_from}")
+    elif not fps and not points.fps:
+        notes.append(f"{FPS:g} frames per second taken; fps= gives another")
+    fps = fps or points.fps or FPS
+    return Recording(xyz, layout, sample_id, points.class_name, points.subject, fps=fps, notes=tuple(notes))
 
 
 def words(joint: str) -> tuple[str, ...]:
@@ -145,7 +156,7 @@ def _check_size(xyz: NDArray[np.float64]) -> None:
 
 
 def _clip_name(path: SourcePath, frame_name: str) -> str:
-    match = re.fullmatch(frame_name, path.name) if frame_name else None
+    match = re.fullmatch(frame_name, path.name, re.IGNORECASE) if frame_name else None
     return match[1] if match else path.stem
 
 

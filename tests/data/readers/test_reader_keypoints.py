@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,18 @@ def test_short_gaps_are_interpolated_and_noted(tmp_path: Path) -> None:
     assert read(tmp_path, wide(held, COCO.joints)).xyz[0, 0, 9] == pytest.approx(xyz[3, 9], abs=1e-4)
 
 
+@pytest.mark.parametrize("gap", ["n/a", "NA", "NaN", "null", " - ", ""])
+def test_words_for_a_gap_are_one(tmp_path: Path, gap: str) -> None:
+    xyz = PEOPLE["coco17"][0].astype(np.float64)
+    xyz[10:13, 9] = np.nan
+    filled = read(tmp_path, wide(xyz, COCO.joints))
+    header, *rows = wide(xyz, COCO.joints).decode().splitlines()
+    rows = [",".join(cell or gap for cell in row.split(",")) for row in rows]
+    clip = read(tmp_path, "\n".join([header, *rows]).encode())
+    np.testing.assert_array_equal(clip.xyz, filled.xyz)
+    assert clip.notes == filled.notes and any("3 of 680 points missing" in note for note in clip.notes)
+
+
 def test_long_gaps_and_joints_never_seen_are_filled_from_the_neighbor(tmp_path: Path) -> None:
     xyz = PEOPLE["coco17"][0].astype(np.float64)
     xyz[:, 9] = xyz[:, 7] + np.linspace([0.1, 0, 0], [0.5, 0, 0], 40)
@@ -187,8 +200,13 @@ def test_joints_nobody_knows_are_listed(tmp_path: Path) -> None:
         (b"frame,joint,x,y\n" + b"".join(b"%d,j%d,1,2\n" % (t, t) for t in range(400)), "and 'joint' right"),
         (b"frame,joint,x,y\nzero,nose,1,2\n", "'frame' must hold whole numbers"),
         (b"frame,nose_x,nose_y\n0,1,2\n0,1,2\n", "a frame stands twice"),
-        (b"nose_x,nose_y\n1,inf\n", "infinite"),
-        (b"nose_x,nose_y\n1,two\n", "a cell is not a number"),
+        (b"", "the file is empty; copy or save it again"),
+        (b"words", "neither a .npy array nor a table with a header and rows"),
+        (b"nose_x,nose_y\n1,inf\n", "row 2, column 'nose_y': 'inf' is no finite number"),
+        (b"nose_x,nose_y\n1,2\n\n1,two\n", "row 4, column 'nose_y': 'two' is no finite number"),
+        (b"frame,joint,x,y\n0,nose,1,2\n1,nose,one,2\n", "row 3, column 'x': 'one' is no finite number"),
+        (b"1,2,3,4\n" * 17 + b"1,2,3,x\n", "are numbered here"),
+        (b",".join([b"1"] * 66) + b"\n" + b",".join([b"x"] * 66), "row 2, column '0': 'x' is no finite number"),
         (b"nose_x,nose_y\n1\n", "row 2 has another number of columns"),
         (b"nose_x,nose_x\n1,2\n", "names a column twice"),
         (b"a,b\n1,2\n", "the header is of no known shape"),
@@ -245,6 +263,35 @@ def test_tables_as_mediapipe_users_have_them(tmp_path: Path) -> None:
     assert np.abs(read(tmp_path, f"{names}\n{lines}".encode()).xyz).max() < 5, "v is a score"
     with pytest.raises(ValueError, match="131 are numbered here"):
         read(tmp_path, "\n".join(line.rpartition(",")[0] for line in body.splitlines()).encode())
+
+
+@pytest.mark.parametrize("shape", [wide, lambda xyz, joints: long(xyz[None], joints)], ids=["wide", "long"])
+def test_a_column_of_times_tells_the_frame_rate(tmp_path: Path, shape: Callable[..., bytes]) -> None:
+    header, *rows = shape(PEOPLE["coco17"][0], COCO.joints).decode().splitlines()
+
+    def timed(name: str, clock: Callable[[int], object], **options: object) -> Recording:
+        lines = [f"{clock(int(row.partition(',')[0]))},{row}" for row in rows]
+        return read(tmp_path, "\n".join([f"{name},{header}", *lines]).encode(), **options)
+
+    for name, clock, fps in (
+        ("time", lambda t: 5 + t / 60, 60), ("Timestamp", lambda t: round(t * 1000 / 60), 60),
+        ("t", lambda t: 1.7e9 + t / 12.5 + (t > 20), 12.5),
+    ):  # fmt: skip
+        clip = timed(name, clock)
+        assert clip.fps == fps and f"{fps} frames per second, by the column '{name.lower()}'" in clip.notes
+        assert not any("left out" in note or "taken" in note for note in clip.notes)
+        given = timed(name, clock, fps=25)
+        assert given.fps == 25 and not any("frames per second" in note for note in given.notes)
+    for clock in (lambda t: t**3, lambda t: "noon", lambda t: 0):
+        clip = timed("time", clock)
+        assert clip.fps == 30 and "the column 'time' is too uneven to tell the frame rate" in clip.notes
+        assert "30 frames per second taken; fps= gives another" in clip.notes
+
+
+def test_the_frame_rate_that_no_file_says_is_told_unless_given(tmp_path: Path) -> None:
+    assert "30 frames per second taken; fps= gives another" in read(tmp_path, VALID_NPY).notes
+    given = read(tmp_path, VALID_NPY, fps=60)
+    assert given.fps == 60 and not any("frames per second" in note for note in given.notes)
 
 
 def test_shares_of_the_image_are_squeezed_without_the_aspect(tmp_path: Path) -> None:
