@@ -49,7 +49,8 @@ def distribution_calibration(
     middle = x.mean(0)  # the intercept makes up for it, and the fit takes fewer steps
     model = LogisticRegression(max_iter=1000, C=1.0).fit(x - middle, y)
     rows = tukey(query.z) - middle
-    return model.decision_function(rows) if len(points) > 2 else model.predict_log_proba(rows)
+    scores = model.decision_function(rows)  # of two classes one column, how much the second is ahead
+    return scores if scores.ndim == 2 else np.stack([-scores, scores], axis=1)
 
 
 def _draw_around_mean(rows: Array, samples: int, rng: np.random.Generator) -> Array:
