@@ -213,8 +213,10 @@ def enroll(action: str, clips: SkeletonSet, path: str | Path, either_side: bool 
 
 
 def forget(action: str, path: str | Path) -> SkeletonSet | None:
-    """Take an action out of the file of one's own actions; returns what is left, or None and no file. Raises InputError
-    for an action that is not there."""
+    """Take an action out of the file of one's own actions; returns what is left: None and no file after the last one.
+
+    Raises InputError for an action that is not there.
+    """
     path = Path(path)
     kept = SkeletonSet.load(path)
     if action not in kept.class_names:

@@ -178,7 +178,7 @@ def execute(name: str, values: dict[str, Any], target: Path, resume: bool = Fals
         papermill.execute_notebook(
             notebook_path(name), target, parameters, cwd=str(project_folder("notebooks")), kernel_name="python3",
             progress_bar={"desc": name, "unit": "cell"}, log_output=False,
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],  # it warns of the network, which it does not leave
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],  # no word about encryption: nothing leaves here
             shutdown_kernel="immediate",  # after Ctrl-C too: a kernel that is asked to end prints where it was
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
