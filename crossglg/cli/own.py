@@ -146,7 +146,8 @@ def recognize(
         for result in results:
             answers.append({"file": str(path), **_as_dict(result, trained.layout.joints)})
             if not as_json:
-                typer.echo(f"{path}: " * alike + _sentence(result, trained.layout.joints))
+                sentence = _sentence(result, trained.layout.joints)
+                typer.echo(f"{path}: {sentence}" if alike else sentence)
     if as_json:
         typer.echo(json.dumps(answers, indent=1))
     if failed:

@@ -57,7 +57,8 @@ def identify(path: Path, options: Mapping[str, Any] | None = None) -> tuple[str,
         raise ValueError(f"{path.name} can be read as {' or as '.join(closest)}; say which by format=")
     if refused:
         reasons = "; ".join(f"{name}: {why.rstrip('.')}" for name, why in refused.items())
-        raise ValueError(f"{path.name} cannot be read. Tried {reasons}{_OTHER_JSON * (path.suffix.lower() == '.json')}")
+        advice = _OTHER_JSON if path.suffix.lower() == ".json" else ""
+        raise ValueError(f"{path.name} cannot be read. Tried {reasons}{advice}")
     known = ", ".join((DOCUMENTED, *READERS))
     raise ValueError(f"{path.name}: no format has files named so; rename it, or give format= one of {known}")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +61,11 @@ class Timeline:
         Neighbouring windows that are most similar to the same action are decided together, by the best of them: those
         at the edges see half of another action and reach no threshold alone.
         """
-        closest, best = self.scores.argmax(1), self.scores.max(1)
-        run = np.cumsum(np.diff(closest, prepend=closest[:1]) != 0)
-        known = np.array([best[run == r].max(initial=-np.inf) >= self.threshold for r in range(run.max() + 1)])[run]
-        return [self.actions[k] if seen else UNKNOWN for k, seen in zip(closest, known, strict=True)]
+        labels: list[str] = []
+        for k, run in groupby(self.scores, key=np.argmax):
+            best = [row[k] for row in run]
+            labels += [self.actions[k] if max(best) >= self.threshold else UNKNOWN] * len(best)
+        return labels
 
     @property
     def edges(self) -> NDArray[np.float64]:

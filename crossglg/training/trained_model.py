@@ -332,7 +332,7 @@ class TrainedModel:
             weights = load_file(folder / WEIGHTS)
             model.load_state_dict(weights | {f"{TRAINING_ONLY}{name}": t for name, t in branch.items()})
         except (SafetensorError, RuntimeError, OSError) as error:
-            what = str(error).strip().splitlines()[-1].strip()  # torch lists every parameter
+            what = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()  # torch lists every parameter
             raise ValueError(f"{folder / WEIGHTS} is damaged or of another model ({what}); train again") from error
         return cls(model.to(device), config, layout, persons, channels, classes, details)
 
