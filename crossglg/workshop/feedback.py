@@ -7,11 +7,14 @@ import traceback
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+PACKAGE = str(Path(__file__).parents[1])  # a clone, too, may be called crossglg
 
 
 class Unsolved(Exception):
@@ -106,6 +109,6 @@ def _own_line(error: BaseException) -> str:
     """Which line of a notebook's cell stopped, if one did."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         line = linecache.getline(frame.filename, frame.lineno or 0).strip()
-        if line and "site-packages" not in frame.filename and "crossglg" not in frame.filename:
+        if line and "site-packages" not in frame.filename and not frame.filename.startswith(PACKAGE):
             return f", in line {frame.lineno}: {line}"
     return ""
