@@ -26,6 +26,7 @@ class CrossGLGOutput:
         joint_features: final features of the joints, `(N, V, D)`, pooled over time and persons.
         joint_importance: k_out, `(N, V)`; None without global-to-local guidance.
         cross_modal_logits: of the cross-modal branch, `(N, K)`; None without text.
+        attributes: logits of the attributes, `(N, A)`; None where the model predicts none. Not in the paper.
     """
 
     logits: Tensor | None
@@ -33,6 +34,7 @@ class CrossGLGOutput:
     joint_features: Tensor
     joint_importance: Tensor | None
     cross_modal_logits: Tensor | None
+    attributes: Tensor | None = None
 
 
 class JointImportanceModule(nn.Module):
@@ -146,6 +148,7 @@ class CrossGLG(nn.Module):
     importance_share: weight them by so much of k_out, the rest uniform. Not in the paper, where it is 1.
     num_classes 0: no classifier, for objectives that compare representations.
     persons_with_zeros: above 0, every clip has so many persons and absent ones are zeros, as in published code.
+    num_attributes: A, attributes that are predicted from z; 0: none.
     """
 
     def __init__(
@@ -159,6 +162,7 @@ class CrossGLG(nn.Module):
         importance_share: float = 1.0,
         dropout: float = 0.0,
         persons_with_zeros: int = 0,
+        num_attributes: int = 0,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -177,6 +181,7 @@ class CrossGLG(nn.Module):
             linear = nn.Linear(encoder.out_features, num_classes)
             encoder.start_classifier(linear)
             self.classifier = nn.Sequential(nn.Dropout(dropout), linear)
+        self.attributes = nn.Linear(encoder.out_features, num_attributes) if num_attributes else None
 
     def forward(
         self,
@@ -200,7 +205,8 @@ class CrossGLG(nn.Module):
             cross_modal_logits = self.classifier(self.cross_modal(joints, local_text))
         if self.classifier is not None:
             logits = self.classifier(z)
-        return CrossGLGOutput(logits, z, joints, importance, cross_modal_logits)
+        attributes = None if self.attributes is None else self.attributes(z)
+        return CrossGLGOutput(logits, z, joints, importance, cross_modal_logits, attributes)
 
     def joint_features(
         self, x: Tensor, person_mask: Tensor | PersonIndex | None = None, attention: list[Attention] | None = None

@@ -186,13 +186,15 @@ def _list(enrolled: SkeletonSet, actions: Path) -> None:
 def _as_dict(result: Recognition, joints: tuple[str, ...]) -> dict[str, Any]:
     content = {"clip": result.clip, "action": result.action, "threshold": result.threshold}
     decided = {joint: round(float(value), 5) for joint, value in zip(joints, result.decided_by, strict=True)}
-    return content | {"ranking": [{"action": a, "similarity": s} for a, s in result.ranking], "decided_by": decided}
+    content |= {"ranking": [{"action": a, "similarity": s} for a, s in result.ranking], "decided_by": decided}
+    return content | ({"statements": result.statements} if result.statements else {})
 
 
 def _sentence(result: Recognition, joints: tuple[str, ...], top: int = 3) -> str:
     ranking = ", ".join(f"{action} {score:.2f}" for action, score in result.ranking[:top])
-    decisive = ", ".join(joints[j] for j in result.decided_by.argsort()[::-1][:top] if result.decided_by[j] > 0)
-    why = f"unknown below {result.threshold:.2f}; decided by {decisive or 'no single joint'}"
+    decisive = [joints[j] for j in result.decided_by.argsort()[::-1][:top] if result.decided_by[j] > 0]
+    decided_by = ", ".join(result.statements or decisive) or "no single joint"
+    why = f"unknown below {result.threshold:.2f}; decided by {decided_by}"
     return f"{result.clip}: {result.action}  ({ranking}; {why})"
 
 

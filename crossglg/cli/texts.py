@@ -37,6 +37,10 @@ def describe(
         bool,
         typer.Option("--sides", help="also ask, once for all actions, which stay the same with left and right swapped"),
     ] = False,
+    statements: Annotated[
+        bool,
+        typer.Option("--statements", help="also ask, for each action, which yes-or-no statements are true of it"),
+    ] = False,
     price_in: Annotated[float | None, typer.Option(help="price of a million prompt tokens, to tell the cost")] = None,
     price_out: Annotated[float | None, typer.Option(help="price of a million completion tokens")] = None,
     dry_run: Annotated[
@@ -57,7 +61,7 @@ def describe(
     names, chosen = _actions(dataset, actions, layout)
     llm.get_provider(provider)
     if dry_run:
-        prompts, tokens = generate.preview(names, chosen, global_prompt, joints_prompt, sides)
+        prompts, tokens = generate.preview(names, chosen, global_prompt, joints_prompt, sides, statements)
         typer.echo("\n\n".join(prompts))
         account = llm.Account(prompt_tokens=samples * tokens)
         cost = f", cost without the answers about {account.cost(*prices):.4f}" if prices else ""
@@ -69,7 +73,9 @@ def describe(
     client = llm.Client(model, base_url, temperature, timeout or 0.0, provider=provider)
     failure: generate.ActionsFailed | None = None
     try:
-        file = generate.describe(names, chosen, client, concurrency, global_prompt, joints_prompt, samples, sides)
+        file = generate.describe(
+            names, chosen, client, concurrency, global_prompt, joints_prompt, samples, sides, statements
+        )
     except generate.ActionsFailed as error:
         if error.described is None:
             raise

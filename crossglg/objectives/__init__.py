@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from crossglg.config import Config
 from crossglg.files import InputError, nearest
 from crossglg.model import CrossGLGOutput
+from crossglg.objectives.attributes import Attributes
 from crossglg.objectives.base import LossTerm, Objective, Sizes
 from crossglg.objectives.bottleneck import Bottleneck
 from crossglg.objectives.classification import Classification
@@ -34,6 +35,7 @@ _OBJECTIVES: dict[str, type[Objective]] = {
     "gap": PartTextAlignment,
     "text-retrieval": TextRetrieval,
     "text-matching": TextMatching,
+    "attributes": Attributes,
 }
 OBJECTIVES = Registry("objective", _OBJECTIVES, type[Objective])
 
@@ -102,6 +104,16 @@ def find_objective(config: Config) -> type[Objective]:
         raise InputError(
             f"objective={name!r} has no classes, class_prior_weight={config.class_prior_weight} wants a mean for "
             f"each; leave it at 0"
+        )
+    if kind.predicts_attributes and config.text_source in ("class-name", "constant"):
+        raise InputError(
+            f"objective={name!r} needs statements about each class, which text_source={config.text_source!r} does not "
+            f"have; use text_source=descriptions, shuffled or random"
+        )
+    if kind.predicts_attributes and config.mirror and config.mirror_class == "same":
+        raise InputError(
+            f"objective={name!r} tells left from right, which mirror={config.mirror} with mirror_class=same denies; "
+            f"use mirror=0, or mirror_class=other or text"
         )
     if "batch_classes" in kind.settings and not 2 <= config.batch_classes <= config.batch_size // 2:
         raise InputError(

@@ -67,10 +67,12 @@ class Objective(LossTerm):
     Attributes:
         classifies: whether the model has a classifier over the base classes.
         reads_texts: whether its losses read texts.
+        predicts_attributes: whether the model predicts the attributes of a clip.
     """
 
     classifies: ClassVar[bool] = True
     reads_texts: ClassVar[bool] = False
+    predicts_attributes: ClassVar[bool] = False
 
     def batches(self, label: Tensor, batch_size: int, generator: torch.Generator) -> Sequence[Tensor]:
         """Which clips each step of an epoch takes: positions in `label`, the classes `(N,)` of all training clips."""

@@ -14,7 +14,7 @@ from crossglg.one_shot.features import Array, Features
 from crossglg.one_shot.joints import joint_centred, joint_importance, joint_motion, joint_whitened
 from crossglg.one_shot.pooled import centred_cosine, cosine, euclidean, whitened_cosine
 from crossglg.one_shot.temporal import temporal_order, temporal_set
-from crossglg.one_shot.text_at_inference import either_side, text_voting, zero_shot
+from crossglg.one_shot.text_at_inference import either_side, text_voting, zero_shot, zero_shot_attributes
 from crossglg.one_shot.transductive import transductive_centring, transductive_neighbours, transductive_transport
 from crossglg.one_shot.warping import (
     cosine_and_movement,
@@ -75,6 +75,7 @@ _CLASSIFIERS: dict[str, Classifier] = {
 TEXT_CLASSIFIERS: dict[str, Classifier] = {
     "text-voting": Classifier(text_voting, ("joints",)),
     "zero-shot": Classifier(zero_shot, ("importance",)),
+    "zero-shot-attributes": Classifier(zero_shot_attributes, ("attributes",)),
     **{
         f"either-side-{name}": replace(kind, score=either_side(kind.score, name), mirrored=True)
         for name, kind in _CLASSIFIERS.items()

@@ -8,7 +8,8 @@ shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,13 +25,15 @@ class ClassTexts:
     """What the texts of K classes say.
 
     mask: (K, V) bool, the key joints;  parts: the joints of each body part;  either_side: (K,) bool, whether an action
-    stays the same if left and right are swapped.  mirrored: of K exemplars, the mirror images, or None.
+    stays the same if left and right are swapped.  mirrored: of K exemplars, the mirror images, or None.  attributes:
+    (K, A) of 0 and 1, or None.
     """
 
     mask: NDArray[np.bool_]
     parts: tuple[tuple[int, ...], ...]
     either_side: NDArray[np.bool_]
     mirrored: Representation | None = None
+    attributes: NDArray[np.floating] | None = None
 
     @classmethod
     def of(cls, target: Array, parts: Mapping[str, Sequence[int]], either_side: ArrayLike = False) -> ClassTexts:
@@ -41,7 +44,8 @@ class ClassTexts:
     def of_exemplars(self, label: ArrayLike, mirrored: Representation | None = None) -> ClassTexts:
         """What they say about exemplars of these classes. mirrored: the mirror images of the exemplars."""
         rows = np.asarray(label)
-        return replace(self, mask=self.mask[rows], either_side=self.either_side[rows], mirrored=mirrored)
+        attributes = None if self.attributes is None else self.attributes[rows]
+        return ClassTexts(self.mask[rows], self.parts, self.either_side[rows], mirrored, attributes)
 
     @property
     def target(self) -> NDArray[np.floating]:
@@ -77,6 +81,15 @@ def zero_shot(exemplar: Representation, query: Representation, base: Base, texts
     return text_similarity(part(query, "importance"), texts.target, usual)
 
 
+def zero_shot_attributes(exemplar: Representation, query: Representation, base: Base, texts: ClassTexts) -> Array:
+    """No exemplar is looked at: the attributes predicted for the clip against those that each text says.
+
+    texts: of the exemplars, with attributes.  Source: ours; `objective=attributes` learns to predict them.
+    """
+    usual = part(base.clips, "attributes").mean(0)
+    return text_similarity(part(query, "attributes"), cast(Array, texts.attributes), usual)
+
+
 def either_side(score: Callable[..., Array], name: str) -> Callable[..., Array]:
     """`score`, with the mirror image of an exemplar as one more exemplar where the text says that sides do not matter.
 
@@ -97,12 +110,12 @@ def either_side(score: Callable[..., Array], name: str) -> Callable[..., Array]:
     return by_either_side
 
 
-def text_similarity(importance: Array, target: Array, usual: Array) -> Array:
-    """(N, V) predicted, (K, V) named by texts, (V,) mean predicted on base clips → (N, K).
+def text_similarity(predicted: Array, target: Array, usual: Array) -> Array:
+    """(N, V) importance or (N, A) attributes, (K, …) as texts have them, (…,) mean predicted on base clips → (N, K).
 
     The cosine of how both differ from the usual: the hands are important in most actions and tell few of them apart.
     """
-    return unit_rows(importance - usual) @ unit_rows(target - usual).T
+    return unit_rows(predicted - usual) @ unit_rows(target - usual).T
 
 
 def masked_cosine(own: Array, theirs: Array, mask: NDArray[np.bool_]) -> Array:

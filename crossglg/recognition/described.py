@@ -1,12 +1,13 @@
-"""Zero-shot: recognize actions of which there is a description and no clip, by the joints that the text names.
+"""Zero-shot: recognize actions of which there is a description and no clip, by what a model can tell of such texts.
 
-Only a model with joint importance can do this (CrossGLG's JID): it was trained to predict from a clip which joints the
-text of its class calls important. Much weaker than one clip per action; docs/notes/zero-shot.md has figures.
+A model of `objective=attributes` predicts from a clip which statements are true of it, one with joint importance
+(CrossGLG's JID) which joints the text of its class calls important. Both are much weaker than one clip per action;
+docs/notes/zero-shot.md has figures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,17 +18,21 @@ from crossglg.files import InputError
 from crossglg.one_shot import unit_rows
 from crossglg.one_shot.text_at_inference import text_similarity
 from crossglg.recognition.recognizer import UNKNOWN, Recognition, check_duration, fitting
+from crossglg.text.attributes import attribute_names, attributes_of
 from crossglg.text.descriptions import Description
-from crossglg.text.key_joints import key_joint_target
+from crossglg.text.key_joints import key_joint_targets
 from crossglg.training.trained_model import TrainedModel
+
+TOLD = 3  # statements that are told as the reasons of a decision
 
 
 @dataclass(frozen=True)
 class DescribedActions:
-    """A trained model and what texts say about K actions. Those whose texts name the same joints are one: "A / B".
+    """A trained model and what texts say about K actions. Those of which they say the same are one: "A / B".
 
-    target: (K, V) k_gt, rows sum to 1;  usual: (V,) mean importance on base clips;  threshold: similarity below which a
-    clip is "unknown": at 0 it is no more like the text than the usual clip is.
+    target: (K, A) attributes, or where the model predicts none (K, V) k_gt;  usual: (A,) or (V,), the mean that is
+    predicted for base clips;  threshold: similarity below which a clip is "unknown": at 0 it is no more like the text
+    than the usual clip is.
     """
 
     trained: TrainedModel
@@ -40,42 +45,76 @@ class DescribedActions:
     def of(
         cls, trained: TrainedModel, descriptions: Iterable[Description], threshold: float | None = None
     ) -> DescribedActions:
-        """Raises InputError for a model without joint importance, or if nothing is described."""
+        """Raises InputError for a model that predicts nothing which texts say, or if nothing is described."""
         described = list(descriptions)
         if not described:
             raise InputError("no action is described: the description file has no classes")
-        if trained.model.joint_importance is None:
-            raise InputError(
-                f"a model with guidance={trained.config.guidance!r} cannot recognize by descriptions: it has not "
-                f"learned which joints are important; use one trained with guidance=both or g2l"
-            )
-        usual = trained.details.get("usual_importance")
-        if usual is None:
-            raise InputError(
-                "the model does not say how important joints usually are, as those trained today do; train it again"
-            )
+        usual, target = _what_texts_say(trained, described)
         named: dict[tuple[float, ...], list[str]] = {}
-        for one in described:
-            named.setdefault(tuple(key_joint_target(one.key_joints, trained.layout)), []).append(one.action)
+        for one, row in zip(described, target, strict=True):
+            named.setdefault(tuple(row), []).append(one.action)
         actions = tuple(" / ".join(alike) for alike in named.values())
         return cls(trained, actions, np.array(list(named)), np.asarray(usual), 0.0 if threshold is None else threshold)
 
     def scores(self, clips: SkeletonSet) -> NDArray[np.floating]:
-        """(N, K) similarity, −1 … 1, of the importance predicted for each clip to the key joints of each text."""
-        importance = self.trained.joint_importance(fitting(clips, self.trained))
-        return text_similarity(importance, self.target, self.usual)
+        """(N, K) similarity, −1 … 1, of what is predicted for each clip to what each text says."""
+        return text_similarity(self._predicted(fitting(clips, self.trained)), self.target, self.usual)
 
     def recognize(self, clips: SkeletonSet) -> list[Recognition]:
         """Recognize each clip; raises ValueError for clips that are too short or too long for one action."""
-        clips = fitting(clips, self.trained)
+        clips, layout = fitting(clips, self.trained), self.trained.layout
         check_duration(clips, self.trained)
-        own = unit_rows(self.trained.joint_importance(clips) - self.usual)
+        own = unit_rows(self._predicted(clips) - self.usual)
         theirs = unit_rows(self.target - self.usual)
+        names = attribute_names(layout) if self._by_attributes else ()
         results = []
         for i, row in enumerate(own @ theirs.T):
             order = np.argsort(-row, kind="stable")
-            lead = theirs[order[0]] - (theirs[order[1]] if len(order) > 1 else 0.0)
+            lead = own[i] * (theirs[order[0]] - (theirs[order[1]] if len(order) > 1 else 0.0))
             action = self.actions[order[0]] if row[order[0]] >= self.threshold else UNKNOWN
             ranking = tuple((self.actions[k], float(row[k])) for k in order)
-            results.append(Recognition(str(clips.sample_id[i]), action, ranking, self.threshold, own[i] * lead))
+            most = np.argsort(-lead, kind="stable")[:TOLD]
+            said = tuple(names[a] for a in most if lead[a] > 0) if names else ()
+            joints = lead[-layout.num_joints :]  # the attributes end with the joints
+            results.append(Recognition(str(clips.sample_id[i]), action, ranking, self.threshold, joints, said))
         return results
+
+    @property
+    def _by_attributes(self) -> bool:
+        return len(self.usual) > self.trained.layout.num_joints
+
+    def _predicted(self, clips: SkeletonSet) -> NDArray[np.floating]:
+        return self.trained.attributes(clips) if self._by_attributes else self.trained.joint_importance(clips)
+
+
+def _what_texts_say(
+    trained: TrainedModel, described: Sequence[Description]
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """What is usual, (A,) or (V,), and what each text says, (K, A) or (K, V); InputError if nothing is learned."""
+    attributes = attributes_of(described, trained.layout)
+    if trained.model.attributes is not None and attributes is not None:
+        return _usual(trained, "usual_attributes"), attributes
+    if trained.model.joint_importance is not None:
+        target = key_joint_targets([one.key_joints for one in described], trained.layout)
+        return _usual(trained, "usual_importance"), target
+    if trained.model.attributes is not None:
+        lacking = next(one.action for one in described if one.statements is None)
+        raise InputError(
+            f"this model recognizes by statements, and the description of {lacking!r} has none; "
+            f"'crossglg describe --statements' asks a language model for them"
+        )
+    raise InputError(
+        f"a model with guidance={trained.config.guidance!r} and objective={trained.config.objective!r} cannot "
+        f"recognize by descriptions: it has learned neither which joints are important nor which statements are true; "
+        f"use one trained with guidance=both or g2l, or with objective=attributes"
+    )
+
+
+def _usual(trained: TrainedModel, name: str) -> NDArray[np.floating]:
+    usual = trained.details.get(name)
+    if usual is None:
+        raise InputError(
+            f"the model does not say what it predicts for usual clips ({name}), as those trained today do; "
+            f"train it again"
+        )
+    return np.asarray(usual)

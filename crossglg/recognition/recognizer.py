@@ -35,13 +35,15 @@ UNKNOWN = "unknown"
 @dataclass(frozen=True)
 class Recognition:
     """What one clip was taken for. ranking: (action, similarity), best first;  action: the best, or "unknown" below
-    `threshold`;  decided_by: (V,) by how much the lead over the second action shrinks without each joint."""
+    `threshold`;  decided_by: (V,) by how much the lead over the second action shrinks without each joint;  statements:
+    of recognition by descriptions, those that decided most."""
 
     clip: str
     action: str
     ranking: tuple[tuple[str, float], ...]
     threshold: float
     decided_by: NDArray[np.floating]
+    statements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

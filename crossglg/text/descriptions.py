@@ -10,7 +10,7 @@ Where a model was asked several times, a class also has "samples": [{"global": â
 own three entries are then the merged ones (`crossglg.text.samples`).
 
 A class may also have "either_side": true, if it stays the same action with left and right swapped, directions included,
-or false. Where it is not said, nothing is mirrored.
+or false. Where it is not said, nothing is mirrored. And "statements": those of `attributes.STATEMENTS` that are true.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 
 from crossglg.files import InputError, nearest, project_folder, read_json, sha256, write_json
 from crossglg.skeletons import Layout, get_layout, retarget_plan
+from crossglg.text.attributes import STATEMENTS
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Description:
     """One class. joints: one text per joint of `layout`; key_joints: names of `layout`; source: file and hash.
 
     samples: the several answers that this description was merged from, or none.  either_side: whether it stays the same
-    action if left and right are swapped; None: not said.
+    action if left and right are swapped; None: not said.  statements: those of `attributes.STATEMENTS` that are true of
+    it; None: not said.
     """
 
     action: str
@@ -40,6 +42,7 @@ class Description:
     source: str = ""
     samples: tuple[Description, ...] = ()
     either_side: bool | None = None
+    statements: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         missing = [joint for joint in self.layout.joints if not self.joints.get(joint, "").strip()]
@@ -54,6 +57,12 @@ class Description:
             what = f"key joint {unknown[0]!r} is not in" if unknown else "no key joints of"
             raise InputError(
                 f"description of {self.action!r}: {what} {self.layout.name} ({', '.join(self.layout.joints)})"
+            )
+        strange = [statement for statement in self.statements or () if statement not in STATEMENTS]
+        if strange:
+            raise InputError(
+                f"description of {self.action!r}: {strange[0]!r} is none of the statements"
+                f"{nearest(strange[0], list(STATEMENTS))} crossglg.text.attributes lists them"
             )
 
     def joint_texts(self, layout: Layout) -> tuple[str, ...]:
@@ -112,8 +121,10 @@ def _read(action: str, entry: Mapping[str, Any], layout: Layout, source: str) ->
     sides = entry.get("either_side")
     if sides not in (None, True, False):
         raise InputError(f"either_side of {action!r} is {sides!r}; write true or false, or leave it out")
+    said = entry.get("statements")
+    statements = None if said is None else tuple(said)
     return Description(
-        action, entry["global"], tuple(entry["key_joints"]), entry["joints"], layout, source, samples, sides
+        action, entry["global"], tuple(entry["key_joints"]), entry["joints"], layout, source, samples, sides, statements
     )
 
 
@@ -125,6 +136,8 @@ def _written(description: Description) -> dict[str, Any]:
     }
     if description.either_side is not None:
         entry["either_side"] = description.either_side
+    if description.statements is not None:
+        entry["statements"] = list(description.statements)
     return entry | ({"samples": [_written(s) for s in description.samples]} if description.samples else {})
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from crossglg.files import cache_folder, nearest, sha256, write_atomically
 from crossglg.skeletons import Layout
+from crossglg.text.attributes import STATEMENTS, attributes_of
 from crossglg.text.descriptions import Description
 from crossglg.text.key_joints import key_joint_targets
 
@@ -31,12 +32,14 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]  # texts → (number, E),
 @dataclass(frozen=True)
 class TextBank:
     """Texts of K classes as training sees them. local: (K, V, E) unit rows;  key_joint_target: (K, V), sum 1, or None
-    where nothing says which joints are key;  global_: (K, E) unit rows, name and global text of each class."""
+    where nothing says which joints are key;  global_: (K, E) unit rows, name and global text of each class;
+    attributes: (K, A) of `attribute_targets`, or None where a class has no statements."""
 
     classes: tuple[str, ...]
     local: torch.Tensor
     key_joint_target: torch.Tensor | None
     global_: torch.Tensor
+    attributes: torch.Tensor | None = None
 
     @classmethod
     def without_texts(cls, classes: tuple[str, ...], layout: Layout) -> TextBank:
@@ -48,7 +51,8 @@ class TextBank:
     def to(self, device: torch.device) -> TextBank:
         """The same on another device."""
         target = None if self.key_joint_target is None else self.key_joint_target.to(device)
-        return TextBank(self.classes, self.local.to(device), target, self.global_.to(device))
+        attributes = None if self.attributes is None else self.attributes.to(device)
+        return TextBank(self.classes, self.local.to(device), target, self.global_.to(device), attributes)
 
 
 def build_text_bank(
@@ -76,8 +80,9 @@ def build_text_bank(
         mean = torch.nn.functional.normalize(local.mean(0), dim=-1)
         mean_global = torch.nn.functional.normalize(global_.mean(0), dim=-1)
         return TextBank(classes, mean.repeat(len(classes), 1, 1), None, mean_global.repeat(len(classes), 1))
-    target = key_joint_targets([description.key_joints for description in descriptions], layout)
-    return TextBank(classes, local, torch.from_numpy(target), global_)
+    key_joints = [description.key_joints for description in descriptions]
+    target, attributes = torch.from_numpy(key_joint_targets(key_joints, layout)), attributes_of(descriptions, layout)
+    return TextBank(classes, local, target, global_, None if attributes is None else torch.from_numpy(attributes))
 
 
 def build_name_bank(classes: tuple[str, ...], layout: Layout, encoder: str = "minilm") -> TextBank:
@@ -89,13 +94,17 @@ def build_name_bank(classes: tuple[str, ...], layout: Layout, encoder: str = "mi
 
 
 def build_random_bank(classes: tuple[str, ...], layout: Layout, seed: int = 0, width: int = 384) -> TextBank:
-    """The random control: vectors that come from no text, as many as MiniLM's have features, and no key joints."""
+    """The random control: vectors that come from no text, as many as MiniLM's have features, and no key joints.
+
+    Attributes are true or false by chance, a quarter of them true, as of most descriptions.
+    """
     import torch
 
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randn(len(classes), layout.num_joints + 1, width, generator=generator)
     drawn = torch.nn.functional.normalize(drawn, dim=-1)
-    return TextBank(classes, drawn[:, 1:], None, drawn[:, 0])
+    attributes = torch.rand(len(classes), len(STATEMENTS) + layout.num_joints, generator=generator) < 0.25
+    return TextBank(classes, drawn[:, 1:], None, drawn[:, 0], attributes.float())
 
 
 def other_classes(count: int, seed: int) -> NDArray[np.int64]:

@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 
 from crossglg.files import nearest
 from crossglg.skeletons import Layout, name_words
+from crossglg.text.attributes import STATEMENTS
 from crossglg.text.descriptions import Description, DescriptionFile
 from crossglg.text.key_joints import find_key_joints
 from crossglg.text.llm import Client, Completion, KeyRefused
@@ -114,6 +115,21 @@ class SidesAnswer(BaseModel):
         return self
 
 
+class StatementsAnswer(BaseModel):
+    """Of the statements that were asked, it holds some, or none."""
+
+    statements: list[str]
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        said = [statement.strip(" .").lower() for statement in self.statements]
+        unknown = [statement for statement in said if statement not in STATEMENTS]
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is no statement of the list")
+        self.statements = [statement for statement in STATEMENTS if statement in said]
+        return self
+
+
 def describe(
     actions: Sequence[str],
     layout: Layout,
@@ -123,11 +139,13 @@ def describe(
     joints_prompt: str | Path = "joints",
     samples: int = 1,
     sides: bool = False,
+    statements: bool = False,
 ) -> DescriptionFile:
     """Ask both prompts for every action and return the validated descriptions with their provenance.
 
     samples: so many answers per action, merged as `crossglg.text.samples` says; they need a temperature above 0.
     sides: besides, one question about all actions: which stay the same with left and right swapped?
+    statements: besides, one question about every action: which of the statements are true of it?
     Raises KeyRefused at the first refusal of the key, else ActionsFailed naming the actions that failed at the end;
     everything answered before stays in the client's store.
     """
@@ -136,7 +154,7 @@ def describe(
             f"samples={samples} must be at least 1, and several need a temperature above 0, e.g. 0.7: "
             "at 0 they would all be the same"
         )
-    prompts = {"global": load_prompt(global_prompt), "joints": load_prompt(joints_prompt)}
+    prompts = _prompts(global_prompt, joints_prompt, statements)
     unique = list(dict.fromkeys(actions))
     described: dict[tuple[str, int], Description] = {}
     failed: dict[str, str] = {}
@@ -189,12 +207,23 @@ def preview(
     global_prompt: str | Path = "global",
     joints_prompt: str | Path = "joints",
     sides: bool = False,
+    statements: bool = False,
 ) -> tuple[list[str], int]:
     """The prompts that `describe` would send for one sample, and a rough count of their tokens (4 characters each)."""
-    prompts, unique = [load_prompt(global_prompt), load_prompt(joints_prompt)], list(dict.fromkeys(actions))
-    texts = [prompt.render(action, layout.joints) for action in unique for prompt in prompts]
+    prompts, unique = _prompts(global_prompt, joints_prompt, statements), list(dict.fromkeys(actions))
+    texts = [text for action in unique for text in _questions(action, layout, prompts).values()]
     texts += [load_prompt("sides").render(actions=unique)] if sides else []
     return texts, sum(map(len, texts)) // 4
+
+
+def _prompts(global_prompt: str | Path, joints_prompt: str | Path, statements: bool) -> dict[str, Prompt]:
+    """The prompts about one action, by name."""
+    prompts = {"global": load_prompt(global_prompt), "joints": load_prompt(joints_prompt)}
+    return prompts | ({"statements": load_prompt("statements")} if statements else {})
+
+
+def _questions(action: str, layout: Layout, prompts: Mapping[str, Prompt]) -> dict[str, str]:
+    return {name: prompt.render(action, layout.joints, statements=STATEMENTS) for name, prompt in prompts.items()}
 
 
 def _provenance(client: Client, prompts: dict[str, Prompt], samples: int) -> dict[str, Any]:
@@ -224,11 +253,16 @@ def _failure(failed: dict[str, str], number: int, client: Client) -> str:
 def _describe_one(
     action: str, layout: Layout, client: Client, prompts: dict[str, Prompt], sample: int = 0
 ) -> Description:
-    questions = {name: prompt.render(action, layout.joints) for name, prompt in prompts.items()}
+    questions = _questions(action, layout, prompts)
     overall = _answer(client, questions["global"], GlobalAnswer, _global_schema(layout), layout, sample)
     local = _answer(client, questions["joints"], JointsAnswer, _joints_schema(layout), layout, sample)
     joints = {joint: local.joints[joint] for joint in layout.joints}
-    return Description(action, overall.description, tuple(overall.key_joints), joints, layout)
+    described = Description(action, overall.description, tuple(overall.key_joints), joints, layout)
+    if "statements" not in questions:
+        return described
+    schema = _object({"statements": {"type": "array", "items": {"type": "string", "enum": list(STATEMENTS)}}})
+    said = _answer(client, questions["statements"], StatementsAnswer, schema, layout, sample)
+    return replace(described, statements=tuple(said.statements))
 
 
 def _with_sides(file: DescriptionFile, client: Client) -> DescriptionFile:

@@ -1,4 +1,4 @@
-"""The prompts, as versioned templates with front matter in `prompts/`: two about each action, one about all of them."""
+"""The prompts, as versioned templates with front matter in `prompts/`: about each action, and one about all of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 
 from crossglg.files import project_folder, sha256
 
-PROMPTS = ("global", "joints")  # about an action; "sides" is about all actions together
+PROMPTS = ("global", "joints")  # about an action, as "statements" is; "sides" is about all actions together
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,20 @@ class Prompt:
     template: str
     sha256: str
 
-    def render(self, action: str = "", joints: Sequence[str] = (), actions: Sequence[str] = ()) -> str:
-        """Fill in the action and the joint list, or all actions; raises ValueError if it asks for anything else."""
+    def render(
+        self,
+        action: str = "",
+        joints: Sequence[str] = (),
+        actions: Sequence[str] = (),
+        statements: Sequence[str] = (),
+    ) -> str:
+        """Fill in the action and a list about it, or all actions; raises ValueError if it asks for anything else."""
         try:
             environment = jinja2.Environment(
                 undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True
             )
             return environment.from_string(self.template).render(
-                action=action, joints=list(joints), actions=list(actions)
+                action=action, joints=list(joints), actions=list(actions), statements=list(statements)
             )
         except jinja2.TemplateError as error:
             raise ValueError(

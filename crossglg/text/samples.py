@@ -1,7 +1,7 @@
 """Several answers to one question: how they are merged into one description, and how far they agree.
 
-Key joints are voted on. Joint texts are all kept; `embeddings.local_embeddings` averages them. Where one text has to be
-shown, it is that of the sample whose key joints are nearest to the vote.
+Key joints and statements are voted on. Joint texts are all kept; `embeddings.local_embeddings` averages them. Where one
+text has to be shown, it is that of the sample whose key joints are nearest to the vote.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import combinations
 
+from crossglg.text.attributes import STATEMENTS
 from crossglg.text.descriptions import Description
 
 
@@ -21,7 +22,7 @@ def merge_samples(samples: Sequence[Description]) -> Description:
         return samples[0]
     voted = vote(samples)
     nearest = max(samples, key=lambda sample: jaccard(sample.key_joints, voted))  # the first of equals
-    return replace(nearest, key_joints=voted, samples=tuple(samples))
+    return replace(nearest, key_joints=voted, statements=_true_for_most(samples), samples=tuple(samples))
 
 
 def vote(samples: Sequence[Description]) -> tuple[str, ...]:
@@ -32,6 +33,14 @@ def vote(samples: Sequence[Description]) -> tuple[str, ...]:
     votes = {joint: sum(joint in sample.key_joints for sample in samples) for joint in samples[0].layout.joints}
     majority = tuple(joint for joint, number in votes.items() if 2 * number > len(samples))
     return majority or tuple(joint for joint, number in votes.items() if number == max(votes.values()))
+
+
+def _true_for_most(samples: Sequence[Description]) -> tuple[str, ...] | None:
+    """Statements that more than half of the samples call true; None where a sample was not asked."""
+    said = [sample.statements for sample in samples if sample.statements is not None]
+    if len(said) < len(samples):
+        return None
+    return tuple(one for one in STATEMENTS if 2 * sum(one in true for true in said) > len(samples))
 
 
 def agreement(samples: Sequence[Description]) -> float:

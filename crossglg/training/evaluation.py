@@ -12,6 +12,7 @@ from crossglg.files import InputError
 from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, ClassTexts, Features, OneShotResult
 from crossglg.one_shot import evaluate as classify
 from crossglg.one_shot.representation import Representation
+from crossglg.text.attributes import attributes_of
 from crossglg.text.descriptions import find_descriptions
 from crossglg.text.key_joints import key_joint_targets
 from crossglg.training.trained_model import TrainedModel
@@ -86,6 +87,9 @@ def evaluate(
         told = find_descriptions(novel.class_names, layout, descriptions, novel.name)
         target = key_joint_targets([one.key_joints for one in told], layout)
         texts = ClassTexts.of(target, layout.parts, [one.either_side is True for one in told])
+        texts = replace(texts, attributes=attributes_of(told, layout))
+        if texts.attributes is None:
+            left_out["zero-shot-attributes"] = "statements"  # a description says nothing of them
         with_texts = {name: classify(task, features, name, texts) for name in TEXT_CLASSIFIERS if name not in left_out}
     return Evaluation(task, one_shot, with_texts, left_out, note)
 

@@ -94,7 +94,14 @@ def descriptions_of(config: Config, base: SkeletonSet) -> list[Description]:
     """The descriptions that a training reads: none without texts, and none in a control that does without them."""
     if not uses_texts(config) or config.text_source in ("class-name", "random"):
         return []
-    return find_descriptions(base.class_names, base.layout, config.descriptions, base.name)
+    found = find_descriptions(base.class_names, base.layout, config.descriptions, base.name)
+    lacking = [one for one in found if one.statements is None]
+    if lacking and find_objective(config).predicts_attributes:
+        raise InputError(
+            f"objective={config.objective!r} reads statements, and the description of {lacking[0].action!r} has none "
+            f"({lacking[0].source}); 'crossglg describe --statements' asks a language model for them"
+        )
+    return found
 
 
 def uses_texts(config: Config) -> bool:

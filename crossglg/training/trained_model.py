@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,6 +32,7 @@ from crossglg.model import (
 from crossglg.objectives import find_objective
 from crossglg.one_shot.representation import Representation, motion_energy
 from crossglg.skeletons import Layout
+from crossglg.text.attributes import attribute_names
 from crossglg.training import distributed
 from crossglg.training.card import model_card
 
@@ -79,6 +80,7 @@ def _new_model(config: Config, layout: Layout, persons: int, channels: int, clas
     return CrossGLG(
         encoder, classes if objective.classifies else 0, importance, cross_modal, split, config.scale_importance,
         config.importance_share, config.dropout, persons_with_zeros=persons if config.absent_persons == "zeros" else 0,
+        num_attributes=len(attribute_names(layout)) if objective.predicts_attributes else 0,
     )  # fmt: skip
 
 
@@ -122,18 +124,23 @@ class TrainedModel:
     def represent(self, clips: SkeletonSet) -> Representation:
         """What one-shot classifiers compare.
 
-        z, features of joints and over time, importance where there is one, motion and poses.
+        z, features of joints and over time, importance and attributes where they are predicted, motion and poses.
         """
 
         def everything(model: CrossGLG, x: Tensor, mask: Tensor) -> list[Tensor]:
             feat, importance, bodies = model.block_features(x, mask)
             joints = bodies.mean(feat.mean(2)).transpose(1, 2)  # (N, V, D)
             sequence = bodies.mean(feat.mean(3)).transpose(1, 2)  # (N, T', D)
-            found = [model.represent(joints).float(), joints.half(), sequence.half()]
-            return found if importance is None else [*found, importance.float()]
+            z = model.represent(joints).float()
+            found = [z, joints.half(), sequence.half()]
+            found += [] if importance is None else [importance.float()]
+            return found + ([] if model.attributes is None else [model.attributes(z).float().sigmoid()])
 
-        learned = Representation(*self.columns(clips, everything))
-        return replace(learned, motion=motion_energy(clips), poses=self.poses(clips))
+        names = ["z", "joints", "sequence"]
+        names += [] if self.model.joint_importance is None else ["importance"]
+        names += [] if self.model.attributes is None else ["attributes"]
+        learned = dict(zip(names, self.columns(clips, everything), strict=True))
+        return Representation(**learned, motion=motion_energy(clips), poses=self.poses(clips))
 
     def poses(self, clips: SkeletonSet) -> NDArray[np.float16]:
         """Coordinates of each frame as they are prepared for the encoder, before the streams: (N, T, M · V · C)."""
@@ -144,6 +151,15 @@ class TrainedModel:
         """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""
         self._require_importance()
         return self.over(clips, lambda model, x, mask: cast(Tensor, model.joint_features(x, mask)[1]))
+
+    def attributes(self, clips: SkeletonSet) -> NDArray[np.float32]:
+        """How probable each attribute of `attribute_names` is, (N, A). Raises ValueError if the model predicts none."""
+        if self.model.attributes is None:
+            raise ValueError(
+                f"a model with objective={self.config.objective!r} predicts no attributes; use objective=attributes"
+            )
+        head = self.model.attributes
+        return self.over(clips, lambda model, x, mask: head(model.embed(x, mask)).sigmoid())
 
     def importance_over_time(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """What joints are weighted by, (N, S, V): S time steps or parts of the clip, as `importance_per` has it."""

@@ -256,6 +256,8 @@ class Trainer:
         details["similarity_quantiles"] = similarity_quantiles(cosine_and_movement(seen, seen), some.label)
         if model.joint_importance is not None:  # what zero-shot recognition compares with
             details["usual_importance"] = trained.joint_importance(base).mean(0).round(6).tolist()
+        if model.attributes is not None:
+            details["usual_attributes"] = trained.attributes(base).mean(0).round(6).tolist()
         details["seconds"] = np.quantile(base.frames / base.fps, [0.0, 0.5, 1.0]).round(3).tolist()
         if distributed.rank() == 0:
             trained.save(self.folder)

@@ -14,6 +14,7 @@ from crossglg.one_shot import ClassTexts, Features, evaluate
 from crossglg.recognition.described import DescribedActions
 from crossglg.recognition.recognizer import UNKNOWN
 from crossglg.skeletons import get_layout
+from crossglg.text.attributes import attribute_names, attributes_of
 from crossglg.text.descriptions import Description, find_descriptions
 from crossglg.text.key_joints import key_joint_targets
 from crossglg.training.trained_model import TrainedModel, build_model
@@ -79,9 +80,37 @@ def test_a_model_without_importance_and_an_empty_file_are_refused(
 ) -> None:
     config, layout = replace(CONFIG, guidance="none"), trained.layout
     plain = TrainedModel(build_model(config, layout, 2, 3, 4, 0), config, layout, 2, 3, tuple("abcd"), {})
-    with pytest.raises(InputError, match=r"guidance='none' cannot recognize by descriptions.*guidance=both or g2l"):
+    with pytest.raises(
+        InputError,
+        match=r"guidance='none' and objective='classification' cannot recognize by descriptions.*guidance=both or g2l",
+    ):
         DescribedActions.of(plain, descriptions)
-    with pytest.raises(InputError, match=r"how important joints usually are.*train it again"):
+    with pytest.raises(InputError, match=r"usual_importance.*train it again"):
         DescribedActions.of(replace(trained, details={}), descriptions)
     with pytest.raises(InputError, match="no action is described"):
         DescribedActions.of(trained, [])
+
+
+def test_a_model_of_attributes_recognizes_by_statements_and_tells_which(
+    task: Task, descriptions: list[Description]
+) -> None:
+    config, layout = replace(CONFIG, guidance="none", objective="attributes"), get_layout("ntu25")
+    model = TrainedModel(build_model(config, layout, 2, 3, 4, 0), config, layout, 2, 3, tuple("abcd"), {})
+    model = replace(model, details={"usual_attributes": model.attributes(task.base).mean(0).tolist()})
+    query = task.novel.subset(task.queries(0))
+    actions = DescribedActions.of(model, descriptions, threshold=-1.0)
+    target = attributes_of(descriptions, layout)
+    texts = replace(ClassTexts.of(target[:, -25:], layout.parts), attributes=target)
+    expected = evaluate(task, Features.of(task, model.represent), "zero-shot-attributes", texts)
+    results = actions.recognize(query)
+    right = [result.action.split(" / ")[0] == query.class_of(i) for i, result in enumerate(results)]
+    assert np.mean(right) == expected.accuracy[0]
+    names, own = attribute_names(layout), model.attributes(query)
+    for result, predicted in zip(results, own, strict=True):
+        best, second = (actions.target[actions.actions.index(action)] for action, _ in result.ranking[:2])
+        unit = [(row - actions.usual) / np.linalg.norm(row - actions.usual) for row in (predicted, best, second)]
+        lead = unit[0] * (unit[1] - unit[2])
+        assert result.statements == tuple(names[a] for a in np.argsort(-lead)[:3] if lead[a] > 0)
+        np.testing.assert_allclose(result.decided_by, lead[-25:], atol=1e-6)
+    with pytest.raises(InputError, match=f"description of {descriptions[1].action!r} has none; 'crossglg describe --s"):
+        DescribedActions.of(model, [descriptions[0], replace(descriptions[1], statements=None)])

@@ -19,6 +19,7 @@ from support.chat_server import JOINTS, KEY, LAYOUT, Server, is_global, question
 from werkzeug import Response
 
 from crossglg.text import generate, llm
+from crossglg.text.attributes import STATEMENTS
 from crossglg.text.descriptions import DescriptionFile
 from crossglg.text.generate import ActionsFailed, describe, json_objects, preview
 from crossglg.text.llm import PROVIDERS, Client, KeyRefused
@@ -102,6 +103,28 @@ def test_descriptions_are_kept_where_the_question_about_sides_fails(server: Serv
     ) as failure:
         describe(["wave", "nod"], LAYOUT, client(server), sides=True)
     assert list(failure.value.described.classes) == ["wave", "nod"]
+
+
+def test_statements_are_asked_for_each_action_and_only_those_of_the_list_count(server: Server, tmp_path: Path) -> None:
+    answers = ['{"statements": ["a position is held.", "The movement repeats"]}', '{"statements": ["it flies"]}']
+    answers += ['{"statements": []}']
+
+    def about_statements(body: dict[str, Any]) -> Response | None:
+        return said(answers.pop(0)) if "Which of these statements" in str(body["messages"]) else None
+
+    server.rules = [about_statements]
+    file = describe(["wave", "nod"], LAYOUT, client(server), concurrency=1, statements=True)
+    assert file.classes["wave"].statements == ("the movement repeats", "a position is held")
+    assert file.classes["nod"].statements == () and "'it flies' is no statement" in str(server.bodies[-1]["messages"])
+    assert all(f"- {statement}\n" in question(server.bodies[2]) for statement in STATEMENTS)
+    assert file.provenance["prompts"]["statements"] == load_prompt("statements").sha256
+    loaded = DescriptionFile.load(file.save(tmp_path / "own.json"))
+    assert [one.statements for one in loaded.classes.values()] == [one.statements for one in file.classes.values()]
+    asked = len(server.bodies)
+    describe(["wave", "nod"], LAYOUT, client(server), statements=True)
+    assert len(server.bodies) == asked, "no answer is asked for twice"
+    texts, _ = preview(["wave"], LAYOUT, statements=True)
+    assert texts == [question(body) for body in server.bodies[:3]]
 
 
 @pytest.mark.parametrize("status", [400, 404, 422, 500])
