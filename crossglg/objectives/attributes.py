@@ -31,11 +31,12 @@ class Attributes(Classification):
     def __init__(self, sizes: Sizes, label_smoothing: float, attribute_weight: float) -> None:
         super().__init__(sizes, label_smoothing)
         self.weights = {"attribute_loss": attribute_weight}
-        self.mirrored = torch.from_numpy(mirrored_attributes(sizes.layout))
+        self.mirrored: Tensor
+        self.register_buffer("mirrored", torch.from_numpy(mirrored_attributes(sizes.layout)), persistent=False)
 
     def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank) -> dict[str, Tensor]:
         own = cast(Tensor, texts.attributes)
-        target = torch.cat([own, own[:, self.mirrored.to(own.device)]])[label]  # class K + k: the mirror image of k
+        target = torch.cat([own, own[:, self.mirrored]])[label]  # class K + k: the mirror image of k
         loss = attribute_loss(cast(Tensor, out.attributes), target)
         return {**super().losses(out, label, texts), "attribute_loss": loss}
 

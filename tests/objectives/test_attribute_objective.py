@@ -91,7 +91,7 @@ def test_a_training_learns_attributes_and_keeps_what_predicts_them(tmp_path: Pat
     told = find_descriptions(base.class_names, base.layout)
     bank = build_text_bank(told, base.layout)
     config = Config(
-        encoder="infogcn-small", objective="attributes", guidance="none", frames=8, epochs=16, batch_size=8,
+        encoder="infogcn-small", objective="attributes", guidance="none", frames=8, epochs=30, batch_size=8,
         validation_clips=0.0, device="cpu", streams="joint", warmup_epochs=1,
     )  # fmt: skip
     trained = fit(config, base, bank, tmp_path)
