@@ -119,7 +119,8 @@ def evaluate(
     if found.note:
         typer.echo(found.note, err=True)
     for name, missing in found.left_out.items():
-        typer.echo(f"without {name}: this model has no {missing}", err=True)
+        lacking = "the descriptions have" if missing == "statements" else "this model has"
+        typer.echo(f"without {name}: {lacking} no {missing}", err=True)
     if not as_json:
         ways = len(task.novel.class_names)
         summary = _summary(task.name, task.sha256, task.clips_sha256, ways, found.one_shot, found.text_at_inference)

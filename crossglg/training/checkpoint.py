@@ -31,7 +31,7 @@ def fingerprint(config: Config, base: SkeletonSet, bank: TextBank) -> str:
     """What a checkpoint must share with a run to be continued by it: settings, clips, texts; not where those lie."""
     settings = {name: value for name, value in config.to_dict().items() if name not in MAY_CHANGE}
     digest = hashlib.sha256(json.dumps([settings, base.class_names, base.layout.joints]).encode())
-    texts = (bank.local, bank.key_joint_target, bank.global_)
+    texts = (bank.local, bank.key_joint_target, bank.global_, bank.attributes)
     for array in (base.xyz, base.offsets, base.persons, base.label, *texts):
         if array is not None:
             digest.update(np.ascontiguousarray(array).data)

@@ -16,7 +16,7 @@ from support.one_shot_toys import JOINTS, STEPS, Few, few_of, make_features, mak
 from crossglg.data.tasks import Task
 from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, Base, ClassTexts, evaluate, temporal, transductive
 from crossglg.one_shot.representation import Representation
-from crossglg.one_shot.text_at_inference import text_voting, zero_shot
+from crossglg.one_shot.text_at_inference import text_voting, zero_shot, zero_shot_attributes
 from crossglg.skeletons import get_layout
 from crossglg.text.descriptions import Description
 from crossglg.text.key_joints import key_joint_targets
@@ -299,6 +299,21 @@ def test_zero_shot_equals_the_loop_and_looks_at_no_exemplar(few: Few, task: Task
         theirs = [named[v] - usual[v] for v in range(JOINTS)]
         assert found[i, k] == pytest.approx(cosine_loop(np.array(own), np.array(theirs)), abs=1e-6)
     np.testing.assert_array_equal(zero_shot(exemplar[::-1], query, base, told), found)
+
+
+def test_zero_shot_by_attributes_equals_the_loop_and_looks_at_no_exemplar(few: Few, task: Task) -> None:
+    exemplar, query, base = few
+    rng, classes, attributes = np.random.default_rng(0), len(exemplar), 7
+    said = (rng.random((classes, attributes)) < 0.4).astype(float)
+    told = replace(texts_of(task), attributes=said)
+    query = replace(query, attributes=rng.random((len(query), attributes)))
+    base = replace(base, clips=replace(base.clips, attributes=rng.random((len(base.clips), attributes))))
+    usual = base.clips.attributes.mean(0)
+    found = zero_shot_attributes(exemplar, query, base, told)
+    for i, k in np.ndindex(found.shape):
+        assert found[i, k] == pytest.approx(cosine_loop(query.attributes[i] - usual, said[k] - usual), abs=1e-6)
+    np.testing.assert_array_equal(zero_shot_attributes(exemplar[::-1], query, base, told), found)
+    np.testing.assert_array_equal(told.of_exemplars([1, 0, 1]).attributes, said[[1, 0, 1]])
 
 
 @pytest.mark.parametrize("plain", [n.removeprefix("either-side-") for n in TEXT_CLASSIFIERS if "either" in n])

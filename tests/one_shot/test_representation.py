@@ -22,7 +22,7 @@ from crossglg.encoders.infogcn import InfoGCN
 from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, ClassTexts, Features, evaluate
 from crossglg.one_shot.representation import Representation, motion_energy
 from crossglg.skeletons import get_layout
-from crossglg.text.descriptions import find_descriptions
+from crossglg.text.descriptions import DescriptionFile, find_descriptions, shipped_files
 from crossglg.text.key_joints import key_joint_targets
 from crossglg.training import trained_model
 from crossglg.training.trained_model import TrainedModel, build_model
@@ -110,7 +110,7 @@ def evaluated(*arguments: str) -> tuple[dict[str, Any], str]:
 
 
 def test_texts_of_novel_classes_are_used_where_they_are_asked_for(tmp_path: Path) -> None:
-    folder = untrained().save(tmp_path / "model")
+    folder = untrained(replace(CONFIG, objective="attributes")).save(tmp_path / "model")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     plain, _ = evaluated(str(folder))
     told, _ = evaluated(str(folder), "--text-at-inference")
@@ -119,6 +119,12 @@ def test_texts_of_novel_classes_are_used_where_they_are_asked_for(tmp_path: Path
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     shown = CliRunner().invoke(cli.app, ["evaluate", str(folder), "--text-at-inference"]).output
     assert shown.index("with texts of the novel classes at inference:") < shown.index("text-voting")
+    file = DescriptionFile.load(next(path for path in shipped_files() if path.stem == "ntu120"))
+    silent = {action: replace(one, statements=None) for action, one in file.classes.items()}
+    own = str(replace(file, classes=silent).save(tmp_path / "own.json"))
+    told, errors = evaluated(str(folder), "--text-at-inference", "--descriptions", own)
+    assert "without zero-shot-attributes: the descriptions have no statements" in errors
+    assert list(told["text_at_inference"]) == [name for name in TEXT_CLASSIFIERS if name != "zero-shot-attributes"]
 
 
 def test_several_models_are_evaluated_as_one(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from crossglg.data.tasks import split_task
 from crossglg.data.transforms import DeviceClips
 from crossglg.encoders import ENCODERS  # noqa: F401 (for processes that register TINY)
 from crossglg.encoders.infogcn import InfoGCN
+from crossglg.text.attributes import STATEMENTS
 from crossglg.text.embeddings import TextBank
 from crossglg.training.trainer import epoch_seed
 
@@ -41,7 +42,8 @@ def make_bank(class_names: tuple[str, ...], joints: int = 25) -> TextBank:
     local = torch.stack([torch.randn(joints, 10, generator=g) for g in generators])
     target = torch.stack([torch.rand(joints, generator=g) for g in generators])
     local = torch.nn.functional.normalize(local, dim=-1)
-    return TextBank(class_names, local, target / target.sum(1, keepdim=True), local.mean(1))
+    attributes = torch.stack([torch.rand(len(STATEMENTS) + joints, generator=g) < 0.3 for g in generators]).float()
+    return TextBank(class_names, local, target / target.sum(1, keepdim=True), local.mean(1), attributes)
 
 
 def make_base() -> SkeletonSet:
