@@ -196,7 +196,7 @@ class LossSettings:
         1.0, "objective text-matching: weight of telling which text fits", **WEIGHT, before=1.0
     )
     attribute_weight: float = setting(
-        15.0, "objective attributes: weight of telling which statements are true", **WEIGHT, before=15.0
+        5.0, "objective attributes: weight of telling which statements are true", **WEIGHT, before=5.0
     )
     marginal_weight: float = setting(0.0, "weight of the bottleneck's marginal term (InfoGCN: 1e-4); 0: off", **WEIGHT)
     class_prior_weight: float = setting(
