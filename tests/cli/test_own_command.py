@@ -396,5 +396,5 @@ def test_what_a_file_describes_is_recognised_without_a_clip(
     (tmp_path / "model" / "model.json").write_text(json.dumps(content))
     out = run("recognize", clip, "--describe", path, "--model", tmp_path / "model", "--threshold", -1)
     assert any(f": {action}  (" in out for action in ACTIONS) and "unknown below -1.00" in out
-    assert "how important joints usually are" in refusal("recognize", clip, "--describe", path, "--model", model)
+    assert "what it predicts for usual clips" in refusal("recognize", clip, "--describe", path, "--model", model)
     assert "not for --stream" in refusal("recognize", clip, "--describe", path, "--stream")
