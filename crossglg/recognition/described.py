@@ -74,11 +74,9 @@ class DescribedActions:
             action = self.actions[order[0]] if row[order[0]] >= self.threshold else UNKNOWN
             ranking = tuple((self.actions[k], float(row[k])) for k in order)
             most = np.argsort(-lead, kind="stable")[:TOLD]
-            said = (
-                tuple(names[a] if own[i, a] > 0 else f"not: {names[a]}" for a in most if lead[a] > 0) if names else ()
-            )
+            said = [f"{names[a]}: {'yes' if own[i, a] > 0 else 'no'}" for a in most if names and lead[a] > 0]
             joints = lead[-layout.num_joints :]  # the attributes end with the joints
-            results.append(Recognition(str(clips.sample_id[i]), action, ranking, self.threshold, joints, said))
+            results.append(Recognition(str(clips.sample_id[i]), action, ranking, self.threshold, joints, tuple(said)))
         return results
 
     @property

@@ -36,7 +36,7 @@ UNKNOWN = "unknown"
 class Recognition:
     """What one clip was taken for. ranking: (action, similarity), best first;  action: the best, or "unknown" below
     `threshold`;  decided_by: (V,) by how much the lead over the second action shrinks without each joint;  statements:
-    of recognition by descriptions, those that decided most; "not: …" if it is less true of the clip than usual."""
+    of recognition by descriptions, those that decided most, each with yes or no: truer than usual or less true."""
 
     clip: str
     action: str

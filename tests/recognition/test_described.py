@@ -110,7 +110,7 @@ def test_a_model_of_attributes_recognizes_by_statements_and_tells_which(
         best, second = (actions.target[actions.actions.index(action)] for action, _ in result.ranking[:2])
         unit = [(row - actions.usual) / np.linalg.norm(row - actions.usual) for row in (predicted, best, second)]
         lead = unit[0] * (unit[1] - unit[2])
-        told = [names[a] if predicted[a] > actions.usual[a] else f"not: {names[a]}" for a in np.argsort(-lead)[:3]]
+        told = [f"{names[a]}: {'yes' if predicted[a] > actions.usual[a] else 'no'}" for a in np.argsort(-lead)[:3]]
         assert list(result.statements) == told and (np.sort(lead)[-3:] > 0).all()
         np.testing.assert_allclose(result.decided_by, lead[-25:], atol=1e-6)
     with pytest.raises(InputError, match=f"description of {descriptions[1].action!r} has none; 'crossglg describe --s"):
