@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from crossglg.config import Config
+from crossglg.config import BEFORE, Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.files import InputError, sha256, write_atomically
 from crossglg.text.embeddings import TextBank
@@ -28,8 +28,15 @@ History = list[Record]
 
 
 def fingerprint(config: Config, base: SkeletonSet, bank: TextBank) -> str:
-    """What a checkpoint must share with a run to be continued by it: settings, clips, texts; not where those lie."""
-    settings = {name: value for name, value in config.to_dict().items() if name not in MAY_CHANGE}
+    """What a checkpoint must share with a run to be continued by it: settings, clips, texts; not where those lie.
+
+    A setting with the value that it had before it existed does not count, so that older checkpoints go on.
+    """
+    settings = {
+        name: value
+        for name, value in config.to_dict().items()
+        if name not in MAY_CHANGE and not (name in BEFORE and value == BEFORE[name])
+    }
     digest = hashlib.sha256(json.dumps([settings, base.class_names, base.layout.joints]).encode())
     texts = (bank.local, bank.key_joint_target, bank.global_, bank.attributes)
     for array in (base.xyz, base.offsets, base.persons, base.label, *texts):
@@ -44,7 +51,7 @@ def _difference(metadata: dict[str, str], config: Config) -> str:
     """What the training of a checkpoint has that that of a config has not, in words."""
     if "config" not in metadata:
         return "other settings, clips or texts"
-    before, now = json.loads(metadata["config"]), config.to_dict()
+    before, now = {**BEFORE, **json.loads(metadata["config"])}, config.to_dict()
     changed = [
         f"{name}: {repr(before[name]) if name in before else 'not set'} → {value!r}"
         for name, value in now.items()

@@ -44,6 +44,7 @@ from crossglg.skeletons import get_layout
 from crossglg.text.embeddings import TextBank
 from crossglg.training import trainer
 from crossglg.training.card import model_card
+from crossglg.training.checkpoint import fingerprint
 from crossglg.training.cuda_graph import Batch, like, tensors_of
 from crossglg.training.step import (
     build_losses,
@@ -384,6 +385,15 @@ def test_weights_in_place_of_a_checkpoint_are_named(
     (tmp_path / "checkpoint.safetensors").write_bytes((finished / "model.safetensors").read_bytes())
     with pytest.raises(ValueError, match=r"checkpoint\.safetensors belongs to a training with other settings"):
         fit(CONFIG, base, bank, tmp_path)
+
+
+def test_a_setting_that_came_later_refuses_no_checkpoint(base: SkeletonSet, bank: TextBank, monkeypatch) -> None:
+    now = fingerprint(CONFIG, base, bank)
+    assert now != fingerprint(replace(CONFIG, attribute_weight=CONFIG.attribute_weight + 1), base, bank)
+
+    before = {name: value for name, value in CONFIG.to_dict().items() if name != "attribute_weight"}
+    monkeypatch.setattr(type(CONFIG), "to_dict", lambda self: before)
+    assert fingerprint(CONFIG, base, bank) == now
 
 
 @pytest.mark.parametrize("change", ["learning_rate", "clips", "labels", "texts", "targets"])
