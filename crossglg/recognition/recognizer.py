@@ -194,7 +194,7 @@ def enroll(action: str, clips: SkeletonSet, path: str | Path, either_side: bool 
 
     either_side: the action stays the same with left and right swapped; then the mirror images are added, too. Clips are
     carried to the layout and the frames per second of the file. Raises ValueError for clips too short to show a motion,
-    and for a name that differs from an enrolled one in capital letters alone.
+    for one that another action has already, and for a name that differs from an enrolled one in capital letters alone.
     """
     if not action.strip() or action.strip() == UNKNOWN:
         raise ValueError(f"an action needs a name other than {action!r}")
@@ -211,6 +211,7 @@ def enroll(action: str, clips: SkeletonSet, path: str | Path, either_side: bool 
             raise ValueError(f"{action!r} is enrolled as {twins[0]!r}; give the same name, or one that differs more")
         sets = [kept, sets[0].at_rate(kept.fps)]
     enrolled = concatenate(sets, path.stem)
+    _check_no_twins(enrolled, path)
     enrolled.save(path)
     return enrolled
 
@@ -306,6 +307,19 @@ def _check_long_enough(clips: SkeletonSet) -> None:
         raise ValueError(
             f"{clips.sample_id[i]} has {clips.frames[i]} frames; an action needs {SHORTEST} or more: give a longer clip"
         )
+
+
+def _check_no_twins(enrolled: SkeletonSet, path: Path) -> None:
+    """Nothing could tell two actions apart that have the same clip."""
+    seen: dict[bytes, int] = {}
+    for i in range(len(enrolled)):
+        first = seen.setdefault(enrolled[i].tobytes(), i)
+        if enrolled.label[first] != enrolled.label[i]:
+            had, now = enrolled.class_of(first), enrolled.class_of(i)
+            raise ValueError(
+                f"{enrolled.sample_id[i]} is enrolled as {had!r} already, not as {now!r}, too; give another clip, or "
+                f"take that action out first: crossglg actions --forget {had!r} --actions {path}"
+            )
 
 
 def check_duration(clips: SkeletonSet, trained: TrainedModel) -> None:

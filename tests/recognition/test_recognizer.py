@@ -242,6 +242,15 @@ def test_a_name_is_kept_once_in_one_spelling(tmp_path: Path, task: Task) -> None
     assert len(SkeletonSet.load(tmp_path / "mine.npz")) == 2
 
 
+def test_a_clip_is_of_one_action(tmp_path: Path, task: Task) -> None:
+    enroll("wave", task.novel.subset([0]), tmp_path / "mine.npz")
+    assert len(enroll("wave", task.novel.subset([0]), tmp_path / "mine.npz")) == 2
+    clip = replace(task.novel.subset([0]), sample_id=np.array(["copy"]))
+    with pytest.raises(ValueError, match="copy is enrolled as 'wave' already, not as 'hello', too; give another clip"):
+        enroll("hello", clip, tmp_path / "mine.npz")
+    assert SkeletonSet.load(tmp_path / "mine.npz").class_names == ("wave",)
+
+
 def test_an_action_is_forgotten_with_all_its_clips(tmp_path: Path, task: Task) -> None:
     file = tmp_path / "mine.npz"
     for name, clip in (("wave", 0), ("jump", 5), ("wave", 1)):

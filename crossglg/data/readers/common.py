@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import cast
 
 import numpy as np
@@ -37,6 +38,14 @@ def text_of(content: bytes) -> str:
 def folder_of(path: SourcePath) -> SourcePath:
     """The folder a file lies in; for a file at the top of a zip that zip, whose folder is the one it lies in."""
     return cast(SourcePath, path.parent)
+
+
+def beside(path: SourcePath, *names: str) -> SourcePath | None:
+    """The first that exists of files with these names, suffix in any case, in the file's folder or the one above it."""
+    named = [PurePosixPath(name) for name in names]
+    spelled = [name.with_suffix(case(name.suffix)) for name in named for case in (str, str.lower, str.upper)]
+    candidates = (above / str(name) for above in (folder_of(path), folder_of(folder_of(path))) for name in spelled)
+    return next((candidate for candidate in candidates if candidate.exists()), None)
 
 
 def label_map(path: SourcePath) -> tuple[str, ...]:

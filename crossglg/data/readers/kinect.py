@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,13 +47,6 @@ def numbered(names: Sequence[str], number: int) -> str:
     if not 1 <= number <= len(names):
         raise ValueError(f"the name says action {number}, but actions go from 1 to {len(names)}")
     return names[number - 1]
-
-
-def beside(path: SourcePath, *names: str) -> SourcePath | None:
-    """The first that exists of files with these names, in the file's own folder or else in the one above."""
-    folder: Any = path.parent  # the type stubs make it a bare PathLike
-    candidates: Iterator[SourcePath] = (above / name for above in (folder, folder.parent) for name in names)
-    return next((candidate for candidate in candidates if candidate.exists()), None)
 
 
 def number_table(content: bytes, columns: int, delimiter: str | None = None) -> NDArray[np.float64]:

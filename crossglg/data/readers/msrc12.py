@@ -13,8 +13,8 @@ from itertools import pairwise
 import numpy as np
 
 from crossglg.data.readers.base import Reader, Recording, SourcePath
-from crossglg.data.readers.common import text_of
-from crossglg.data.readers.kinect import NOBODY_DROPPED, beside, number_table, numbered, one_person
+from crossglg.data.readers.common import beside, text_of
+from crossglg.data.readers.kinect import NOBODY_DROPPED, number_table, numbered, one_person
 from crossglg.skeletons import get_layout
 
 ACTIONS = (

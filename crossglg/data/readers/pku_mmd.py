@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossglg.data.readers.base import Reader, Recording, SourcePath
-from crossglg.data.readers.common import class_name, folder_of, reading, seen_people, tell_left_out
+from crossglg.data.readers.common import beside, class_name, reading, seen_people, tell_left_out
 from crossglg.skeletons import get_layout
 
 PERSONS, JOINTS = 2, 25
@@ -44,7 +44,7 @@ _VIDEO = re.compile(r"(?:A\d+N(?P<subject>\d+)|\d+)-(?P<camera>[LMR])")  # A01N0
 
 def read(path: SourcePath) -> list[Recording]:
     """The labeled clips of one video and view; raises ValueError also when no label file is found."""
-    labels = _label_file(path)
+    labels = beside(path, *(f"{folder}/{path.name}" for folder in LABEL_FOLDERS))
     if labels is None:
         raise ValueError(
             f"it has no label file: {path.name} was looked for in the folders {', '.join(LABEL_FOLDERS)}, "
@@ -84,16 +84,6 @@ def parse(content: bytes, labels: bytes, video: str) -> list[Recording]:
                 )
             )
         return tell_left_out(recordings, empty)
-
-
-def _label_file(path: SourcePath) -> SourcePath | None:
-    folder = folder_of(path)
-    for place in (folder_of(folder), folder):
-        for name in LABEL_FOLDERS:
-            file = place / name / path.name
-            if file.is_file():
-                return file
-    return None
 
 
 def _coordinates(content: bytes) -> NDArray[np.float32]:

@@ -12,10 +12,10 @@ from __future__ import annotations
 import numpy as np
 
 from crossglg.data.readers.base import Reader, Recording, SourcePath
+from crossglg.data.readers.common import beside
 from crossglg.data.readers.kinect import (
     NOBODY_DROPPED,
     Clip,
-    beside,
     name_parts,
     number_table,
     numbered,

@@ -14,7 +14,8 @@ from dataclasses import replace
 import numpy as np
 
 from crossglg.data.readers.base import Reader, Recording, SourcePath
-from crossglg.data.readers.kinect import NOBODY_DROPPED, Clip, beside, name_parts, number_table, one_person
+from crossglg.data.readers.common import beside
+from crossglg.data.readers.kinect import NOBODY_DROPPED, Clip, name_parts, number_table, one_person
 from crossglg.skeletons import get_layout
 
 ACTIONS = {

@@ -74,7 +74,9 @@ def test_angles_may_lie_beside(tmp_path: Path) -> None:
     one = get_reader("ui-prmd").read(file)
     (tmp_path / "Angles" / "m01_s10_e02_angles.txt").rename(file.with_name("m01_s10_e02_angles.txt"))
     np.testing.assert_array_equal(get_reader("ui-prmd").read(file)[0].xyz, one[0].xyz)
-    file.with_name("m01_s10_e02_angles.txt").unlink()
+    file.with_name("m01_s10_e02_angles.txt").rename(file.with_name("m01_s10_e02_angles.TXT"))
+    np.testing.assert_array_equal(get_reader("ui-prmd").read(file)[0].xyz, one[0].xyz)
+    file.with_name("m01_s10_e02_angles.TXT").unlink()
     with pytest.raises(ValueError, match=r"m01_s10_e02_positions\.txt: m01_s10_e02_angles\.txt is neither"):
         get_reader("ui-prmd").read(file)
 
