@@ -192,9 +192,7 @@ def _as_dict(result: Recognition, joints: tuple[str, ...]) -> dict[str, Any]:
 
 def _sentence(result: Recognition, joints: tuple[str, ...], top: int = 3) -> str:
     ranking = ", ".join(f"{action} {score:.2f}" for action, score in result.ranking[:top])
-    decisive = [joints[j] for j in result.decided_by.argsort()[::-1][:top] if result.decided_by[j] > 0]
-    decided_by = "; ".join(result.statements) or ", ".join(decisive) or "no single joint"
-    why = f"unknown below {result.threshold:.2f}; decided by {decided_by}"
+    why = f"unknown below {result.threshold:.2f}; decided by {result.reasons(joints, top)}"
     return f"{result.clip}: {result.action}  ({ranking}; {why})"
 
 

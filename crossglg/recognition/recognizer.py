@@ -45,6 +45,11 @@ class Recognition:
     decided_by: NDArray[np.floating]
     statements: tuple[str, ...] = ()
 
+    def reasons(self, joints: Sequence[str], top: int = 3) -> str:
+        """In words: the statements that decided, or else the joints that did; joints: the names, in the model's order."""
+        decisive = [joints[j] for j in self.decided_by.argsort()[::-1][:top] if self.decided_by[j] > 0]
+        return "; ".join(self.statements) or ", ".join(decisive) or "no single joint"
+
 
 @dataclass(frozen=True)
 class Timeline:
