@@ -53,9 +53,11 @@ def is_full(error: Exception) -> bool:
 
 
 def told(error: Exception) -> str:
-    """What a command says of an error: its own words, and of a full disk what is to be done."""
+    """What a command says of an error: its own words; of a full disk or a forbidden place what is to be done."""
     if is_full(error) and not isinstance(error, WriteError):
         return "no room is left on the disk; make room and give the same command again"
+    if isinstance(error, PermissionError) and error.filename and not isinstance(error, WriteError):
+        return f"{error.filename} cannot be read or written ({error.strerror}); choose another place or permit it"
     return str(error)
 
 

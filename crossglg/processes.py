@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ def end_with(parent: int) -> None:
 
 
 @contextmanager
-def sole_writer(lock: Path, what: Path) -> Iterator[None]:
+def sole_writer(lock: Path, what: Path, wait: bool = False) -> Iterator[None]:
     """Let no other process enter this block with the same lock file; the system frees the lock when a process dies.
 
     A folder that is made for the lock file goes with it if nothing else has come into it. What a killed process had
@@ -59,19 +60,21 @@ def sole_writer(lock: Path, what: Path) -> Iterator[None]:
     Args:
         lock: the lock file, which is there as long as the block runs.
         what: what the block writes, to be named to whoever comes second.
+        wait: wait for another process that is in the block.
 
     Raises:
-        BusyError: another process is in the block.
+        BusyError: another process is in the block, and `wait` is False.
     """
     new_folders = [folder for folder in lock.parents if not folder.exists()]
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with _held(lock, what) as file:
+    with _held(lock, what, wait) as file:
         file.truncate(0)
         file.write(f"process {os.getpid()} since {datetime.now():%Y-%m-%d %H:%M:%S}")
         file.flush()
         unfinished = what.rglob(".*.tmp") if what.is_dir() else what.parent.glob(f".{what.name}.*.tmp")
         for path in list(unfinished):
-            path.unlink(missing_ok=True)
+            if not _is_written(path):
+                path.unlink(missing_ok=True)
         try:
             yield
         finally:
@@ -81,13 +84,23 @@ def sole_writer(lock: Path, what: Path) -> Iterator[None]:
                     folder.rmdir()
 
 
-def _held(lock: Path, what: Path) -> IO[str]:
+def _is_written(temporary: Path) -> bool:
+    """Whether the process that writes a temporary file lives: another file of the same folder may be in its hands."""
+    process = re.search(r"\.(\d+)-\d+\.tmp$", temporary.name)  # as `files.write_atomically` calls it
+    try:
+        os.kill(int(process[1]) if process else 0, 0)
+    except OSError as error:
+        return isinstance(error, PermissionError)  # it lives, and is another user's
+    return process is not None
+
+
+def _held(lock: Path, what: Path, wait: bool) -> IO[str]:
     """Open and lock the file that is at this path when the lock is ours, not one that its last owner has removed."""
     while True:
         file = lock.open("a+", encoding="utf-8")
         try:
             if fcntl:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:
             with file:
                 file.seek(0)

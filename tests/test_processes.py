@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,21 @@ def test_threads_spin_briefly_unless_the_user_says_otherwise(
     environment["PYTHONPATH"] = str(Path(__file__).parents[1])
     done = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [spins]
+
+
+def test_what_a_living_process_is_writing_stays_and_what_a_dead_one_left_goes(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    living, left = (tmp_path / f".page.html.{process}-1.tmp" for process in (os.getppid(), dead.pid))
+    odd = tmp_path / ".odd.tmp"
+    for path in (living, left, odd):
+        path.touch()
+    with sole_writer(tmp_path / ".lock", tmp_path):
+        assert living.is_file() and not left.is_file() and not odd.is_file()
+
+
+def test_who_waits_comes_in_when_the_other_has_gone(tmp_path: Path) -> None:
+    process = holder(tmp_path / ".lock")
+    threading.Timer(0.5, process.communicate).start()
+    with sole_writer(tmp_path / ".lock", Path("mine"), wait=True):
+        assert process.wait(10) == 0

@@ -170,9 +170,9 @@ def _placed(recording: Recording, format_: str, file: Path, given: Path) -> tupl
     if file == given:
         return recording.sample_id, recording
     below = file.relative_to(given)
-    clip_of = READERS[format_].clip_name if format_ in READERS else lambda name: ""
+    clip_of = READERS[format_].clip_name if format_ in READERS else lambda name: None
     clip = clip_of(file.name)
-    alone = {clip_of(other.name) for other in file.parent.iterdir()} <= {clip, ""}
+    alone = {clip_of(other.name) for other in file.parent.iterdir()} <= {clip, None}
     classified, _ = classify(recording, below.as_posix(), None, clip, alone)
     return (below.parent / recording.sample_id).as_posix(), classified
 

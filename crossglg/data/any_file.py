@@ -76,8 +76,8 @@ def clip_files(path: Path) -> Iterator[Path]:
         return
     clips = set()
     for file in sorted(file for file in path.rglob("*") if file.is_file() and not hidden(file.relative_to(path))):
-        clip = next((clip for reader in READERS.values() if (clip := reader.clip_name(file.name))), "")
-        if not clip or (file.parent, clip) not in clips:
+        clip = next((clip for reader in READERS.values() if (clip := reader.clip_name(file.name)) is not None), None)
+        if clip is None or (file.parent, clip) not in clips:
             yield file
         clips.add((file.parent, clip))
 
@@ -92,10 +92,10 @@ def _first_frame(folder: Path) -> Path:
     """The first file of the only clip in a folder that holds it frame by frame; raises ValueError for other folders."""
     seen = [file for file in folder.iterdir() if not file.name.startswith(".")]
     clips = {
-        (name, reader.clip_name(file.name))
+        (name, clip)
         for name, reader in READERS.items()
         for file in seen
-        if reader.clip_name(file.name)
+        if (clip := reader.clip_name(file.name)) is not None
     }
     if len(clips) != 1:
         what = f"frames of {len(clips)} clips" if clips else "no clip as a file per frame"

@@ -64,7 +64,7 @@ class ClassTable:
 
 
 def classify(
-    recording: Recording, file: str, table: ClassTable | None, frames_of: str = "", alone: bool = False
+    recording: Recording, file: str, table: ClassTable | None, frames_of: str | None = None, alone: bool = False
 ) -> tuple[Recording, str]:
     """The recording with its class, and what said it: "table", "source", "folder" or "nobody".
 
@@ -79,11 +79,11 @@ def classify(
     if recording.class_name:
         return recording, "source"
     folders = PurePosixPath(file).parent.parts
-    if frames_of and alone:
+    if frames_of is not None and alone:
         folders = folders[:-1]
     if not folders:
         return recording, "nobody"
-    sample_id = f"{folders[-1]}/{recording.sample_id}"
+    sample_id = "/".join([*folders, recording.sample_id])
     return replace(recording, class_name=folders[-1].replace("_", " "), sample_id=sample_id), "folder"
 
 

@@ -18,6 +18,7 @@ An absent person, or a frame in which a person is not seen, is all zero. Nothing
 
 from __future__ import annotations
 
+import math
 import mmap
 import struct
 import tokenize
@@ -181,12 +182,13 @@ class SkeletonSet:
         """Take some of the clips; their rows are copied.
 
         Args:
-            indices: numbers of clips; they may repeat.
+            indices: numbers of clips, which may repeat, or a mask, (N,) of bool.
 
         Returns:
             The clips at `indices`, in that order.
         """
-        indices = np.asarray(indices, dtype=np.int64)
+        indices = np.asarray(indices)
+        indices = np.arange(len(self))[indices if indices.dtype == bool else indices.astype(np.int64)]
         rows = np.concatenate([np.arange(0), *(np.arange(self.offsets[i], self.offsets[i + 1]) for i in indices)])
         return replace(
             self,
@@ -351,6 +353,8 @@ def _check(s: SkeletonSet) -> None:
     if s.xyz.ndim != 3 or s.xyz.shape[-1] not in (2, 3):
         raise ValueError(f"{s.name}: xyz must be (rows, joints, 2 or 3), got shape {s.xyz.shape}")
     s.layout.check(s.xyz, f"{s.name}: xyz")
+    if not 0 < s.fps < math.inf:
+        raise ValueError(f"{s.name}: fps must be a number above 0, got {s.fps:g}")
     count = len(s.label)
     for key in ("label", "persons", "subject", "camera", "sample_id", "source"):
         if getattr(s, key).shape != (count,):
@@ -415,41 +419,42 @@ DAMAGES = (
 
 
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is truncated or not a .npz file; copy or save it again")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            names = file.files
-            mapped = _map_member(path, "xyz.npy") if "xyz" in names else None
-            return {key: mapped if key == "xyz" and mapped is not None else file[key] for key in names}
-    except DAMAGES as error:
-        why = " ".join(str(error).split())[:200]
-        raise ValueError(f"{path} is damaged ({why}); copy or save it again") from error
-    except ValueError as error:
-        if "pickle" in str(error):
-            raise ValueError(
-                f"{path} holds pickled objects, which could run code when loaded; save plain arrays with "
-                f"np.savez (strings as dtype 'U', numbers as numbers)"
-            ) from error
-        raise ValueError(f"{path} is damaged ({error}); copy or save it again") from error
+    with open(path, "rb") as file:  # opened once: another process may replace the file meanwhile
+        if not zipfile.is_zipfile(file):
+            raise ValueError(f"{path} is truncated or not a .npz file; copy or save it again")
+        file.seek(0)
+        try:
+            arrays: Any = np.load(file, allow_pickle=False)
+            names = arrays.files
+            mapped = _map_member(file, arrays.zip.getinfo("xyz.npy")) if "xyz" in names else None
+            return {key: mapped if key == "xyz" and mapped is not None else arrays[key] for key in names}
+        except DAMAGES as error:
+            why = " ".join(str(error).split())[:200]
+            raise ValueError(f"{path} is damaged ({why}); copy or save it again") from error
+        except ValueError as error:
+            if "pickle" in str(error):
+                raise ValueError(
+                    f"{path} holds pickled objects, which could run code when loaded; save plain arrays with "
+                    f"np.savez (strings as dtype 'U', numbers as numbers)"
+                ) from error
+            raise ValueError(f"{path} is damaged ({error}); copy or save it again") from error
 
 
-def _map_member(path: Path, member: str) -> NDArray[Any] | None:
+def _map_member(file: IO[bytes], info: zipfile.ZipInfo) -> NDArray[Any] | None:
     """Memory-map an array that is stored uncompressed inside a zip file; None if it is compressed."""
-    with zipfile.ZipFile(path) as archive:
-        info = archive.getinfo(member)
     if info.compress_type != zipfile.ZIP_STORED:
         return None
-    with open(path, "rb") as file:
-        file.seek(info.header_offset)
-        local = file.read(30)  # local file header; name and extra field lengths are its last two shorts
-        file.seek(int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little"), 1)
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(file)
-        if fortran or dtype.hasobject:
-            return None
-        return np.memmap(path, dtype=dtype, mode="r", offset=file.tell(), shape=shape)
+    file.seek(info.header_offset)
+    local = file.read(30)  # local file header; name and extra field lengths are its last two shorts
+    start = file.seek(int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little"), 1)
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(file)
+    if fortran or dtype.hasobject:
+        return None
+    if math.prod(shape) * dtype.itemsize > start + info.file_size - file.tell():
+        raise ValueError(f"xyz is cut short: {shape} values are not there")
+    return np.memmap(file, dtype=dtype, mode="r", offset=file.tell(), shape=shape)
 
 
 def _layout_of(arrays: dict[str, NDArray[Any]], path: Path) -> Layout:

@@ -12,7 +12,7 @@ import os
 import time
 import zipfile
 from collections import Counter, deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -34,14 +34,14 @@ from crossglg.skeletons import Layout
 CHUNK = 8  # files that a worker parses at a time
 UNNAMED = "unnamed"  # the class of a clip whose source does not say
 
-VERSION = 3  # of what conversion makes: a change of it converts again
+VERSION = 4  # of what conversion makes: a change of it converts again
 
 
 @dataclass(frozen=True)
 class SourceFile:
     """One file of a source. name: relative to it;  archive: "" or the zip it is in;  size, stamp: tell a change.
 
-    frames_of: the clip whose first frame it is, where every frame is a file;  alone: its folder holds no other clip.
+    frames_of: the clip whose first frame it is, None where it is a whole clip;  alone: its folder holds no other clip.
     """
 
     name: str
@@ -49,7 +49,7 @@ class SourceFile:
     archive: str
     size: int
     stamp: int
-    frames_of: str = ""
+    frames_of: str | None = None
     alone: bool = False
 
     @property
@@ -90,9 +90,7 @@ def convert(
     options = reader.parsed(options, f"format {format!r}")
     table = ClassTable.load(classes) if classes else None
     files = source_files(Path(source), reader)
-    header = {"version": VERSION, "format": format, "options": options}
-    if table:
-        header["classes"] = sha256(table.path)
+    header = _made_by(Path(source), files, format, options, classes)
     with (
         sole_writer(output.with_name(f".{output.name}.lock"), output),
         contextlib.closing(_Store(output, header, files, skip_corrupt, table)) as store,
@@ -125,8 +123,8 @@ def stored(dataset: str) -> Path:
     files = source_files(Path(path), reader)
     table = options.pop("classes", "")
     reader_options = reader.parsed(options, f"format {format!r}")
-    about = [VERSION, str(Path(path).resolve()), format, [file.key for file in files], reader_options]
-    about += [sha256(Path(table))] if table and Path(table).is_file() else []
+    made_by = _made_by(Path(path), files, format, reader_options, table)
+    about = [str(Path(path).resolve()), [file.key for file in files], made_by]
     output = cache_folder() / "sets" / f"{dataset_name(dataset)}-{sha256(json.dumps(about))[:16]}.npz"
     while not output.is_file():
         try:
@@ -136,6 +134,26 @@ def stored(dataset: str) -> Path:
         except ValueError as error:
             raise ValueError(as_dataset(str(error))) from error
     return output
+
+
+def _made_by(
+    source: Path, files: Sequence[SourceFile], format: str, options: Mapping[str, Any], classes: str | Path
+) -> dict[str, Any]:
+    """What a conversion follows from besides its source files, with hashes of all that is read beside them."""
+    named = [str(value) for value in (*options.values(), classes) if value and Path(str(value)).is_file()]
+    folder = source if source.is_dir() else source.parent
+    search = folder.rglob if source.is_dir() else folder.glob
+    patterns = get_reader(format).companions
+    beside = {path for pattern in patterns for path in (*search(pattern), *folder.parent.glob(pattern))}
+    zips = {Path(file.archive) for file in files if file.archive}
+    stamps = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(beside | zips)]
+    return {
+        "version": VERSION,
+        "format": format,
+        "options": dict(options),
+        "files": {name: sha256(Path(name)) for name in named},
+        "beside": sha256(json.dumps(stamps)),
+    }
 
 
 def parse_dataset(dataset: str) -> tuple[str, str, dict[str, str]]:
@@ -185,7 +203,7 @@ def _one_per_clip(files: list[SourceFile], reader: Reader) -> list[SourceFile]:
     """The files, of clips with a file per frame only the first frame."""
     if not reader.frame_name:
         return files
-    clips: dict[tuple[str, str, str], list[SourceFile]] = {}
+    clips: dict[tuple[str, str, str | None], list[SourceFile]] = {}
     for file in files:
         name = PurePosixPath(file.name)
         clips.setdefault((file.archive, str(name.parent), reader.clip_name(name.name)), []).append(file)
@@ -285,8 +303,12 @@ class _Store:
         self.layout: Layout | None = None  # and channels: of the first clip, and so of all
         self.channels = 0
         good = 0
-        if lines and json.loads(lines[0]) == header:
-            self.entries = self._kept([json.loads(line) for line in lines[1:]], files, skip_corrupt)
+        try:
+            begun, *entries = map(json.loads, lines)
+        except ValueError:  # nothing yet, or a damaged index: all files are read
+            begun, entries = None, []
+        if begun == header:
+            self.entries = self._kept(entries, files, skip_corrupt)
             good = sum(map(len, lines[: 1 + len(self.entries)]))
         self._lines.truncate(good)
         self._rows.truncate(self.entries[-1]["end"] if self.entries else 0)

@@ -48,7 +48,7 @@ def describe(clips: SkeletonSet, path: Path) -> str:
 
 
 def doubts(clips: SkeletonSet) -> list[str]:
-    """What is probably a mistake: clips without anybody, the same clip twice, classes that differ only in spelling."""
+    """What is probably a mistake: clips without anybody, the same clip or id twice, classes spelled in two ways."""
     empty, content = [], defaultdict(list)
     for i in range(len(clips)):
         clip = clips[i]
@@ -60,6 +60,10 @@ def doubts(clips: SkeletonSet) -> list[str]:
     if same:
         copies = [" = ".join(ids[:3]) for ids in same]
         found.append(f"{sum(map(len, same)) - len(same)} clips are copies of others: {_some(copies)}")
+    named = Counter(zip(clips.source.tolist(), clips.sample_id.tolist(), strict=True))
+    shared = [name for (_, name), count in named.items() if count > 1]
+    if shared:
+        found.append(f"{len(shared)} sample ids are of several clips, which no protocol can name: {_some(shared)}")
     spelled = defaultdict(list)
     for name in dict.fromkeys(clips.class_of(i) for i in range(len(clips))):
         spelled[" ".join(name.lower().replace("_", " ").replace("-", " ").split())].append(name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -178,9 +179,13 @@ def classes_of(dataset: str) -> tuple[tuple[str, ...], Layout]:
 def make_protocol(dataset: str, novel: int | Sequence[str], episodes: int, seed: int, name: str) -> Protocol:
     """A new protocol on a dataset: `novel` classes by name, or so many at random, and random exemplars from `seed`.
 
-    Where sample ids are unique, it does not depend on the name of the data's file. Raises ValueError as `split_task`.
+    Where sample ids are unique, it does not depend on the name of the data's file. Raises ValueError as `split_task`,
+    and where two clips of one source share their id.
     """
     clips = _load(dataset)
+    (((source, sample_id), count),) = Counter(zip(clips.source, clips.sample_id, strict=True)).most_common(1)
+    if count > 1:
+        raise ValueError(f"{count} clips of {source} are called {str(sample_id)!r}; give every clip an id of its own")
     classes = draw_novel_classes(clips, seed, novel) if isinstance(novel, int) else novel
     if len(set(clips.sample_id.tolist())) < len(clips):  # several sources use the same ids
         return split_task(clips, classes, episodes, name, seed).protocol()

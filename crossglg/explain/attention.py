@@ -163,13 +163,15 @@ def agreement(importance: Array, truth: Array) -> Agreement:
     """Compare predicted with true importance, both (N, V) with non-negative entries; ties count half.
 
     A joint matters if its true importance is above uniform, 1/V. Clips whose truth is constant say nothing and are left
-    out. Raises ValueError if the shapes differ.
+    out. Raises ValueError if the shapes differ, or if no clip says anything.
     """
     if importance.shape != truth.shape:
         raise ValueError(f"importance is {importance.shape} but truth is {truth.shape}; both must be (N, V)")
     joints = truth.shape[1]
     matters = truth > 1.0 / joints
     keep = matters.any(1) & ~matters.all(1)
+    if not keep.any():
+        raise ValueError("no clip has joints that matter more than others; there is nothing to compare with")
     matters, truth = matters[keep], truth[keep]
     rank, true_rank = (rankdata(values, axis=1) for values in (importance[keep], truth))
     positive = matters.sum(1)

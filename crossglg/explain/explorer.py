@@ -145,7 +145,7 @@ def outcome(
     stands_for: `trained.embed(exemplars)` where it is at hand. None is returned if no exemplar is left.
     """
     stands_for = trained.embed(exemplars) if stands_for is None else stands_for
-    others = np.flatnonzero(exemplars.sample_id != query.sample_id[0])
+    others = np.array([i for i in range(len(exemplars)) if not np.array_equal(exemplars[i], query[0])], dtype=np.int64)
     if not len(others):
         return None
     cosine = (unit_rows(stands_for) @ unit_rows(trained.embed(query))[0])[others]

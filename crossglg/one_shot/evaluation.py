@@ -91,7 +91,8 @@ def _scorer(
         raise ValueError(f"unknown classifier {name!r}{nearest(name, list(known))} Classifiers: {', '.join(known)}")
     classifier, novel, base = known[name], features.novel, features.base
     if missing := classifier.missing(features):
-        raise ValueError(f"{name} compares {missing}, which these features have not: {_WHERE_FROM[missing]}")
+        where = _WHERE_FROM.get(missing, "a trained model makes them (TrainedModel.represent)")
+        raise ValueError(f"{name} compares {missing}, which these features have not: {where}")
     if name in TEXT_CLASSIFIERS and texts is None:
         raise ValueError(f"{name} is text at inference: it needs the texts of the novel classes")
 
@@ -110,9 +111,7 @@ def _scorer(
 
 
 _WHERE_FROM = {
-    "joints": "a trained model makes them (TrainedModel.represent)",
-    "sequence": "a trained model makes it (TrainedModel.represent)",
-    "poses": "a trained model makes them (TrainedModel.represent)",
     "mirrored": "an evaluation with texts makes them (crossglg evaluate --text-at-inference)",
     "importance": "a model with guidance both or g2l predicts it (TrainedModel.represent)",
+    "attributes": "a model with objective=attributes predicts them (TrainedModel.represent)",
 }

@@ -8,6 +8,7 @@ Enrolled clips are kept as they are, in the documented `.npz`: any trained model
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby, pairwise
@@ -25,6 +26,7 @@ from crossglg.one_shot import unit_rows
 from crossglg.one_shot.features import part
 from crossglg.one_shot.representation import Representation
 from crossglg.one_shot.warping import cosine_and_movement, shifted_movement_leaving_out
+from crossglg.processes import sole_writer
 from crossglg.skeletons import Layout
 from crossglg.training.trained_model import TrainedModel
 
@@ -46,7 +48,7 @@ class Recognition:
     statements: tuple[str, ...] = ()
 
     def reasons(self, joints: Sequence[str], top: int = 3) -> str:
-        """In words: the statements that decided, or else the joints that did; joints: the names, in the model's order."""
+        """The statements that decided, or else the joints that did. joints: names in the model's order."""
         decisive = [joints[j] for j in self.decided_by.argsort()[::-1][:top] if self.decided_by[j] > 0]
         return "; ".join(self.statements) or ", ".join(decisive) or "no single joint"
 
@@ -158,7 +160,8 @@ class Recognizer:
                 f"a window of {window:.2f} s is {size} frames; it needs {SHORTEST} at least and no more than the "
                 f"recording's {total}: choose another with --window"
             )
-        starts = np.arange(0, total - size + 1, stride)
+        last = total - size  # so that the last window ends with the recording
+        starts = np.unique([*range(0, last, stride), last])
         scores = np.concatenate(
             [
                 self._best_per_action(self._similarity(compared(self.trained, _cut(recording, some, size))))
@@ -209,15 +212,19 @@ def enroll(action: str, clips: SkeletonSet, path: str | Path, either_side: bool 
         clips = concatenate([clips, clips.mirrored()], clips.name)
     label, path = np.zeros(len(clips), dtype=np.int64), Path(path)
     sets = [replace(clips, label=label, class_names=(action,), canonical_names=())]
-    if path.is_file():
-        kept = SkeletonSet.load(path)
-        twins = [name for name in kept.class_names if name != action and name.casefold() == action.casefold()]
-        if twins:
-            raise ValueError(f"{action!r} is enrolled as {twins[0]!r}; give the same name, or one that differs more")
-        sets = [kept, sets[0].at_rate(kept.fps)]
-    enrolled = concatenate(sets, path.stem)
-    _check_no_twins(enrolled, path)
-    enrolled.save(path)
+    with _sole_writer(path):
+        if path.is_file():
+            kept = SkeletonSet.load(path)
+            twins = [name for name in kept.class_names if name != action and name.casefold() == action.casefold()]
+            if twins:
+                raise ValueError(
+                    f"{action!r} is enrolled as {twins[0]!r}; give the same name, or one that differs more"
+                )
+            sets = [kept, sets[0].at_rate(kept.fps)]
+            _check_long_enough(sets[1])
+        enrolled = concatenate(sets, path.stem)
+        _check_no_twins(enrolled, path)
+        enrolled.save(path)
     return enrolled
 
 
@@ -227,15 +234,16 @@ def forget(action: str, path: str | Path) -> SkeletonSet | None:
     Raises InputError for an action that is not there.
     """
     path = Path(path)
-    kept = SkeletonSet.load(path)
-    if action not in kept.class_names:
-        raise InputError(f"{path} has no action {action!r}{nearest(action, list(kept.class_names))}")
-    rest = kept.label != kept.class_names.index(action)
-    if not rest.any():
-        path.unlink()
-        return None
-    left = _without_empty_classes(kept.subset(np.flatnonzero(rest)))
-    left.save(path)
+    with _sole_writer(path):
+        kept = SkeletonSet.load(path)
+        if action not in kept.class_names:
+            raise InputError(f"{path} has no action {action!r}{nearest(action, list(kept.class_names))}")
+        rest = kept.label != kept.class_names.index(action)
+        if not rest.any():
+            path.unlink()
+            return None
+        left = _without_empty_classes(kept.subset(rest))
+        left.save(path)
     return left
 
 
@@ -305,12 +313,18 @@ def rival_similarity(similarity: NDArray[np.floating], label: NDArray[np.int64],
     return float(np.quantile(of_rivals.max(1), share))
 
 
+def _sole_writer(actions: Path) -> AbstractContextManager[None]:
+    """No other process may change the file of actions between reading and writing it."""
+    return sole_writer(actions.with_name(f".{actions.name}.lock"), actions, wait=True)
+
+
 def _check_long_enough(clips: SkeletonSet) -> None:
     short = np.flatnonzero(clips.frames < SHORTEST)
     if len(short):
         i = int(short[0])
         raise ValueError(
-            f"{clips.sample_id[i]} has {clips.frames[i]} frames; an action needs {SHORTEST} or more: give a longer clip"
+            f"{clips.sample_id[i]} has {clips.frames[i]} frames, at {clips.fps:g} per second; an action needs "
+            f"{SHORTEST} or more: give a longer clip"
         )
 
 

@@ -75,14 +75,15 @@ class RunState:
         return self.state in ("failed", "trained", "finished")
 
 
-def read_run(folder: str | Path) -> RunState:
+def read_run(folder: str | Path, board: str | Path = BOARD) -> RunState:
     """Look at a run's folder, whatever stage it is in; a notebook that is being written counts as running.
 
+    board: the page that is written of it, which is no part of it.
     Raises FileNotFoundError if no run was ever started there.
     """
     folder = Path(folder)
     config = saved_config(folder)
-    touched = _touched(folder)  # first, so that nothing that comes while we read is missed
+    touched = _touched(folder, Path(board))  # first, so that nothing that comes while we read is missed
     details = _json(folder / "model" / "model.json").get("details", {})
     history = details.get("history") or _checkpoint_history(folder / "model" / "checkpoint.safetensors")
     return RunState(
@@ -102,9 +103,10 @@ def write_board(run: str | Path, path: str | Path | None = None, refresh: int = 
 
     refresh: seconds after which the page reloads itself while the run is not over; 0: never.
     """
-    state = read_run(run)
+    path = Path(path or Path(run) / BOARD)
+    state = read_run(run, path)
     text = board_html(state, refresh)
-    write_atomically(Path(path or Path(run) / BOARD), lambda file: file.write(text.encode()))
+    write_atomically(path, lambda file: file.write(text.encode()))
     return state
 
 
@@ -114,7 +116,7 @@ def watch(run: str | Path, path: str | Path | None = None, seconds: float = SECO
         state = write_board(run, path, max(1, round(seconds)))
         if state.over:
             return state
-        while _touched(state.folder) == state.touched:
+        while _touched(state.folder, Path(path or BOARD)) == state.touched:
             time.sleep(seconds)
 
 
@@ -217,7 +219,8 @@ def _json(path: Path) -> dict[str, Any]:
     return read_json(path) if path.is_file() else {}
 
 
-def _touched(folder: Path) -> float:
+def _touched(folder: Path, board: Path) -> float:
     """When a file of the run was written last; the board itself and temporary files do not count."""
-    files = [path for path in folder.rglob("*") if path.name != BOARD and not path.name.startswith(".")]
+    boards = {(folder / BOARD).resolve(), board.resolve()}
+    files = [path for path in folder.rglob("*") if path.resolve() not in boards and not path.name.startswith(".")]
     return max(path.stat().st_mtime for path in files if path.is_file())

@@ -235,8 +235,8 @@ def absolute_paths(config: Config) -> Config:
             values[name] = f"{Path(path).resolve()}{found}{rest}"
     format_, source, options = parse_dataset(values["dataset"])
     if source and Path(source).exists():
-        if "classes" in options:
-            options["classes"] = str(Path(options["classes"]).resolve())
+        files = [name for name in ("classes", "layout") if Path(options.get(name, "")).is_file()]
+        options |= {name: str(Path(options[name]).resolve()) for name in files}
         query = "&".join(f"{name}={value}" for name, value in options.items())
         values["dataset"] = f"{format_}:{Path(source).resolve()}" + (f"?{query}" if query else "")
     return Config(**values)

@@ -121,7 +121,8 @@ def run_study(
                 if isinstance(row, str):
                     failed += 1
                 else:
-                    write_rows(path, {**read_rows(path), name: row}, order)
+                    with sole_writer(path.with_name(f".{path.name}.lock"), path, wait=True):
+                        write_rows(path, {**read_rows(path), name: row}, order)
                 report(f"[{made}/{len(pending)}] {_line(name, row)}")
     if failed:
         raise RuntimeError(f"{failed} of {len(pending)} runs failed; run the study again to repeat them")
@@ -349,7 +350,7 @@ def _with_data(config: Config, data: str | Path) -> Config:
     """DATA/… below the folder `data`; raises InputError if there is none to fill in."""
     values: dict[str, Any] = {name: value for name, value in config.to_dict().items() if isinstance(value, str)}
     filled: dict[str, Any] = {
-        name: re.sub(r"(^|:)DATA/", lambda m: f"{m[1]}{data}/", value) for name, value in values.items()
+        name: re.sub(r"(^|[:=])DATA/", lambda m: f"{m[1]}{data}/", value) for name, value in values.items()
     }
     if filled != values and not data:
         raise InputError("the study names files below DATA/; say where they lie with --data FOLDER")

@@ -237,7 +237,8 @@ def transformer(name: str, pooling: str = "mean", max_length: int = 128, batch: 
                 return_special_tokens_mask=True,
             )  # fmt: skip
             words = tokens["input_ids"][tokens.pop("special_tokens_mask") == 0]
-            if (words == tokenizer.unk_token_id).sum() > 0.2 * len(words):
+            unknown = tokenizer.unk_token_id  # None where bytes are tokens: then every word is known
+            if unknown is not None and (words == unknown).sum() > 0.2 * len(words):
                 raise ValueError(f"the tokenizer of {name!r} does not know these words; are its files complete?")
             rows.append(torch.nn.functional.normalize(pooled(tokens).float(), dim=-1))
         return torch.cat(rows)[np.argsort(order)].numpy()

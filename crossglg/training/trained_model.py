@@ -256,7 +256,9 @@ class TrainedModel:
         return clips if clips.layout.joints == self.layout.joints else clips.retargeted(self.layout)
 
     def check(self, clips: SkeletonSet) -> None:
-        """Raise ValueError unless the clips are of the layout, channels and persons this model was trained on."""
+        """Raise ValueError unless there are clips, of the layout, channels and persons this model was trained on."""
+        if not len(clips):
+            raise ValueError(f"{clips.name} holds no clip")
         if clips.layout.joints != self.layout.joints:
             raise ValueError(
                 f"{clips.name} is in layout {clips.layout.name!r} ({clips.layout.num_joints} joints), the model was "

@@ -379,3 +379,42 @@ def test_embedded_set_round_trips_like_a_users_own(tmp_path: Path) -> None:
     loaded = SkeletonSet.load(clips.save(tmp_path / "own.npz"))
     same(loaded, clips)
     assert len(loaded) == 6 and loaded.layout is NTU
+
+
+def test_a_subset_by_a_mask_is_that_by_numbers() -> None:
+    s = small()
+    same(s.subset(s.label == 1), s.subset([1, 3]))
+    same(s.subset([-1]), s.subset([4]))
+    assert len(s.subset([])) == len(s.subset(s.label == 7)) == 0
+    with pytest.raises(IndexError):
+        s.subset(np.array([True, False]))
+
+
+@pytest.mark.parametrize("fps", [0.0, -30.0, math.nan, math.inf])
+def test_frames_per_second_are_a_number_above_0(fps: float) -> None:
+    with pytest.raises(ValueError, match="small: fps must be a number above 0, got"):
+        small(fps=fps)
+
+
+def test_a_header_that_claims_more_rows_than_there_are_is_refused(tmp_path: Path) -> None:
+    path = small().save(tmp_path / "s.npz")
+    content = path.read_bytes()
+    assert content.count(b"(14, 25, 3)") == 1
+    path.write_bytes(content.replace(b"(14, 25, 3)", b"(15, 25, 3)"))
+    with pytest.raises(ValueError, match=r"s\.npz is damaged \(xyz is cut short"):
+        SkeletonSet.load(path)
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, other = small().save(tmp_path / "s.npz"), small(xyz=np.ones((14, 25, 3), np.float32), label=[2] * 5)
+    read = np.lib.format.read_magic
+
+    def and_another_comes(file: Any) -> Any:
+        other.save(path)
+        return read(file)
+
+    monkeypatch.setattr(np.lib.format, "read_magic", and_another_comes)
+    found = SkeletonSet.load(path)
+    same(replace(found, source=small().source), small())

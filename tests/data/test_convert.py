@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.ntu_files import sample_name, skeleton_text, write_skeleton_file, write_tree
+from support.skeleton_people import standing
 from typer.testing import CliRunner
 
 from crossglg.cli import app
@@ -23,9 +24,11 @@ from crossglg.config import Config
 from crossglg.data import convert as module
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.convert import convert, log_path, source_files, stored
+from crossglg.data.protocols import write_protocol
 from crossglg.data.readers import READERS, Reader, Recording
 from crossglg.data.readers.ntu import CLASS_NAMES, read
-from crossglg.data.tasks import classes_of, load_task
+from crossglg.data.survey import doubts
+from crossglg.data.tasks import classes_of, load_task, make_protocol
 from crossglg.files import read_json
 from crossglg.skeletons import get_layout
 
@@ -340,3 +343,53 @@ def test_raw_files_to_evaluation_by_one_command(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     results = read_json(tmp_path / "run" / "results.json")
     assert results["one_shot"]["cosine"]["mean"] > 0.0 and results["task"] == "tree"
+
+
+def test_clips_of_several_people_have_ids_of_their_own(tmp_path: Path) -> None:
+    for person in ("ann", "bob"):
+        for action in ("wave", "kick", "sit", "bow"):
+            for take in range(2):
+                file = tmp_path / "set" / person / action / f"take{take}.npy"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                np.save(file, standing("ntu25", 10)[0] + take)
+    clips = convert(tmp_path / "set", "keypoints", tmp_path / "set.npz", 1, progress=False)
+    assert clips.sample_id[0] == "ann/bow/take0" and clips.class_names == ("bow", "kick", "sit", "wave")
+    assert len(set(clips.sample_id.tolist())) == len(clips) == 16
+    protocol = make_protocol(str(tmp_path / "set.npz"), 2, 3, 0, "mine")
+    write_protocol(tmp_path / "p.json", protocol)
+    assert len(load_task(Config(dataset=str(tmp_path / "set.npz"), benchmark=f"{tmp_path}/p.json:mine")).episodes) == 3
+
+    alike = replace(clips, sample_id=np.array(["take"] * 16))
+    assert any(
+        "1 sample ids are of several clips, which no protocol can name: take" in doubt for doubt in doubts(alike)
+    )
+    alike.save(tmp_path / "alike.npz")
+    with pytest.raises(ValueError, match="16 clips of set are called 'take'; give every clip an id of its own"):
+        make_protocol(str(tmp_path / "alike.npz"), 2, 3, 0, "mine")
+
+
+@pytest.mark.parametrize("given", ["beside", "as an option"])
+def test_a_changed_layout_file_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("CROSSGLG_CACHE", str(tmp_path / "cache"))
+    joints = ["left hip", "right hip", "left shoulder", "right shoulder", "head"]
+    place = np.array([[-0.1, 1, 0], [0.1, 1, 0], [-0.2, 1.5, 0], [0.2, 1.5, 0], [0, 1.7, 0]])
+    (tmp_path / "set").mkdir()
+    np.save(tmp_path / "set" / "clip.npy", place + np.linspace(0, 0.1, 20)[:, None, None])
+    layout = tmp_path / ("set/clip.yaml" if given == "beside" else "my.yaml")
+    dataset = f"keypoints:{tmp_path / 'set'}" + ("" if given == "beside" else f"?layout={layout}")
+
+    def joints_of(names: list[str]) -> tuple[str, ...]:
+        bones = [["head", name] for name in names if name != "head"]
+        layout.write_text(json.dumps({"joints": names, "bones": bones, "root": "head"}))
+        return SkeletonSet.load(stored(dataset)).layout.joints
+
+    assert joints_of(joints) == tuple(joints)
+    swapped = [joints[1], joints[0], joints[3], joints[2], joints[4]]
+    assert joints_of(swapped) == tuple(swapped)
+
+
+def test_a_damaged_index_begins_the_conversion_anew(tree: Path, expected: list[Recording], tmp_path: Path) -> None:
+    (tmp_path / ".out.npz.index").write_bytes(b'{"version": 4\n')
+    (tmp_path / ".out.npz.part").write_bytes(b"12345678")
+    same(convert(tree, "ntu", tmp_path / "out.npz", 1, progress=False), expected)
+    assert left_behind(tmp_path) == ["out.npz", "out.npz.log.json"]

@@ -195,3 +195,8 @@ def test_attended_frames_are_those_in_which_somebody_is_seen(standing: np.ndarra
     clip[:, [0, 1, 3, 5]] = 0
     assert attended_frames(one_clip(clip), 0) == (2, 5)
     assert attended_frames(one_clip(0 * clip), 0) == (0, 6)
+
+
+def test_agreement_with_a_truth_that_says_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="no clip has joints that matter more than others"):
+        agreement(np.full((3, 4), 0.25), np.full((3, 4), 0.25))

@@ -147,6 +147,9 @@ def test_a_clip_is_not_compared_with_itself(trained: TrainedModel, clips: Skelet
     found = outcome(trained, clips.subset([0]), clips.subset([0, 2]))
     assert found.exemplars == (1,) and found.right is None and str(found).endswith("its class has no exemplar")
     assert outcome(trained, clips.subset([0]), clips.subset([0])) is None
+    namesake = replace(clips.subset([0, 2]), sample_id=np.array([str(clips.sample_id[1]), "other"]))
+    found = outcome(trained, clips.subset([1]), namesake)
+    assert sorted(found.exemplars) == [0, 1], "another clip with the same id is compared"
     alone = explore(trained, clips.subset([0]))
     alone.compare.value = "nearest and runner-up"
     assert len(shown(alone)) == 1 and shown(alone)[0]["subtitle"] == ""

@@ -14,7 +14,16 @@ from scipy.optimize import linprog
 from support.one_shot_toys import JOINTS, STEPS, Few, few_of, make_features, make_task
 
 from crossglg.data.tasks import Task
-from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, Base, ClassTexts, evaluate, temporal, transductive
+from crossglg.one_shot import (
+    CLASSIFIERS,
+    TEXT_CLASSIFIERS,
+    Base,
+    ClassTexts,
+    Features,
+    evaluate,
+    temporal,
+    transductive,
+)
 from crossglg.one_shot.representation import Representation
 from crossglg.one_shot.text_at_inference import text_voting, zero_shot, zero_shot_attributes
 from crossglg.skeletons import get_layout
@@ -375,3 +384,10 @@ def test_key_joints_are_carried_to_the_layout_of_the_clips() -> None:
     assert sorted(v for part in told.parts for v in part) == list(range(20))
     assert told.part_mask.sum(1).tolist() == [1, 1]
     assert told.of_exemplars([1]).mask.tolist() == told.mask[1:].tolist() and not told.either_side.any()
+
+
+@pytest.mark.parametrize("name", ["joint-motion", "zero-shot-attributes"])
+def test_what_features_lack_is_told_with_where_it_comes_from(name: str, task: Task) -> None:
+    bare = Features.of(task, lambda clips: Representation(np.zeros((len(clips), 4))))
+    with pytest.raises(ValueError, match=rf"{name} compares \w+, which these features have not: a .*TrainedModel"):
+        evaluate(task, bare, name)

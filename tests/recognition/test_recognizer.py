@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -242,6 +243,24 @@ def test_a_name_is_kept_once_in_one_spelling(tmp_path: Path, task: Task) -> None
     assert len(SkeletonSet.load(tmp_path / "mine.npz")) == 2
 
 
+def test_a_clip_that_is_too_short_at_the_rate_of_the_file_is_not_kept(tmp_path: Path, task: Task) -> None:
+    enroll("my wave", task.novel.subset([0]), tmp_path / "mine.npz")
+    short = replace(cut(task.novel, 12), fps=120.0)
+    with pytest.raises(ValueError, match="my clip has 3 frames, at 30 per second; an action needs 8 or more"):
+        enroll("my jump", short, tmp_path / "mine.npz")
+    assert SkeletonSet.load(tmp_path / "mine.npz").class_names == ("my wave",)
+
+
+def test_several_processes_enroll_at_once_and_none_is_lost(tmp_path: Path, task: Task) -> None:
+    def add(i: int) -> None:
+        enroll(f"action {i}", task.novel.subset([i]), tmp_path / "mine.npz")
+
+    with ThreadPoolExecutor(8) as pool:  # the lock is of the open file, so threads stand for processes
+        list(pool.map(add, range(8)))
+    assert SkeletonSet.load(tmp_path / "mine.npz").class_names == tuple(f"action {i}" for i in range(8))
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.npz"]
+
+
 def test_a_clip_is_of_one_action(tmp_path: Path, task: Task) -> None:
     enroll("wave", task.novel.subset([0]), tmp_path / "mine.npz")
     assert len(enroll("wave", task.novel.subset([0]), tmp_path / "mine.npz")) == 2
@@ -302,7 +321,7 @@ def cut(clips: SkeletonSet, frames: int) -> SkeletonSet:
 def test_recordings_that_cannot_be_one_action_are_refused(
     recognizer: Recognizer, task: Task, tmp_path: Path, trained: TrainedModel
 ) -> None:
-    with pytest.raises(ValueError, match=r"my clip has 3 frames; an action needs 8 or more"):
+    with pytest.raises(ValueError, match=r"my clip has 3 frames, at 30 per second; an action needs 8 or more"):
         recognizer.recognize(cut(task.novel, 3))
     with pytest.raises(ValueError, match="my clip has 3 frames"):
         enroll("wave", cut(task.novel, 3), tmp_path / "mine.npz")

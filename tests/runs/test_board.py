@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,6 +117,16 @@ def test_a_half_written_notebook_counts_as_running(finished, tmp_path):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "00_tour.ipynb").write_text('{"cells": [')
     assert board.read_run(tmp_path).steps[0].state == "running"
+
+
+def test_the_page_that_is_watched_is_no_change_of_the_run(tmp_path):
+    begin_run(tmp_path)
+    page = tmp_path / "live.html"
+    first = board.write_board(tmp_path, page)
+    time.sleep(0.02)
+    assert board.write_board(tmp_path, page).touched == first.touched
+    (tmp_path / "other.html").touch()
+    assert board.write_board(tmp_path, page).touched > first.touched
 
 
 def test_watching_ends_with_the_run(tmp_path):

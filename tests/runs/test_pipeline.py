@@ -27,6 +27,7 @@ from crossglg.data import synthetic
 from crossglg.one_shot import CLASSIFIERS
 from crossglg.processes import sole_writer
 from crossglg.runs import pipeline, results
+from crossglg.studies import runner
 from crossglg.training.trained_model import TrainedModel
 
 ROOT = Path(__file__).parents[2]
@@ -348,6 +349,20 @@ def test_a_text_encoder_that_is_a_folder_is_found_from_the_notebooks_folder(tmp_
     assert made_absolute("own#cls") == f"{tmp_path / 'own'}#cls"
     assert made_absolute("minilm") == "minilm", "a registered name wins"
     assert made_absolute("microsoft/deberta-v2-xlarge") == "microsoft/deberta-v2-xlarge"
+
+
+def test_files_that_a_dataset_names_are_made_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clips").mkdir()
+    for name in ("my.yaml", "table.csv"):
+        (tmp_path / name).touch()
+    config = Config.create(dataset="keypoints:clips?layout=my.yaml&classes=table.csv&fps=30")
+    made = f"keypoints:{tmp_path}/clips?layout={tmp_path}/my.yaml&classes={tmp_path}/table.csv&fps=30"
+    assert results.absolute_paths(config).dataset == made
+    named = Config.create(dataset="keypoints:clips?layout=ntu25")
+    assert results.absolute_paths(named).dataset == f"keypoints:{tmp_path}/clips?layout=ntu25"
+    study = Config.create(dataset="keypoints:DATA/clips?layout=DATA/my.yaml")
+    assert runner._with_data(study, "/data").dataset == "keypoints:/data/clips?layout=/data/my.yaml"
 
 
 def pipeline_novel_classes(config):

@@ -164,4 +164,5 @@ READER = points_reader(
     patterns=("*.amc",),
     parse=read_points,
     steps=("forward kinematics",),
+    companions=("*.asf",),
 )

@@ -90,7 +90,8 @@ class Reader:
     read_file: one file → its recordings; raises ValueError, without the file's name, when the content is not of the
     format;  steps: the named preprocessing that reading does, in order;  class_names: label order (empty: names found,
     sorted);  frame_name: where every frame is a file of its own, a regular expression of its name whose first group is
-    the clip's; `read_file` is given the first frame and finds the others beside it.
+    the clip's; `read_file` is given the first frame and finds the others beside it;  companions: glob patterns of other
+    files that are read with them, in their folder or the one above it.
     """
 
     about: str
@@ -99,6 +100,7 @@ class Reader:
     steps: tuple[str, ...]
     class_names: tuple[str, ...] = ()
     frame_name: str = ""
+    companions: tuple[str, ...] = ()
 
     @property
     def options(self) -> list[str]:
@@ -126,10 +128,10 @@ class Reader:
             pattern for pattern in self.patterns if _small_suffix(path).match(str(_small_suffix(PurePath(pattern))))
         ]
 
-    def clip_name(self, file: str) -> str:
-        """The clip that a file is a frame of; "" where a file is a whole clip, or many."""
+    def clip_name(self, file: str) -> str | None:
+        """The clip that a file is a frame of, "" if it has no name; None where a file is a whole clip, or many."""
         match = re.fullmatch(self.frame_name, file, re.IGNORECASE) if self.frame_name else None
-        return match[1] if match else ""
+        return match[1] if match else None
 
 
 def hidden(path: PurePath) -> bool:

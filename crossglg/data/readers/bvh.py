@@ -21,18 +21,18 @@ import csv
 import io
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crossglg.data.readers.base import Reader, Recording, SourcePath
-from crossglg.data.readers.common import text_of
+from crossglg.data.readers.common import folder_of, text_of
 from crossglg.data.readers.posture import SHORT, UP_AXES, turned, up_axis
 from crossglg.skeletons import Layout, get_layout, name_words, retarget, retarget_plan
 
 MAX_JOINTS, MAX_POSITIONS = 2_000, 40_000_000  # an hour at 60 Hz of 160 joints is 35 million
 # Meters in a file unit; 56 mm is the unit of CMU's original files (0.45 inch = 1 there).
+TRIALS = "cmu_trial_descriptions.csv"
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "cmu": 0.0254 / 0.45}
 LEG, SHORTEST_LEG, LONGEST_LEG = 0.8, 0.4, 1.1  # meters, hip to ankle
 
@@ -240,8 +240,7 @@ def _about(path: SourcePath) -> tuple[str, int]:
     """Class name and subject where the file's name is a known collection's, else "" and −1."""
     if bandai := re.fullmatch(r"dataset-\d_([a-z-]+)_[a-z-]+_\d{3}", path.stem):
         return bandai[1].replace("-", " "), -1
-    folder: Any = path.parent  # the type stubs make it a bare PathLike
-    trials = folder / "cmu_trial_descriptions.csv"
+    trials = folder_of(path) / TRIALS
     if (cmu := re.fullmatch(r"(\d{2,3})_(\d{2})", path.stem)) and trials.is_file():
         subject, trial = int(cmu[1]), int(cmu[2])
         for row in csv.reader(io.StringIO(trials.read_bytes().decode("utf-8-sig", errors="replace"))):
@@ -369,4 +368,5 @@ READER = Reader(
         "turned so that y is up",
         "scaled to meters by the length of the legs",
     ),
+    companions=(TRIALS,),
 )

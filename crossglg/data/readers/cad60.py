@@ -57,4 +57,5 @@ READER = points_reader(
     patterns=("[0-9]*.txt",),
     parse=read_points,
     steps=("mirrored back: x negated, left and right exchanged",),
+    companions=("activityLabel.txt",),
 )

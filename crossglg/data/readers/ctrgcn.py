@@ -147,4 +147,5 @@ READER = Reader(
         "zero frames at the end cut off; persons who are never seen dropped; clips without any person left out",
         "…_aligned.npz: turned from z up to y up, its mirror image undone",
     ),
+    companions=("label_map.txt",),
 )

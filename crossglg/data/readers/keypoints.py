@@ -37,6 +37,7 @@ MAX_NUMBERS = 100_000_000
 _SCORES = ("visibility", "score", "confidence", "v")
 _GAPS = ("", "n/a", "na", "nan", "null", "-")  # what a cell of a point that was not found says
 _TIMES = ("time", "timestamp", "t")
+_CLASS = ("class", "class_name", "label")
 
 
 class _CellError(ValueError):
@@ -175,7 +176,7 @@ def _long(header: list[str], rows: list[list[str]]) -> Points:
         xyz[(*at, c)] = _numbers(column[axis], axis)
     for name in set(_SCORES) & set(column):
         score[at] = np.nan_to_num(_numbers(column[name], name))
-    return Points(xyz, score, joints)
+    return Points(xyz, score, joints, class_name=_class_of(header, list(column.values())))
 
 
 def _wide(header: list[str], rows: list[list[str]]) -> Points:
@@ -203,7 +204,8 @@ def _wide(header: list[str], rows: list[list[str]]) -> Points:
                 at = where[joint, name]
                 score[0, frame, v] = np.nan_to_num(_numbers(columns[at], header[at]))
                 used.add(at)
-    unused = [name for column, name in enumerate(header) if column not in used and name.lower() not in _TIMES]
+    known = (*_TIMES, *(_CLASS if class_name else ()))
+    unused = [name for column, name in enumerate(header) if column not in used and name.lower() not in known]
     notes = (f"columns left out: {', '.join(unused)[:200]}",) if unused else ()
     return Points(xyz, score, joints, class_name=class_name, notes=notes)
 
@@ -223,10 +225,7 @@ def _frame_column(header: list[str], columns: list[tuple[str, ...]]) -> tuple[in
 def _class_of(header: list[str], columns: list[tuple[str, ...]]) -> str:
     """What a column "class" says, "" without one, or if it says several things."""
     said = {
-        cell.strip()
-        for name, column in zip(header, columns, strict=True)
-        if name.lower() in ("class", "class_name", "label")
-        for cell in column
+        cell.strip() for name, column in zip(header, columns, strict=True) if name.lower() in _CLASS for cell in column
     }
     return said.pop() if len(said) == 1 else ""
 

@@ -73,4 +73,5 @@ READER = Reader(
     read_file=read,
     steps=("cut at the tags, halfway to the next, at most 1.5 s before and 1 s after", NOBODY_DROPPED),
     class_names=ACTIONS,
+    companions=("*.tagstream",),
 )

@@ -9,10 +9,15 @@ otherwise. Frames are in the order of their numbers; one that is left out is a f
 
 from __future__ import annotations
 
+import os
 import re
+import zipfile
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from crossglg.data.readers.base import SourcePath
+from crossglg.data.readers.common import folder_of
 from crossglg.data.readers.json_points import followed, json_of, numbers
 from crossglg.data.readers.points import Points, points_reader
 from crossglg.data.readers.tracks import MAX_FRAMES, Frame
@@ -35,16 +40,33 @@ def read_points(path: SourcePath) -> Points:
     match = re.fullmatch(FRAME, path.name, re.IGNORECASE)
     if match is None:
         return points_of([parse(path.read_bytes())])
-    folder: Any = path.parent
-    files = {}
-    for file in folder.iterdir():
-        other = re.fullmatch(FRAME, file.name, re.IGNORECASE)
-        if other and other[1] == match[1]:
-            files[int(other[2])] = file
+    if isinstance(path, zipfile.Path):
+        archive: Any = path.root
+        place, folder = Path(archive.filename), path.at.rpartition("/")[0]
+    else:
+        place, folder = path.parent, ""
+    files = _frames_in(place, place.stat().st_mtime_ns)[folder, match[1]]
     first, last = min(files), max(files)
     if last - first >= MAX_FRAMES:
         raise ValueError(f"frames {first} to {last} are more than {MAX_FRAMES}")
-    return points_of([parse(files[t].read_bytes()) if t in files else [] for t in range(first, last + 1)])
+    frames = [parse((folder_of(path) / files[t]).read_bytes()) if t in files else [] for t in range(first, last + 1)]
+    return points_of(frames)
+
+
+@lru_cache(maxsize=2)
+def _frames_in(place: Path, stamp: int) -> dict[tuple[str, str], dict[int, str]]:
+    """(folder, clip) → frame number → file name, of a folder or a whole zip; listed once while it is the same."""
+    if place.is_dir():
+        names = os.listdir(place)
+    else:
+        with zipfile.ZipFile(place) as archive:
+            names = archive.namelist()
+    frames: dict[tuple[str, str], dict[int, str]] = {}
+    for name in names:
+        folder, _, file = name.rpartition("/")
+        if match := re.fullmatch(FRAME, file, re.IGNORECASE):
+            frames.setdefault((folder, match[1]), {})[int(match[2])] = file
+    return frames
 
 
 def points_of(frames: list[Frame]) -> Points:

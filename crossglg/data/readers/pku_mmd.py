@@ -126,4 +126,5 @@ READER = Reader(
         "bodies that are never seen in a clip dropped; clips without any body left out",
     ),
     class_names=CLASS_NAMES,
+    companions=tuple(f"{folder}/*.txt" for folder in LABEL_FOLDERS),
 )

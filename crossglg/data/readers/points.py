@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossglg.data.readers.base import Reader, Recording, SourcePath
+from crossglg.data.readers.common import folder_of
 from crossglg.data.readers.gaps import MAX_GAP, fill_gaps
 from crossglg.data.readers.posture import SHORT, UP_AXES, torso_length, turned, up_axis
 from crossglg.skeletons import LAYOUTS, SYNONYMS, Layout, get_layout, name_words
@@ -61,6 +62,7 @@ def points_reader(
     steps: tuple[str, ...] = (),
     class_names: tuple[str, ...] = (),
     frame_name: str = "",
+    companions: tuple[str, ...] = (),
 ) -> Reader:
     """The reader of a format whose files are `Points` of one clip; `parse` raises ValueError for other content."""
 
@@ -77,7 +79,7 @@ def points_reader(
         return [recording(parse(path), _clip_name(path, frame_name), _named_layout(path, layout),
                           unit, up, visible, max_gap, aspect, fps)]  # fmt: skip
 
-    return Reader(about, patterns, read, (*steps, *STEPS), class_names, frame_name)
+    return Reader(about, patterns, read, (*steps, *STEPS), class_names, frame_name, ("*.yaml", *companions))
 
 
 def of_bytes(parse: Callable[[bytes], Points]) -> Callable[[SourcePath], Points]:
@@ -157,7 +159,7 @@ def _check_size(xyz: NDArray[np.float64]) -> None:
 
 def _clip_name(path: SourcePath, frame_name: str) -> str:
     match = re.fullmatch(frame_name, path.name, re.IGNORECASE) if frame_name else None
-    return match[1] if match else path.stem
+    return path.stem if match is None else match[1] or folder_of(path).name
 
 
 def _in_meters(

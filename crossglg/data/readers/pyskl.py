@@ -160,4 +160,5 @@ READER = Reader(
         "frames of a person without any score (3-D: without any coordinate) set to zero",
         "persons who are never seen dropped; clips without any person left out",
     ),
+    companions=("label_map.txt",),
 )

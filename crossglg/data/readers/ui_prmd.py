@@ -102,4 +102,5 @@ READER = Reader(
     read_file=read,
     steps=("joints placed by forward kinematics", "centimeters to meters", "turned to face the camera", NOBODY_DROPPED),
     class_names=ACTIONS,
+    companions=("*_angles*.txt", "Angles/*_angles*.txt"),
 )

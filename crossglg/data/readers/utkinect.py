@@ -106,4 +106,5 @@ READER = Reader(
         NOBODY_DROPPED,
     ),
     class_names=tuple(ACTIONS.values()),
+    companions=(LABELS,),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,6 +74,21 @@ def test_frames_of_openpose_are_one_clip_wherever_they_are_read(tmp_path: Path) 
     np.testing.assert_allclose(
         read_any(first, layout="body25b")[0].xyz[:, 5], openpose.pixels("body25b")[:, 5, :, :2] * (1, -1), atol=0.02
     )
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_frames_of_openpose_without_a_name_are_the_clip_of_their_folder(tmp_path: Path, packed: bool) -> None:
+    source = tmp_path / "set"
+    for action in ("wave", "kick"):
+        for clip in ("a", "b"):
+            openpose.write_clip(source / action / clip, "body25", "")
+    assert len(list(clip_files(source))) == 4
+    assert read_any(source / "wave" / "a")[0].sample_id == "a"
+    if packed:
+        source = Path(shutil.make_archive(str(source), "zip", source))
+    clips = convert(source, "openpose", tmp_path / "o.npz", 1, progress=False)
+    assert clips.class_names == ("kick", "wave") and sorted(clips.sample_id) == ["kick/a", "kick/b", "wave/a", "wave/b"]
+    assert clips.frames.tolist() == [12] * 4
 
 
 def test_labels_and_subjects(tmp_path: Path) -> None:

@@ -326,3 +326,15 @@ def test_mutated_files_of_other_kinds_end_in_value_errors(valid: bytes) -> None:
         survives(_read_bytes, content)
 
     run()
+
+
+def test_a_column_with_the_class_is_read_in_both_shapes() -> None:
+    joints = ["left hip", "right hip", "left shoulder", "right shoulder", "head"]
+    long = [f"{t},{joint},{v},{t},1,wave" for t in range(3) for v, joint in enumerate(joints)]
+    wide = ["wave," + ",".join(["1"] * 15)] * 3
+    header = "class," + ",".join(f"{joint}_{axis}" for joint in joints for axis in "xyz")
+    for table in (["frame,joint,x,y,z,class", *long], [header, *wide]):
+        points = keypoints.parse("\n".join(table).encode())
+        assert points.class_name == "wave" and points.notes == ()
+    mixed = keypoints.parse("\n".join([header, wide[0].replace("wave", "kick"), *wide]).encode())
+    assert mixed.class_name == "" and mixed.notes == ("columns left out: class",)
