@@ -102,7 +102,7 @@ def read_json(path: Path) -> Any:
     if not path.is_file():
         raise MissingError(f"no file {path}")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not readable JSON ({error}); mend or delete the file") from error
 

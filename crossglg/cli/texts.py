@@ -139,7 +139,8 @@ def _actions(dataset: str | None, actions: Path | None, layout: str) -> tuple[li
         return list(class_names), get_layout(layout) if layout else own
     if actions is None or not actions.is_file():
         raise FileNotFoundError(f"no file {actions}; give a text file with one action per line")
-    names = [line.strip() for line in actions.read_text(encoding="utf-8").splitlines() if line.strip()]
+    lines = [line.strip() for line in actions.read_text(encoding="utf-8-sig").splitlines()]
+    names = list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
     if not names:
         raise ValueError(f"{actions} names no action; give one per line")
     return names, get_layout(layout or "ntu25")

@@ -98,8 +98,8 @@ def _first_frame(folder: Path) -> Path:
         if (clip := reader.clip_name(file.name)) is not None
     }
     if len(clips) != 1:
-        what = f"frames of {len(clips)} clips" if clips else "no clip as a file per frame"
-        raise ValueError(f"{folder} is a folder with {what}; give one file of skeletons, or a folder of one clip")
+        what = f" with frames of {len(clips)} clips" if clips else ""
+        raise ValueError(f"{folder} is a folder{what}; give the files in it instead: {folder}/*")
     [(name, clip)] = clips
     return min(file for file in seen if READERS[name].clip_name(file.name) == clip)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -54,13 +55,21 @@ class ClassTable:
             raise ValueError(f"{path.name}: a file stands in it twice")
         return cls(path, rows)
 
-    def of(self, file: str, sample_id: str) -> Label:
-        """The row of a clip; raises ValueError if there is none."""
+    def key(self, file: str, sample_id: str) -> str:
+        """What the row of a clip is called; raises ValueError if there is none."""
         name = PurePosixPath(file)
         for key in (file, str(name.with_suffix("")), name.name, name.stem, sample_id):
             if key in self.rows:
-                return self.rows[key]
+                return key
         raise ValueError(f"{file} has no row in {self.path.name}; add one, or take the file out of the folder")
+
+    def of(self, file: str, sample_id: str) -> Label:
+        """The row of a clip; raises ValueError if there is none."""
+        return self.rows[self.key(file, sample_id)]
+
+    def unused(self, keys: Collection[str]) -> list[str]:
+        """What the rows without a clip are called. keys: of all clips."""
+        return [key for key in self.rows if key not in set(keys)]
 
 
 def classify(
@@ -97,7 +106,8 @@ def _label(row: Mapping[str, str], number: int) -> Label:
     numbers = []
     for column in COLUMNS[2:]:
         cell = row.get(column, "").strip()
-        if cell and not cell.isdecimal():
-            raise ValueError(f"row {number}: the {column} must be a number, got {cell!r}")
-        numbers.append(int(cell) if cell else -1)
+        match = re.fullmatch(r"\D*(\d+)", cell, re.ASCII)  # 1, P01, S_3
+        if cell and not match:
+            raise ValueError(f"row {number}: the {column} must be a number, or end with one, got {cell!r}")
+        numbers.append(int(match[1]) if match else -1)
     return Label(row["class"].strip(), *numbers)

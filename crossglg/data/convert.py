@@ -25,7 +25,7 @@ from tqdm.auto import tqdm
 
 from crossglg.data.classes import ClassTable, classify
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.readers import Reader, Recording, SourcePath, get_reader, hidden
+from crossglg.data.readers import READERS, Reader, Recording, SourcePath, get_reader, hidden
 from crossglg.data.reading_options import as_dataset
 from crossglg.files import cache_folder, sha256, write_json
 from crossglg.processes import BusyError, end_with, sole_writer
@@ -99,14 +99,18 @@ def convert(
         bar = tqdm(total=len(files), initial=len(store.entries), desc=format, unit="file", disable=not progress)
         with bar, contextlib.closing(_read_all(format, options, waiting, workers or _cores())) as results:
             for file, result in zip(waiting, results, strict=True):
-                if isinstance(result, str) and not skip_corrupt:
-                    raise ValueError(f"{result} (to leave such files out and list them: --skip-corrupt)")
-                store.add(file, result)
+                why = result if isinstance(result, str) else store.of_another_layout(file, result)
+                if why and not skip_corrupt:
+                    raise ValueError(f"{why} (to leave such files out and list them: --skip-corrupt)")
+                store.add(file, why or result)
                 bar.update()
         if not store.clips:
             raise ValueError(f"{source} holds no clip: its {len(files)} file(s) are left out or corrupt")
         clips = store.to_set(reader, dataset_name(str(source)))
-        write_json(log_path(output), header | {"source": str(source)} | _log(reader, store, clips))
+        told = {"source": str(source), "other_formats": _of_other_formats(Path(source), reader)}
+        if table:
+            told["unused_rows"] = table.unused([clip["row"] for clip in store.clips])
+        write_json(log_path(output), header | told | _log(reader, store, clips))
         clips.save(output)
         store.remove()
     return SkeletonSet.load(output)
@@ -212,6 +216,21 @@ def _one_per_clip(files: list[SourceFile], reader: Reader) -> list[SourceFile]:
         replace(frames[0], frames_of=clip, alone=folders[archive, folder] == 1, size=sum(f.size for f in frames),
                 stamp=max(f.stamp for f in frames))
         for (archive, folder, clip), frames in clips.items()
+    ]  # fmt: skip
+
+
+def _of_other_formats(source: Path, reader: Reader) -> list[str]:
+    """The files in a folder and below that only other readers read, by their paths in it."""
+    if not source.is_dir():
+        return []
+    others = [other for other in READERS.values() if other is not reader]
+    names = sorted(path.relative_to(source) for path in source.rglob("*") if path.suffix and path.is_file())
+    beside = [PurePath(pattern).name for pattern in reader.companions]
+    return [
+        name.as_posix()
+        for name in names
+        if not hidden(name) and not reader.fitting(name) and not any(name.match(pattern) for pattern in beside)
+        and any(other.fitting(name) for other in others)
     ]  # fmt: skip
 
 
@@ -336,31 +355,37 @@ class _Store:
         return [clip for entry in self.entries for clip in entry.get("clips", [])]
 
     def add(self, file: SourceFile, result: list[Recording] | str) -> None:
-        """Write what a file holds, or why it holds nothing; raises ValueError for a clip of another layout."""
+        """Write what a file holds, or why it holds nothing."""
         entry: dict[str, Any] = {"file": file.key}
         if isinstance(result, str):
             entry["error"] = result
         else:
             entry["clips"] = []
             for recording in result:
-                self._check_layout(recording, entry)
+                if self.layout is None:
+                    self.layout, self.channels = recording.layout, recording.xyz.shape[-1]
+                    layout = self.layout
+                    entry["layout"] = [layout.name, layout.joints, layout.bones, layout.root, self.channels]
+                row = self._table.key(file.name, recording.sample_id) if self._table else ""
                 recording, said_by = classify(recording, file.name, self._table, file.frames_of, file.alone)
                 self._rows.write(np.ascontiguousarray(recording.xyz, dtype="<f4").data)
-                entry["clips"].append(_about(recording) | {"class_from": said_by})
+                entry["clips"].append(_about(recording) | {"class_from": said_by, "row": row})
         self._rows.flush()
         self._write_line(entry | {"end": self._rows.tell()})
         self.entries.append(entry)
 
-    def _check_layout(self, recording: Recording, entry: dict[str, Any]) -> None:
-        layout, channels = recording.layout, recording.xyz.shape[-1]
-        if self.layout is None:
-            self.layout, self.channels = layout, channels
-            entry["layout"] = [layout.name, layout.joints, layout.bones, layout.root, channels]
-        if (layout, channels) != (self.layout, self.channels):
-            raise ValueError(
-                f"{entry['file'][0]}: {recording.sample_id} has layout {layout.name!r} in {channels}-D, but the clips "
-                f"before have {self.layout.name!r} in {self.channels}-D; convert them apart"
-            )
+    def of_another_layout(self, file: SourceFile, recordings: Sequence[Recording]) -> str:
+        """Why a file cannot be in one set with those before, "" if it can."""
+        usual = (self.layout, self.channels) if self.layout else None
+        for recording in recordings:
+            layout, channels = recording.layout, recording.xyz.shape[-1]
+            usual = usual or (layout, channels)
+            if (layout, channels) != usual:
+                return (
+                    f"{file.name}: {recording.sample_id} has layout {layout.name!r} in {channels}-D, but the clips "
+                    f"before have {usual[0].name!r} in {usual[1]}-D; convert them apart"
+                )
+        return ""
 
     def _write_line(self, content: dict[str, Any]) -> None:
         self._lines.write(json.dumps(content).encode() + b"\n")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.convert import log_path
+from crossglg.data.readers.points import FAR, far_away
 from crossglg.data.tasks import missing_for_a_run
 from crossglg.files import read_json, sha256
 
@@ -40,6 +41,10 @@ def describe(clips: SkeletonSet, path: Path) -> str:
     if log:
         lines += [f"made from {log['files']} files, format {log['format']} {log['options'] or ''}".rstrip()]
         lines += [f"          {len(log[key])} files {key.replace('_', ' ')}" for key in ("corrupt", "without_clip")]
+        other, unused = log.get("other_formats", []), log.get("unused_rows", [])
+        lines += [f"          {len(other)} files of other formats not read: {_some(other)}; "
+                  f"convert them apart: a folder of .npz files is one data set"] if other else []  # fmt: skip
+        lines += [f"          {len(unused)} rows of the table name no file: {_some(unused)}"] if unused else []
         lines += [f"step {n}    {step}" for n, step in enumerate(log["steps"], start=1)]
         lines += [f"note      {note}" for note in _notes(log)]
     lines += [f"doubtful  {doubt}" for doubt in [*doubts(clips), *_other_rates(log, clips.fps)]]
@@ -49,13 +54,17 @@ def describe(clips: SkeletonSet, path: Path) -> str:
 
 def doubts(clips: SkeletonSet) -> list[str]:
     """What is probably a mistake: clips without anybody, the same clip or id twice, classes spelled in two ways."""
-    empty, content = [], defaultdict(list)
+    empty, far, content = [], [], defaultdict(list)
     for i in range(len(clips)):
         clip = clips[i]
         content[sha256(np.ascontiguousarray(clip).tobytes())].append(str(clips.sample_id[i]))
         if not clip.any():
             empty.append(str(clips.sample_id[i]))
+        if far_away(clip).any():
+            far.append(str(clips.sample_id[i]))
     found = [f"all coordinates of {len(empty)} clips are zero: {_some(empty)}"] if empty else []
+    if far:
+        found.append(f"{len(far)} clips have joints {FAR} times as far away as the body reaches: {_some(far)}")
     same = [ids for ids in content.values() if len(ids) > 1]
     if same:
         copies = [" = ".join(ids[:3]) for ids in same]

@@ -92,9 +92,9 @@ class DescriptionFile:
         """Raises FileNotFoundError, or ValueError naming the class and the joint that is wrong."""
         path = Path(path)
         content = read_json(path)
-        kinds = {"layout": str, "provenance": dict, "classes": dict}
+        kinds = {"layout": str, "classes": dict}
         if not isinstance(content, dict) or not all(isinstance(content.get(k), kind) for k, kind in kinds.items()):
-            raise InputError(f"{path} is no description file: it needs layout, provenance and classes")
+            raise InputError(f"{path} is no description file: it needs layout and classes")
         layout, source = get_layout(content["layout"]), f"{path.name}:{sha256(path)[:12]}"
         classes = {}
         for action, entry in content["classes"].items():
@@ -106,7 +106,7 @@ class DescriptionFile:
                 raise InputError(f"{path}: {error}") from None
             except (TypeError, AttributeError) as error:
                 raise InputError(f"{path}: the description of {action!r} has another form ({error})") from None
-        return cls(layout, content["provenance"], classes, path)
+        return cls(layout, content.get("provenance", {}), classes, path)
 
     def save(self, path: str | Path) -> Path:
         """Write atomically, in the documented form."""
@@ -123,9 +123,11 @@ def _read(action: str, entry: Mapping[str, Any], layout: Layout, source: str) ->
         raise InputError(f"either_side of {action!r} is {sides!r}; write true or false, or leave it out")
     said = entry.get("statements")
     statements = None if said is None else tuple(said)
-    return Description(
-        action, entry["global"], tuple(entry["key_joints"]), entry["joints"], layout, source, samples, sides, statements
-    )
+    if not isinstance(entry["key_joints"], list):
+        raise InputError(f'key_joints of {action!r} is {entry["key_joints"]!r}; write a list, as ["right hand"]')
+    named = {joint.casefold(): joint for joint in layout.joints}
+    key_joints = tuple(named.get(str(j).replace("_", " ").casefold(), str(j)) for j in entry["key_joints"])
+    return Description(action, entry["global"], key_joints, entry["joints"], layout, source, samples, sides, statements)
 
 
 def _written(description: Description) -> dict[str, Any]:
@@ -158,6 +160,10 @@ def find_descriptions(
     files.sort(key=lambda file: (file.path.stem != dataset if file.path else True, file.layout.joints != layout.joints))
     if own_file:
         files.insert(0, DescriptionFile.load(own_file))
+        called = {" ".join(action.split()).casefold(): action for action in actions}
+        for name in files[0].classes.keys() - set(actions):
+            if right := called.get(" ".join(name.split()).casefold()):
+                raise InputError(f"{own_file} describes {name!r}, but the class is called {right!r}; write it so")
     found: dict[str, Description] = {}
     for file in reversed(files):
         found.update(file.classes)

@@ -139,7 +139,9 @@ class Client:
         provider = get_provider(self.provider)
         key = _key(provider)
         if not key and not (self.base_url or provider.base_url):
-            raise ValueError(f"set {provider.key_variable} in the environment, or give the base_url of a local server")
+            raise ValueError(
+                f"set {provider.key_variable} in the environment, or give the address of a local server (--base-url)"
+            )
         self.model = self.model or provider.model
         if not self.model:
             raise ValueError(f"give the model: the name under which {self.provider} serves it")

@@ -132,7 +132,7 @@ class TrainedModel:
             joints = bodies.mean(feat.mean(2)).transpose(1, 2)  # (N, V, D)
             sequence = bodies.mean(feat.mean(3)).transpose(1, 2)  # (N, T', D)
             z = model.represent(joints).float()
-            found = [z, joints.half(), sequence.half()]
+            found = [z, _half(joints), _half(sequence)]
             found += [] if importance is None else [importance.float()]
             return found + ([] if model.attributes is None else [model.attributes(z).float().sigmoid()])
 
@@ -145,7 +145,7 @@ class TrainedModel:
     def poses(self, clips: SkeletonSet) -> NDArray[np.float16]:
         """Coordinates of each frame as they are prepared for the encoder, before the streams: (N, T, M · V · C)."""
         found = [with_zeros(x, mask, self.persons).transpose(1, 2).flatten(2) for _, x, mask in self.batches(clips)]
-        return cast(NDArray[np.float16], torch.cat(found).half().cpu().numpy())
+        return cast(NDArray[np.float16], _half(torch.cat(found)).cpu().numpy())
 
     def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""
@@ -400,3 +400,9 @@ def similarity_quantiles(similarity: NDArray[np.floating], label: NDArray[np.int
         "same": np.quantile(pairs[same], levels).round(5).tolist(),
         "different": np.quantile(pairs[~same], levels).round(5).tolist(),
     }
+
+
+def _half(x: Tensor) -> Tensor:
+    """In half precision, where what is too large would become infinite."""
+    largest = torch.finfo(torch.float16).max
+    return x.clamp(-largest, largest).half()

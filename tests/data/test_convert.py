@@ -27,7 +27,7 @@ from crossglg.data.convert import convert, log_path, source_files, stored
 from crossglg.data.protocols import write_protocol
 from crossglg.data.readers import READERS, Reader, Recording
 from crossglg.data.readers.ntu import CLASS_NAMES, read
-from crossglg.data.survey import doubts
+from crossglg.data.survey import describe, doubts
 from crossglg.data.tasks import classes_of, load_task, make_protocol
 from crossglg.files import read_json
 from crossglg.skeletons import get_layout
@@ -159,6 +159,8 @@ def test_clips_of_two_layouts_are_kept_apart(tmp_path: Path, monkeypatch: pytest
         (tmp_path / f"{name}.txt").write_text(layout)
     with pytest.raises(ValueError, match=r"c.txt: c has layout 'kinect20' in 3-D, but the clips before have 'ntu25'"):
         convert(tmp_path, "named", tmp_path / "x.npz", progress=False)
+    assert len(convert(tmp_path, "named", tmp_path / "y.npz", skip_corrupt=True, progress=False)) == 2
+    assert list(read_json(log_path(tmp_path / "y.npz"))["corrupt"]) == ["c.txt"]
     (tmp_path / "c.txt").unlink()
     clips = convert(tmp_path, "named", tmp_path / "x.npz", progress=False)
     assert clips.class_names == ("unnamed",) and len(clips) == 2
@@ -393,3 +395,28 @@ def test_a_damaged_index_begins_the_conversion_anew(tree: Path, expected: list[R
     (tmp_path / ".out.npz.part").write_bytes(b"12345678")
     same(convert(tree, "ntu", tmp_path / "out.npz", 1, progress=False), expected)
     assert left_behind(tmp_path) == ["out.npz", "out.npz.log.json"]
+
+
+def test_files_of_other_formats_and_rows_without_a_file_are_told(tmp_path: Path) -> None:
+    for action in ("wave", "bow"):
+        (tmp_path / "set" / action).mkdir(parents=True)
+        np.save(tmp_path / "set" / action / "clip.npy", standing("ntu25", 10)[0])
+    (tmp_path / "set" / "bow" / "other.BVH").write_bytes(b"HIERARCHY")
+    (tmp_path / "set" / "notes.md").write_bytes(b"mine")
+    (tmp_path / "table.csv").write_text("file,class,subject\nwave/clip.npy,hello,P01\nbow/clip,bow,7\nzzz.npy,bye,\n")
+    clips = convert(
+        tmp_path / "set", "keypoints", tmp_path / "o.npz", 1, classes=tmp_path / "table.csv", progress=False
+    )
+    assert clips.class_names == ("bow", "hello") and clips.subject.tolist() == [7, 1]
+    log = read_json(log_path(tmp_path / "o.npz"))
+    assert log["other_formats"] == ["bow/other.BVH"] and log["unused_rows"] == ["zzz.npy"]
+    told = describe(clips, tmp_path / "o.npz")
+    assert "1 files of other formats not read: bow/other.BVH" in told
+    assert "1 rows of the table name no file: zzz.npy" in told
+
+
+def test_clips_far_from_the_body_are_doubted() -> None:
+    clip = standing("ntu25", 10)[0]
+    clip[3, 4, 0] = 1e5
+    clips = SkeletonSet.build(clip, [0, 10], [0], ["wave"], get_layout("ntu25"))
+    assert doubts(clips) == ["1 clips have joints 20 times as far away as the body reaches: 0"]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from crossglg.data.synthetic import ACTIONS
+from crossglg.files import InputError
 from crossglg.skeletons import LAYOUTS, Layout, get_layout
 from crossglg.text.descriptions import DescriptionFile, find_descriptions, shipped_files
 from crossglg.text.prompts import PROMPTS, load_prompt
@@ -193,8 +194,7 @@ def put(value: Any, *keys: str) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (without("layout"), "is no description file: it needs layout, provenance and classes"),
-        (without("provenance"), "is no description file"),
+        (without("layout"), "is no description file: it needs layout and classes"),
         (without("classes"), "is no description file"),
         (put([], "classes"), "is no description file"),
         (put("ntu26", "layout"), "unknown layout 'ntu26'; known layouts: ntu25"),
@@ -203,13 +203,13 @@ def put(value: Any, *keys: str) -> Callable[[dict[str, Any]], None]:
         (without("classes", "hop", "key_joints"), "the description of 'hop' lacks 'key_joints'"),
         (put("text", "classes", "hop"), r"own\.json: the description of 'hop' has another form"),
         (put(5, "classes", "hop", "joints", "head"), "the description of 'hop' has another form"),
-        (put(None, "classes", "hop", "key_joints"), "the description of 'hop' has another form"),
+        (put(None, "classes", "hop", "key_joints"), "key_joints of 'hop' is None; write a list"),
         (without("classes", "hop", "joints", "left knee"), "'hop' has no text for joint 'left knee' of kinect20"),
         (put(" ", "classes", "hop", "joints", "head"), "'hop' has no text for joint 'head'"),
         (put("", "classes", "hop", "global"), "'hop' has no global text"),
         (put([], "classes", "hop", "key_joints"), "'hop': no key joints of kinect20"),
         (put(["left thumb"], "classes", "hop", "key_joints"), "'hop': key joint 'left thumb' is not in kinect20"),
-        (put("head", "classes", "hop", "key_joints"), "'hop': key joint 'h' is not in"),
+        (put("head", "classes", "hop", "key_joints"), "key_joints of 'hop' is 'head'; write a list"),
         (put("no", "classes", "hop", "either_side"), "either_side of 'hop' is 'no'; write true or false, or leave it"),
     ],
 )
@@ -261,3 +261,24 @@ def test_descriptions_cannot_be_changed() -> None:
     description = find_descriptions(["drink water"], NTU)[0]
     with pytest.raises(AttributeError):
         description.global_ = "x"  # type: ignore[misc]
+
+
+def test_slips_of_people_are_forgiven_or_named(tmp_path: Path) -> None:
+    layout = get_layout("ntu25")
+    entry = {
+        "global": "x",
+        "key_joints": ["Right Hand", "LEFT_HAND"],
+        "joints": dict.fromkeys(layout.joints, "It moves."),
+    }
+    path = tmp_path / "mine.json"
+
+    def written(name: str, **changed: Any) -> Path:
+        content = {"layout": "ntu25", "classes": {name: {**entry, **changed}}}
+        path.write_bytes(b"\xef\xbb\xbf" + json.dumps(content).encode())  # as Windows' Notepad writes
+        return path
+
+    assert DescriptionFile.load(written("wave")).classes["wave"].key_joints == ("right hand", "left hand")
+    with pytest.raises(InputError, match=r"key_joints of 'wave' is 'right hand'; write a list"):
+        DescriptionFile.load(written("wave", key_joints="right hand"))
+    with pytest.raises(InputError, match=r"mine\.json describes 'Wave ', but the class is called 'wave'; write it so"):
+        find_descriptions(["wave"], layout, written("Wave "))

@@ -38,6 +38,7 @@ _SCORES = ("visibility", "score", "confidence", "v")
 _GAPS = ("", "n/a", "na", "nan", "null", "-")  # what a cell of a point that was not found says
 _TIMES = ("time", "timestamp", "t")
 _CLASS = ("class", "class_name", "label")
+_JOINT = ("joint", "joint_name", "landmark", "landmark_name", "landmark_id", "joint_id", "keypoint")
 
 
 class _CellError(ValueError):
@@ -70,6 +71,8 @@ def _array(content: bytes) -> Points:
     size = int(np.prod([int(n) for n in shape], dtype=object))
     if size < 0 or size * dtype.itemsize != len(content) - file.tell():
         raise ValueError(f"the header promises {shape}, which is not what the file holds; save it again")
+    if not size:
+        raise ValueError(f"it is empty: {shape}")
     if size > MAX_NUMBERS:
         raise ValueError(f"{shape} are too many numbers to read at once; cut it into parts")
     values = np.frombuffer(content, dtype, offset=file.tell()).reshape(shape, order="F" if fortran else "C")
@@ -116,7 +119,8 @@ def _table(content: bytes) -> Points:
         raise ValueError(f"row {uneven} has another number of columns than the {len(header)} of the header")
     lower = [name.lower() for name in header]
     try:
-        points = _long(lower, rows) if {"frame", "joint", "x", "y"} <= set(lower) else _wide(header, rows)
+        joint = next((name for name in _JOINT if name in lower), "")
+        points = _long(lower, rows, joint) if joint and {"frame", "x", "y"} <= set(lower) else _wide(header, rows)
     except _CellError as error:
         raise ValueError(f"row {number[error.row]}, {error}") from None
     return _timed(points, dict(zip(lower, zip(*rows, strict=True), strict=True)))
@@ -154,20 +158,24 @@ def _is_number(cell: str) -> bool:
     return re.fullmatch(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?", cell.strip(), re.ASCII) is not None
 
 
-def _long(header: list[str], rows: list[list[str]]) -> Points:
+def _long(header: list[str], rows: list[list[str]], joint: str) -> Points:
+    """joint: the column that names the joint, or numbers it from 0 in the order of a layout."""
     column: dict[str, Any] = dict(zip(header, zip(*rows, strict=True), strict=True))
     axes = [axis for axis in "xyz" if axis in column]
-    joints = tuple(dict.fromkeys(name.strip() for name in column["joint"]))
+    joints = tuple(dict.fromkeys(name.strip() for name in column[joint]))
+    numbered = all(name.isdecimal() for name in joints) and len(joints) == 1 + max(map(int, joints))
+    if numbered:
+        joints = tuple(sorted(joints, key=int))
     place = {joint: v for v, joint in enumerate(joints)}
     persons = list(dict.fromkeys(column.get("person", ("",))))
     frame, frames = _frames(column["frame"])
     if len(persons) > MAX_PERSONS or len(persons) * frames * len(joints) > 4 * len(rows) + 10_000:
         raise ValueError(
             f"{len(rows)} rows are too few for {len(persons)} persons, {frames} frames and {len(joints)} joints; "
-            f"are the columns 'frame' and 'joint' right?"
+            f"are the columns 'frame' and {joint!r} right?"
         )
     who = [persons.index(person) for person in column["person"]] if "person" in column else [0] * len(rows)
-    at = (np.array(who), frame, np.array([place[name.strip()] for name in column["joint"]]))
+    at = (np.array(who), frame, np.array([place[name.strip()] for name in column[joint]]))
     if len(set(zip(*at, strict=True))) < len(rows):
         raise ValueError("a joint stands twice in a frame; several people need a column 'person'")
     xyz = np.full((len(persons), frames, len(joints), len(axes)), np.nan)
@@ -176,7 +184,7 @@ def _long(header: list[str], rows: list[list[str]]) -> Points:
         xyz[(*at, c)] = _numbers(column[axis], axis)
     for name in set(_SCORES) & set(column):
         score[at] = np.nan_to_num(_numbers(column[name], name))
-    return Points(xyz, score, joints, class_name=_class_of(header, list(column.values())))
+    return Points(xyz, score, () if numbered else joints, class_name=_class_of(header, list(column.values())))
 
 
 def _wide(header: list[str], rows: list[list[str]]) -> Points:
@@ -206,6 +214,7 @@ def _wide(header: list[str], rows: list[list[str]]) -> Points:
                 used.add(at)
     known = (*_TIMES, *(_CLASS if class_name else ()))
     unused = [name for column, name in enumerate(header) if column not in used and name.lower() not in known]
+    unused = [name for name in unused if name]  # pandas leaves the name of its index empty, a last comma a column
     notes = (f"columns left out: {', '.join(unused)[:200]}",) if unused else ()
     return Points(xyz, score, joints, class_name=class_name, notes=notes)
 

@@ -13,6 +13,7 @@ A reader of such a format parses a file into `Points`; `points_reader` gives it 
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from crossglg.skeletons import LAYOUTS, SYNONYMS, Layout, get_layout, name_words
 MAX_PERSONS = 20
 VISIBLE = 0.3
 FPS = 30.0
+FAR = 20  # times the median distance of a joint from the middle of the body, which a stretched arm is 4 times
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 SHORTEST_TORSO, TORSO, LONGEST_TORSO = 0.2, 0.5, 1.0  # meters
 _SIDE = {"l": "left", "r": "right"}
@@ -118,9 +120,13 @@ def recording(
         missing = np.zeros(points.xyz.shape[:-1], dtype=bool)
         if points.score is not None:
             missing |= ~(points.score >= visible)
-        if points.xyz.shape[-1] == 2:
-            missing |= (points.xyz == 0).all(axis=-1)
+        zero = (points.xyz == 0).all(axis=-1)
+        missing |= zero if points.xyz.shape[-1] == 2 else _left_at_zero(zero)
         xyz = np.where(missing[..., None], np.nan, points.xyz)[:, :, order]
+        far = far_away(xyz)
+        xyz[far] = np.nan
+        if far.any():
+            notes.append(f"{far.sum()} points more than {FAR} times as far away as the body reaches: taken as missing")
         nobody = (np.nan_to_num(xyz) == 0).all(axis=(1, 2, 3))
         if nobody.all():
             raise ValueError("nobody is seen: every coordinate is zero, missing or of low visibility (visible=)")
@@ -142,6 +148,23 @@ def recording(
         notes.append(f"{FPS:g} frames per second taken; fps= gives another")
     fps = fps or points.fps or FPS
     return Recording(xyz, layout, sample_id, points.class_name, points.subject, fps=fps, notes=tuple(notes))
+
+
+def _left_at_zero(zero: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(M, T, V), where a joint is missing in 3-D: tools write (0, 0, 0) for it. A joint that is the origin stays."""
+    seen = ~zero.all(axis=-1, keepdims=True)  # (M, T, 1)
+    share = (zero & seen).sum(axis=1, keepdims=True) / np.maximum(seen.sum(axis=1, keepdims=True), 1)
+    return zero & seen & (share < 0.5)
+
+
+def far_away(xyz: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """(M, T, V), the points that cannot belong to the body, by their distance to the middle of its points."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of frames without a point
+        middle = np.nanmedian(xyz, axis=2, keepdims=True)
+        distance = np.linalg.norm(xyz - middle, axis=-1)
+        reach = np.nanmedian(distance, axis=(1, 2), keepdims=True)
+    return np.asarray(distance > FAR * reach) & (reach > 0)
 
 
 def words(joint: str) -> tuple[str, ...]:
@@ -201,9 +224,11 @@ def _given(value: str, known: tuple[str, ...], what: str) -> str:
 
 
 def _scale(seen: NDArray[np.float64], layout: Layout, unit: str, given: bool) -> tuple[float, str]:
-    if unit:
-        return UNITS[unit], f"unit {unit}, as {'given' if given else 'the file says'}"
     torso = torso_length(seen, layout)
+    if unit:
+        meters = torso * UNITS[unit]
+        doubt = "" if SHORTEST_TORSO / 2 <= meters <= 2 * LONGEST_TORSO else f": a torso of {meters:.4g} m; give unit="
+        return UNITS[unit], f"unit {unit}, as {'given' if given else 'the file says'}{doubt}"
     if not (np.isfinite(torso) and torso > 0):
         raise ValueError("the torso has no length, so that the unit cannot be found out; give unit=")
     fitting = [name for name, size in UNITS.items() if SHORTEST_TORSO <= torso * size <= LONGEST_TORSO]

@@ -16,7 +16,9 @@ from support.skeleton_people import standing
 from support.source_files.keypoints import COCO, KINECT, PEOPLE, VALID_CSV, VALID_NPY, Y_DOWN, array, long, read, wide
 
 from crossglg.data.readers import Recording, keypoints
+from crossglg.data.readers.points import Points
 from crossglg.data.readers.points import recording as recorded
+from crossglg.data.readers.points import recording as recording_of
 from crossglg.skeletons import LAYOUTS, get_layout
 
 
@@ -338,3 +340,40 @@ def test_a_column_with_the_class_is_read_in_both_shapes() -> None:
         assert points.class_name == "wave" and points.notes == ()
     mixed = keypoints.parse("\n".join([header, wide[0].replace("wave", "kick"), *wide]).encode())
     assert mixed.class_name == "" and mixed.notes == ("columns left out: class",)
+
+
+def test_a_joint_at_zero_or_far_from_the_body_is_missing() -> None:
+    layout = get_layout("ntu25")
+    hand, people = layout.index("right hand"), standing("ntu25", 40)
+    left_at_zero, far, centred = people.copy(), people.copy(), people - people[:, :, [layout.index("base of spine")]]
+    left_at_zero[0, 5:9, hand] = 0
+    far[0, 7, hand, 1] = 1e9
+    for xyz, note in ((left_at_zero, "4 of 1000 points missing"), (far, "1 points more than 20 times as far away")):
+        found = recording_of(Points(xyz.astype(float), joints=layout.joints), "clip", layout)
+        assert any(note in said for said in found.notes), found.notes
+        np.testing.assert_allclose(found.xyz, people, atol=0.3)  # at zero the hand would be 3 m away
+    found = recording_of(Points(centred.astype(float), joints=layout.joints), "clip", layout)
+    np.testing.assert_allclose(found.xyz, centred, atol=1e-6, err_msg="a joint that is the origin stays there")
+    assert not any("missing" in note for note in found.notes)
+
+
+def test_a_unit_that_cannot_be_right_is_doubted() -> None:
+    layout = get_layout("ntu25")
+    points = Points(1000.0 * standing("ntu25", 10), joints=layout.joints, unit="m")
+    assert any("unit m, as the file says: a torso of" in note for note in recording_of(points, "clip", layout).notes)
+
+
+@pytest.mark.parametrize("column", ["landmark_id", "joint"])
+def test_joints_may_be_numbered_in_the_long_shape(column: str) -> None:
+    people = standing("mediapipe33", 12)
+    lines = [f"{t},{v},{','.join(map(str, p))}" for t, frame in enumerate(people[0]) for v, p in enumerate(frame)]
+    points = keypoints.parse("\n".join([f"frame,{column},x,y,z", *lines]).encode())
+    assert points.joints == ()
+    np.testing.assert_allclose(points.xyz, people, atol=1e-5)
+
+
+def test_an_empty_array_is_called_empty() -> None:
+    file = io.BytesIO()
+    np.save(file, np.zeros((0, 20, 3)))
+    with pytest.raises(ValueError, match=r"it is empty: \(0, 20, 3\)"):
+        keypoints.parse(file.getvalue())
