@@ -295,7 +295,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 PRESETS["published"] = {**PRESETS["paper"], "guidance": "none", "importance_after_block": 0, "absent_persons": "zeros"}
 PRESET_HELP = {
     "embedded": "the defaults: minutes on two CPU cores, no downloads",
-    "smoke": "seconds, to see that everything runs; too short to learn much",
+    "smoke": "two to three minutes, to see that everything runs; too short to learn much",
     "paper": "the paper's setting, as far as it is public",
     "paper-strong": "the recipe of the defaults at the size of NTU RGB+D 120; not tried at that size",
     "published": "how imported weights are read: as paper, without texts",

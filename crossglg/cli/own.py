@@ -83,7 +83,10 @@ def recognize(
         typer.Option(help="a description file: recognize the actions it describes, without a clip of them (zero-shot)"),
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option(help="similarity below which a clip is unknown; default: calibrated on base clips")
+        float | None,
+        typer.Option(
+            help="similarity below which a clip is unknown; default: from validation clips and your exemplars"
+        ),
     ] = None,
     format_: Format = "",
     person: Person = 0,

@@ -100,7 +100,7 @@ def _mean_tables(found: Mapping[str, Accuracies], reference: str) -> list[str]:
             differences.append([method, *(_points(of_all) if of_all else "–" for of_all in pairs)])
     return [
         tables.markdown(["method", "seeds", *found], means),
-        tables.markdown([f"method less {reference}", *found], differences),
+        tables.markdown([f"method minus {reference}", *found], differences),
     ]
 
 
@@ -177,7 +177,7 @@ def accuracies(rows: Iterable[Finished], classifiers: Sequence[str] = ("cosine",
 
 
 def paired(runs: Runs, reference: Runs) -> Array:
-    """(S, R) `runs` less `reference`, for the seeds that both have; a method without seeds pairs with every one."""
+    """(S, R) `runs` minus `reference`, for the seeds that both have; a method without seeds pairs with every one."""
     seeds = list(reference) if None in runs else list(runs)
     both = [seed for seed in seeds if seed in reference or None in reference]
     return np.array([_of_seed(runs, seed) - _of_seed(reference, seed) for seed in both])
@@ -232,7 +232,7 @@ def difference_table(found: Accuracies, reference: str) -> str:
         pairs = sum(len(table) for table in every)
         p = sign_flip_test([table.mean(1) for table in every])
         rows.append([method, *(cells.get(column, "–") for column in columns), str(pairs), f"{p:.2g}"])
-    return tables.markdown([f"method less {reference}", *columns, "pairs", "p"], rows)
+    return tables.markdown([f"method minus {reference}", *columns, "pairs", "p"], rows)
 
 
 def _provenance(rows: Sequence[Finished]) -> str:

@@ -132,7 +132,7 @@ def test_several_clips_are_enrolled_at_once_or_not_at_all(
 ) -> None:
     short = walk(motions, 3, name="short").save(tmp_path / "short.npz")
     good = write_csv(tmp_path)
-    assert "short has 3 frames; an action needs 8 or more" in refusal("enroll", "wave", good, short)
+    assert "short has 3 frames, at 30 per second; an action needs 8 or more" in refusal("enroll", "wave", good, short)
     assert not (tmp_path / "my_actions.npz").exists()
     out = run("enroll", "wave", good, motions.subset([1, 2]).save(tmp_path / "two.npz"))
     assert "wave: 3 clip(s)" in out
@@ -300,7 +300,7 @@ def test_recordings_that_cannot_be_recognized(
     def refused(file: str | Path, *options: str | Path) -> str:
         return refusal("recognize", file, "--model", model, *options)
 
-    assert "three has 3 frames; an action needs 8 or more" in refused(
+    assert "three has 3 frames, at 30 per second; an action needs 8 or more" in refused(
         walk(motions, 3, name="three").save(Path("3.npz"))
     )
     long = walk(motions, 18_000, name="ten minutes").save(Path("long.npz"))

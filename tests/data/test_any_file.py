@@ -70,7 +70,7 @@ def test_a_file_two_readers_accept_needs_the_format(tmp_path: Path, monkeypatch:
 def test_what_cannot_be_tried_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FileNotFoundError, match="no skeleton file"):
         read_any(tmp_path / "nowhere.bvh")
-    with pytest.raises(ValueError, match="is a folder with no clip as a file per frame; give one file"):
+    with pytest.raises(ValueError, match="is a folder; give the files in it instead"):
         read_any(tmp_path)
     file = tmp_path / "clip.odd"
     file.write_bytes(array(standing("kinect20")))

@@ -75,7 +75,7 @@ def test_a_table_says_class_subject_and_camera(folder: Path, tmp_path: Path) -> 
     [
         ("name,kind\na,b\n", "it needs a header with file, class"),
         ("file,class\na,\n", "row 2 lacks the file or the class"),
-        ("file,class,subject\na,b,me\n", "row 2: the subject must be a number, got 'me'"),
+        ("file,class,subject\na,b,me\n", "row 2: the subject must be a number, or end with one, got 'me'"),
         ("file,class\na,b\na,c\n", "a file stands in it twice"),
         ("", "it needs a header"),
     ],

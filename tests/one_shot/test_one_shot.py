@@ -207,7 +207,7 @@ def test_what_a_representation_lacks_is_named(task: Task) -> None:
     plain = only_z(features.base.clips.z, task, features.novel.z)
     assert set(usable(features)) == set(CLASSIFIERS)
     assert usable(plain) == [name for name, classifier in CLASSIFIERS.items() if not classifier.needs]
-    with pytest.raises(ValueError, match=r"temporal-set compares sequence, which .* a trained model makes it"):
+    with pytest.raises(ValueError, match=r"temporal-set compares sequence, which .* a trained model makes them"):
         evaluate(task, plain, "temporal-set")
     unguided = replace(features, novel=replace(features.novel, importance=None))
     with pytest.raises(ValueError, match=r"joint-importance compares importance, .* guidance both or g2l predicts it"):

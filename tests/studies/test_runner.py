@@ -166,9 +166,9 @@ def test_the_models_of_all_seeds_are_an_ensemble(finished: tuple[Study, Path], d
             assert accuracy == pytest.approx(np.mean(nearest == task.novel.label[query]))
     table = study_table(parsed, folder)
     assert re.search(r"\| base ×2 \| – \| [\d.]+ ± ", table)
-    single, ensembles = table.split("| method less base ×2 |")
+    single, ensembles = table.split("| method minus base ×2 |")
     assert re.search(r"\| crossglg ×2 \| .* \| 1 \| 1 \|", ensembles), "one pair, which is no evidence"
-    assert "×2" not in single.partition("| method less base |")[2]
+    assert "×2" not in single.partition("| method minus base |")[2]
 
 
 @pytest.fixture
@@ -317,7 +317,7 @@ def test_a_failing_method_is_recorded_repeated_and_stops_nothing(data: Path, tmp
     assert "Traceback" in (tmp_path / "runs" / broken.name / "log.txt").read_text()
     unpaired = study_table(parsed, tmp_path / "runs")  # the reference is the one that failed
     assert "| base |" in unpaired and "less" not in unpaired and "broken" not in unpaired
-    assert "| method less base |" in study_table(parsed, tmp_path / "runs", reference="base")
+    assert "| method minus base |" in study_table(parsed, tmp_path / "runs", reference="base")
     texts.write_text(json.dumps({"layout": "ntu25", "provenance": {}, "classes": {}}))
     assert len(run(parsed, tmp_path / "runs", data)) == 2, "the failed run alone"
     assert methods(parsed, tmp_path / "runs") == ["raw", "broken", "base"]

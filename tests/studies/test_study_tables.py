@@ -86,7 +86,7 @@ def test_accuracy_table_has_every_interval_and_says_what_is_missing(records: lis
 def test_difference_table_pairs_seeds_and_draws(records: list[tuple[Run, Row]]) -> None:
     found = accuracies(records)
     rows = cells_of(difference_table(found, "base"))
-    assert rows["method less base"] == ["first", "second", "mean", "pairs", "p"]
+    assert rows["method minus base"] == ["first", "second", "mean", "pairs", "p"]
     assert list(rows)[1:] == ["raw", "both", "late"]
     tables = [paired(found[task]["both"], found[task]["base"]) for task in found]
     assert [len(table) for table in tables] == [2, 1]
@@ -142,7 +142,7 @@ def test_means_have_a_column_per_classifier_and_tables_per_share(shares: tuple, 
         assert differences["crossglg"][0] == (f"{100 * cell.mean:+.1f} [{100 * cell.low:+.1f}, {100 * cell.high:+.1f}]")
         assert (means["crossglg"][2] == "–") == (differences["crossglg"][1] == "–") == (share == 0.5)
     assert "joint-motion" not in means_table(study, tmp_path, ["cosine"])
-    assert "| base |" in means_table(study, tmp_path, reference="raw").split("less raw")[1]
+    assert "| base |" in means_table(study, tmp_path, reference="raw").split("minus raw")[1]
 
 
 def test_the_figure_of_shares_has_a_panel_per_classifier_and_its_gains(shares: tuple, tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_the_figure_of_shares_has_a_panel_per_classifier_and_its_gains(shares: t
 def test_one_benchmark_has_no_column_of_means(records: list[tuple[Run, Row]]) -> None:
     found = accuracies([(run, row) for run, row in records if row.task == "first"])
     assert cells_of(accuracy_table(found))["method"] == ["seeds", "first"]
-    assert cells_of(difference_table(found, "raw"))["method less raw"] == ["first", "pairs", "p"]
+    assert cells_of(difference_table(found, "raw"))["method minus raw"] == ["first", "pairs", "p"]
 
 
 def test_a_method_is_there_by_every_classifier_that_it_has(records: list[tuple[Run, Row]]) -> None:

@@ -627,7 +627,9 @@ def test_a_key_of_another_form_is_not_told_either(server: Server, monkeypatch: p
 
 def test_openai_itself_needs_a_key_and_a_local_server_none(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
-    with pytest.raises(ValueError, match="set OPENAI_API_KEY in the environment, or give the base_url"):
+    with pytest.raises(
+        ValueError, match="set OPENAI_API_KEY in the environment, or give the address of a local server"
+    ):
         Client("gpt")
     describe(["wave"], LAYOUT, client(server))
     assert server.keys == {"Bearer none"}
