@@ -332,7 +332,7 @@ def _parse(name: str, value: Any) -> Any:
             raise ValueError
         return kind(float(value)) if kind is int else kind(value)
     except (KeyError, TypeError, ValueError, OverflowError):
-        raise InputError(f"{name}={value!r} is not a {kind.__name__}: {HELP[name]}") from None
+        raise InputError(f"{name}={value!r} is not of the kind {kind.__name__}: {HELP[name]}") from None
 
 
 _DEFAULTS = Config()

@@ -300,7 +300,10 @@ class SkeletonSet:
         arrays = _read_npz(path)
         missing = [key for key in REQUIRED if key not in arrays]
         if missing:
-            raise ValueError(f"{path} lacks the array {missing[0]!r}; the format is described in crossglg.data.clips")
+            raise ValueError(
+                f"{path} lacks the array {missing[0]!r}; the format is described in crossglg.data.clips. A single "
+                f"clip, (T, V, 3), is read from a .npy file"
+            )
         optional = ("persons", "subject", "camera", "sample_id", "source", "canonical_names")
         try:
             return cls.build(

@@ -27,7 +27,7 @@ from crossglg.data.classes import ClassTable, classify
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.readers import READERS, Reader, Recording, SourcePath, get_reader, hidden
 from crossglg.data.reading_options import as_dataset
-from crossglg.files import cache_folder, sha256, write_json
+from crossglg.files import cache_folder, read_json, sha256, write_json
 from crossglg.processes import BusyError, end_with, sole_writer
 from crossglg.skeletons import Layout
 
@@ -80,7 +80,8 @@ def convert(
     each file is of; without it, a clip whose file does not say is of the class its folder is called.  options: those
     of the reader's `read`. A conversion that was stopped goes on where it was. Rows never collect in memory. Processes
     are spawned, so a script calls this under `if __name__ == "__main__"`.
-    Raises FileNotFoundError; ValueError naming a file that is not of the format or of another layout than the first.
+    Raises FileNotFoundError; ValueError naming a file that is not of the format or of another layout than the first, or
+    an output that was not made from this source.
     """
     reader, output = get_reader(format), Path(output)
     if output.suffix != ".npz":
@@ -88,6 +89,7 @@ def convert(
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be 1 or more, got {workers}")
     options = reader.parsed(options, f"format {format!r}")
+    _check_own(output, str(source))
     table = ClassTable.load(classes) if classes else None
     files = source_files(Path(source), reader)
     header = _made_by(Path(source), files, format, options, classes)
@@ -114,6 +116,16 @@ def convert(
         clips.save(output)
         store.remove()
     return SkeletonSet.load(output)
+
+
+def _check_own(output: Path, source: str) -> None:
+    """A set that was made from something else is not replaced."""
+    if output.is_file():
+        log = read_json(log_path(output)) if log_path(output).is_file() else {}
+        if Path(log.get("source", "")).resolve() != Path(source).resolve():
+            raise ValueError(
+                f"{output} is there and was not made from {source}; give another --output, or delete it first"
+            )
 
 
 def stored(dataset: str) -> Path:

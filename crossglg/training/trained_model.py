@@ -266,7 +266,8 @@ class TrainedModel:
             )
         if clips.num_channels != self.channels:
             raise ValueError(
-                f"{clips.name} has {clips.num_channels} coordinates, the model was trained on {self.channels}"
+                f"{clips.name} has {clips.num_channels} coordinates, the model was trained on {self.channels}; train a "
+                f"model on clips of {clips.num_channels}"
             )
         if clips.persons.max() > self.persons:
             raise ValueError(
@@ -322,6 +323,8 @@ class TrainedModel:
             found = (inside / DESCRIPTION).is_file()
             made = f"'crossglg run' makes one, in runs/NAME/model; {SHIPPED} is the small one that ships"
             advice = f"did you mean {inside}?" if found else made
+            if (folder / "checkpoint.safetensors").is_file():
+                advice = "its training was not finished: give the same command again to go on with it"
             raise MissingError(f"no trained model in {folder}; {advice}")
         content = read_json(folder / DESCRIPTION)
         try:

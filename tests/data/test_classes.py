@@ -37,7 +37,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def converted(source: Path, **options: object) -> SkeletonSet:
-    return convert(source, "keypoints", source.parent / "out.npz", 1, progress=False, layout="coco17", **options)
+    return convert(
+        source, "keypoints", source.parent / f"{source.name}.npz", 1, progress=False, layout="coco17", **options
+    )
 
 
 def test_the_folder_is_the_class(folder: Path) -> None:

@@ -420,3 +420,17 @@ def test_clips_far_from_the_body_are_doubted() -> None:
     clip[3, 4, 0] = 1e5
     clips = SkeletonSet.build(clip, [0, 10], [0], ["wave"], get_layout("ntu25"))
     assert doubts(clips) == ["1 clips have joints 20 times as far away as the body reaches: 0"]
+
+
+def test_a_set_of_another_source_is_not_replaced(tree: Path, tmp_path: Path) -> None:
+    output = tmp_path / "o.npz"
+    convert(tree, "ntu", output, 1, progress=False)
+    convert(tree, "ntu", output, 1, progress=False, second_body="copy")
+    before = output.read_bytes()
+    other = shutil.copytree(tree, tmp_path / "other")
+    with pytest.raises(ValueError, match=r"o\.npz is there and was not made from .*other; give another --output"):
+        convert(other, "ntu", output, 1, progress=False)
+    log_path(output).unlink()
+    with pytest.raises(ValueError, match="is there and was not made from"):
+        convert(tree, "ntu", output, 1, progress=False)
+    assert output.read_bytes() == before

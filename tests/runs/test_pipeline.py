@@ -303,7 +303,7 @@ def test_threads_of_a_kernel_spin_briefly_unless_the_user_says_otherwise(own, tm
     ("words", "message"),
     [
         (["run", "--set", "epoch=3"], "did you mean 'epochs'"),
-        (["run", "--set", "epochs=three"], "is not a int"),
+        (["run", "--set", "epochs=three"], "is not of the kind int"),
         (["run", "--set", "epochs"], "NAME=VALUE"),
         (["run", "--preset", "papre"], "presets: embedded"),
         (["run", "--dataset", "nowhere.npz"], "neither registered"),

@@ -78,7 +78,7 @@ def test_every_share_of_the_base_classes_is_a_benchmark(tmp_path: Path) -> None:
         ({"methods": {"a ×2": {}}}, "cannot be called 'a ×2'"),
         ({"methods": {}}, "it needs 'methods'"),
         ({"methods": {"a": {"epoch": 3}}}, r"method 'a': unknown setting 'epoch'; did you mean 'epochs'"),
-        ({"methods": {"a": {"epochs": "x"}}}, r"method 'a': epochs='x' is not a int"),
+        ({"methods": {"a": {"epochs": "x"}}}, r"method 'a': epochs='x' is not of the kind int"),
         ({"methods": {"a": 3}}, "method 'a': 3 must be settings"),
         ({"methods": {"a": {}, "b": {"guidance": "both"}}}, "'a' and 'b' have the same settings"),
         ({"methods": {"a": {"seed": 3}}}, "method 'a' must not set 'seed'"),

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossglg.data.readers.common import text_of
+from crossglg.data.readers.gaps import MAX_GAP
 from crossglg.data.readers.points import MAX_PERSONS, Points, of_bytes, points_reader
 from crossglg.skeletons import LAYOUTS
 
@@ -133,9 +134,17 @@ def _timed(points: Points, column: dict[str, tuple[str, ...]]) -> Points:
         return points
     frame = _frames(column["frame"])[0] if "frame" in column else np.arange(len(column[name]))
     try:
-        fps = _rate(_numbers(column[name], name), frame)
+        time = _numbers(column[name], name)
+        fps = _rate(time, frame)
     except ValueError:  # not numbers
         fps = 0.0
+    if fps and "frame" not in column:
+        steps = np.diff(time) / np.median(np.diff(time))
+        if (steps < 0).any():
+            raise ValueError(f"the rows are not in the order of the column {name!r}; sort them")
+        if steps.max() > MAX_GAP:
+            note = f"the column {name!r} has a gap of {steps.max():.0f} frames, which is closed up; cut the file there"
+            points = replace(points, notes=(*points.notes, note))
     if not fps:
         return replace(points, notes=(*points.notes, f"the column {name!r} is too uneven to tell the frame rate"))
     return replace(points, fps=fps, fps_from=f"the column {name!r}")

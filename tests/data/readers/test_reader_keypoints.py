@@ -377,3 +377,21 @@ def test_an_empty_array_is_called_empty() -> None:
     np.save(file, np.zeros((0, 20, 3)))
     with pytest.raises(ValueError, match=r"it is empty: \(0, 20, 3\)"):
         keypoints.parse(file.getvalue())
+
+
+def test_holes_in_time_are_told_and_rows_out_of_order_refused() -> None:
+    people = standing("kinect20", 40)[0]
+    header = "time," + ",".join(f"{joint}_{axis}" for joint in KINECT.joints for axis in "xyz")
+
+    def table(time: NDArray[np.float64]) -> bytes:
+        rows = [",".join(map(str, [t, *person.ravel()])) for t, person in zip(time, people, strict=True)]
+        return "\n".join([header, *rows]).encode()
+
+    time = np.arange(40) / 30
+    assert keypoints.parse(table(time)).notes == ()
+    (note,) = keypoints.parse(table(time + 20.0 * (time > 0.6))).notes
+    assert note == "the column 'time' has a gap of 601 frames, which is closed up; cut the file there"
+    swapped = time.copy()
+    swapped[[10, 11]] = swapped[[11, 10]]
+    with pytest.raises(ValueError, match="the rows are not in the order of the column 'time'; sort them"):
+        keypoints.parse(table(swapped))
