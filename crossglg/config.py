@@ -64,7 +64,7 @@ class DataSettings:
     align_view: bool = setting(True, "turn each clip about the vertical until shoulders and hips face the camera")
     scale_torso: bool = setting(True, "divide coordinates by the torso length")
     coordinate_steps: str = setting(
-        "", "steps joined by + (see 'list steps'), or none, instead of centre and the two switches above; empty: those"
+        "", "steps joined by + (see 'list steps'), or none; empty: centre, align_view and scale_torso"
     )
     posture: float = setting(
         0.1,
@@ -240,7 +240,7 @@ class RunSettings:
     seed: int = setting(0, "seed of initialization, augmentation and splits", **NUMBER)
     device: str = setting("auto", "auto, cpu, cuda, cuda:1, …")
     precision: str = setting(
-        "float32", "bfloat16 is faster on a GPU for large encoders alone; auto, as older runs have it: float32",
+        "float32", "bfloat16 is faster on a GPU for large encoders alone; auto is float32",
         ("float32", "bfloat16", "auto")
     )  # fmt: skip
     cuda_graph: bool = setting(

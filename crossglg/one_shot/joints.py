@@ -33,7 +33,7 @@ def joint_importance(exemplar: Representation, query: Representation, base: Base
 
 
 def joint_motion(exemplar: Representation, query: Representation, base: Base) -> Array:
-    """As `joint_importance`, weighted by how much each joint moves: the control of what its prediction is worth."""
+    """As joint-importance, weighted by how much each joint moves: the control of what its prediction is worth."""
     return _weighted_by("motion", exemplar, query, base)
 
 

@@ -29,12 +29,12 @@ def warped_poses(exemplar: Representation, query: Representation, base: Base) ->
 
 
 def warped_movement(exemplar: Representation, query: Representation, base: Base) -> Array:
-    """As `warped_poses`, each clip less most of its mean pose: how joints move counts more than how a person stands."""
+    """As warped-poses, each clip minus most of its mean pose: how joints move counts more than how a person stands."""
     return _warped(*(movement(part(clips, "poses").astype(np.float32)) for clips in (exemplar, query)))
 
 
 def shifted_movement(exemplar: Representation, query: Representation, base: Base | None = None) -> Array:
-    """As `warped_movement`; the query may also begin a quarter of the clip earlier or later. The best of the three.
+    """As warped-movement; the query may also begin a quarter of the clip earlier or later. The best of the three.
 
     Nobody cuts two clips at the same moment, and an action that repeats has no beginning. What a shift moves out of the
     clip comes in again at its other end.  Source: ours (docs/notes/classifiers.md).
@@ -46,7 +46,7 @@ def shifted_movement(exemplar: Representation, query: Representation, base: Base
 
 
 def cosine_and_movement(exemplar: Representation, query: Representation, base: Base | None = None) -> Array:
-    """Mean of the cosine and of `shifted_movement` for each frame, 1 for equal clips. Asks nothing of base clips."""
+    """Mean of the cosine and of shifted-movement for each frame; equal clips have 1. Asks nothing of base clips."""
     frames = part(query, "poses").shape[1]
     return (cosine(exemplar, query) + 1.0 + shifted_movement(exemplar, query) / frames) / 2.0
 
@@ -79,7 +79,7 @@ def warped_fusion(exemplar: Representation, query: Representation, base: Base) -
 
 
 def shifted_fusion(exemplar: Representation, query: Representation, base: Base) -> Array:
-    """As `warped_fusion`, with `shifted_movement`."""
+    """As warped-fusion, with shifted-movement."""
     return _fused(exemplar, query, base, shifted_movement)
 
 
