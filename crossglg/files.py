@@ -57,7 +57,7 @@ def told(error: Exception) -> str:
     if is_full(error) and not isinstance(error, WriteError):
         return "no room is left on the disk; make room and give the same command again"
     if isinstance(error, PermissionError) and error.filename and not isinstance(error, WriteError):
-        return f"{error.filename} cannot be read or written ({error.strerror}); choose another place or permit it"
+        return f"{error.filename} cannot be read or written ({error.strerror}); change that, or choose another place"
     return str(error)
 
 

@@ -87,11 +87,15 @@ def sole_writer(lock: Path, what: Path, wait: bool = False) -> Iterator[None]:
 def _is_written(temporary: Path) -> bool:
     """Whether the process that writes a temporary file lives: another file of the same folder may be in its hands."""
     process = re.search(r"\.(\d+)-\d+\.tmp$", temporary.name)  # as `files.write_atomically` calls it
+    if process is None or fcntl is None:  # on Windows, asking like this would end the process
+        return False
     try:
-        os.kill(int(process[1]) if process else 0, 0)
-    except OSError as error:
-        return isinstance(error, PermissionError)  # it lives, and is another user's
-    return process is not None
+        os.kill(int(process[1]), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it lives, and is another user's
+        return True
+    return True
 
 
 def _held(lock: Path, what: Path, wait: bool) -> IO[str]:

@@ -9,7 +9,7 @@ from typing import IO
 
 import pytest
 
-from crossglg.files import cache_folder, project_folder, read_json, sha256, write_atomically, write_json
+from crossglg.files import cache_folder, project_folder, read_json, sha256, told, write_atomically, write_json
 
 
 def test_atomic_write_makes_folders_and_leaves_no_temporary_file(tmp_path: Path) -> None:
@@ -95,3 +95,10 @@ def test_project_folders_are_found_and_missing_ones_named() -> None:
     assert (project_folder("studies") / "guidance.yaml").is_file()
     with pytest.raises(FileNotFoundError, match="'recipes' is neither in nor beside"):
         project_folder("recipes")
+
+
+def test_a_forbidden_place_is_told_with_a_way_on() -> None:
+    error = PermissionError(13, "Permission denied", "/data/.mine.npz.lock")
+    assert told(error) == (
+        "/data/.mine.npz.lock cannot be read or written (Permission denied); change that, or choose another place"
+    )

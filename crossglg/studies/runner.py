@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
@@ -86,6 +87,7 @@ def run_study(
     runs = study.runs()
     configs = {run: absolute_paths(_with_data(run.config, data)) for run in runs}
     protocols = {config.benchmark: _protocol_hash(config.benchmark) for config in configs.values()}
+    one_at_a_time = partial(sole_writer, path.with_name(f".{path.name}.lock"), path, wait=True)
     before = read_rows(path)
     rows = {**before, **_rows_of(runs, output, before)}
     for run in runs:
@@ -99,7 +101,8 @@ def run_study(
                 )
     order = [run.name for run in runs]
     if rows != before:
-        write_rows(path, rows, order)
+        with one_at_a_time():
+            write_rows(path, {**read_rows(path), **rows}, order)
     pending = [run for run in runs if run.name not in rows]
     report(f"{study.name}: {len(runs) - len(pending)} of {len(runs)} runs are finished in {path}")
     if not pending:
@@ -121,7 +124,7 @@ def run_study(
                 if isinstance(row, str):
                     failed += 1
                 else:
-                    with sole_writer(path.with_name(f".{path.name}.lock"), path, wait=True):
+                    with one_at_a_time():
                         write_rows(path, {**read_rows(path), name: row}, order)
                 report(f"[{made}/{len(pending)}] {_line(name, row)}")
     if failed:

@@ -162,7 +162,8 @@ def find_descriptions(
         files.insert(0, DescriptionFile.load(own_file))
         called = {" ".join(action.split()).casefold(): action for action in actions}
         for name in files[0].classes.keys() - set(actions):
-            if right := called.get(" ".join(name.split()).casefold()):
+            right = called.get(" ".join(name.split()).casefold())
+            if right and right not in files[0].classes:
                 raise InputError(f"{own_file} describes {name!r}, but the class is called {right!r}; write it so")
     found: dict[str, Description] = {}
     for file in reversed(files):

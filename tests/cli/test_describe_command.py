@@ -194,3 +194,9 @@ def test_report_measures_the_given_files(tmp_path: Path) -> None:
     )
     _, error = crossglg("text-report", write_json(tmp_path / "wrong.json", []))
     assert "is no description file" in str(error)
+
+
+def test_a_list_of_actions_may_have_comments_and_repeats(actions: Path) -> None:
+    actions.write_bytes("\ufeff# mine\nwave\nnod\nwave\n".encode())
+    output, error = crossglg("describe", "--actions", actions, "--dry-run")
+    assert error is None and "mine" not in output and "1 × 4 prompts" in output

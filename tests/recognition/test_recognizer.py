@@ -186,6 +186,9 @@ def test_following_a_recording_finds_each_action_where_it_happens(recognizer: Re
     assert timeline.labels[0] == recognizer.exemplars.class_names[0]
     assert timeline.scores[0].max() == pytest.approx(1.0, abs=1e-5)
     assert timeline.start[1] == pytest.approx(1 / 30.0)
+    coarse = recognizer.follow(recording, window=size / 30.0, step=0.9)
+    assert coarse.end[-1] == pytest.approx(len(joined) / 30.0), "the last window ends with the recording"
+    assert (np.diff(coarse.start) > 0).all()
     last = clips[-1]
     assert (
         recognizer.follow(recording, window=int(last.frames[0]) / 30.0, step=1 / 30.0).labels[-1] == last.class_names[1]
@@ -360,3 +363,15 @@ def test_sample_files_are_read_like_the_readers_own(trained: TrainedModel, task:
     step = np.linalg.norm(np.diff(hips, axis=0), axis=1)
     usual = max(np.linalg.norm(np.diff(task.novel[i][0][:, 0], axis=0), axis=1).max() for i in range(len(task.novel)))
     assert len(long) > 60 and step.max() < usual + 0.1  # nobody jumps from one clip to the next
+
+
+def test_a_set_without_clips_is_named(trained: TrainedModel, task: Task) -> None:
+    with pytest.raises(ValueError, match="holds no clip"):
+        trained.embed(task.novel.subset([]))
+
+
+def test_coordinates_beyond_half_precision_stay_finite(trained: TrainedModel, task: Task) -> None:
+    clips = task.novel.subset([0, 1])
+    clips.xyz[3, 4, 0] = 1e9
+    seen = trained.represent(clips)
+    assert all(np.isfinite(array).all() for array in (seen.joints, seen.sequence, trained.poses(clips)))

@@ -17,6 +17,7 @@ from tokenizers.normalizers import Lowercase
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 from transformers import (
+    AutoTokenizer,
     BertConfig,
     BertModel,
     CLIPConfig,
@@ -262,6 +263,15 @@ def tiny_model(folder: Path, kind: str = "bert", seed: int = 0) -> Path:
 
 def token_rows(text: str) -> list[int]:
     return [0, *(WORDS.index(word) for word in text.lower().replace(".", " .").split()), 1]
+
+
+def test_a_tokenizer_without_an_unknown_token_knows_every_word(tmp_path: Path, cache: Path) -> None:
+    folder = tiny_model(tmp_path / "tiny")
+    with_token = embed_texts(SENTENCES, str(folder))
+    plain = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    PreTrainedTokenizerFast(tokenizer_object=plain, pad_token="<pad>").save_pretrained(folder)
+    assert AutoTokenizer.from_pretrained(folder).unk_token_id is None
+    np.testing.assert_allclose(embed_texts(SENTENCES, str(folder)), with_token, atol=1e-6)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])

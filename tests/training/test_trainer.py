@@ -646,6 +646,12 @@ def test_loading_from_an_empty_folder_is_an_error(tmp_path: Path) -> None:
         TrainedModel.load(tmp_path / "nowhere")
 
 
+def test_a_training_that_was_stopped_is_called_unfinished(finished: Path, tmp_path: Path) -> None:
+    copy_checkpoint(finished, tmp_path)
+    with pytest.raises(FileNotFoundError, match="its training was not finished: give the same command again"):
+        TrainedModel.load(tmp_path)
+
+
 @pytest.mark.parametrize("kept", [0.0, 0.5, 0.999])
 def test_truncated_weights_are_named(finished: Path, tmp_path: Path, kept: float) -> None:
     path = copied(finished, tmp_path) / "model.safetensors"
