@@ -175,8 +175,6 @@ class Client:
         other failure.
         """
         question = {"model": self.model, "temperature": self.temperature, "messages": list(messages[:1])}
-        if self.base_url != PROVIDERS[self.provider].base_url:  # elsewhere the same name may be another model
-            question["server"] = self.where
         question |= {"sample": sample} if sample else {}
         path = self.store / f"{sha256(json.dumps(question, sort_keys=True))[:32]}.json"
         if path.is_file():

@@ -772,12 +772,3 @@ def test_an_answer_cut_on_the_way_is_an_error_and_not_stored(server: Server) -> 
     with pytest.raises(ActionsFailed, match=r"1 of 1 actions failed:\n  'wave': .* cannot be asked"):
         describe(["wave"], LAYOUT, client(server))
     assert stored() == []
-
-
-def test_another_server_is_asked_although_its_model_has_the_same_name(server: Server, httpserver: HTTPServer) -> None:
-    describe(["wave"], LAYOUT, client(server))
-    other = Server(httpserver.url_for("/other/v1"))
-    httpserver.expect_request("/other/v1/chat/completions", method="POST").respond_with_handler(other)
-    describe(["wave"], LAYOUT, client(other))
-    assert len(server.bodies) == len(other.bodies) == 2
-    assert {json.loads(path.read_text())["server"] for path in stored()} == {server.url, other.url}
