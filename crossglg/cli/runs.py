@@ -39,6 +39,18 @@ def build_config(preset: str, settings: list[str] | None, **named: Any) -> Confi
     return Config.create(preset, **values)
 
 
+def _tell_without_effect(config: Config, settings: list[str] | None) -> None:
+    """Say which of the settings that were typed nothing reads: a control that was none would be believed."""
+    from crossglg.training.recipe import without_effect
+
+    for name in sorted(without_effect(config).intersection(word.partition("=")[0] for word in settings or [])):
+        typer.echo(
+            f"note: {name} has no effect with objective={config.objective}, guidance={config.guidance}, "
+            f"mirror={config.mirror:g}",
+            err=True,
+        )
+
+
 @command(TRAIN, "crossglg run --preset smoke --dataset synthetic-small --output runs/mine")
 def run(
     dataset: Dataset = None,
@@ -58,6 +70,7 @@ def run(
         config = pipeline.saved_config(output)
     else:
         config = build_config(preset, settings, dataset=dataset, benchmark=benchmark, encoder=encoder)
+        _tell_without_effect(config, settings)
     folder = output or pipeline.run_folder(config)
     try:
         pipeline.run(config, folder, resume)
@@ -87,6 +100,7 @@ def train(
     from crossglg.training.trained_model import resolve_device
 
     config = build_config(preset, settings, dataset=dataset, benchmark=benchmark, encoder=encoder)
+    _tell_without_effect(config, settings)
     with distributed.joined(resolve_device(config)):
         folder = pipeline.train(config, output, overwrite)
         if distributed.rank() == 0:

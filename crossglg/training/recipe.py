@@ -10,11 +10,17 @@ from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.tasks import Task, load_task
 from crossglg.files import InputError
-from crossglg.objectives import find_objective
+from crossglg.objectives import OBJECTIVES, find_objective
+from crossglg.objectives.bottleneck import Bottleneck
 from crossglg.text.descriptions import Description, find_descriptions
 from crossglg.text.embeddings import TextBank, build_name_bank, build_random_bank, build_text_bank, find_encoder
 from crossglg.training.trained_model import TrainedModel, build_model, resolve_device
 from crossglg.training.trainer import fit
+
+OF_IMPORTANCE = {
+    "importance_after_block", "scale_importance", "importance_share", "importance_per", "calibration_weight",
+}  # fmt: skip
+OF_CROSS_MODAL = {"interaction_blocks", "interaction_width", "cross_modal_weight", "label_smoothing"}
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,17 @@ def descriptions_of(config: Config, base: SkeletonSet) -> list[Description]:
             f"({lacking[0].source}); 'crossglg describe --statements' asks a language model for them"
         )
     return found
+
+
+def without_effect(config: Config) -> set[str]:
+    """The settings that nothing in this training reads, as they belong to another objective or guidance."""
+    of_objectives = {name for kind in OBJECTIVES.values() for name in kind.settings}
+    read = {*find_objective(config).settings, *Bottleneck.settings}
+    read |= OF_IMPORTANCE if config.guidance in ("both", "g2l") else set()
+    read |= OF_CROSS_MODAL if config.guidance in ("both", "l2g") else set()
+    read |= {"text_source"} if uses_texts(config) else set()
+    read |= {"mirror_class"} if config.mirror else set()
+    return (of_objectives | OF_IMPORTANCE | OF_CROSS_MODAL | {"text_source", "mirror_class"}) - read
 
 
 def uses_texts(config: Config) -> bool:

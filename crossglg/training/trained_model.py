@@ -256,7 +256,15 @@ class TrainedModel:
         return clips if clips.layout.joints == self.layout.joints else clips.retargeted(self.layout)
 
     def check(self, clips: SkeletonSet) -> None:
-        """Raise ValueError unless there are clips, of the layout, channels and persons this model was trained on."""
+        """Raise ValueError unless there are clips, of the layout, channels and persons this model was trained on.
+
+        Anything but a SkeletonSet raises TypeError.
+        """
+        if not isinstance(clips, SkeletonSet):
+            raise TypeError(
+                f"a model takes a SkeletonSet, got {type(clips).__name__}; read one with SkeletonSet.load(FILE), or "
+                f"make one of arrays with SkeletonSet.build"
+            )
         if not len(clips):
             raise ValueError(f"{clips.name} holds no clip")
         if clips.layout.joints != self.layout.joints:

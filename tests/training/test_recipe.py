@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from support.tiny_training import CONFIG, TINY, make_bank, make_base, same, weights
 from typer.testing import CliRunner
 
 from crossglg.cli import app
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
+from crossglg.encoders import ENCODERS
+from crossglg.objectives import OBJECTIVES
 from crossglg.runs import pipeline
 from crossglg.studies.runner import execute
 from crossglg.studies.spec import Study
@@ -23,6 +26,7 @@ from crossglg.text.descriptions import find_descriptions
 from crossglg.text.embeddings import TextBank, build_name_bank, build_random_bank, build_text_bank
 from crossglg.training import recipe
 from crossglg.training.trained_model import TrainedModel, build_model
+from crossglg.training.trainer import fit
 
 SETTINGS = {
     "preset": "smoke", "dataset": "synthetic-small", "epochs": 1, "seed": 3, "guidance": "both", "device": "cpu",
@@ -180,3 +184,43 @@ def test_nothing_outside_the_recipe_makes_a_text_bank() -> None:
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("build_text_bank", "build_name_bank", "fit")
     }
     assert callers == {"training/recipe.py"}
+
+
+OTHERS = {
+    "attribute_weight": 50.0, "matching_weight": 50.0, "clip_text_weight": 50.0, "joint_text_weight": 50.0,
+    "asked_joints": "all", "alignment_weight": 50.0, "batch_classes": 3, "calibration_weight": 50.0,
+    "scale_importance": False, "importance_share": 0.1, "importance_per": "phase", "importance_after_block": 2,
+    "cross_modal_weight": 50.0, "interaction_blocks": 2, "interaction_width": 8, "text_source": "random",
+    "mirror_class": "other", "label_smoothing": 0.5,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("objective", "guidance"), [
+    ("classification", "none"), ("attributes", "none"), ("text-retrieval", "l2g"), ("protonet", "g2l"),
+])  # fmt: skip
+def test_settings_without_effect_change_nothing(objective: str, guidance: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(ENCODERS, "tiny", TINY)
+    base = make_base()
+    config = replace(CONFIG, objective=objective, guidance=guidance, epochs=1, batch_classes=2)
+    unread = recipe.without_effect(config)
+    assert unread <= OTHERS.keys()
+    changed = replace(config, **{name: OTHERS[name] for name in unread})
+    for one, folder in ((config, "plain"), (changed, "changed")):
+        fit(one, base, make_bank(base.class_names), tmp_path / folder)
+    assert same(weights(tmp_path / "plain"), weights(tmp_path / "changed"))
+
+
+@pytest.mark.parametrize("name", sorted(OTHERS))
+def test_every_setting_has_an_effect_somewhere(name: str) -> None:
+    used = [{"objective": objective, "guidance": "both", "mirror": 0.5} for objective in OBJECTIVES]
+    read = [one for one in used if OBJECTIVES[one["objective"]].classifies]
+    read += [{"objective": "protonet", "guidance": "g2l"}]
+    assert any(name not in recipe.without_effect(Config(**{**one, "mirror_class": "other"})) for one in read)
+
+
+def test_a_typed_setting_without_effect_is_told(handed: list[tuple[Any, ...]], tmp_path: Path) -> None:
+    words = ["train", "--dataset", "synthetic-small", "--preset", "smoke", "--set", "guidance=none"]
+    words += ["--set", "text_source=shuffled", "--output", str(tmp_path / "run")]
+    told = CliRunner().invoke(app, words)
+    assert isinstance(told.exception, CaughtError)
+    assert told.stderr == "note: text_source has no effect with objective=classification, guidance=none, mirror=0\n"

@@ -628,6 +628,12 @@ def test_every_guidance_trains_saves_and_loads(base: SkeletonSet, bank: TextBank
     assert json.loads(json.dumps(trained.details)) == loaded.details
 
 
+@pytest.mark.parametrize("given", [np.zeros((2, 8, 25, 3)), [1, 2], "clips.npz"], ids=["array", "list", "path"])
+def test_what_is_no_skeleton_set_is_named(finished: Path, given) -> None:
+    with pytest.raises(TypeError, match=f"a model takes a SkeletonSet, got {type(given).__name__}; read one with"):
+        TrainedModel.load(finished).embed(given)
+
+
 def test_embedding_does_not_depend_on_the_other_clips(finished: Path, base: SkeletonSet) -> None:
     trained = TrainedModel.load(finished)
     together = trained.embed(base)
