@@ -198,6 +198,12 @@ class LossSettings:
     attribute_weight: float = setting(
         5.0, "objective attributes: weight of telling which statements are true", **WEIGHT, before=5.0
     )
+    code_weight: float = setting(
+        0.0,
+        "weight of finding the random code of the class, from the clip and from each joint; needs no text; 0: off",
+        **WEIGHT,
+        before=0.0,
+    )
     marginal_weight: float = setting(0.0, "weight of the bottleneck's marginal term (InfoGCN: 1e-4); 0: off", **WEIGHT)
     class_prior_weight: float = setting(
         0.0, "weight of the bottleneck's class-conditional term (InfoGCN: 0.1); 0: off", **WEIGHT

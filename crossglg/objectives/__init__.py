@@ -1,4 +1,4 @@
-"""The training loss: the objective that a run names, what the guidance adds, InfoGCN's bottleneck.
+"""The training loss: the objective that a run names, what the guidance adds, InfoGCN's bottleneck, class codes.
 
 A new objective is a file and a line here, or an entry point elsewhere.
 """
@@ -18,6 +18,7 @@ from crossglg.objectives.attributes import Attributes
 from crossglg.objectives.base import LossTerm, Objective, Sizes
 from crossglg.objectives.bottleneck import Bottleneck
 from crossglg.objectives.classification import Classification
+from crossglg.objectives.codes import Codes
 from crossglg.objectives.gap import PartTextAlignment
 from crossglg.objectives.guidance import Guidance
 from crossglg.objectives.metric import MultiSimilarity, Triplet
@@ -79,8 +80,8 @@ def build_loss(config: Config, sizes: Sizes) -> TrainingLoss:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         objective = kind(sizes, **_settings_of(kind, config))
-        guidance = Guidance(sizes, **_settings_of(Guidance, config))
-        return TrainingLoss(objective, guidance, Bottleneck(sizes, **_settings_of(Bottleneck, config)))
+        terms = [part(sizes, **_settings_of(part, config)) for part in (Guidance, Bottleneck, Codes)]
+        return TrainingLoss(objective, *terms)
 
 
 def _settings_of(kind: type[LossTerm], config: Config) -> dict[str, Any]:
@@ -100,11 +101,12 @@ def find_objective(config: Config) -> type[Objective]:
             f"objective={name!r} trains no classifier, through which the cross-modal branch of "
             f"guidance={config.guidance!r} teaches; use guidance=none or guidance=g2l"
         )
-    if not kind.classifies and config.class_prior_weight:
-        raise InputError(
-            f"objective={name!r} has no classes, class_prior_weight={config.class_prior_weight} wants a mean for "
-            f"each; leave it at 0"
-        )
+    for weight in ("class_prior_weight", "code_weight"):
+        if not kind.classifies and getattr(config, weight):
+            raise InputError(
+                f"objective={name!r} has no classifier, {weight}={getattr(config, weight)} wants a vector for each "
+                f"class; leave it at 0"
+            )
     if kind.predicts_attributes and config.text_source in ("class-name", "constant"):
         raise InputError(
             f"objective={name!r} needs statements about each class, which text_source={config.text_source!r} does not "

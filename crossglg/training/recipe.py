@@ -114,6 +114,7 @@ def without_effect(config: Config) -> set[str]:
     """The settings that nothing in this training reads, as they belong to another objective or guidance."""
     of_objectives = {name for kind in OBJECTIVES.values() for name in kind.settings}
     read = {*find_objective(config).settings, *Bottleneck.settings}
+    read |= {"label_smoothing"} if config.code_weight else set()
     read |= OF_IMPORTANCE if config.guidance in ("both", "g2l") else set()
     read |= OF_CROSS_MODAL if config.guidance in ("both", "l2g") else set()
     read |= {"text_source"} if uses_texts(config) else set()
