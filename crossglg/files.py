@@ -89,11 +89,18 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
     return path
 
 
+def write_file(path: str | Path, content: str | bytes) -> Path:
+    """Write a text, or bytes, atomically."""
+    return write_atomically(
+        Path(path), lambda file: file.write(content.encode() if isinstance(content, str) else content)
+    )
+
+
 def write_json(path: Path, value: Any) -> Path:
     """Write `value` as readable JSON, lists of numbers on one line, atomically."""
     text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
     text = re.sub(r"\[\n\s*([-+.\deE,\s]+?)\n\s*\]", lambda match: f"[{' '.join(match[1].split())}]", text)
-    return write_atomically(path, lambda file: file.write(text.encode()))
+    return write_file(path, text)
 
 
 def read_json(path: Path) -> Any:

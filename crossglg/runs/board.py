@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from safetensors import SafetensorError, safe_open
 
 from crossglg.config import Config
-from crossglg.files import read_json, write_atomically
+from crossglg.files import read_json, write_file
 from crossglg.runs.pipeline import executed_copy, notebooks_in, run_name, saved_config
 from crossglg.runs.results import METHODS, RESULTS, RunResults, read_results, task_name
 from crossglg.viz import figures
@@ -105,8 +105,7 @@ def write_board(run: str | Path, path: str | Path | None = None, refresh: int = 
     """
     path = Path(path or Path(run) / BOARD)
     state = read_run(run, path)
-    text = board_html(state, refresh)
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_file(path, board_html(state, refresh))
     return state
 
 

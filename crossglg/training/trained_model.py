@@ -21,7 +21,7 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing, freeze_joints
 from crossglg.encoders import build_encoder
 from crossglg.encoders.inference import clips_at_once, for_inference
-from crossglg.files import InputError, MissingError, project_folder, read_json, write_atomically, write_json
+from crossglg.files import InputError, MissingError, project_folder, read_json, write_file, write_json
 from crossglg.model import (
     CrossGLG,
     CrossModalInteraction,
@@ -286,10 +286,10 @@ class TrainedModel:
             for name, t in self.model.state_dict().items()
             if not name.startswith(TRAINING_ONLY)
         }
-        write_atomically(folder / WEIGHTS, lambda file: file.write(save(weights)))
+        write_file(folder / WEIGHTS, save(weights))
         if self.config.keep_text_branch and self.model.cross_modal is not None:
             branch = {name: t.contiguous() for name, t in self.model.cross_modal.state_dict().items()}
-            write_atomically(folder / TEXT_BRANCH, lambda file: file.write(save(branch)))
+            write_file(folder / TEXT_BRANCH, save(branch))
         description = {
             "config": self.config.to_dict(),
             "layout": asdict(self.layout),
@@ -300,7 +300,7 @@ class TrainedModel:
         }
         write_json(folder / DESCRIPTION, description)
         if self.details.keys() & {"data", "imported_from"}:  # one put together by hand has nothing to tell
-            write_atomically(folder / CARD, lambda file: file.write(model_card(self).encode()))
+            write_file(folder / CARD, model_card(self))
         return folder
 
     @classmethod

@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from crossglg.files import write_atomically
+from crossglg.files import write_file
 from crossglg.skeletons import Layout
 from crossglg.viz.common import FLOOR, GREY, INK, Floats, as_array, as_clip, value_range
-from crossglg.viz.figures import _box, _draw_pose, _visible
+from crossglg.viz.figures import _box, _draw_pose, visible
 from crossglg.viz.style import IMPORTANCE_COLORS, STYLE
 
 INCHES, DPI = (7.6, 3.3), 100
@@ -83,14 +83,13 @@ def save_animation(pictures: Sequence[Image.Image], path: str | Path, fps: float
     first, *others = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     buffer = io.BytesIO()
     first.save(buffer, "GIF", save_all=True, append_images=others, duration=round(1000 / fps), loop=0, optimize=False)
-    return write_atomically(path, lambda file: file.write(buffer.getvalue()))
+    return write_file(path, buffer.getvalue())
 
 
 def _pose(axes: Axes, xyz: Floats, t: int, layout: Layout, weight: Floats | None, scale: Normalize) -> None:
     """One moment, on axes that hold the whole clip."""
-    flip = (-1 if xyz.shape[-1] == 3 else 1, 1)
-    low, high = _box([_visible(xyz, moment)[..., :2] * flip for moment in range(xyz.shape[1])])
-    for person, points in enumerate(_visible(xyz, t)[..., :2] * flip):
+    low, high = _box([visible(xyz, moment) for moment in range(xyz.shape[1])])
+    for person, points in enumerate(visible(xyz, t)):
         _draw_pose(axes, points, layout, weight, person > 0, scale)
     axes.axhline(low[1], color=FLOOR, linewidth=1, zorder=0)
     half = max(0.5 * (high[0] - low[0]), 0.45 * (high[1] - low[1])) + 0.1

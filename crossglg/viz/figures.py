@@ -7,7 +7,7 @@ left hand of a person facing the sensor is on the right of the picture, as it is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -34,7 +34,7 @@ from crossglg.viz.common import (
     as_array,
     as_clip,
     joint_order,
-    seen,
+    part_runs,
     side_of_joints,
     value_range,
 )
@@ -48,7 +48,7 @@ from crossglg.viz.results import (
     timeline,
     training_curves,
 )
-from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart, color_bar, note_above, png, save
+from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart, color_bar, name_rows, note_above, png, save
 
 __all__ = [
     "accuracy_by_base_classes", "accuracy_by_classifier", "clip_gallery", "confusion_matrix", "exemplar_sensitivity",
@@ -149,14 +149,12 @@ def importance_bars(importance: Mapping[str, ArrayLike], layout: Layout, top: in
         axes.barh(at, values[order], height=0.9 * thickness, color=SERIES[i % len(SERIES)], label=label)
     axes.axvline(1 / count, color=INK, linestyle="--", linewidth=1)
     note_above(axes, 1 / count, f"uniform 1/{count}")
-    for part, start, stop in _runs(parts):
+    for part, start, stop in part_runs(parts):
         if start:
             axes.axhline(start - 0.5, color=PALE, linewidth=1, zorder=0)
         axes.annotate(part, (1.01, 0.5 * (start + stop - 1)), xycoords=("axes fraction", "data"), color=GREY,
                       va="center", annotation_clip=False)  # fmt: skip
-    axes.set_yticks(np.arange(len(order)), [layout.joints[j] for j in order])
-    axes.tick_params(axis="y", length=0)
-    axes.set_ylim(len(order) - 0.5, -0.5)
+    name_rows(axes, [layout.joints[j] for j in order])
     axes.set_xlabel("joint importance")
     axes.grid(axis="x")
     figure.legend(loc="outside upper left", ncols=4)
@@ -184,7 +182,7 @@ def importance_by_class(
     shown = (matrix > 0) * 0.8 if yes_no else matrix
     low, high = (0.0, 1.0) if yes_no else (None, None)
     image = axes.imshow(shown[:, order], cmap=colors, aspect="auto", interpolation="nearest", vmin=low, vmax=high)
-    for part, start, stop in _runs(layout.parts):
+    for part, start, stop in part_runs(layout.parts):
         if start:
             axes.axvline(start - 0.5, color="white", linewidth=4)
         axes.annotate(part.replace(" ", "\n"), (0.5 * (start + stop - 1), 1), xytext=(0, 4), ha="center", va="bottom",
@@ -314,9 +312,7 @@ def _sheet(
 
     One scale and one step for all: the height of the tallest clip, and as wide as no two neighbours need to touch.
     """
-    # 2-D clips are as in their image already.
-    flips = [(-1 if xyz.shape[-1] == 3 else 1, 1) for xyz in clips]
-    shots = [[_visible(xyz, t)[..., :2] * flip for t in at] for xyz, at, flip in zip(clips, times, flips, strict=True)]
+    shots = [[visible(xyz, t) for t in at] for xyz, at in zip(clips, times, strict=True)]
     boxes = [_box(row) for row in shots]
     step = max(_step(row) for row in shots)
     width, height = np.max([high - low for low, high in boxes], axis=0) + GAP
@@ -350,9 +346,9 @@ def _sheet(
     return figure, axes, (float(step), float(height))
 
 
-def _visible(xyz: Floats, t: int) -> Floats:
-    """(M', V, C) the persons seen in frame t."""
-    return np.asarray(xyz[seen(xyz)[:, t], t])
+def visible(xyz: Floats, t: int) -> Floats:
+    """(M', V, 2) the persons seen in frame t, as the sensor saw them; 2-D clips are as in their image already."""
+    return xyz[xyz[:, t].any(axis=(1, 2)), t, :, :2] * (-1 if xyz.shape[-1] == 3 else 1, 1)
 
 
 def _box(shots: Sequence[Floats]) -> tuple[Floats, Floats]:
@@ -402,19 +398,8 @@ def _before_and_after(axes: Axes, labels: Sequence[str], values: Floats, same: b
         for row, shift, (color, _) in zip(values, (-0.2, 0.2), BEFORE_AFTER, strict=True):
             axes.barh(at + shift, row, height=0.36, color=color)
     axes.axvline(0, color=GREY, linewidth=0.8)
-    axes.set_yticks(at, labels)
-    axes.tick_params(axis="y", length=0)
-    axes.set_ylim(len(labels) - 0.5, -0.5)
+    name_rows(axes, labels)
     axes.grid(axis="x")
-
-
-def _runs(parts: Mapping[str, Sequence[int]]) -> Iterator[tuple[str, int, int]]:
-    """(part, start, stop) of each body part along an axis ordered by body part, empty ones left out."""
-    start = 0
-    for part, joints in parts.items():
-        if joints:
-            yield part, start, start + len(joints)
-            start += len(joints)
 
 
 def _short(name: str, most: int = 30) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crossglg.skeletons import Layout
-from crossglg.viz.common import RAMP, SIDES, Floats, as_array, as_clip, joint_order
+from crossglg.viz.common import RAMP, SIDES, Floats, as_array, as_clip, joint_order, part_runs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -130,7 +130,7 @@ def player_data(panels: Panel | Sequence[Panel], layout: Layout) -> dict[str, An
         "joints": list(layout.joints),
         "bones": [list(bone) for bone in layout.bones],
         "order": joint_order(layout),
-        "parts": _part_starts(layout),
+        "parts": [[part, start] for part, start, _ in part_runs(layout.parts)],
         "ramp": list(RAMP),
         "sides": {side: color for side, color in SIDES.items() if side},
     }
@@ -191,17 +191,6 @@ def _maps_data(maps: Maps, layout: Layout, span: tuple[int, int]) -> dict[str, A
     if not blocks:
         raise ValueError("attention has no blocks; give an array for each, or leave attention out")
     return {"of": maps.name, "rows": maps.rows, "span": list(span), "blocks": blocks}
-
-
-def _part_starts(layout: Layout) -> list[list[Any]]:
-    """Body parts and the place of their first joint in `joint_order`."""
-    starts: list[list[Any]] = []
-    at = 0
-    for part, joints in layout.parts.items():
-        if joints:
-            starts.append([part, at])
-        at += len(joints)
-    return starts
 
 
 def _rounded(values: Floats) -> list[float]:

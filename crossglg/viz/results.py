@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from crossglg.statistics import half_width
 from crossglg.viz.common import FLOOR, GREY, INK, SERIES, Floats, as_array, value_range
-from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart, color_bar, note_above
+from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart, color_bar, name_rows, note_above
 
 # Seven shapes and six colors: no two of 42 classes look the same.
 MARKERS = "osD^vPX"
@@ -84,9 +84,7 @@ def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float, d
         axes.annotate(f"{100 * mean:.1f}{spread} %", (1.01, i), xycoords=("axes fraction", "data"), va="center")
     axes.axvline(chance, color=GREY, linestyle="--", linewidth=1)
     note_above(axes, chance, f"chance {100 * chance:.1f} %")
-    axes.set_yticks(range(len(rows)), list(rows))
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
+    name_rows(axes, list(rows))
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes.set_xlabel(f"accuracy: a dot per {dot}, mean ± 95 % interval")
@@ -114,9 +112,7 @@ def method_intervals(accuracies: Mapping[str, Mapping[str, tuple[float, float, f
             i, error = methods.index(method), [[mean - low], [high - mean]]
             axes.errorbar(mean, i, xerr=error, fmt="o", color=SERIES[0], markersize=5, capsize=3, linewidth=1.4)
         axes.set_title(benchmark)
-        axes.set_yticks(range(len(methods)), methods)
-        axes.set_ylim(len(methods) - 0.5, -0.5)
-        axes.tick_params(axis="y", length=0)
+        name_rows(axes, methods)
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.grid(axis="x")
@@ -213,9 +209,7 @@ def exemplar_sensitivity(accuracy: ArrayLike, class_names: Sequence[str]) -> Fig
         axes.annotate(f"{100 * low:.0f} … {100 * high:.0f} %", (1.01, i), xycoords=("axes fraction", "data"),
                       va="center", color=INK if i == 0 else GREY)  # fmt: skip
     axes.axhline(0.5, color=GREY, linewidth=0.8)
-    axes.set_yticks(range(len(rows)), ["mean of the classes", *(class_names[k] for k in order)])
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
+    name_rows(axes, ["mean of the classes", *(class_names[k] for k in order)])
     axes.set_xlim(-0.02, 1.02)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes.set_xlabel(f"accuracy: a dot for each of {len(matrix)} episodes, a line at their mean")

@@ -25,9 +25,9 @@ from crossglg.viz.common import (
     as_array,
     as_clip,
     joint_order,
-    seen,
+    part_runs,
 )
-from crossglg.viz.figures import GAP
+from crossglg.viz.figures import GAP, visible
 from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart
 
 SIDE_BY_SIDE = (("winner", SERIES[0]), ("rival", SERIES[1]))
@@ -136,11 +136,8 @@ def faithfulness_curves(
 
 def _draw_lost(axes: Axes, layout: Layout, lost: Floats, by_part: Mapping[str, float]) -> None:
     """Margin lost without each joint, in the order of the body parts, before that of the whole part."""
-    start = 0
-    for part, joints in layout.parts.items():
-        if joints:
-            axes.barh(start + 0.5 * (len(joints) - 1), by_part[part], height=len(joints) - 0.1, color=PALE)
-            start += len(joints)
+    for part, start, stop in part_runs(layout.parts):
+        axes.barh(0.5 * (start + stop - 1), by_part[part], height=stop - start - 0.1, color=PALE)
     axes.barh(np.arange(len(lost)), lost, height=0.6, color=SERIES[3])
     handles = [Line2D([], [], color=c, linewidth=5, label=n) for n, c in (("joint", SERIES[3]), ("body part", PALE))]
     axes.legend(handles=handles, **LEGEND)
@@ -148,20 +145,15 @@ def _draw_lost(axes: Axes, layout: Layout, lost: Floats, by_part: Mapping[str, f
 
 
 def _name_parts(axes: Axes, layout: Layout) -> None:
-    start = 0
-    for part, joints in layout.parts.items():
-        if joints:
-            axes.annotate(part, (1.02, start + 0.5 * (len(joints) - 1)), xycoords=("axes fraction", "data"),
-                          color=GREY, rotation=90, va="center", annotation_clip=False)  # fmt: skip
-            start += len(joints)
+    for part, start, stop in part_runs(layout.parts):
+        axes.annotate(part, (1.02, 0.5 * (start + stop - 1)), xycoords=("axes fraction", "data"), color=GREY,
+                      rotation=90, va="center", annotation_clip=False)  # fmt: skip
 
 
 def _snapshots(xyz: Floats, frames: int) -> list[Floats]:
     """`frames` moments of a clip (M, T, V, C), evenly spread: who is seen, (M', V, 2), feet on 0, centred on 0."""
     times = np.linspace(0, xyz.shape[1] - 1, frames).round().astype(int)
-    flip = (-1 if xyz.shape[-1] == 3 else 1, 1)
-    shots = [xyz[seen(xyz)[:, t], t, :, :2] * flip for t in times]
-    shots = [shot for shot in shots if shot.size]
+    shots = [shot for t in times if (shot := visible(xyz, t)).size]
     if not shots:
         raise ValueError("a clip shows nobody: every person of (M, T, V, C) is all zero in every frame drawn")
     floor = min(float(shot[..., 1].min()) for shot in shots)
