@@ -22,13 +22,7 @@ from crossglg.data.transforms import DeviceClips, Preprocessing, freeze_joints
 from crossglg.encoders import build_encoder
 from crossglg.encoders.inference import clips_at_once, for_inference
 from crossglg.files import InputError, MissingError, project_folder, read_json, write_file, write_json
-from crossglg.model import (
-    CrossGLG,
-    CrossModalInteraction,
-    JointImportanceModule,
-    JointImportanceOverTime,
-    with_zeros,
-)
+from crossglg.model import CrossGLG, CrossModalInteraction, JointImportanceModule, JointImportanceOverTime, with_zeros
 from crossglg.objectives import find_objective
 from crossglg.one_shot.representation import Representation, motion_energy
 from crossglg.skeletons import Layout

@@ -26,14 +26,7 @@ from crossglg.one_shot.warping import cosine_and_movement
 from crossglg.skeletons import Layout
 from crossglg.text.embeddings import TextBank
 from crossglg.training import distributed
-from crossglg.training.checkpoint import (
-    CHECKPOINT,
-    History,
-    Record,
-    fingerprint,
-    load_checkpoint,
-    save_checkpoint,
-)
+from crossglg.training.checkpoint import CHECKPOINT, History, Record, fingerprint, load_checkpoint, save_checkpoint
 from crossglg.training.cuda_graph import Batch, RecordedSteps
 from crossglg.training.step import (
     build_losses,

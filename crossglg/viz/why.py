@@ -15,18 +15,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
 
 from crossglg.skeletons import Layout
-from crossglg.viz.common import (
-    FLOOR,
-    GREY,
-    INK,
-    PALE,
-    SERIES,
-    Floats,
-    as_array,
-    as_clip,
-    joint_order,
-    part_runs,
-)
+from crossglg.viz.common import FLOOR, GREY, INK, PALE, SERIES, Floats, as_array, as_clip, joint_order, part_runs
 from crossglg.viz.figures import GAP, visible
 from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart
 
