@@ -306,6 +306,10 @@ _LEGS_AND_ARMS_20 = tuple(
     for side in ("left", "right")
     for joint in limb
 )
+_COCO_17 = (
+    "nose", *(f"{side} {joint}" for joint in (
+        "eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")),
+)  # fmt: skip
 
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
@@ -352,8 +356,7 @@ LAYOUTS: dict[str, Layout] = {
         # COCO key points: HRNet, PYSKL, most 2-D detectors. No joint lies on the spine.
         Layout.from_edges(
             "coco17",
-            ("nose", *(f"{side} {joint}" for joint in (
-                "eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right"))),
+            _COCO_17,
             [
                 (0, 1), (0, 2), (1, 3), (2, 4), (0, 5), (0, 6), (5, 7), (7, 9), (6, 8), (8, 10), (5, 11), (6, 12),
                 (11, 13), (13, 15), (12, 14), (14, 16),
@@ -427,9 +430,7 @@ LAYOUTS: dict[str, Layout] = {
         Layout.from_edges(
             "body25b",
             (
-                "nose", *(f"{side} {joint}" for joint in (
-                    "eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")),
-                "upper neck", "head top", "left big toe", "left small toe", "left heel", "right big toe",
+                *_COCO_17, "upper neck", "head top", "left big toe", "left small toe", "left heel", "right big toe",
                 "right small toe", "right heel",
             ),
             [
@@ -443,9 +444,7 @@ LAYOUTS: dict[str, Layout] = {
         Layout.from_edges(
             "halpe26",
             (
-                "nose", *(f"{side} {joint}" for joint in (
-                    "eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")),
-                "head", "neck", "hip center", *(f"{side} {joint}" for joint in (
+                *_COCO_17, "head", "neck", "hip center", *(f"{side} {joint}" for joint in (
                     "big toe", "small toe", "heel") for side in ("left", "right")),
             ),
             [

@@ -71,16 +71,13 @@ class Faithfulness:
                 found[method][direction] = {n: Interval(*triple) for n, triple in zip(names, triples, strict=True)}
         return found
 
-    def bands(self, metric: str = "accuracy") -> dict[str, dict[str, tuple[Array, Array, Array]]]:
-        """direction → method → (mean, low, high), each (P,): the curve and its 95 % interval at every point."""
-        return {
-            direction: {method: bootstrap_bands(values) for method, values in self.curves[direction][metric].items()}
-            for direction in DIRECTIONS
-        }
+    def bands(self) -> dict[str, dict[str, tuple[Array, Array, Array]]]:
+        """direction → method → (mean, low, high) accuracy, (P,) each: the curve and its 95 % interval."""
+        return {d: {m: bootstrap_bands(values) for m, values in self.curves[d]["accuracy"].items()} for d in DIRECTIONS}
 
-    def mean_areas(self, metric: str = "accuracy") -> dict[str, dict[str, float]]:
-        """direction → method → mean area."""
-        return {d: {method: float(self.areas(d, metric, method).mean()) for method in self.methods} for d in DIRECTIONS}
+    def mean_areas(self) -> dict[str, dict[str, float]]:
+        """direction → method → mean area under the curves of accuracy."""
+        return {d: {m: float(self.areas(d, "accuracy", m).mean()) for m in self.methods} for d in DIRECTIONS}
 
     def to_dict(self) -> dict[str, Any]:
         """Mean curves, areas with differences and intervals, and the area of every clip, as plain numbers."""

@@ -172,7 +172,7 @@ def find_descriptions(
     if missing:
         raise InputError(
             f"class {missing[0]!r} has no description ({len(missing)} of {len(actions)} lack one)"
-            f"{nearest(missing[0], list(found)) or '.'} Write them with 'crossglg describe' and set "
+            f"{nearest(missing[0], list(found))} Write them with 'crossglg describe' and set "
             f"descriptions=FILE, or train without texts: set guidance=none"
         )
     return [found[action] for action in actions]

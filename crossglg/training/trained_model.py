@@ -143,7 +143,7 @@ class TrainedModel:
 
     def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""
-        self._require_importance()
+        self.require_importance()
         return self.over(clips, lambda model, x, mask: cast(Tensor, model.joint_features(x, mask)[1]))
 
     def attributes(self, clips: SkeletonSet) -> NDArray[np.float32]:
@@ -157,10 +157,11 @@ class TrainedModel:
 
     def importance_over_time(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """What joints are weighted by, (N, S, V): S time steps or parts of the clip, as `importance_per` has it."""
-        self._require_importance()
+        self.require_importance()
         return self.over(clips, CrossGLG.importance_over_time)
 
-    def _require_importance(self) -> None:
+    def require_importance(self) -> None:
+        """Raise ValueError if the model has no joint importance."""
         if self.model.joint_importance is None:
             raise ValueError(f"a model with guidance={self.config.guidance!r} has no joint importance; use both or g2l")
 

@@ -90,7 +90,6 @@ def faithfulness_curves(
     bands: Mapping[str, Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]]],
     counts: ArrayLike,
     areas: Mapping[str, Mapping[str, float]],
-    label: str = "one-shot accuracy",
 ) -> Figure:
     """A panel per direction (deletion, insertion), a line with its interval per score, its area in the legend.
 
@@ -117,9 +116,8 @@ def faithfulness_curves(
         axes.grid(axis="y")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(title="area under the curve", alignment="left", fontsize=8, title_fontsize=8)
-    grid[0].set_ylabel(label)
-    if label.endswith("accuracy"):
-        grid[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    grid[0].set_ylabel("one-shot accuracy")
+    grid[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     return figure
 
 

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from crossglg.data.readers.base import Reader, Recording, SourcePath
 from crossglg.data.readers.common import folder_of, text_of
+from crossglg.data.readers.points import one_of
 from crossglg.data.readers.posture import SHORT, UP_AXES, turned, up_axis
 from crossglg.skeletons import Layout, get_layout, name_words, retarget, retarget_plan
 
@@ -207,9 +208,7 @@ def _recording(motion: Motion, path: SourcePath, target: Layout, unit: str, up: 
 
 
 def _scale(xyz: NDArray[np.floating], layout: Layout, unit: str) -> tuple[float, str]:
-    if unit:
-        if unit not in UNITS:
-            raise ValueError(f"unit={unit!r} must be one of {', '.join(UNITS)}")
+    if one_of(unit, tuple(UNITS), "unit"):
         return UNITS[unit], f"unit {unit}, as given"
     chains = [xyz[:, [layout.index(f"{side} {j}") for j in ("hip", "knee", "ankle")]] for side in ("left", "right")]
     leg = float(np.median([np.linalg.norm(np.diff(chain, axis=1), axis=-1).sum(axis=1) for chain in chains]))
@@ -224,9 +223,7 @@ def _scale(xyz: NDArray[np.floating], layout: Layout, unit: str) -> tuple[float,
 def _up(
     xyz: NDArray[np.floating], motion: Motion, ours: Layout, target: Layout, up: str
 ) -> tuple[str, tuple[str, ...]]:
-    if up:
-        if up not in UP_AXES:
-            raise ValueError(f"up={up!r} must be one of {', '.join(UP_AXES)}")
+    if one_of(up, UP_AXES, "up"):
         return up, (f"{up} is up, as given",)
     rest = np.zeros_like(motion.offsets)
     for j in range(1, len(rest)):

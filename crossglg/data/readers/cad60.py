@@ -9,6 +9,7 @@ confidence for hands and feet. activityLabel.txt beside the files names the acti
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 
@@ -40,8 +41,6 @@ def parse(content: bytes) -> Points:
 
 def read_points(path: SourcePath) -> Points:
     """The points of one file, with the activity of activityLabel.txt and the subject of a folder like data1."""
-    from dataclasses import replace
-
     points = parse(path.read_bytes())
     labels = folder_of(path) / "activityLabel.txt"
     activity = ""

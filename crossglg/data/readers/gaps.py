@@ -55,13 +55,12 @@ def fill_gaps(
 
 def _nearest(layout: Layout) -> NDArray[np.int64]:
     """(V, V) for each joint all joints, the one with the fewest bones between first."""
-    bones = np.full((layout.num_joints,) * 2, np.inf)
-    np.fill_diagonal(bones, 0)
+    from scipy.sparse.csgraph import shortest_path  # takes a while to load, and most formats do without
+
+    bones = np.zeros((layout.num_joints,) * 2)
     for child, parent in layout.bones:
-        bones[child, parent] = bones[parent, child] = 1
-    for via in range(layout.num_joints):
-        bones = np.minimum(bones, bones[:, via, None] + bones[via])
-    return np.argsort(bones, axis=1, kind="stable")
+        bones[child, parent] = 1
+    return np.argsort(shortest_path(bones, directed=False, unweighted=True), axis=1, kind="stable")
 
 
 def _long_gaps(known: NDArray[np.bool_], first: int, last: int, max_gap: int) -> NDArray[np.bool_]:
