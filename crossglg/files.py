@@ -9,7 +9,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -65,6 +65,11 @@ def nearest(name: str, names: list[str]) -> str:
     """The end of a sentence about an unknown `name`: a full stop, or a question about the nearest of `names`."""
     close = difflib.get_close_matches(name, names, n=1)
     return f"; did you mean {close[0]!r}?" if close else "."
+
+
+def some_of(names: Sequence[str], most: int = 5) -> str:
+    """The first names of a list, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> Path:

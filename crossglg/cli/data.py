@@ -11,7 +11,7 @@ import typer
 from crossglg.cli import DATA, app, command
 from crossglg.cli.reading import reads_files
 from crossglg.data.reading_options import as_command_line, as_dataset
-from crossglg.files import read_json
+from crossglg.files import read_json, some_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -201,8 +201,7 @@ def _tell_texts(clips: SkeletonSet) -> None:
 
     lacking = undescribed([name for name in clips.class_names if name != UNNAMED])
     if lacking:
-        some = ", ".join(lacking[:5]) + (f" and {len(lacking) - 5} more" if len(lacking) > 5 else "")
         typer.echo(
-            f"texts     {len(lacking)} classes have no description ({some}): write them with 'crossglg describe', "
-            f"or run without texts: --set guidance=none"
+            f"texts     {len(lacking)} classes have no description ({some_of(lacking)}): write them with "
+            f"'crossglg describe', or run without texts: --set guidance=none"
         )

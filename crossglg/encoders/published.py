@@ -20,6 +20,7 @@ from crossglg.encoders.graph import PerPersonBatchNorm
 from crossglg.encoders.hdgcn import HDGCN
 from crossglg.encoders.infogcn import Bottleneck, InfoGCN
 from crossglg.encoders.stgcn import STGCNPlusPlus
+from crossglg.files import some_of
 
 Names = dict[str, tuple[Tensor, ...]]  # published name → the parts of our tensors that are it, in a row
 Named = Iterator[tuple[str, tuple[Tensor, ...]]]
@@ -85,7 +86,8 @@ def load_published(
         ],
     }
     if count := sum(map(len, wrong.values())):
-        listed = "; ".join(f"{what}: {_some(found)}" for what, found in wrong.items() if found)
+        shown = {what: [n[:200] if n.isprintable() else ascii(n[:200]) for n in found] for what, found in wrong.items()}
+        listed = "; ".join(f"{what}: {some_of(found, 20)}" for what, found in shown.items() if found)
         raise WeightsError(
             f"these are not the weights of this {type(encoder).__name__}, {count} names differ; {listed}"
         )
@@ -330,11 +332,6 @@ def _bare(name: str) -> str:
     while prefix := next((p for p in PREFIXES if name.startswith(p)), None):
         name = name.removeprefix(prefix)
     return name
-
-
-def _some(names: list[str], most: int = 20) -> str:
-    shown = [name[:200] if name.isprintable() else ascii(name[:200]) for name in names[:most]]
-    return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _read(path: Path) -> Any:

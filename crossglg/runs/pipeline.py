@@ -37,10 +37,7 @@ class NotebookError(RuntimeError):
 
 
 def run(
-    config: Config,
-    output: str | Path | None = None,
-    resume: bool = False,
-    notebooks: tuple[str, ...] = (),
+    config: Config, output: str | Path | None = None, resume: bool = False, notebooks: tuple[str, ...] = ()
 ) -> Path:
     """Run the notebooks in order; returns the run's folder with executed notebooks, model, figures and results.json.
 

@@ -242,13 +242,8 @@ def absolute_paths(config: Config) -> Config:
     return Config(**values)
 
 
-_PATHS = {
-    "dataset": "",
-    "benchmark": ":",
-    "descriptions": "",
-    "text_encoder": "#",
-    "initial_weights": "",
-}  # settings, what ends the path
+# setting → what ends its path
+_PATHS = {"dataset": "", "benchmark": ":", "descriptions": "", "text_encoder": "#", "initial_weights": ""}
 
 
 def task_name(config: Config) -> str:

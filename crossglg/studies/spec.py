@@ -46,13 +46,8 @@ RAW = "raw"  # raw coordinates
 WARPED = {"dtw": "warped-poses", "dtw-movement": "warped-movement", "dtw-shifted": "shifted-movement"}
 UNTRAINED = (RAW, *WARPED)  # methods that learn nothing: one run per benchmark, whatever the seeds
 WITHOUT_EFFECT = ("device", "cuda_graph", "keep_text_branch")  # settings that change no result beyond rounding
-SHARED = (
-    "dataset",
-    "episodes",
-    "device",
-    "validation_classes",
-    "validation_split",
-)  # settings that all methods have in common
+# Settings that all methods have in common.
+SHARED = ("dataset", "episodes", "device", "validation_classes", "validation_split")
 
 # The entries of a study's file, and what each must be; below, in words.
 ENTRIES: dict[str, type] = {

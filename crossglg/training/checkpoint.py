@@ -82,12 +82,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Path,
-    losses: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    config: Config,
-    fingerprint: str,
-    overwrite: bool,
+    path: Path, losses: nn.Module, optimizer: torch.optim.Optimizer, config: Config, fingerprint: str, overwrite: bool
 ) -> tuple[History, dict[str, Tensor]]:
     """Continue a checkpoint in place if there is one. Returns its history and best weights.
 
