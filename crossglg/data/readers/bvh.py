@@ -6,8 +6,8 @@ unless their offset is zero.
 
 What BVH leaves open is decided so, and said in the notes:
 - names: `NAMES` (MotionBuilder, HIK, Mixamo, Rokoko, Perception Neuron, Biovision, CMU, iClone, Bandai-Namco, 3ds Max
-  Biped, Unreal, Rigify, SMPL); `report` tells joint by joint what was found. The default target is kinect20, every
-  joint of which nearly every capture has, while ntu25's finger tips and thumbs would often be invented.
+  Biped, Unreal, Rigify, SMPL). The default target is kinect20, every joint of which nearly every capture has, while
+  ntu25's finger tips and thumbs would often be invented.
 - unit: the one of `UNITS` in which the leg, hip to ankle, has the length nearest to 0.8 m; if none lies within
   0.4 to 1.1 m, the leg is made 0.8 m long.
 - up: z if the head lies along z from the hips in the mean over frames and not along y in the rest pose (people who
@@ -171,23 +171,6 @@ def named(layout: Layout) -> Layout:
         )
     joints = tuple(ours.get(joint, f"file: {joint}") for joint in layout.joints)
     return Layout(layout.name, joints, layout.bones, joints[layout.root_index])
-
-
-def report(layout: Layout, target: Layout) -> str:
-    """One line per joint of `target`: which joint of the file it is, or where it was put for want of one."""
-    ours = named(layout)
-    plan = retarget_plan(ours, target)
-    width = max(map(len, target.joints))
-    return "\n".join(f"{joint:{width}}  {_origin(how, names, layout, ours)}" for joint, (how, names) in plan.items())
-
-
-def _origin(how: str, names: tuple[str, ...], layout: Layout, ours: Layout) -> str:
-    if how == "parent":
-        return f"invented: lies on {names[0]}"
-    files = " and ".join(layout.joints[ours.index(name)] for name in names)
-    if how == "copy":
-        return f"is {files}"
-    return f"invented: lies {'at' if len(names) == 1 else 'in the middle of'} {files}"
 
 
 def _recording(motion: Motion, path: SourcePath, target: Layout, unit: str, up: str) -> Recording:
