@@ -196,9 +196,7 @@ class Layout:
     @cached_property
     def mirrored(self) -> NDArray[np.int64]:
         """(V,) index of each joint's left/right partner (itself where it has none)."""
-        swap = {"left": "right", "right": "left"}
-        names = [" ".join(swap.get(word, word) for word in joint.split()) for joint in self.joints]
-        return np.array([self._by_name.get(name, j) for j, name in enumerate(names)])
+        return np.array([self._by_name.get(other_side(joint), j) for j, joint in enumerate(self.joints)])
 
     def adjacency(self) -> NDArray[np.float32]:
         """(3, V, V) spatial partitions: itself, inward (child → parent) and outward, each column summing to 1.
@@ -223,6 +221,11 @@ class Layout:
 def name_words(name: str) -> list[str]:
     """The words of a name in lower case: "LEFT_EYE_INNER" and "leftEyeInner" → ["left", "eye", "inner"]."""
     return [word.lower() for word in _WORD.findall(name)]
+
+
+def other_side(text: str) -> str:
+    """The text with left for right and right for left."""
+    return " ".join({"left": "right", "right": "left"}.get(word, word) for word in text.split())
 
 
 def retarget(xyz: NDArray[np.floating], source: Layout, target: Layout) -> NDArray[np.floating]:

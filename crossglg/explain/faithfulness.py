@@ -180,13 +180,8 @@ def together(found: Sequence[Faithfulness]) -> Faithfulness:
     if any(f.methods != first.methods or not np.array_equal(f.counts, first.counts) for f in found):
         raise ValueError("models can only be taken together with the same methods, joints and points")
     curves = {
-        direction: {
-            metric: {
-                method: np.concatenate([f.curves[direction][metric][method] for f in found]) for method in first.methods
-            }
-            for metric in METRICS
-        }
-        for direction in DIRECTIONS
+        d: {m: {name: np.concatenate([f.curves[d][m][name] for f in found]) for name in first.methods} for m in METRICS}
+        for d in DIRECTIONS
     }
     return Faithfulness(first.counts, curves)
 

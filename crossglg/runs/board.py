@@ -13,7 +13,6 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import numpy as np
@@ -84,7 +83,8 @@ def read_run(folder: str | Path, board: str | Path = BOARD) -> RunState:
     folder = Path(folder)
     config = saved_config(folder)
     touched = _touched(folder, Path(board))  # first, so that nothing that comes while we read is missed
-    details = _json(folder / "model" / "model.json").get("details", {})
+    model = folder / "model" / "model.json"
+    details = read_json(model).get("details", {}) if model.is_file() else {}
     history = details.get("history") or _checkpoint_history(folder / "model" / "checkpoint.safetensors")
     return RunState(
         folder,
@@ -212,10 +212,6 @@ def _checkpoint_history(path: Path) -> list[dict[str, float]]:
             return history
     except (OSError, SafetensorError, TypeError, KeyError, ValueError):  # none, or none that training could continue
         return []
-
-
-def _json(path: Path) -> dict[str, Any]:
-    return read_json(path) if path.is_file() else {}
 
 
 def _touched(folder: Path, board: Path) -> float:

@@ -157,10 +157,6 @@ class Client:
         )  # fmt: skip
 
     @property
-    def tokens(self) -> int:
-        return self.account.prompt_tokens + self.account.completion_tokens
-
-    @property
     def where(self) -> str:
         """The server as messages name it."""
         return _redact(self.base_url) or "OpenAI"
