@@ -231,16 +231,14 @@ def find_protocol(benchmark: str) -> Protocol:
     if not separator and name not in shipped_protocols():
         raise ValueError(
             f"benchmark={benchmark!r} must be FILE:NAME, e.g. data/benchmarks.json:to-utd-mhad, or a shipped protocol"
-            f"{nearest(name, list(shipped_protocols()))} Shipped: {', '.join(shipped_protocols())}"
+            f"{nearest(name, shipped_protocols())} Shipped: {', '.join(shipped_protocols())}"
         )
     path = Path(file) if separator else SHIPPED / f"{name}.json"
     protocols = read_json(path)
     if not isinstance(protocols, dict):
         raise ValueError(f"{path} must be a JSON object with one entry per protocol, {{name: protocol, …}}")
     if name not in protocols:
-        raise ValueError(
-            f"{path} has no benchmark {name!r}{nearest(name, list(protocols))} It has {', '.join(protocols)}"
-        )
+        raise ValueError(f"{path} has no benchmark {name!r}{nearest(name, protocols)} It has {', '.join(protocols)}")
     if not isinstance(protocols[name], dict):
         raise ValueError(f"{path}: benchmark {name!r} must be a JSON object with {', '.join(REQUIRED)}")
     return Protocol.from_dict(protocols[name], name, path)

@@ -243,7 +243,7 @@ SOURCES: dict[str, Source] = {
 def get_source(name: str) -> Source:
     """A registered data set; raises ValueError with the valid names."""
     if name not in SOURCES:
-        raise ValueError(f"unknown data set {name!r}{nearest(name, list(SOURCES))} Data sets: {', '.join(SOURCES)}")
+        raise ValueError(f"unknown data set {name!r}{nearest(name, SOURCES)} Data sets: {', '.join(SOURCES)}")
     return SOURCES[name]
 
 

@@ -103,9 +103,7 @@ def typical_clips(importance: Array, task: Task, classes: Sequence[str] = (), co
     names = task.novel.class_names
     for name in classes:
         if name not in names:
-            raise ValueError(
-                f"{name!r} is no novel class{nearest(name, list(names))} Novel classes: {', '.join(names)}"
-            )
+            raise ValueError(f"{name!r} is no novel class{nearest(name, names)} Novel classes: {', '.join(names)}")
     mean = mean_by_class(importance, task.novel)
     pronounced = np.argsort(-np.abs(mean - 1.0 / mean.shape[1]).sum(1), kind="stable")[:count]
     chosen = [names.index(name) for name in classes] or pronounced.tolist()

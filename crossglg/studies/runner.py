@@ -280,7 +280,7 @@ def _model(run: Run, folder: Path) -> TrainedModel:
 def _workers(backend: str, jobs: int | None, address: str) -> Iterator[tuple[Any, int]]:
     """A joblib.Parallel whose results come as they are ready, and the threads each of its workers may use."""
     if backend not in BACKENDS:
-        raise InputError(f"unknown backend {backend!r}{nearest(backend, list(BACKENDS))} {', '.join(BACKENDS)}")
+        raise InputError(f"unknown backend {backend!r}{nearest(backend, BACKENDS)} {', '.join(BACKENDS)}")
     if jobs is not None and jobs < 1:
         raise InputError(f"jobs={jobs} must be at least 1")
     if (backend == "dask") != bool(address):

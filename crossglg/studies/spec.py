@@ -213,7 +213,7 @@ def _check_entries(content: Any) -> None:
         raise InputError("it needs 'methods', each a name with the settings in which it differs")
     for key, value in content.items():
         if key not in ENTRIES:
-            raise InputError(f"unknown entry {key!r}{nearest(str(key), list(ENTRIES))} Entries: {', '.join(ENTRIES)}")
+            raise InputError(f"unknown entry {key!r}{nearest(str(key), ENTRIES)} Entries: {', '.join(ENTRIES)}")
         if not isinstance(value, ENTRIES[key]) or (not value and value is not False):
             raise InputError(f"{key}: {value!r} must be {WORDS[ENTRIES[key]]}")
 
@@ -243,7 +243,7 @@ def _check(study: Study, common: Config) -> None:
     for run in study.runs():
         encoder = run.config.encoder
         if encoder not in ENCODERS:
-            raise InputError(f"unknown encoder {encoder!r}{nearest(encoder, list(ENCODERS))}")
+            raise InputError(f"unknown encoder {encoder!r}{nearest(encoder, ENCODERS)}")
         find_objective(run.config)
         if run.name in names:
             raise InputError(f"benchmarks: two files have the same name and both have {task_name(run.config)!r}")
@@ -253,7 +253,7 @@ def _check(study: Study, common: Config) -> None:
 def _check_known(key: str, names: Collection[str], known: Collection[str]) -> None:
     for name in names:
         if name not in known:
-            raise InputError(f"{key}: unknown {name!r}{nearest(name, list(known))} {', '.join(known)}")
+            raise InputError(f"{key}: unknown {name!r}{nearest(name, known)} {', '.join(known)}")
 
 
 def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -268,7 +268,7 @@ def _study_path(file: str) -> Path:
     shipped = {path.stem: path for path in sorted(project_folder("studies").glob("*.yaml"))}
     path = shipped.get(file, Path(file))
     if not path.is_file():
-        raise MissingError(f"no study {file!r}{nearest(file, list(shipped))} Give a .yaml, or {', '.join(shipped)}")
+        raise MissingError(f"no study {file!r}{nearest(file, shipped)} Give a .yaml, or {', '.join(shipped)}")
     return path
 
 

@@ -419,7 +419,7 @@ def _no_joint(names: Sequence[str], layout: Layout) -> str:
     """The end of a sentence about missing joints: the first name that is nearly one of the layout's."""
     known = {_words(joint) for joint in layout.joints}
     for name in names[:_OBJECTS]:
-        near = nearest(name.lower(), list(layout.joints))
+        near = nearest(name.lower(), layout.joints)
         if _words(name) not in known and near != ".":
             return f" ({name!r} is no joint of the list{near})"
     return ""

@@ -310,7 +310,7 @@ def get_provider(name: str) -> Provider:
     """A registered provider; raises ValueError with the nearest name and the list."""
     if name not in PROVIDERS:
         raise ValueError(
-            f"unknown provider {name!r}{nearest(name, list(PROVIDERS))} Providers: {', '.join(PROVIDERS)}; "
+            f"unknown provider {name!r}{nearest(name, PROVIDERS)} Providers: {', '.join(PROVIDERS)}; "
             "any other server: --base-url"
         )
     return PROVIDERS[name]

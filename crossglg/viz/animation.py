@@ -17,7 +17,7 @@ from PIL import Image
 
 from crossglg.files import write_file
 from crossglg.skeletons import Layout
-from crossglg.viz.common import FLOOR, GREY, INK, Floats, as_array, as_clip, value_range
+from crossglg.viz.common import FLOOR, GREY, INK, Floats, as_clip, per_joint, value_range
 from crossglg.viz.figures import _box, _draw_pose, visible
 from crossglg.viz.style import IMPORTANCE_COLORS, STYLE
 
@@ -52,7 +52,7 @@ def recognition_frames(shown: Recognition, layout: Layout, frames: int = 40, joi
     """The frames of one recognition: both clips from first to last frame, beside the most important joints."""
     if frames < 1:
         raise ValueError(f"frames must be at least 1, got {frames}")
-    importance = as_array(shown.importance, (layout.num_joints,), "(V,)", f"importance of layout {layout.name!r}")
+    importance = per_joint(shown.importance, layout)
     figure = Figure(figsize=INCHES, dpi=DPI)
     stages = figure.subplots(1, 3, width_ratios=(1, 1, 0.75), gridspec_kw={
         "left": 0.01, "right": 0.97, "top": 0.87, "bottom": 0.14, "wspace": 0.62,

@@ -45,6 +45,11 @@ def as_array(values: ArrayLike, shape: tuple[int, ...], axes: str, what: str) ->
     return _finite(array, what)
 
 
+def per_joint(values: ArrayLike, layout: Layout, what: str = "importance") -> Floats:
+    """`values` as float, (V,): one for each joint of the layout."""
+    return as_array(values, (layout.num_joints,), "(V,)", f"{what} of layout {layout.name!r}")
+
+
 def joint_order(layout: Layout) -> list[int]:
     """Joint indices body part by body part."""
     return [j for joints in layout.parts.values() for j in joints]

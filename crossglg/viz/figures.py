@@ -35,6 +35,7 @@ from crossglg.viz.common import (
     as_clip,
     joint_order,
     part_runs,
+    per_joint,
     side_of_joints,
     value_range,
 )
@@ -79,11 +80,8 @@ def skeleton_strip(
     label: what the importance is, beside its colors.
     """
     xyz = as_clip(clip, layout)
-    weight = None
-    if importance is not None:
-        weight = as_array(importance, (layout.num_joints,), "(V,)", f"importance of layout {layout.name!r}")
+    weights = None if importance is None else [per_joint(importance, layout)]
     times = _spread(xyz.shape[1], frames)
-    weights = None if weight is None else [weight]
     figure, axes, (step, _) = _sheet([xyz], [times], [layout], weights, FULL_INCHES, label)
     axes.set_xticks([k * step for k in range(len(times))], [f"frame {t}" for t in times])
     axes.set_xlabel("as the sensor sees it: the left side of a person facing it is on the right", color=GREY)
@@ -134,8 +132,7 @@ def importance_bars(importance: Mapping[str, ArrayLike], layout: Layout, top: in
     if not importance:
         raise ValueError("importance_bars needs at least one label")
     count = layout.num_joints
-    rows = np.stack([as_array(values, (count,), "(V,)", f"importance {key!r} of layout {layout.name!r}")
-                     for key, values in importance.items()])  # fmt: skip
+    rows = np.stack([per_joint(values, layout, f"importance {key!r}") for key, values in importance.items()])
     chosen = set(np.argsort(-rows.max(axis=0), kind="stable")[: count if top is None else top].tolist())
     if not chosen:
         raise ValueError(f"top must be at least 1, got {top}")

@@ -15,7 +15,19 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
 
 from crossglg.skeletons import Layout
-from crossglg.viz.common import FLOOR, GREY, INK, PALE, SERIES, Floats, as_array, as_clip, joint_order, part_runs
+from crossglg.viz.common import (
+    FLOOR,
+    GREY,
+    INK,
+    PALE,
+    SERIES,
+    Floats,
+    as_array,
+    as_clip,
+    joint_order,
+    part_runs,
+    per_joint,
+)
 from crossglg.viz.figures import GAP, visible
 from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart
 
@@ -46,7 +58,7 @@ def decision(
     if len(clips) != 3:
         raise ValueError(f"a decision shows three clips (query, winner, rival), got {len(clips)}")
     adds = as_array(by_joint, (2, layout.num_joints), "(2, V)", f"by_joint of layout {layout.name!r}")
-    lost = as_array(occlusion, (layout.num_joints,), "(V,)", f"occlusion of layout {layout.name!r}")
+    lost = per_joint(occlusion, layout, "occlusion")
     order = joint_order(layout)
     figure = Chart(figsize=(13.0, 1.4 + 0.24 * len(order)), layout="constrained")
     halves: Any = figure.subfigures(1, 2, width_ratios=(1.0, 1.3))
@@ -70,7 +82,7 @@ def decision(
     bars[0].set_xlabel("adds to the cosine")
     _draw_lost(bars[1], layout, lost[order], by_part)
     if importance is not None:
-        weight = as_array(importance, (layout.num_joints,), "(V,)", f"importance of layout {layout.name!r}")
+        weight = per_joint(importance, layout)
         bars[2].barh(at, weight[order], height=0.6, color=SERIES[2])
         bars[2].axvline(1 / len(order), color=INK, linestyle="--", linewidth=1)
         bars[2].set_xlabel(f"joint importance; uniform 1/{len(order)}")
