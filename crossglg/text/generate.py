@@ -250,9 +250,7 @@ def _failure(failed: dict[str, str], number: int, client: Client) -> str:
     return "\n".join([*lines, "run again to ask for these actions only"])
 
 
-def _describe_one(
-    action: str, layout: Layout, client: Client, prompts: dict[str, Prompt], sample: int = 0
-) -> Description:
+def _describe_one(action: str, layout: Layout, client: Client, prompts: dict[str, Prompt], sample: int) -> Description:
     questions = _questions(action, layout, prompts)
     overall = _answer(client, questions["global"], GlobalAnswer, _global_schema(layout), layout, sample)
     local = _answer(client, questions["joints"], JointsAnswer, _joints_schema(layout), layout, sample)

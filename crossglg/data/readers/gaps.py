@@ -12,9 +12,7 @@ from crossglg.skeletons import Layout
 MAX_GAP = 15  # frames, half a second at 30 Hz
 
 
-def fill_gaps(
-    xyz: NDArray[np.float64], layout: Layout, max_gap: int = MAX_GAP
-) -> tuple[NDArray[np.float64], list[str]]:
+def fill_gaps(xyz: NDArray[np.float64], layout: Layout, max_gap: int) -> tuple[NDArray[np.float64], list[str]]:
     """Fill what is NaN; returns (M, T, V, C) and notes on what was done.
 
     xyz: (M, T, V, C), every person with at least one joint in one frame.
