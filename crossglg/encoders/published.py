@@ -120,7 +120,7 @@ def published_names(encoder: SkeletonEncoder, classifier: nn.Linear | None = Non
 
 def _infogcn(encoder: InfoGCN) -> Named:
     yield "pos_embedding", (encoder.position[None],)
-    yield from _person_norms("data_bn", encoder.input_norm)
+    yield from _person_norms(encoder.input_norm)
     yield from _affine("to_joint_embedding", encoder.joint_embedding)
     for i, block in enumerate(_blocks(encoder), 1):
         spatial = block.spatial
@@ -142,7 +142,7 @@ def _infogcn(encoder: InfoGCN) -> Named:
 
 
 def _ctrgcn(encoder: CTRGCN) -> Named:
-    yield from _person_norms("data_bn", encoder.input_norm)
+    yield from _person_norms(encoder.input_norm)
     for i, block in enumerate(_blocks(encoder), 1):
         spatial, name = block.spatial, f"l{i}.gcn1"
         yield f"{name}.PA", (spatial.topology.transpose(1, 2),)  # there: what joint i receives from joint j
@@ -160,7 +160,7 @@ def _ctrgcn(encoder: CTRGCN) -> Named:
 
 
 def _hdgcn(encoder: HDGCN) -> Named:
-    yield from _person_norms("data_bn", encoder.input_norm)
+    yield from _person_norms(encoder.input_norm)
     for i, block in enumerate(_blocks(encoder), 1):
         spatial, name = block.spatial, f"l{i}.gcn1"
         levels, subsets = spatial.topology.shape[:2]
@@ -303,9 +303,9 @@ def _way(conv: str, norm: str, shortcut: nn.Module | None) -> Named:
         yield from _norm(norm, shortcut[1])
 
 
-def _person_norms(name: str, norms: PerPersonBatchNorm) -> Named:
+def _person_norms(norms: PerPersonBatchNorm) -> Named:
     """One published normalization of the features of all persons."""
-    each = [dict(_norm(name, norm)) for norm in norms]
+    each = [dict(_norm("data_bn", norm)) for norm in norms]
     for key in each[0]:
         yield key, tuple(part for names in each for part in names[key])
 

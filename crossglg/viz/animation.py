@@ -22,6 +22,7 @@ from crossglg.viz.figures import _box, _draw_pose, visible
 from crossglg.viz.style import IMPORTANCE_COLORS, STYLE
 
 INCHES, DPI = (7.6, 3.3), 100
+JOINTS = 6  # with a bar, the most important ones
 COLORS = 64  # of the palette: more cannot be seen and make the file larger
 RIGHT, WRONG = "#00664b", "#a33c00"
 
@@ -48,7 +49,7 @@ class Recognition:
 
 
 @rc_context(STYLE)
-def recognition_frames(shown: Recognition, layout: Layout, frames: int = 40, joints: int = 6) -> list[Image.Image]:
+def recognition_frames(shown: Recognition, layout: Layout, frames: int = 40) -> list[Image.Image]:
     """The frames of one recognition: both clips from first to last frame, beside the most important joints."""
     if frames < 1:
         raise ValueError(f"frames must be at least 1, got {frames}")
@@ -58,7 +59,7 @@ def recognition_frames(shown: Recognition, layout: Layout, frames: int = 40, joi
         "left": 0.01, "right": 0.97, "top": 0.87, "bottom": 0.14, "wspace": 0.62,
     })  # fmt: skip
     scale = Normalize(*value_range([importance]))
-    _bars(stages[2], importance, layout, joints, scale)
+    _bars(stages[2], importance, layout, scale)
     right = shown.found == shown.truth
     outcome = f"✓ {shown.found}" if right else f"✗ {shown.found} (it is: {shown.truth})"
     figure.text(0.35, 0.03, outcome, ha="center", fontsize=12, fontweight="bold", color=RIGHT if right else WRONG)
@@ -98,12 +99,12 @@ def _pose(axes: Axes, xyz: Floats, t: int, layout: Layout, weight: Floats | None
     axes.set_axis_off()
 
 
-def _bars(axes: Axes, importance: Floats, layout: Layout, joints: int, scale: Normalize) -> None:
-    order = np.argsort(-importance, kind="stable")[:joints]
+def _bars(axes: Axes, importance: Floats, layout: Layout, scale: Normalize) -> None:
+    order = np.argsort(-importance, kind="stable")[:JOINTS]
     at = np.arange(len(order))
     axes.barh(at, importance[order], color=IMPORTANCE_COLORS(scale(importance[order])), edgecolor=INK, linewidth=0.4)
     axes.set_yticks(at, [layout.joints[j] for j in order])
-    axes.set_ylim(joints - 0.4, -0.6)
+    axes.set_ylim(JOINTS - 0.4, -0.6)
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
     axes.tick_params(axis="y", length=0)

@@ -49,7 +49,7 @@ from crossglg.viz.results import (
     timeline,
     training_curves,
 )
-from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart, color_bar, name_rows, note_above, png, save
+from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart, chart, color_bar, name_rows, note_above, png, save
 
 __all__ = [
     "accuracy_by_base_classes", "accuracy_by_classifier", "clip_gallery", "confusion_matrix", "exemplar_sensitivity",
@@ -138,8 +138,7 @@ def importance_bars(importance: Mapping[str, ArrayLike], layout: Layout, top: in
         raise ValueError(f"top must be at least 1, got {top}")
     parts = {part: [j for j in joints if j in chosen] for part, joints in layout.parts.items()}
     order = [j for joints in parts.values() for j in joints]
-    figure = Chart(figsize=(7.0, 1.0 + len(order) * (0.12 + 0.11 * len(rows))), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = chart(7.0, 1.0 + len(order) * (0.12 + 0.11 * len(rows)))
     thickness = 0.8 / len(rows)
     for i, (label, values) in enumerate(zip(importance, rows, strict=True)):
         at = np.arange(len(order)) + (i - 0.5 * (len(rows) - 1)) * thickness
@@ -173,8 +172,7 @@ def importance_by_class(
     shape = (len(class_names), layout.num_joints)
     matrix = as_array(importance, shape, "(K, V)", f"importance for {len(class_names)} classes, layout {layout.name!r}")
     order = joint_order(layout)
-    figure = Chart(figsize=(2.8 + 0.26 * shape[1], 1.9 + 0.22 * shape[0]), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = chart(2.8 + 0.26 * shape[1], 1.9 + 0.22 * shape[0])
     colors = COUNT_COLORS if yes_no else IMPORTANCE_COLORS
     shown = (matrix > 0) * 0.8 if yes_no else matrix
     low, high = (0.0, 1.0) if yes_no else (None, None)
@@ -407,8 +405,7 @@ def _short(name: str, most: int = 30) -> str:
 def _square(count: int) -> tuple[Figure, Axes, float]:
     """Figure and Axes for a (K, K) matrix and the inches of a cell: large cells for few classes, 60 still readable."""
     inches = float(np.clip(9.0 / max(count, 1), 0.19, 0.42))
-    figure = Chart(figsize=(count * inches + 3.4, count * inches + 2.2), layout="constrained")
-    return figure, figure.add_subplot(), inches
+    return *chart(count * inches + 3.4, count * inches + 2.2), inches
 
 
 def _label_cells(axes: Axes, columns: Sequence[str], rows: Sequence[str]) -> None:

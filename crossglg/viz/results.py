@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from crossglg.statistics import half_width
 from crossglg.viz.common import FLOOR, GREY, INK, SERIES, Floats, as_array, value_range
-from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart, color_bar, name_rows, note_above
+from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart, chart, color_bar, name_rows, note_above
 
 # Seven shapes and six colors: no two of 42 classes look the same.
 MARKERS = "osD^vPX"
@@ -72,8 +72,7 @@ def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float, d
         if not rows[name].size:
             raise ValueError(f"accuracies of {name!r} are empty: (episodes,) needs at least one episode")
     rows = dict(sorted(rows.items(), key=lambda row: -row[1].mean()))
-    figure = Chart(figsize=(7.0, 1.1 + 0.29 * len(rows)), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = chart(7.0, 1.1 + 0.29 * len(rows))
     for i, (_, episodes) in enumerate(rows.items()):
         mean, half = float(episodes.mean()), half_width(episodes)
         # Spread by rank, not by chance: the same numbers always give the same picture.
@@ -127,8 +126,7 @@ def accuracy_by_base_classes(accuracies: Mapping[str, Mapping[int, ArrayLike]], 
     """
     if not any(accuracies.values()):
         raise ValueError("accuracy_by_base_classes needs at least one method with a run")
-    figure = Chart(figsize=(7.0, 4.0), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = chart(7.0, 4.0)
     for i, (method, points) in enumerate(accuracies.items()):
         counts = sorted(points)
         runs = [
@@ -197,8 +195,7 @@ def exemplar_sensitivity(accuracy: ArrayLike, class_names: Sequence[str]) -> Fig
     spread = np.nanmax(matrix, axis=0) - np.nanmin(matrix, axis=0)
     order = np.argsort(-spread, kind="stable")
     rows = [np.nanmean(matrix, axis=1), *matrix[:, order].T]
-    figure = Chart(figsize=(7.5, 1.1 + 0.26 * len(rows)), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = chart(7.5, 1.1 + 0.26 * len(rows))
     for i, values in enumerate(rows):
         values = values[np.isfinite(values)]
         color = SERIES[0] if i else INK
@@ -231,8 +228,7 @@ def feature_map(
     of = as_array(label, (count,), "(N,)", "label").astype(int)
     if of.min() < 0 or of.max() >= len(class_names):
         raise ValueError(f"label has {of.min()} … {of.max()} but there are {len(class_names)} class names")
-    figure = Chart(figsize=(9.5, 6.5), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = chart(9.5, 6.5)
     for k in np.unique(of).tolist():
         own = xy[of == k]
         look: Any = {"color": SERIES[k % len(SERIES)], "marker": MARKERS[k % len(MARKERS)]}
@@ -269,8 +265,7 @@ def timeline(
     count = max(np.size(edges) - 1, 1)
     edges = as_array(edges, (count + 1,), "(W + 1,)", "edges")
     matrix = as_array(scores, (count, len(actions)), "(W, K)", f"scores of {count} windows")
-    figure = Chart(figsize=(9.0, 1.4 + 0.32 * len(actions)), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = chart(9.0, 1.4 + 0.32 * len(actions))
     mesh = axes.pcolormesh(edges, np.arange(len(actions) + 1), matrix.T, cmap=IMPORTANCE_COLORS)
     best = matrix.argmax(1)
     for w in np.flatnonzero(matrix.max(1) >= (-np.inf if threshold is None else threshold)):

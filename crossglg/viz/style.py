@@ -60,6 +60,12 @@ class Chart(Figure):
         return render(self, ".png")
 
 
+def chart(width: float, height: float) -> tuple[Chart, Axes]:
+    """A figure of so many inches, and its axes."""
+    figure = Chart(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
 def png(figure: Figure) -> bytes:
     """The picture as `save` writes it to a .png, for a widget."""
     return render(figure, ".png")
