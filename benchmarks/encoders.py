@@ -40,7 +40,7 @@ from crossglg import tables  # noqa: E402
 from crossglg.config import Config  # noqa: E402
 from crossglg.encoders import ENCODERS  # noqa: E402
 from crossglg.encoders.inference import clips_at_once, for_inference  # noqa: E402
-from crossglg.files import write_atomically, write_json  # noqa: E402
+from crossglg.files import write_file, write_json  # noqa: E402
 from crossglg.model import CrossGLG, CrossGLGOutput  # noqa: E402
 from crossglg.objectives import build_loss  # noqa: E402
 from crossglg.objectives.base import Sizes  # noqa: E402
@@ -330,7 +330,7 @@ def main(arguments: list[str] | None = None) -> None:
     for cases in workloads(args):
         rows += measure([case for case in cases if expected_seconds(case, rows) <= args.longest], args, ceiling)
         write_json(args.output / f"encoders-{args.device}.json", result)
-        write_atomically(args.output / f"encoders-{args.device}.md", lambda file: file.write(markdown(result).encode()))
+        write_file(args.output / f"encoders-{args.device}.md", markdown(result))
     return None
 
 

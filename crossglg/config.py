@@ -327,7 +327,7 @@ def parse_values(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _parse(name: str, value: Any) -> Any:
     if name not in HELP:
-        raise InputError(f"unknown setting {name!r}{nearest(name, list(HELP))} Valid: {', '.join(HELP)}")
+        raise InputError(f"unknown setting {name!r}{nearest(name, HELP)} Valid: {', '.join(HELP)}")
     kind = type(getattr(_DEFAULTS, name))
     try:
         if value is None:

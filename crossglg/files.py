@@ -9,7 +9,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -61,10 +61,15 @@ def told(error: Exception) -> str:
     return str(error)
 
 
-def nearest(name: str, names: list[str]) -> str:
+def nearest(name: str, names: Iterable[str]) -> str:
     """The end of a sentence about an unknown `name`: a full stop, or a question about the nearest of `names`."""
     close = difflib.get_close_matches(name, names, n=1)
     return f"; did you mean {close[0]!r}?" if close else "."
+
+
+def some_of(names: Sequence[str], most: int = 5) -> str:
+    """The first names of a list, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
@@ -89,11 +94,18 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
     return path
 
 
+def write_file(path: str | Path, content: str | bytes) -> Path:
+    """Write a text, or bytes, atomically."""
+    return write_atomically(
+        Path(path), lambda file: file.write(content.encode() if isinstance(content, str) else content)
+    )
+
+
 def write_json(path: Path, value: Any) -> Path:
     """Write `value` as readable JSON, lists of numbers on one line, atomically."""
     text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
     text = re.sub(r"\[\n\s*([-+.\deE,\s]+?)\n\s*\]", lambda match: f"[{' '.join(match[1].split())}]", text)
-    return write_atomically(path, lambda file: file.write(text.encode()))
+    return write_file(path, text)
 
 
 def read_json(path: Path) -> Any:

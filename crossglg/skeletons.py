@@ -196,9 +196,7 @@ class Layout:
     @cached_property
     def mirrored(self) -> NDArray[np.int64]:
         """(V,) index of each joint's left/right partner (itself where it has none)."""
-        swap = {"left": "right", "right": "left"}
-        names = [" ".join(swap.get(word, word) for word in joint.split()) for joint in self.joints]
-        return np.array([self._by_name.get(name, j) for j, name in enumerate(names)])
+        return np.array([self._by_name.get(other_side(joint), j) for j, joint in enumerate(self.joints)])
 
     def adjacency(self) -> NDArray[np.float32]:
         """(3, V, V) spatial partitions: itself, inward (child → parent) and outward, each column summing to 1.
@@ -223,6 +221,11 @@ class Layout:
 def name_words(name: str) -> list[str]:
     """The words of a name in lower case: "LEFT_EYE_INNER" and "leftEyeInner" → ["left", "eye", "inner"]."""
     return [word.lower() for word in _WORD.findall(name)]
+
+
+def other_side(text: str) -> str:
+    """The text with left for right and right for left."""
+    return " ".join({"left": "right", "right": "left"}.get(word, word) for word in text.split())
 
 
 def retarget(xyz: NDArray[np.floating], source: Layout, target: Layout) -> NDArray[np.floating]:
@@ -306,6 +309,10 @@ _LEGS_AND_ARMS_20 = tuple(
     for side in ("left", "right")
     for joint in limb
 )
+_COCO_17 = (
+    "nose", *(f"{side} {joint}" for joint in (
+        "eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")),
+)  # fmt: skip
 
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
@@ -352,8 +359,7 @@ LAYOUTS: dict[str, Layout] = {
         # COCO key points: HRNet, PYSKL, most 2-D detectors. No joint lies on the spine.
         Layout.from_edges(
             "coco17",
-            ("nose", *(f"{side} {joint}" for joint in (
-                "eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right"))),
+            _COCO_17,
             [
                 (0, 1), (0, 2), (1, 3), (2, 4), (0, 5), (0, 6), (5, 7), (7, 9), (6, 8), (8, 10), (5, 11), (6, 12),
                 (11, 13), (13, 15), (12, 14), (14, 16),
@@ -427,9 +433,7 @@ LAYOUTS: dict[str, Layout] = {
         Layout.from_edges(
             "body25b",
             (
-                "nose", *(f"{side} {joint}" for joint in (
-                    "eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")),
-                "upper neck", "head top", "left big toe", "left small toe", "left heel", "right big toe",
+                *_COCO_17, "upper neck", "head top", "left big toe", "left small toe", "left heel", "right big toe",
                 "right small toe", "right heel",
             ),
             [
@@ -443,9 +447,7 @@ LAYOUTS: dict[str, Layout] = {
         Layout.from_edges(
             "halpe26",
             (
-                "nose", *(f"{side} {joint}" for joint in (
-                    "eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")),
-                "head", "neck", "hip center", *(f"{side} {joint}" for joint in (
+                *_COCO_17, "head", "neck", "hip center", *(f"{side} {joint}" for joint in (
                     "big toe", "small toe", "heel") for side in ("left", "right")),
             ),
             [

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from crossglg.files import write_atomically
+from crossglg.files import write_file
 
 
 def markdown(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
@@ -29,7 +29,7 @@ def write_csv(path: str | Path, header: Sequence[object], rows: Iterable[Sequenc
     """Write a CSV file with a header, atomically; returns its path. Raises ValueError as `markdown` does."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([header, *_checked(header, rows)])
-    return write_atomically(Path(path), lambda file: file.write(text.getvalue().encode()))
+    return write_file(path, text.getvalue())
 
 
 def _markdown_line(cells: Sequence[object]) -> str:

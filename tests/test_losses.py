@@ -9,13 +9,7 @@ import torch
 from torch import Tensor
 
 from crossglg.config import Config
-from crossglg.losses import (
-    calibration_loss,
-    class_prior_loss,
-    cross_modal_loss,
-    marginal_prior_loss,
-    skeleton_loss,
-)
+from crossglg.losses import calibration_loss, class_prior_loss, cross_modal_loss, marginal_prior_loss, skeleton_loss
 
 
 def distributions(rows: int, joints: int, seed: int) -> Tensor:

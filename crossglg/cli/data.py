@@ -11,7 +11,7 @@ import typer
 from crossglg.cli import DATA, app, command
 from crossglg.cli.reading import reads_files
 from crossglg.data.reading_options import as_command_line, as_dataset
-from crossglg.files import read_json
+from crossglg.files import read_json, some_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,21 +36,20 @@ def fetch(
 ) -> None:
     """Show how to get a data set and on what terms; download it from an address, going on where that broke off."""
     from crossglg.data.fetch import fetch as download
-    from crossglg.data.sources import convert_command, description, get_source
+    from crossglg.data.sources import convert_command, description
 
-    source = get_source(name)
     typer.echo(description(name))
-    if not (url or source.url):
+    if not url:
         todo = "get it by hand as described, or give --url and --sha256 of a copy"
         if accept_terms or sha256:  # more than to be told how
             raise ValueError(f"no plain download of {name} is known: {todo}")
         typer.echo(f"\nno plain download of {name} is known: {todo}")
         return
-    if url and not sha256:
+    if not sha256:
         raise ValueError("--url needs --sha256, the hash that the file must have; 'sha256sum FILE' prints it")
     if not accept_terms:
         raise ValueError(f"these are the terms of {name}; if you accept them, give --accept-terms")
-    file = download(url or source.url, sha256 or source.sha256, output or Path(name))
+    file = download(url, sha256, output or Path(name))
     typer.echo(f"{file} has the right hash; unpack it unless it is a .zip, then: {convert_command(name)}")
 
 
@@ -202,8 +201,7 @@ def _tell_texts(clips: SkeletonSet) -> None:
 
     lacking = undescribed([name for name in clips.class_names if name != UNNAMED])
     if lacking:
-        some = ", ".join(lacking[:5]) + (f" and {len(lacking) - 5} more" if len(lacking) > 5 else "")
         typer.echo(
-            f"texts     {len(lacking)} classes have no description ({some}): write them with 'crossglg describe', "
-            f"or run without texts: --set guidance=none"
+            f"texts     {len(lacking)} classes have no description ({some_of(lacking)}): write them with "
+            f"'crossglg describe', or run without texts: --set guidance=none"
         )

@@ -35,8 +35,7 @@ def enroll(
     clips: Clips,
     actions: Actions = Path("my_actions.npz"),
     either_side: Annotated[
-        bool,
-        typer.Option("--either-side", help="left and right do not matter: keep the mirror image, too"),
+        bool, typer.Option("--either-side", help="left and right do not matter: keep the mirror image, too")
     ] = False,
     format_: Format = "",
     person: Person = 0,

@@ -24,9 +24,7 @@ def list_() -> None:
 
 
 @command(DATA, "crossglg protocol show ntu120-one-shot", of=protocol_app)
-def show(
-    benchmark: Annotated[str, typer.Argument(metavar="NAME|FILE:NAME", help=HELP["benchmark"])],
-) -> None:
+def show(benchmark: Annotated[str, typer.Argument(metavar="NAME|FILE:NAME", help=HELP["benchmark"])]) -> None:
     """Show a protocol: classes, exemplars, counts, notes and hash."""
     from crossglg.data.protocols import find_protocol
 

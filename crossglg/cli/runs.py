@@ -78,7 +78,7 @@ def run(
         again = shlex.join(["crossglg", "run", "--resume", "--output", str(folder)])
         interrupted(again if pipeline.has_run(folder) else "")
     made = read_results(folder)
-    typer.echo(_summary(made.task, made.protocol_sha256, made.clips_sha256, len(made.novel_classes), made.one_shot))
+    typer.echo(_summary(vars(made), made.one_shot))
     typer.echo(f"written to {folder}")
 
 
@@ -123,6 +123,7 @@ def evaluate(
 ) -> None:
     """Evaluate a trained model on its own task, or on another one; several of the same base classes as an ensemble."""
     from crossglg.data.tasks import load_task
+    from crossglg.runs.results import about_task
     from crossglg.training.evaluation import config_of
     from crossglg.training.evaluation import evaluate as evaluate_models
     from crossglg.training.trained_model import TrainedModel
@@ -135,12 +136,11 @@ def evaluate(
     for name, missing in found.left_out.items():
         lacking = "the descriptions have" if missing == "statements" else "this model has"
         typer.echo(f"without {name}: {lacking} no {missing}", err=True)
+    about = about_task(task)
     if not as_json:
-        ways = len(task.novel.class_names)
-        summary = _summary(task.name, task.sha256, task.clips_sha256, ways, found.one_shot, found.text_at_inference)
-        typer.echo(summary)
+        typer.echo(_summary(about, found.one_shot, found.text_at_inference))
         return
-    content: dict[str, Any] = {"task": task.name, "protocol_sha256": task.sha256, "clips_sha256": task.clips_sha256}
+    content = {name: about[name] for name in ("task", "protocol_sha256", "clips_sha256")}
     content["one_shot"] = {name: result.to_dict() for name, result in found.one_shot.items()}
     if text_at_inference:
         content["text_at_inference"] = {name: r.to_dict() for name, r in found.text_at_inference.items()}
@@ -187,17 +187,15 @@ def table(
 
 
 def _summary(
-    task: str,
-    protocol_sha256: str,
-    clips_sha256: str,
-    ways: int,
+    about: Mapping[str, Any],
     one_shot: Mapping[str, Accuracy | OneShotResult],
     text_at_inference: Mapping[str, Accuracy | OneShotResult] | None = None,
 ) -> str:
-    """Accuracies on a task, with the published ones of the same protocol below them."""
+    """Accuracies on a task, with the published ones of the same protocol below them. about: as of `about_task`."""
     from crossglg.data.protocols import find_protocol, shipped_protocols
 
-    lines = [f"{task} (protocol {protocol_sha256[:12]}, clips {clips_sha256[:12]})"]
+    task, ways = about["task"], len(about["novel_classes"])
+    lines = [f"{task} (protocol {about['protocol_sha256'][:12]}, clips {about['clips_sha256'][:12]})"]
     lines += [f"top-1 over episodes; {ways} novel classes, guessing gets {100 / ways:.0f} %:"]
     lines += [_line(name, result) for name, result in one_shot.items()]
     if text_at_inference:

@@ -38,8 +38,7 @@ def describe(
         typer.Option("--sides", help="also ask, once for all actions, which stay the same with left and right swapped"),
     ] = False,
     statements: Annotated[
-        bool,
-        typer.Option("--statements", help="also ask, for each action, which yes-or-no statements are true of it"),
+        bool, typer.Option("--statements", help="also ask, for each action, which yes-or-no statements are true of it")
     ] = False,
     price_in: Annotated[float | None, typer.Option(help="price of a million prompt tokens, to tell the cost")] = None,
     price_out: Annotated[float | None, typer.Option(help="price of a million completion tokens")] = None,

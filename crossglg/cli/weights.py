@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from crossglg.cli import TRAIN, command
+from crossglg.cli.runs import Setting, build_config
 
 
 @command(
@@ -25,12 +26,9 @@ def import_weights(
     ] = None,
     persons: Annotated[int, typer.Option(help="persons in a clip of that training")] = 2,
     channels: Annotated[int, typer.Option(help="coordinates of a joint in that training, 2 or 3")] = 3,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="any setting; see 'list settings'")
-    ] = None,
+    settings: Setting = None,
 ) -> None:
     """Make a model of published weights, to recognize with or to start a training from."""
-    from crossglg.cli.runs import build_config
     from crossglg.skeletons import get_layout
     from crossglg.training import imported
 

@@ -8,15 +8,15 @@ from typing import Annotated
 import typer
 
 from crossglg.cli import EXPLAIN, command
-from crossglg.config import HELP
+from crossglg.cli.runs import Benchmark, Dataset
 from crossglg.files import write_json
 
 
 @command(EXPLAIN, "crossglg faithfulness runs/mine/model --clips 24")
 def faithfulness(
     model: Annotated[list[Path], typer.Argument(help="trained models' folders: one, or several seeds of a task")],
-    dataset: Annotated[str | None, typer.Option(help=HELP["dataset"])] = None,
-    benchmark: Annotated[str | None, typer.Option(help=HELP["benchmark"])] = None,
+    dataset: Dataset = None,
+    benchmark: Benchmark = None,
     clips: Annotated[int, typer.Option(help="novel queries to measure on, drawn at random; 0: all")] = 120,
     points: Annotated[int, typer.Option(help="numbers of joints to try between none and all; 0: every one")] = 11,
     episode: Annotated[int, typer.Option(help="which episode, 0 the first")] = 0,

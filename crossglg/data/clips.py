@@ -36,6 +36,7 @@ from crossglg.files import write_atomically
 from crossglg.skeletons import Layout, get_layout, match_layout, retarget
 
 REQUIRED = ("xyz", "offsets", "label", "class_names")
+COLUMNS = ("persons", "subject", "camera", "sample_id", "source")  # that a clip has an entry in, besides its label
 
 
 @dataclass(frozen=True)
@@ -194,10 +195,7 @@ class SkeletonSet:
             self,
             xyz=self.xyz[rows],
             offsets=np.concatenate([[0], np.cumsum(np.diff(self.offsets)[indices])]),
-            **{
-                key: getattr(self, key)[indices]
-                for key in ("label", "persons", "subject", "camera", "sample_id", "source")
-            },
+            **{key: getattr(self, key)[indices] for key in ("label", *COLUMNS)},
         )
 
     def with_canonical_classes(self) -> SkeletonSet:
@@ -269,7 +267,7 @@ class SkeletonSet:
             "edges": np.array([(parent, child) for child, parent in self.layout.bones]),
             "root": np.array(self.layout.root, dtype=np.str_),
             "fps": np.array(self.fps),
-            **{key: getattr(self, key) for key in ("persons", "subject", "camera", "sample_id", "source")},
+            **{key: getattr(self, key) for key in COLUMNS},
         }
         if self.canonical_names:
             arrays["canonical_names"] = np.array(self.canonical_names, dtype=np.str_)
@@ -304,7 +302,7 @@ class SkeletonSet:
                 f"{path} lacks the array {missing[0]!r}; the format is described in crossglg.data.clips. A single "
                 f"clip, (T, V, 3), is read from a .npy file"
             )
-        optional = ("persons", "subject", "camera", "sample_id", "source", "canonical_names")
+        optional = (*COLUMNS, "canonical_names")
         try:
             return cls.build(
                 arrays["xyz"],
@@ -343,9 +341,8 @@ def concatenate(sets: Sequence[SkeletonSet], name: str) -> SkeletonSet:
         name=name,
         fps=sets[0].fps,
         canonical_names=class_names,
-        **{key: np.concatenate([getattr(s, key) for s in sets])
-           for key in ("persons", "subject", "camera", "sample_id", "source")},
-    )  # fmt: skip
+        **{key: np.concatenate([getattr(s, key) for s in sets]) for key in COLUMNS},
+    )
 
 
 def _column(values: Sequence[int] | NDArray[np.int64] | None, count: int, default: int) -> NDArray[np.int64]:
@@ -359,7 +356,7 @@ def _check(s: SkeletonSet) -> None:
     if not 0 < s.fps < math.inf:
         raise ValueError(f"{s.name}: fps must be a number above 0, got {s.fps:g}")
     count = len(s.label)
-    for key in ("label", "persons", "subject", "camera", "sample_id", "source"):
+    for key in ("label", *COLUMNS):
         if getattr(s, key).shape != (count,):
             raise ValueError(
                 f"{s.name}: {key} must be one entry for each of {count} clips, got {getattr(s, key).shape}"

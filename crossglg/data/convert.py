@@ -323,7 +323,7 @@ class _Store:
         header: dict[str, Any],
         files: Sequence[SourceFile],
         skip_corrupt: bool,
-        table: ClassTable | None = None,
+        table: ClassTable | None,
     ) -> None:
         self._table = table
         self._paths = [output.with_name(f".{output.name}.{kind}") for kind in ("part", "index")]

@@ -85,7 +85,8 @@ class Protocol:
         if lacking:
             raise ValueError(f"{where} lacks {lacking[0]!r}; it needs {', '.join(REQUIRED)}")
         novel, base = content["novel_classes"], content["base_classes"]
-        dataset = str(content.get("dataset", ""))
+        named: dict[str, Any] = {key: str(content.get(key, "")) for key in ("dataset", "layout", "title", "source")}
+        dataset = named["dataset"]
         try:
             episodes = tuple(
                 {c: (dataset, e) if isinstance(e, str) else (str(e[0]), str(e[1])) for c, e in draw.items()}
@@ -98,27 +99,19 @@ class Protocol:
             raise ValueError(f"{where}: base_classes must be a list of class names, not empty, or {OTHERS!r}")
         if not (_is_list_of(novel, str) or _is_list_of(novel, int)):
             raise ValueError(f"{where}: novel_classes must be a list of class names, or of places counted from 1")
-
-        def texts(key: str) -> tuple[str, ...]:
-            return tuple(map(str, content.get(key, ())))
-
+        listed = ("base_sets", "novel_sets", "left_out", "notes")
+        texts: dict[str, Any] = {key: tuple(map(str, content.get(key, ()))) for key in listed}
         return cls(
             name,
             () if base == OTHERS else tuple(base),
             tuple(map(str, novel)),
             episodes,
             by_place=bool(novel) and _is_list_of(novel, int),
-            base_sets=texts("base_sets"),
-            novel_sets=texts("novel_sets"),
-            dataset=dataset,
-            layout=str(content.get("layout", "")),
-            left_out=texts("left_out"),
             counts=counts,
             published=dict(content.get("published", {})),
-            title=str(content.get("title", "")),
-            source=str(content.get("source", "")),
-            notes=texts("notes"),
             path=path,
+            **texts,
+            **named,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -238,16 +231,14 @@ def find_protocol(benchmark: str) -> Protocol:
     if not separator and name not in shipped_protocols():
         raise ValueError(
             f"benchmark={benchmark!r} must be FILE:NAME, e.g. data/benchmarks.json:to-utd-mhad, or a shipped protocol"
-            f"{nearest(name, list(shipped_protocols()))} Shipped: {', '.join(shipped_protocols())}"
+            f"{nearest(name, shipped_protocols())} Shipped: {', '.join(shipped_protocols())}"
         )
     path = Path(file) if separator else SHIPPED / f"{name}.json"
     protocols = read_json(path)
     if not isinstance(protocols, dict):
         raise ValueError(f"{path} must be a JSON object with one entry per protocol, {{name: protocol, …}}")
     if name not in protocols:
-        raise ValueError(
-            f"{path} has no benchmark {name!r}{nearest(name, list(protocols))} It has {', '.join(protocols)}"
-        )
+        raise ValueError(f"{path} has no benchmark {name!r}{nearest(name, protocols)} It has {', '.join(protocols)}")
     if not isinstance(protocols[name], dict):
         raise ValueError(f"{path}: benchmark {name!r} must be a JSON object with {', '.join(REQUIRED)}")
     return Protocol.from_dict(protocols[name], name, path)

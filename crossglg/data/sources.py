@@ -1,7 +1,7 @@
 """Registry of known data sets: what each is, on whose terms, how to come by it, and how to convert it.
 
-A `url` stands here only if the download behind it was tried and its hash taken; none was yet, so every set is fetched
-by hand, from pages named by owner and title. `crossglg.data.fetch` downloads from an address that the reader gives.
+Every set is fetched by hand, from pages named by owner and title: no download behind an address was tried and its hash
+taken. `crossglg.data.fetch` downloads from an address that the reader gives.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Source:
 
     about: what it is;  paper: who describes it;  terms: the licence or what its owner asks for, in a sentence or two;
     by_hand: the steps, in order, that end with its files in a folder called as the set;  format: its reader in
-    `READERS`.  url, sha256, size: a verified plain download and its bytes, or "", "", 0.
+    `READERS`.
     """
 
     about: str
@@ -27,9 +27,6 @@ class Source:
     terms: str
     by_hand: tuple[str, ...]
     format: str
-    url: str = ""
-    sha256: str = ""
-    size: int = 0
 
 
 SOURCES: dict[str, Source] = {
@@ -246,17 +243,15 @@ SOURCES: dict[str, Source] = {
 def get_source(name: str) -> Source:
     """A registered data set; raises ValueError with the valid names."""
     if name not in SOURCES:
-        raise ValueError(f"unknown data set {name!r}{nearest(name, list(SOURCES))} Data sets: {', '.join(SOURCES)}")
+        raise ValueError(f"unknown data set {name!r}{nearest(name, SOURCES)} Data sets: {', '.join(SOURCES)}")
     return SOURCES[name]
 
 
 def description(name: str) -> str:
     """What there is to know of a data set before it is fetched, and the command that converts it afterwards."""
     source = get_source(name)
-    lines = [f"{name}: {source.about}", f"paper    {source.paper}", f"terms    {source.terms}"]
-    if source.url:
-        lines.append(f"file     {source.url} ({source.size / 1e6:,.1f} MB, sha256 {source.sha256})")
-    lines += ["by hand", *(f"  {number}. {step}" for number, step in enumerate(source.by_hand, start=1))]
+    lines = [f"{name}: {source.about}", f"paper    {source.paper}", f"terms    {source.terms}", "by hand"]
+    lines += [f"  {number}. {step}" for number, step in enumerate(source.by_hand, start=1)]
     return "\n".join([*lines, f"then     {convert_command(name)}"])
 
 

@@ -13,7 +13,7 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.data.convert import log_path
 from crossglg.data.readers.points import FAR, far_away
 from crossglg.data.tasks import missing_for_a_run
-from crossglg.files import read_json, sha256
+from crossglg.files import read_json, sha256, some_of
 
 _CLASSES_FROM = {
     "folder": "named by the folders that the files lie in",
@@ -42,9 +42,9 @@ def describe(clips: SkeletonSet, path: Path) -> str:
         lines += [f"made from {log['files']} files, format {log['format']} {log['options'] or ''}".rstrip()]
         lines += [f"          {len(log[key])} files {key.replace('_', ' ')}" for key in ("corrupt", "without_clip")]
         other, unused = log.get("other_formats", []), log.get("unused_rows", [])
-        lines += [f"          {len(other)} files of other formats not read: {_some(other)}; "
+        lines += [f"          {len(other)} files of other formats not read: {some_of(other)}; "
                   f"convert them apart: a folder of .npz files is one data set"] if other else []  # fmt: skip
-        lines += [f"          {len(unused)} rows of the table name no file: {_some(unused)}"] if unused else []
+        lines += [f"          {len(unused)} rows of the table name no file: {some_of(unused)}"] if unused else []
         lines += [f"step {n}    {step}" for n, step in enumerate(log["steps"], start=1)]
         lines += [f"note      {note}" for note in _notes(log)]
     lines += [f"doubtful  {doubt}" for doubt in [*doubts(clips), *_other_rates(log, clips.fps)]]
@@ -62,23 +62,23 @@ def doubts(clips: SkeletonSet) -> list[str]:
             empty.append(str(clips.sample_id[i]))
         if far_away(clip).any():
             far.append(str(clips.sample_id[i]))
-    found = [f"all coordinates of {len(empty)} clips are zero: {_some(empty)}"] if empty else []
+    found = [f"all coordinates of {len(empty)} clips are zero: {some_of(empty)}"] if empty else []
     if far:
-        found.append(f"{len(far)} clips have joints {FAR} times as far away as the body reaches: {_some(far)}")
+        found.append(f"{len(far)} clips have joints {FAR} times as far away as the body reaches: {some_of(far)}")
     same = [ids for ids in content.values() if len(ids) > 1]
     if same:
         copies = [" = ".join(ids[:3]) for ids in same]
-        found.append(f"{sum(map(len, same)) - len(same)} clips are copies of others: {_some(copies)}")
+        found.append(f"{sum(map(len, same)) - len(same)} clips are copies of others: {some_of(copies)}")
     named = Counter(zip(clips.source.tolist(), clips.sample_id.tolist(), strict=True))
     shared = [name for (_, name), count in named.items() if count > 1]
     if shared:
-        found.append(f"{len(shared)} sample ids are of several clips, which no protocol can name: {_some(shared)}")
+        found.append(f"{len(shared)} sample ids are of several clips, which no protocol can name: {some_of(shared)}")
     spelled = defaultdict(list)
     for name in dict.fromkeys(clips.class_of(i) for i in range(len(clips))):
         spelled[" ".join(name.lower().replace("_", " ").replace("-", " ").split())].append(name)
     alike = [" and ".join(map(repr, names)) for names in spelled.values() if len(names) > 1]
     if alike:
-        found.append(f"classes that differ only in their spelling: {_some(alike)}: make them one")
+        found.append(f"classes that differ only in their spelling: {some_of(alike)}: make them one")
     return found
 
 
@@ -101,7 +101,7 @@ def _classes(clips: SkeletonSet, log: dict[str, Any]) -> list[str]:
     lines = [f"classes   {(present > 0).sum()} of {len(present)} have clips, up to {present.max()}"]
     lines += [f"          {', '.join(said)}"] if said else []
     counted = [f"{clips.class_names[k]} {present[k]}" for k in np.argsort(-present, kind="stable") if present[k]]
-    return [*lines, f"          {_some(counted, 20)}"]
+    return [*lines, f"          {some_of(counted, 20)}"]
 
 
 def _notes(log: dict[str, Any]) -> list[str]:
@@ -109,10 +109,6 @@ def _notes(log: dict[str, Any]) -> list[str]:
     count = Counter(note for notes in log["notes"].values() for note in notes)
     some = [f"{note} (in {n} clips)" for note, n in count.most_common(5)]
     return some + ([f"and {len(count) - 5} others, in the log"] if len(count) > 5 else [])
-
-
-def _some(names: list[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _known(numbers: NDArray[np.int64]) -> str:

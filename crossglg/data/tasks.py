@@ -277,7 +277,7 @@ def _load(dataset: str) -> SkeletonSet:
             return replace(SkeletonSet.load(convert.stored(dataset)), name=convert.dataset_name(dataset))
         raise MissingError(
             f"dataset {dataset!r} is neither registered ({', '.join(DATASETS)}) nor a file or folder, "
-            f"nor FORMAT:PATH (formats: {', '.join(READERS)}){nearest(dataset, list(DATASETS))}"
+            f"nor FORMAT:PATH (formats: {', '.join(READERS)}){nearest(dataset, DATASETS)}"
         )
     return SkeletonSet.load(dataset).with_canonical_classes()
 

@@ -33,9 +33,8 @@ class CTRGCN(GraphEncoder):
         importance_after_block: int = 5,
     ) -> None:
         itself, inward, outward = torch.from_numpy(layout.adjacency()).to(torch.get_default_dtype())
-        adjacency = torch.stack(
-            [itself, outward.T, inward.T]
-        )  # as published: a parent receives the sum of its children
+        # As published: a parent receives the sum of its children.
+        adjacency = torch.stack([itself, outward.T, inward.T])
 
         def block(width: int, out: int, stride: int, first: bool) -> EncodingBlock:
             return EncodingBlock(

@@ -173,9 +173,8 @@ class EdgeConv(nn.Module):
     def __init__(self, width: int, neighbours: int, groups: int = 1) -> None:
         super().__init__()
         self.neighbours = neighbours
-        self.weight = nn.Parameter(
-            torch.randn(groups, width, 2 * width) * (2.0 / width) ** 0.5
-        )  # of (neighbour − own, own)
+        # Of (neighbour − own, own).
+        self.weight = nn.Parameter(torch.randn(groups, width, 2 * width) * (2.0 / width) ** 0.5)
         self.norm = nn.BatchNorm2d(groups * width)
 
     def forward(self, x: Tensor) -> Tensor:

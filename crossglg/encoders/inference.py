@@ -105,9 +105,8 @@ class FoldedPersonNorm(nn.Module):
         super().__init__()
         names = ("weight", "bias", "running_mean", "running_var")
         weight, bias, mean, variance = (torch.stack([getattr(norm, name) for norm in norms]) for name in names)
-        self.scale = nn.Parameter(
-            weight / (variance + cast(nn.BatchNorm1d, norms[0]).eps).sqrt(), requires_grad=False
-        )  # (M, V·D)
+        eps = cast(nn.BatchNorm1d, norms[0]).eps
+        self.scale = nn.Parameter(weight / (variance + eps).sqrt(), requires_grad=False)  # (M, V·D)
         self.shift = nn.Parameter(bias - mean * self.scale, requires_grad=False)
 
     def forward(self, x: Tensor, bodies: PersonIndex) -> Tensor:

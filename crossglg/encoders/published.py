@@ -20,6 +20,7 @@ from crossglg.encoders.graph import PerPersonBatchNorm
 from crossglg.encoders.hdgcn import HDGCN
 from crossglg.encoders.infogcn import Bottleneck, InfoGCN
 from crossglg.encoders.stgcn import STGCNPlusPlus
+from crossglg.files import some_of
 
 Names = dict[str, tuple[Tensor, ...]]  # published name → the parts of our tensors that are it, in a row
 Named = Iterator[tuple[str, tuple[Tensor, ...]]]
@@ -85,7 +86,8 @@ def load_published(
         ],
     }
     if count := sum(map(len, wrong.values())):
-        listed = "; ".join(f"{what}: {_some(found)}" for what, found in wrong.items() if found)
+        shown = {what: [n[:200] if n.isprintable() else ascii(n[:200]) for n in found] for what, found in wrong.items()}
+        listed = "; ".join(f"{what}: {some_of(found, 20)}" for what, found in shown.items() if found)
         raise WeightsError(
             f"these are not the weights of this {type(encoder).__name__}, {count} names differ; {listed}"
         )
@@ -118,7 +120,7 @@ def published_names(encoder: SkeletonEncoder, classifier: nn.Linear | None = Non
 
 def _infogcn(encoder: InfoGCN) -> Named:
     yield "pos_embedding", (encoder.position[None],)
-    yield from _person_norms("data_bn", encoder.input_norm)
+    yield from _person_norms(encoder.input_norm)
     yield from _affine("to_joint_embedding", encoder.joint_embedding)
     for i, block in enumerate(_blocks(encoder), 1):
         spatial = block.spatial
@@ -140,7 +142,7 @@ def _infogcn(encoder: InfoGCN) -> Named:
 
 
 def _ctrgcn(encoder: CTRGCN) -> Named:
-    yield from _person_norms("data_bn", encoder.input_norm)
+    yield from _person_norms(encoder.input_norm)
     for i, block in enumerate(_blocks(encoder), 1):
         spatial, name = block.spatial, f"l{i}.gcn1"
         yield f"{name}.PA", (spatial.topology.transpose(1, 2),)  # there: what joint i receives from joint j
@@ -158,7 +160,7 @@ def _ctrgcn(encoder: CTRGCN) -> Named:
 
 
 def _hdgcn(encoder: HDGCN) -> Named:
-    yield from _person_norms("data_bn", encoder.input_norm)
+    yield from _person_norms(encoder.input_norm)
     for i, block in enumerate(_blocks(encoder), 1):
         spatial, name = block.spatial, f"l{i}.gcn1"
         levels, subsets = spatial.topology.shape[:2]
@@ -301,9 +303,9 @@ def _way(conv: str, norm: str, shortcut: nn.Module | None) -> Named:
         yield from _norm(norm, shortcut[1])
 
 
-def _person_norms(name: str, norms: PerPersonBatchNorm) -> Named:
+def _person_norms(norms: PerPersonBatchNorm) -> Named:
     """One published normalization of the features of all persons."""
-    each = [dict(_norm(name, norm)) for norm in norms]
+    each = [dict(_norm("data_bn", norm)) for norm in norms]
     for key in each[0]:
         yield key, tuple(part for names in each for part in names[key])
 
@@ -330,11 +332,6 @@ def _bare(name: str) -> str:
     while prefix := next((p for p in PREFIXES if name.startswith(p)), None):
         name = name.removeprefix(prefix)
     return name
-
-
-def _some(names: list[str], most: int = 20) -> str:
-    shown = [name[:200] if name.isprintable() else ascii(name[:200]) for name in names[:most]]
-    return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _read(path: Path) -> Any:

@@ -92,13 +92,13 @@ class SixBranchTemporalConv(nn.Module):
     A sixth of the width each; the first branch also takes what is left over.  PYSKL: §3.
     """
 
-    def __init__(self, width: int, stride: int, dilations: tuple[int, ...] = (1, 2, 3, 4)) -> None:
+    def __init__(self, width: int, stride: int) -> None:
         super().__init__()
-        branch = width // (len(dilations) + 2)
-        self.parts = [width - branch * (len(dilations) + 1)] + [branch] * len(dilations)
+        branch = width // 6
+        self.parts = [width - 5 * branch, *[branch] * 4]
         self.reduce = conv_norm(width, sum(self.parts))
         self.dilated = nn.ModuleList(
-            time_conv(part, part, 3, stride, dilation) for part, dilation in zip(self.parts, dilations, strict=False)
+            time_conv(part, part, 3, stride, dilation) for dilation, part in enumerate(self.parts[:4], 1)
         )
         self.pool = nn.MaxPool2d((3, 1), (stride, 1), (1, 0))
         self.pointwise = time_conv(width, branch, stride=stride)

@@ -17,20 +17,18 @@ class MultiScaleTemporalConv(nn.Module):
     do not.
     """
 
-    def __init__(
-        self, width: int, stride: int, kernel: int = 5, dilations: tuple[int, ...] = (1, 2), rectify: bool = False
-    ) -> None:
+    def __init__(self, width: int, stride: int, rectify: bool = False) -> None:
         super().__init__()
         self.rectify = rectify
-        branch = width // (len(dilations) + 2)
-        self.reduce = conv_norm(width, branch * (len(dilations) + 1))
-        self.dilated = nn.ModuleList(time_conv(branch, branch, kernel, stride, dilation) for dilation in dilations)
+        branch = width // 4
+        self.reduce = conv_norm(width, 3 * branch)
+        self.dilated = nn.ModuleList(time_conv(branch, branch, 5, stride, dilation) for dilation in (1, 2))
         self.pool = nn.MaxPool2d((3, 1), (stride, 1), (1, 0))
         self.pointwise = time_conv(width, branch, stride=stride)
-        self.norm = nn.BatchNorm2d(branch * (len(dilations) + 2))
+        self.norm = nn.BatchNorm2d(4 * branch)
 
     def forward(self, feat: Tensor) -> Tensor:
-        *convolved, pooled = F.relu_(self.reduce(feat)).chunk(len(self.dilated) + 1, dim=1)
+        *convolved, pooled = F.relu_(self.reduce(feat)).chunk(3, dim=1)
         branches = [conv(part) for conv, part in zip(self.dilated, convolved, strict=True)]
         joined = self.norm(torch.cat([*branches, self.pool(pooled), self.pointwise(feat)], dim=1))
         return F.relu_(joined) if self.rectify else joined
@@ -46,9 +44,9 @@ class MultiScaleTemporalConv(nn.Module):
         return self
 
 
-def conv_norm(width: int, out: int, kernel: int = 1, stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    """Convolution over time followed by batch normalization."""
-    return nn.Sequential(time_conv(width, out, kernel, stride, dilation), nn.BatchNorm2d(out))
+def conv_norm(width: int, out: int, stride: int = 1) -> nn.Sequential:
+    """Point-wise convolution followed by batch normalization."""
+    return nn.Sequential(time_conv(width, out, stride=stride), nn.BatchNorm2d(out))
 
 
 def time_conv(width: int, out: int, kernel: int = 1, stride: int = 1, dilation: int = 1) -> nn.Conv2d:

@@ -50,8 +50,7 @@ def retrain_guidance(
     say. Raises ValueError if the model has no joint importance, the texts are not those of the base classes or name no
     key joints.
     """
-    if trained.model.joint_importance is None:
-        raise ValueError(f"a model with guidance={trained.config.guidance!r} has no joint importance; use both or g2l")
+    trained.require_importance()
     if trained.config.importance_per != "clip":
         raise ValueError(
             f"importance learns from edited texts on features pooled over the clip, and this model has "

@@ -25,7 +25,7 @@ from crossglg.explain.attention import (
     received,
     text_attention,
 )
-from crossglg.files import write_atomically
+from crossglg.files import write_file
 from crossglg.one_shot import unit_rows
 from crossglg.text.descriptions import Description, find_descriptions
 from crossglg.text.embeddings import local_embeddings
@@ -210,8 +210,7 @@ class Explorer(widgets.VBox):
 
     def save(self, path: str | Path) -> Path:
         """Write what is shown as one HTML page that plays without Python and without a network."""
-        page = player_html(self.panels(), self.skeleton)
-        return write_atomically(Path(path), lambda file: file.write(page.encode()))
+        return write_file(path, player_html(self.panels(), self.skeleton))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         return super()._repr_mimebundle_(**kwargs) | self.player.still()

@@ -71,16 +71,13 @@ class Faithfulness:
                 found[method][direction] = {n: Interval(*triple) for n, triple in zip(names, triples, strict=True)}
         return found
 
-    def bands(self, metric: str = "accuracy") -> dict[str, dict[str, tuple[Array, Array, Array]]]:
-        """direction → method → (mean, low, high), each (P,): the curve and its 95 % interval at every point."""
-        return {
-            direction: {method: bootstrap_bands(values) for method, values in self.curves[direction][metric].items()}
-            for direction in DIRECTIONS
-        }
+    def bands(self) -> dict[str, dict[str, tuple[Array, Array, Array]]]:
+        """direction → method → (mean, low, high) accuracy, (P,) each: the curve and its 95 % interval."""
+        return {d: {m: bootstrap_bands(values) for m, values in self.curves[d]["accuracy"].items()} for d in DIRECTIONS}
 
-    def mean_areas(self, metric: str = "accuracy") -> dict[str, dict[str, float]]:
-        """direction → method → mean area."""
-        return {d: {method: float(self.areas(d, metric, method).mean()) for method in self.methods} for d in DIRECTIONS}
+    def mean_areas(self) -> dict[str, dict[str, float]]:
+        """direction → method → mean area under the curves of accuracy."""
+        return {d: {m: float(self.areas(d, "accuracy", m).mean()) for m in self.methods} for d in DIRECTIONS}
 
     def to_dict(self) -> dict[str, Any]:
         """Mean curves, areas with differences and intervals, and the area of every clip, as plain numbers."""
@@ -183,13 +180,8 @@ def together(found: Sequence[Faithfulness]) -> Faithfulness:
     if any(f.methods != first.methods or not np.array_equal(f.counts, first.counts) for f in found):
         raise ValueError("models can only be taken together with the same methods, joints and points")
     curves = {
-        direction: {
-            metric: {
-                method: np.concatenate([f.curves[direction][metric][method] for f in found]) for method in first.methods
-            }
-            for metric in METRICS
-        }
-        for direction in DIRECTIONS
+        d: {m: {name: np.concatenate([f.curves[d][m][name] for f in found]) for name in first.methods} for m in METRICS}
+        for d in DIRECTIONS
     }
     return Faithfulness(first.counts, curves)
 

@@ -92,9 +92,7 @@ def find_objective(config: Config) -> type[Objective]:
     """The objective of a run. Raises InputError for an unknown one, or if other settings do not go with it."""
     name = config.objective
     if name not in OBJECTIVES:
-        raise InputError(
-            f"unknown objective {name!r}{nearest(name, list(OBJECTIVES))} Objectives: {', '.join(OBJECTIVES)}"
-        )
+        raise InputError(f"unknown objective {name!r}{nearest(name, OBJECTIVES)} Objectives: {', '.join(OBJECTIVES)}")
     kind = OBJECTIVES[name]
     if not kind.classifies and config.guidance in ("l2g", "both"):
         raise InputError(

@@ -88,7 +88,7 @@ def _scorer(
     """(number of an episode, indices of its queries) → (Q, K) scores. What episodes share is computed once."""
     known = {**CLASSIFIERS, **TEXT_CLASSIFIERS}
     if name not in known:
-        raise ValueError(f"unknown classifier {name!r}{nearest(name, list(known))} Classifiers: {', '.join(known)}")
+        raise ValueError(f"unknown classifier {name!r}{nearest(name, known)} Classifiers: {', '.join(known)}")
     classifier, novel, base = known[name], features.novel, features.base
     if missing := classifier.missing(features):
         where = _WHERE_FROM.get(missing, "a trained model makes them (TrainedModel.represent)")

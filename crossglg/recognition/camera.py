@@ -163,17 +163,17 @@ class Camera(anywidget.AnyWidget):
 
     def _receive(self, _: Any, content: dict[str, Any], buffers: Sequence[Any]) -> None:
         """A message of the page; what goes wrong is said there."""
-        handler = {"frames": self._frames, "take": self._take, "enroll": self._enroll, "save": self._save}
+        handler = {
+            "asset": self._asset, "frames": self._frames, "take": self._take, "enroll": self._enroll,
+            "save": self._save,
+        }  # fmt: skip
         try:
-            if content["kind"] == "asset":
-                self._send_asset(content["name"])
-            else:
-                handler[content["kind"]](content, buffers)
+            handler[content["kind"]](content, buffers)
         except (ValueError, OSError) as error:
             self.message = str(error)
 
-    def _send_asset(self, name: str) -> None:
-        if name not in ASSETS:
+    def _asset(self, content: dict[str, Any], _: Sequence[Any]) -> None:
+        if (name := content["name"]) not in ASSETS:
             raise InputError(f"the page asks for {name!r}, which is no file of MediaPipe Pose")
         self.send({"kind": "asset", "name": name}, [(Path(self.assets) / name).read_bytes()])
 

@@ -237,7 +237,7 @@ def forget(action: str, path: str | Path) -> SkeletonSet | None:
     with _sole_writer(path):
         kept = SkeletonSet.load(path)
         if action not in kept.class_names:
-            raise InputError(f"{path} has no action {action!r}{nearest(action, list(kept.class_names))}")
+            raise InputError(f"{path} has no action {action!r}{nearest(action, kept.class_names)}")
         rest = kept.label != kept.class_names.index(action)
         if not rest.any():
             path.unlink()

@@ -13,7 +13,6 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import numpy as np
@@ -22,7 +21,7 @@ from matplotlib.figure import Figure
 from safetensors import SafetensorError, safe_open
 
 from crossglg.config import Config
-from crossglg.files import read_json, write_atomically
+from crossglg.files import read_json, write_file
 from crossglg.runs.pipeline import executed_copy, notebooks_in, run_name, saved_config
 from crossglg.runs.results import METHODS, RESULTS, RunResults, read_results, task_name
 from crossglg.viz import figures
@@ -84,7 +83,8 @@ def read_run(folder: str | Path, board: str | Path = BOARD) -> RunState:
     folder = Path(folder)
     config = saved_config(folder)
     touched = _touched(folder, Path(board))  # first, so that nothing that comes while we read is missed
-    details = _json(folder / "model" / "model.json").get("details", {})
+    model = folder / "model" / "model.json"
+    details = read_json(model).get("details", {}) if model.is_file() else {}
     history = details.get("history") or _checkpoint_history(folder / "model" / "checkpoint.safetensors")
     return RunState(
         folder,
@@ -105,8 +105,7 @@ def write_board(run: str | Path, path: str | Path | None = None, refresh: int = 
     """
     path = Path(path or Path(run) / BOARD)
     state = read_run(run, path)
-    text = board_html(state, refresh)
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_file(path, board_html(state, refresh))
     return state
 
 
@@ -213,10 +212,6 @@ def _checkpoint_history(path: Path) -> list[dict[str, float]]:
             return history
     except (OSError, SafetensorError, TypeError, KeyError, ValueError):  # none, or none that training could continue
         return []
-
-
-def _json(path: Path) -> dict[str, Any]:
-    return read_json(path) if path.is_file() else {}
 
 
 def _touched(folder: Path, board: Path) -> float:

@@ -7,7 +7,7 @@ import shlex
 from datetime import datetime
 from pathlib import Path
 
-from crossglg.files import MissingError, read_json, write_atomically
+from crossglg.files import MissingError, read_json, write_file
 from crossglg.training.trained_model import ABOUT_SHIPPED, DESCRIPTION, shipped_model
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -74,8 +74,7 @@ def finish_notebook(path: Path) -> None:
         for output in cell.outputs:
             output.get("data", {}).pop(WIDGET, None)
     notebook.metadata.pop("widgets", None)
-    content = (nbformat.writes(notebook) + "\n").encode()
-    write_atomically(path, lambda file: file.write(content))
+    write_file(path, nbformat.writes(notebook) + "\n")
     with contextlib.suppress(OSError):  # a home that cannot be written
         NotebookNotary().sign(notebook)
 

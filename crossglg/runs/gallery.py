@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from crossglg.data.tasks import Task, load_task
 from crossglg.explain.attention import mean_by_class
-from crossglg.files import nearest, sha256, write_atomically, write_json
+from crossglg.files import nearest, sha256, write_file, write_json
 from crossglg.one_shot import Features, evaluate, unit_rows
 from crossglg.one_shot.representation import motion_energy
 from crossglg.runs.results import METHODS, NOT_IN_A_ROW, RunResults, command, read_results, versions
@@ -91,7 +91,7 @@ def make_gallery(
         "gallery.html", f"{run.name}: pictures", name=run.name, run=results, method=METHODS[results.config["guidance"]],
         pictures=pictures, formats=formats, manifest=manifest,
     )  # fmt: skip
-    return write_atomically(output / INDEX, lambda file: file.write(text.encode()))
+    return write_file(output / INDEX, text)
 
 
 def typical_clips(importance: Array, task: Task, classes: Sequence[str] = (), count: int = 4) -> list[int]:
@@ -103,9 +103,7 @@ def typical_clips(importance: Array, task: Task, classes: Sequence[str] = (), co
     names = task.novel.class_names
     for name in classes:
         if name not in names:
-            raise ValueError(
-                f"{name!r} is no novel class{nearest(name, list(names))} Novel classes: {', '.join(names)}"
-            )
+            raise ValueError(f"{name!r} is no novel class{nearest(name, names)} Novel classes: {', '.join(names)}")
     mean = mean_by_class(importance, task.novel)
     pronounced = np.argsort(-np.abs(mean - 1.0 / mean.shape[1]).sum(1), kind="stable")[:count]
     chosen = [names.index(name) for name in classes] or pronounced.tolist()

@@ -37,10 +37,7 @@ class NotebookError(RuntimeError):
 
 
 def run(
-    config: Config,
-    output: str | Path | None = None,
-    resume: bool = False,
-    notebooks: tuple[str, ...] = (),
+    config: Config, output: str | Path | None = None, resume: bool = False, notebooks: tuple[str, ...] = ()
 ) -> Path:
     """Run the notebooks in order; returns the run's folder with executed notebooks, model, figures and results.json.
 
@@ -139,10 +136,7 @@ def parameters_of(name: str) -> dict[str, Any]:
     from papermill import inspect_notebook
 
     declared = inspect_notebook(str(notebook_path(name)))
-    namespace: dict[str, Any] = {}
-    for parameter, entry in declared.items():
-        namespace[parameter] = _literal(entry["default"])
-    return namespace
+    return {parameter: _literal(entry["default"]) for parameter, entry in declared.items()}
 
 
 def parameters_for(name: str, values: dict[str, Any]) -> dict[str, Any]:

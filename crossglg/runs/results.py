@@ -17,7 +17,7 @@ from crossglg import tables
 from crossglg.config import Config
 from crossglg.data.convert import dataset_name, parse_dataset
 from crossglg.data.tasks import Task, share_name, validation_name
-from crossglg.files import MissingError, as_record, write_atomically, write_json
+from crossglg.files import MissingError, as_record, write_file, write_json
 from crossglg.one_shot import OneShotResult
 from crossglg.statistics import Interval
 from crossglg.text.embeddings import TEXT_ENCODERS
@@ -242,13 +242,8 @@ def absolute_paths(config: Config) -> Config:
     return Config(**values)
 
 
-_PATHS = {
-    "dataset": "",
-    "benchmark": ":",
-    "descriptions": "",
-    "text_encoder": "#",
-    "initial_weights": "",
-}  # settings, what ends the path
+# setting → what ends its path
+_PATHS = {"dataset": "", "benchmark": ":", "descriptions": "", "text_encoder": "#", "initial_weights": ""}
 
 
 def task_name(config: Config) -> str:
@@ -360,5 +355,4 @@ def update_readme(readme: str | Path, name: str, table: str) -> Path:
     _, end, tail = rest.partition(last)
     if not (start and end):
         raise ValueError(f"{readme} has no place for the table: add the lines {first} and {last}")
-    body = f"{head}{start}\n{table}\n{end}{tail}"
-    return write_atomically(Path(readme), lambda file: file.write(body.encode()))
+    return write_file(readme, f"{head}{start}\n{table}\n{end}{tail}")

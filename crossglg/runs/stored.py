@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 from PIL import Image
 
-from crossglg.files import sha256, write_atomically
+from crossglg.files import sha256, write_file
 from crossglg.runs.pipeline import execute, notebook_path
 from crossglg.training.trained_model import WEIGHTS, shipped_model
 
@@ -37,7 +37,7 @@ def refresh() -> list[Path]:
                 cell.execution_count = number
                 cell.outputs = [kept(output, number) for output in shown[cell.id] if output.get("name") != "stderr"]
             notebook.metadata[MADE_FROM] = fingerprint(notebook)
-            written.append(_write(notebook, path))
+            written.append(write_file(path, nbformat.writes(notebook) + "\n"))
     return written
 
 
@@ -63,11 +63,6 @@ def kept(output: Any, number: int) -> Any:
     if "execution_count" in output:
         output.execution_count = number
     return output
-
-
-def _write(notebook: Any, path: Path) -> Path:
-    content = (nbformat.writes(notebook) + "\n").encode()
-    return write_atomically(path, lambda file: file.write(content))
 
 
 def _smaller(png: str) -> str:

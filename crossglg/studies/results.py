@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from crossglg.config import BEFORE
-from crossglg.files import InputError, as_record, write_atomically
+from crossglg.files import InputError, as_record, write_file
 from crossglg.runs.results import RunResults, portable
 from crossglg.statistics import Array
 from crossglg.studies.spec import Run, Study, deciding
@@ -155,5 +155,4 @@ def write_rows(path: Path, rows: Mapping[str, Row], order: Sequence[str]) -> Non
     for row in ordered:
         own = {name: value for name, value in row.settings.items() if name not in usual or usual[name] != value}
         lines.append(asdict(replace(row, settings=own)))
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_file(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))

@@ -86,7 +86,7 @@ def run_study(
     output, path = Path(output).resolve(), table_file(study, results or output)
     runs = study.runs()
     configs = {run: absolute_paths(_with_data(run.config, data)) for run in runs}
-    protocols = {config.benchmark: _protocol_hash(config.benchmark) for config in configs.values()}
+    protocols = {c.benchmark: find_protocol(c.benchmark).sha256 if c.benchmark else "" for c in configs.values()}
     one_at_a_time = partial(sole_writer, path.with_name(f".{path.name}.lock"), path, wait=True)
     before = read_rows(path)
     rows = {**before, **_rows_of(runs, output, before)}
@@ -280,7 +280,7 @@ def _model(run: Run, folder: Path) -> TrainedModel:
 def _workers(backend: str, jobs: int | None, address: str) -> Iterator[tuple[Any, int]]:
     """A joblib.Parallel whose results come as they are ready, and the threads each of its workers may use."""
     if backend not in BACKENDS:
-        raise InputError(f"unknown backend {backend!r}{nearest(backend, list(BACKENDS))} {', '.join(BACKENDS)}")
+        raise InputError(f"unknown backend {backend!r}{nearest(backend, BACKENDS)} {', '.join(BACKENDS)}")
     if jobs is not None and jobs < 1:
         raise InputError(f"jobs={jobs} must be at least 1")
     if (backend == "dask") != bool(address):
@@ -343,10 +343,6 @@ def _line(name: str, row: Row | str) -> str:
         return f"{name} failed: {row}"
     by = next(iter(row.correct))
     return f"{name}: {100 * row.accuracy(by).mean():.1f} % by {by}, {row.seconds:.0f} s"
-
-
-def _protocol_hash(benchmark: str) -> str:
-    return find_protocol(benchmark).sha256 if benchmark else ""
 
 
 def _with_data(config: Config, data: str | Path) -> Config:

@@ -46,13 +46,8 @@ RAW = "raw"  # raw coordinates
 WARPED = {"dtw": "warped-poses", "dtw-movement": "warped-movement", "dtw-shifted": "shifted-movement"}
 UNTRAINED = (RAW, *WARPED)  # methods that learn nothing: one run per benchmark, whatever the seeds
 WITHOUT_EFFECT = ("device", "cuda_graph", "keep_text_branch")  # settings that change no result beyond rounding
-SHARED = (
-    "dataset",
-    "episodes",
-    "device",
-    "validation_classes",
-    "validation_split",
-)  # settings that all methods have in common
+# Settings that all methods have in common.
+SHARED = ("dataset", "episodes", "device", "validation_classes", "validation_split")
 
 # The entries of a study's file, and what each must be; below, in words.
 ENTRIES: dict[str, type] = {
@@ -218,7 +213,7 @@ def _check_entries(content: Any) -> None:
         raise InputError("it needs 'methods', each a name with the settings in which it differs")
     for key, value in content.items():
         if key not in ENTRIES:
-            raise InputError(f"unknown entry {key!r}{nearest(str(key), list(ENTRIES))} Entries: {', '.join(ENTRIES)}")
+            raise InputError(f"unknown entry {key!r}{nearest(str(key), ENTRIES)} Entries: {', '.join(ENTRIES)}")
         if not isinstance(value, ENTRIES[key]) or (not value and value is not False):
             raise InputError(f"{key}: {value!r} must be {WORDS[ENTRIES[key]]}")
 
@@ -248,7 +243,7 @@ def _check(study: Study, common: Config) -> None:
     for run in study.runs():
         encoder = run.config.encoder
         if encoder not in ENCODERS:
-            raise InputError(f"unknown encoder {encoder!r}{nearest(encoder, list(ENCODERS))}")
+            raise InputError(f"unknown encoder {encoder!r}{nearest(encoder, ENCODERS)}")
         find_objective(run.config)
         if run.name in names:
             raise InputError(f"benchmarks: two files have the same name and both have {task_name(run.config)!r}")
@@ -258,7 +253,7 @@ def _check(study: Study, common: Config) -> None:
 def _check_known(key: str, names: Collection[str], known: Collection[str]) -> None:
     for name in names:
         if name not in known:
-            raise InputError(f"{key}: unknown {name!r}{nearest(name, list(known))} {', '.join(known)}")
+            raise InputError(f"{key}: unknown {name!r}{nearest(name, known)} {', '.join(known)}")
 
 
 def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -273,7 +268,7 @@ def _study_path(file: str) -> Path:
     shipped = {path.stem: path for path in sorted(project_folder("studies").glob("*.yaml"))}
     path = shipped.get(file, Path(file))
     if not path.is_file():
-        raise MissingError(f"no study {file!r}{nearest(file, list(shipped))} Give a .yaml, or {', '.join(shipped)}")
+        raise MissingError(f"no study {file!r}{nearest(file, shipped)} Give a .yaml, or {', '.join(shipped)}")
     return path
 
 

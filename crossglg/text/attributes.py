@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from crossglg.skeletons import Layout
+from crossglg.skeletons import Layout, other_side
 from crossglg.text.key_joints import key_joint_targets
 
 if TYPE_CHECKING:
@@ -55,8 +55,6 @@ STATEMENTS = (
     "another person takes part",
 )
 
-_OTHER_SIDE = {"left": "right", "right": "left"}
-
 
 def attribute_targets(
     statements: Sequence[Collection[str]], key_joints: Sequence[Sequence[str]], layout: Layout
@@ -92,5 +90,5 @@ def mirrored_attributes(layout: Layout) -> NDArray[np.int64]:
 
 
 def _mirrored(statement: str) -> str:
-    other = " ".join(_OTHER_SIDE.get(word, word) for word in statement.split())
+    other = other_side(statement)
     return other if other in STATEMENTS else statement  # "left and right take turns" holds for both

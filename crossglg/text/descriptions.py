@@ -62,7 +62,7 @@ class Description:
         if strange:
             raise InputError(
                 f"description of {self.action!r}: {strange[0]!r} is none of the statements"
-                f"{nearest(strange[0], list(STATEMENTS))} crossglg.text.attributes lists them"
+                f"{nearest(strange[0], STATEMENTS)} crossglg.text.attributes lists them"
             )
 
     def joint_texts(self, layout: Layout) -> tuple[str, ...]:
@@ -172,7 +172,7 @@ def find_descriptions(
     if missing:
         raise InputError(
             f"class {missing[0]!r} has no description ({len(missing)} of {len(actions)} lack one)"
-            f"{nearest(missing[0], list(found)) or '.'} Write them with 'crossglg describe' and set "
+            f"{nearest(missing[0], found)} Write them with 'crossglg describe' and set "
             f"descriptions=FILE, or train without texts: set guidance=none"
         )
     return [found[action] for action in actions]

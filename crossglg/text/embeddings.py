@@ -175,7 +175,7 @@ def find_encoder(encoder: str) -> TextEncoder:
         folder = _model_folder(name)
         return TextEncoder(f"{folder.name}-{_state(folder)}-{pooling}", partial(transformer, name, pooling))
     raise ValueError(
-        f"unknown text encoder {encoder!r}{nearest(name, list(TEXT_ENCODERS)) or '.'} "
+        f"unknown text encoder {encoder!r}{nearest(name, TEXT_ENCODERS)} "
         f"Text encoders: {', '.join(TEXT_ENCODERS)}; or a model's folder or hub id; each may end in #cls"
     )
 

@@ -250,9 +250,7 @@ def _failure(failed: dict[str, str], number: int, client: Client) -> str:
     return "\n".join([*lines, "run again to ask for these actions only"])
 
 
-def _describe_one(
-    action: str, layout: Layout, client: Client, prompts: dict[str, Prompt], sample: int = 0
-) -> Description:
+def _describe_one(action: str, layout: Layout, client: Client, prompts: dict[str, Prompt], sample: int) -> Description:
     questions = _questions(action, layout, prompts)
     overall = _answer(client, questions["global"], GlobalAnswer, _global_schema(layout), layout, sample)
     local = _answer(client, questions["joints"], JointsAnswer, _joints_schema(layout), layout, sample)
@@ -419,7 +417,7 @@ def _no_joint(names: Sequence[str], layout: Layout) -> str:
     """The end of a sentence about missing joints: the first name that is nearly one of the layout's."""
     known = {_words(joint) for joint in layout.joints}
     for name in names[:_OBJECTS]:
-        near = nearest(name.lower(), list(layout.joints))
+        near = nearest(name.lower(), layout.joints)
         if _words(name) not in known and near != ".":
             return f" ({name!r} is no joint of the list{near})"
     return ""

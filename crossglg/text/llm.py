@@ -157,10 +157,6 @@ class Client:
         )  # fmt: skip
 
     @property
-    def tokens(self) -> int:
-        return self.account.prompt_tokens + self.account.completion_tokens
-
-    @property
     def where(self) -> str:
         """The server as messages name it."""
         return _redact(self.base_url) or "OpenAI"
@@ -314,7 +310,7 @@ def get_provider(name: str) -> Provider:
     """A registered provider; raises ValueError with the nearest name and the list."""
     if name not in PROVIDERS:
         raise ValueError(
-            f"unknown provider {name!r}{nearest(name, list(PROVIDERS)) or '.'} Providers: {', '.join(PROVIDERS)}; "
+            f"unknown provider {name!r}{nearest(name, PROVIDERS)} Providers: {', '.join(PROVIDERS)}; "
             "any other server: --base-url"
         )
     return PROVIDERS[name]

@@ -24,11 +24,7 @@ class Prompt:
     sha256: str
 
     def render(
-        self,
-        action: str = "",
-        joints: Sequence[str] = (),
-        actions: Sequence[str] = (),
-        statements: Sequence[str] = (),
+        self, action: str = "", joints: Sequence[str] = (), actions: Sequence[str] = (), statements: Sequence[str] = ()
     ) -> str:
         """Fill in the action and a list about it, or all actions; raises ValueError if it asks for anything else."""
         try:

@@ -57,11 +57,7 @@ def edit(description: Description, texts: Mapping[str, str], key_joints: Sequenc
 
 
 def what_if(
-    edited: Description,
-    classes: Sequence[Description],
-    local: NDArray[np.float32],
-    layout: Layout,
-    embed: Embed,
+    edited: Description, classes: Sequence[Description], local: NDArray[np.float32], layout: Layout, embed: Embed
 ) -> WhatIf:
     """Compare an edited description with the one of the same action among `classes`.
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from crossglg.config import BEFORE, Config
 from crossglg.data.clips import SkeletonSet
-from crossglg.files import InputError, sha256, write_atomically
+from crossglg.files import InputError, sha256, write_file
 from crossglg.text.embeddings import TextBank
 from crossglg.training.trained_model import WEIGHTS
 
@@ -78,16 +78,11 @@ def save_checkpoint(
     metadata = {
         "history": json.dumps(history), "fingerprint": fingerprint, "config": json.dumps(config.to_dict()),
     }  # fmt: skip
-    write_atomically(path, lambda file: file.write(save(tensors, metadata)))
+    write_file(path, save(tensors, metadata))
 
 
 def load_checkpoint(
-    path: Path,
-    losses: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    config: Config,
-    fingerprint: str,
-    overwrite: bool,
+    path: Path, losses: nn.Module, optimizer: torch.optim.Optimizer, config: Config, fingerprint: str, overwrite: bool
 ) -> tuple[History, dict[str, Tensor]]:
     """Continue a checkpoint in place if there is one. Returns its history and best weights.
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from crossglg.data.transforms import Preprocessing
 from crossglg.encoders.inference import for_inference
-from crossglg.files import write_atomically
+from crossglg.files import write_file
 from crossglg.training.trained_model import TrainedModel
 
 SUFFIXES = {".onnx": "ONNX", ".pt2": "torch.export"}
@@ -55,7 +55,7 @@ def export(trained: TrainedModel, path: str | Path, persons: int = 1, clips: int
         else:
             _to_onnx(program, x, file, ["z", "joint_importance"][: len(inference(x))])
         content = file.read_bytes()
-    return write_atomically(path, lambda out: out.write(content))
+    return write_file(path, content)
 
 
 def example(trained: TrainedModel, persons: int = 1, clips: int = 1) -> Tensor:

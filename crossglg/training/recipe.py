@@ -40,10 +40,7 @@ class Prepared:
     sources: tuple[str, ...]
 
     def train(
-        self,
-        folder: str | Path,
-        after_epoch: Callable[[dict[str, float]], None] | None = None,
-        overwrite: bool = False,
+        self, folder: str | Path, after_epoch: Callable[[dict[str, float]], None] | None = None, overwrite: bool = False
     ) -> TrainedModel:
         """Train on the base classes alone and save the model in `folder`; see `crossglg.training.trainer.fit`."""
         base = self.task.base

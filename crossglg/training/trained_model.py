@@ -21,14 +21,8 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing, freeze_joints
 from crossglg.encoders import build_encoder
 from crossglg.encoders.inference import clips_at_once, for_inference
-from crossglg.files import InputError, MissingError, project_folder, read_json, write_atomically, write_json
-from crossglg.model import (
-    CrossGLG,
-    CrossModalInteraction,
-    JointImportanceModule,
-    JointImportanceOverTime,
-    with_zeros,
-)
+from crossglg.files import InputError, MissingError, project_folder, read_json, write_file, write_json
+from crossglg.model import CrossGLG, CrossModalInteraction, JointImportanceModule, JointImportanceOverTime, with_zeros
 from crossglg.objectives import find_objective
 from crossglg.one_shot.representation import Representation, motion_energy
 from crossglg.skeletons import Layout
@@ -149,7 +143,7 @@ class TrainedModel:
 
     def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""
-        self._require_importance()
+        self.require_importance()
         return self.over(clips, lambda model, x, mask: cast(Tensor, model.joint_features(x, mask)[1]))
 
     def attributes(self, clips: SkeletonSet) -> NDArray[np.float32]:
@@ -163,10 +157,11 @@ class TrainedModel:
 
     def importance_over_time(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """What joints are weighted by, (N, S, V): S time steps or parts of the clip, as `importance_per` has it."""
-        self._require_importance()
+        self.require_importance()
         return self.over(clips, CrossGLG.importance_over_time)
 
-    def _require_importance(self) -> None:
+    def require_importance(self) -> None:
+        """Raise ValueError if the model has no joint importance."""
         if self.model.joint_importance is None:
             raise ValueError(f"a model with guidance={self.config.guidance!r} has no joint importance; use both or g2l")
 
@@ -294,10 +289,10 @@ class TrainedModel:
             for name, t in self.model.state_dict().items()
             if not name.startswith(TRAINING_ONLY)
         }
-        write_atomically(folder / WEIGHTS, lambda file: file.write(save(weights)))
+        write_file(folder / WEIGHTS, save(weights))
         if self.config.keep_text_branch and self.model.cross_modal is not None:
             branch = {name: t.contiguous() for name, t in self.model.cross_modal.state_dict().items()}
-            write_atomically(folder / TEXT_BRANCH, lambda file: file.write(save(branch)))
+            write_file(folder / TEXT_BRANCH, save(branch))
         description = {
             "config": self.config.to_dict(),
             "layout": asdict(self.layout),
@@ -308,7 +303,7 @@ class TrainedModel:
         }
         write_json(folder / DESCRIPTION, description)
         if self.details.keys() & {"data", "imported_from"}:  # one put together by hand has nothing to tell
-            write_atomically(folder / CARD, lambda file: file.write(model_card(self).encode()))
+            write_file(folder / CARD, model_card(self))
         return folder
 
     @classmethod

@@ -26,14 +26,7 @@ from crossglg.one_shot.warping import cosine_and_movement
 from crossglg.skeletons import Layout
 from crossglg.text.embeddings import TextBank
 from crossglg.training import distributed
-from crossglg.training.checkpoint import (
-    CHECKPOINT,
-    History,
-    Record,
-    fingerprint,
-    load_checkpoint,
-    save_checkpoint,
-)
+from crossglg.training.checkpoint import CHECKPOINT, History, Record, fingerprint, load_checkpoint, save_checkpoint
 from crossglg.training.cuda_graph import Batch, RecordedSteps
 from crossglg.training.step import (
     build_losses,
@@ -285,20 +278,17 @@ def start_from(model: CrossGLG, initial: TrainedModel, base: SkeletonSet) -> Non
             f"the initial weights are for layout {initial.layout.name!r}, the base clips have {base.layout.name!r}; "
             f"retarget the clips or start from other weights"
         )
-    new, given = model.encoder.state_dict(), initial.model.encoder.state_dict()
-    differ = [name for name in new.keys() | given.keys() if _shape_in(new, name) != _shape_in(given, name)]
+    weights = initial.model.encoder.state_dict()
+    new, given = ({n: tuple(t.shape) for n, t in state.items()} for state in (model.encoder.state_dict(), weights))
+    differ = [name for name in new.keys() | given.keys() if new.get(name) != given.get(name)]
     if differ:
         name = min(differ)
         raise InputError(
             f"the initial weights are of encoder {initial.config.encoder!r} with streams={initial.config.streams!r} "
-            f"and do not fit ({len(differ)} tensors differ: {name} is {_shape_in(given, name)}, expected "
-            f"{_shape_in(new, name)}); set encoder, streams and mode as in their model card"
+            f"and do not fit ({len(differ)} tensors differ: {name} is {given.get(name)}, expected "
+            f"{new.get(name)}); set encoder, streams and mode as in their model card"
         )
-    model.encoder.load_state_dict(given)
-
-
-def _shape_in(state: dict[str, Tensor], name: str) -> tuple[int, ...] | None:
-    return tuple(state[name].shape) if name in state else None
+    model.encoder.load_state_dict(weights)
 
 
 def logits_or_z(model: CrossGLG, x: Tensor, person_mask: Tensor) -> Tensor:

@@ -15,13 +15,14 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from crossglg.files import write_atomically
+from crossglg.files import write_file
 from crossglg.skeletons import Layout
-from crossglg.viz.common import FLOOR, GREY, INK, Floats, as_array, as_clip, value_range
-from crossglg.viz.figures import _box, _draw_pose, _visible
+from crossglg.viz.common import FLOOR, GREY, INK, Floats, as_clip, per_joint, value_range
+from crossglg.viz.figures import _box, _draw_pose, visible
 from crossglg.viz.style import IMPORTANCE_COLORS, STYLE
 
 INCHES, DPI = (7.6, 3.3), 100
+JOINTS = 6  # with a bar, the most important ones
 COLORS = 64  # of the palette: more cannot be seen and make the file larger
 RIGHT, WRONG = "#00664b", "#a33c00"
 
@@ -48,17 +49,17 @@ class Recognition:
 
 
 @rc_context(STYLE)
-def recognition_frames(shown: Recognition, layout: Layout, frames: int = 40, joints: int = 6) -> list[Image.Image]:
+def recognition_frames(shown: Recognition, layout: Layout, frames: int = 40) -> list[Image.Image]:
     """The frames of one recognition: both clips from first to last frame, beside the most important joints."""
     if frames < 1:
         raise ValueError(f"frames must be at least 1, got {frames}")
-    importance = as_array(shown.importance, (layout.num_joints,), "(V,)", f"importance of layout {layout.name!r}")
+    importance = per_joint(shown.importance, layout)
     figure = Figure(figsize=INCHES, dpi=DPI)
     stages = figure.subplots(1, 3, width_ratios=(1, 1, 0.75), gridspec_kw={
         "left": 0.01, "right": 0.97, "top": 0.87, "bottom": 0.14, "wspace": 0.62,
     })  # fmt: skip
     scale = Normalize(*value_range([importance]))
-    _bars(stages[2], importance, layout, joints, scale)
+    _bars(stages[2], importance, layout, scale)
     right = shown.found == shown.truth
     outcome = f"✓ {shown.found}" if right else f"✗ {shown.found} (it is: {shown.truth})"
     figure.text(0.35, 0.03, outcome, ha="center", fontsize=12, fontweight="bold", color=RIGHT if right else WRONG)
@@ -83,14 +84,13 @@ def save_animation(pictures: Sequence[Image.Image], path: str | Path, fps: float
     first, *others = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     buffer = io.BytesIO()
     first.save(buffer, "GIF", save_all=True, append_images=others, duration=round(1000 / fps), loop=0, optimize=False)
-    return write_atomically(path, lambda file: file.write(buffer.getvalue()))
+    return write_file(path, buffer.getvalue())
 
 
 def _pose(axes: Axes, xyz: Floats, t: int, layout: Layout, weight: Floats | None, scale: Normalize) -> None:
     """One moment, on axes that hold the whole clip."""
-    flip = (-1 if xyz.shape[-1] == 3 else 1, 1)
-    low, high = _box([_visible(xyz, moment)[..., :2] * flip for moment in range(xyz.shape[1])])
-    for person, points in enumerate(_visible(xyz, t)[..., :2] * flip):
+    low, high = _box([visible(xyz, moment) for moment in range(xyz.shape[1])])
+    for person, points in enumerate(visible(xyz, t)):
         _draw_pose(axes, points, layout, weight, person > 0, scale)
     axes.axhline(low[1], color=FLOOR, linewidth=1, zorder=0)
     half = max(0.5 * (high[0] - low[0]), 0.45 * (high[1] - low[1])) + 0.1
@@ -99,12 +99,12 @@ def _pose(axes: Axes, xyz: Floats, t: int, layout: Layout, weight: Floats | None
     axes.set_axis_off()
 
 
-def _bars(axes: Axes, importance: Floats, layout: Layout, joints: int, scale: Normalize) -> None:
-    order = np.argsort(-importance, kind="stable")[:joints]
+def _bars(axes: Axes, importance: Floats, layout: Layout, scale: Normalize) -> None:
+    order = np.argsort(-importance, kind="stable")[:JOINTS]
     at = np.arange(len(order))
     axes.barh(at, importance[order], color=IMPORTANCE_COLORS(scale(importance[order])), edgecolor=INK, linewidth=0.4)
     axes.set_yticks(at, [layout.joints[j] for j in order])
-    axes.set_ylim(joints - 0.4, -0.6)
+    axes.set_ylim(JOINTS - 0.4, -0.6)
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
     axes.tick_params(axis="y", length=0)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from plotly.subplots import make_subplots
 
 from crossglg.skeletons import Layout
-from crossglg.viz.common import RAMP, Floats, as_array, joint_order
+from crossglg.viz.common import RAMP, Floats, as_array, joint_order, part_runs
 from crossglg.viz.interactive import Interactive, look
 from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart, png
 
@@ -97,10 +97,8 @@ def _frame(figure: go.Figure, layout: Layout, title: str) -> None:
     ticks = {"tickvals": names, "ticktext": names, "ticks": ""}
     figure.update_xaxes(title="looks at", tickangle=-60, **ticks)
     figure.update_yaxes(autorange="reversed", **ticks)
-    end = 0
-    for joints in layout.parts.values():
-        end += len(joints)
-        if joints and end < len(names):
+    for _, _, end in part_runs(layout.parts):
+        if end < len(names):
             figure.add_hline(end - 0.5, line_color="white", line_width=1.5)
             figure.add_vline(end - 0.5, line_color="white", line_width=1.5)
     size = CELL * len(names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 
 import numpy as np
@@ -45,14 +45,23 @@ def as_array(values: ArrayLike, shape: tuple[int, ...], axes: str, what: str) ->
     return _finite(array, what)
 
 
-def seen(clip: Floats) -> NDArray[np.bool_]:
-    """(M, T) whether each person is seen in each frame; an absent one is all zero."""
-    return np.asarray(clip.any(axis=(2, 3)))
+def per_joint(values: ArrayLike, layout: Layout, what: str = "importance") -> Floats:
+    """`values` as float, (V,): one for each joint of the layout."""
+    return as_array(values, (layout.num_joints,), "(V,)", f"{what} of layout {layout.name!r}")
 
 
 def joint_order(layout: Layout) -> list[int]:
     """Joint indices body part by body part."""
     return [j for joints in layout.parts.values() for j in joints]
+
+
+def part_runs(parts: Mapping[str, Sequence[int]]) -> Iterator[tuple[str, int, int]]:
+    """(part, start, stop) of each body part along an axis ordered by body part, empty ones left out."""
+    start = 0
+    for part, joints in parts.items():
+        if joints:
+            yield part, start, start + len(joints)
+            start += len(joints)
 
 
 def side_of_joints(layout: Layout) -> list[str]:

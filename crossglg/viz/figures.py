@@ -7,7 +7,7 @@ left hand of a person facing the sensor is on the right of the picture, as it is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -34,7 +34,8 @@ from crossglg.viz.common import (
     as_array,
     as_clip,
     joint_order,
-    seen,
+    part_runs,
+    per_joint,
     side_of_joints,
     value_range,
 )
@@ -48,7 +49,7 @@ from crossglg.viz.results import (
     timeline,
     training_curves,
 )
-from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart, color_bar, note_above, png, save
+from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart, chart, color_bar, name_rows, note_above, png, save
 
 __all__ = [
     "accuracy_by_base_classes", "accuracy_by_classifier", "clip_gallery", "confusion_matrix", "exemplar_sensitivity",
@@ -79,11 +80,8 @@ def skeleton_strip(
     label: what the importance is, beside its colors.
     """
     xyz = as_clip(clip, layout)
-    weight = None
-    if importance is not None:
-        weight = as_array(importance, (layout.num_joints,), "(V,)", f"importance of layout {layout.name!r}")
+    weights = None if importance is None else [per_joint(importance, layout)]
     times = _spread(xyz.shape[1], frames)
-    weights = None if weight is None else [weight]
     figure, axes, (step, _) = _sheet([xyz], [times], [layout], weights, FULL_INCHES, label)
     axes.set_xticks([k * step for k in range(len(times))], [f"frame {t}" for t in times])
     axes.set_xlabel("as the sensor sees it: the left side of a person facing it is on the right", color=GREY)
@@ -134,29 +132,25 @@ def importance_bars(importance: Mapping[str, ArrayLike], layout: Layout, top: in
     if not importance:
         raise ValueError("importance_bars needs at least one label")
     count = layout.num_joints
-    rows = np.stack([as_array(values, (count,), "(V,)", f"importance {key!r} of layout {layout.name!r}")
-                     for key, values in importance.items()])  # fmt: skip
+    rows = np.stack([per_joint(values, layout, f"importance {key!r}") for key, values in importance.items()])
     chosen = set(np.argsort(-rows.max(axis=0), kind="stable")[: count if top is None else top].tolist())
     if not chosen:
         raise ValueError(f"top must be at least 1, got {top}")
     parts = {part: [j for j in joints if j in chosen] for part, joints in layout.parts.items()}
     order = [j for joints in parts.values() for j in joints]
-    figure = Chart(figsize=(7.0, 1.0 + len(order) * (0.12 + 0.11 * len(rows))), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = chart(7.0, 1.0 + len(order) * (0.12 + 0.11 * len(rows)))
     thickness = 0.8 / len(rows)
     for i, (label, values) in enumerate(zip(importance, rows, strict=True)):
         at = np.arange(len(order)) + (i - 0.5 * (len(rows) - 1)) * thickness
         axes.barh(at, values[order], height=0.9 * thickness, color=SERIES[i % len(SERIES)], label=label)
     axes.axvline(1 / count, color=INK, linestyle="--", linewidth=1)
     note_above(axes, 1 / count, f"uniform 1/{count}")
-    for part, start, stop in _runs(parts):
+    for part, start, stop in part_runs(parts):
         if start:
             axes.axhline(start - 0.5, color=PALE, linewidth=1, zorder=0)
         axes.annotate(part, (1.01, 0.5 * (start + stop - 1)), xycoords=("axes fraction", "data"), color=GREY,
                       va="center", annotation_clip=False)  # fmt: skip
-    axes.set_yticks(np.arange(len(order)), [layout.joints[j] for j in order])
-    axes.tick_params(axis="y", length=0)
-    axes.set_ylim(len(order) - 0.5, -0.5)
+    name_rows(axes, [layout.joints[j] for j in order])
     axes.set_xlabel("joint importance")
     axes.grid(axis="x")
     figure.legend(loc="outside upper left", ncols=4)
@@ -178,13 +172,12 @@ def importance_by_class(
     shape = (len(class_names), layout.num_joints)
     matrix = as_array(importance, shape, "(K, V)", f"importance for {len(class_names)} classes, layout {layout.name!r}")
     order = joint_order(layout)
-    figure = Chart(figsize=(2.8 + 0.26 * shape[1], 1.9 + 0.22 * shape[0]), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = chart(2.8 + 0.26 * shape[1], 1.9 + 0.22 * shape[0])
     colors = COUNT_COLORS if yes_no else IMPORTANCE_COLORS
     shown = (matrix > 0) * 0.8 if yes_no else matrix
     low, high = (0.0, 1.0) if yes_no else (None, None)
     image = axes.imshow(shown[:, order], cmap=colors, aspect="auto", interpolation="nearest", vmin=low, vmax=high)
-    for part, start, stop in _runs(layout.parts):
+    for part, start, stop in part_runs(layout.parts):
         if start:
             axes.axvline(start - 0.5, color="white", linewidth=4)
         axes.annotate(part.replace(" ", "\n"), (0.5 * (start + stop - 1), 1), xytext=(0, 4), ha="center", va="bottom",
@@ -314,9 +307,7 @@ def _sheet(
 
     One scale and one step for all: the height of the tallest clip, and as wide as no two neighbours need to touch.
     """
-    # 2-D clips are as in their image already.
-    flips = [(-1 if xyz.shape[-1] == 3 else 1, 1) for xyz in clips]
-    shots = [[_visible(xyz, t)[..., :2] * flip for t in at] for xyz, at, flip in zip(clips, times, flips, strict=True)]
+    shots = [[visible(xyz, t) for t in at] for xyz, at in zip(clips, times, strict=True)]
     boxes = [_box(row) for row in shots]
     step = max(_step(row) for row in shots)
     width, height = np.max([high - low for low, high in boxes], axis=0) + GAP
@@ -350,9 +341,9 @@ def _sheet(
     return figure, axes, (float(step), float(height))
 
 
-def _visible(xyz: Floats, t: int) -> Floats:
-    """(M', V, C) the persons seen in frame t."""
-    return np.asarray(xyz[seen(xyz)[:, t], t])
+def visible(xyz: Floats, t: int) -> Floats:
+    """(M', V, 2) the persons seen in frame t, as the sensor saw them; 2-D clips are as in their image already."""
+    return xyz[xyz[:, t].any(axis=(1, 2)), t, :, :2] * (-1 if xyz.shape[-1] == 3 else 1, 1)
 
 
 def _box(shots: Sequence[Floats]) -> tuple[Floats, Floats]:
@@ -402,19 +393,8 @@ def _before_and_after(axes: Axes, labels: Sequence[str], values: Floats, same: b
         for row, shift, (color, _) in zip(values, (-0.2, 0.2), BEFORE_AFTER, strict=True):
             axes.barh(at + shift, row, height=0.36, color=color)
     axes.axvline(0, color=GREY, linewidth=0.8)
-    axes.set_yticks(at, labels)
-    axes.tick_params(axis="y", length=0)
-    axes.set_ylim(len(labels) - 0.5, -0.5)
+    name_rows(axes, labels)
     axes.grid(axis="x")
-
-
-def _runs(parts: Mapping[str, Sequence[int]]) -> Iterator[tuple[str, int, int]]:
-    """(part, start, stop) of each body part along an axis ordered by body part, empty ones left out."""
-    start = 0
-    for part, joints in parts.items():
-        if joints:
-            yield part, start, start + len(joints)
-            start += len(joints)
 
 
 def _short(name: str, most: int = 30) -> str:
@@ -425,8 +405,7 @@ def _short(name: str, most: int = 30) -> str:
 def _square(count: int) -> tuple[Figure, Axes, float]:
     """Figure and Axes for a (K, K) matrix and the inches of a cell: large cells for few classes, 60 still readable."""
     inches = float(np.clip(9.0 / max(count, 1), 0.19, 0.42))
-    figure = Chart(figsize=(count * inches + 3.4, count * inches + 2.2), layout="constrained")
-    return figure, figure.add_subplot(), inches
+    return *chart(count * inches + 3.4, count * inches + 2.2), inches
 
 
 def _label_cells(axes: Axes, columns: Sequence[str], rows: Sequence[str]) -> None:

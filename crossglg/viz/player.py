@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crossglg.skeletons import Layout
-from crossglg.viz.common import RAMP, SIDES, Floats, as_array, as_clip, joint_order
+from crossglg.viz.common import RAMP, SIDES, Floats, as_array, as_clip, joint_order, part_runs, per_joint
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -130,7 +130,7 @@ def player_data(panels: Panel | Sequence[Panel], layout: Layout) -> dict[str, An
         "joints": list(layout.joints),
         "bones": [list(bone) for bone in layout.bones],
         "order": joint_order(layout),
-        "parts": _part_starts(layout),
+        "parts": [[part, start] for part, start, _ in part_runs(layout.parts)],
         "ramp": list(RAMP),
         "sides": {side: color for side, color in SIDES.items() if side},
     }
@@ -144,16 +144,10 @@ def _panel_data(panel: Panel, layout: Layout) -> dict[str, Any]:
     if xyz.shape[-1] == 2:  # an image shows the person as the viewer sees them; the player looks from the front
         xyz = np.pad(xyz * (-1, 1), ((0, 0), (0, 0), (0, 0), (0, 1)))
     unit = max(1, math.ceil(1000 * np.abs(xyz).max() / 32767))  # a millimeter, unless the space is wider than 65 m
-    importance = over_time = target = None
+    over_time = None
     first, end = panel.span or (0, xyz.shape[1])
     if not 0 <= first < end <= xyz.shape[1]:
         raise ValueError(f"span {panel.span} must lie within the {xyz.shape[1]} frames of the clip")
-    if panel.importance is not None:
-        values = as_array(panel.importance, (layout.num_joints,), "(V,)", f"importance of layout {layout.name!r}")
-        importance = {"of": panel.importance_name, "values": _rounded(values)}
-    if panel.target is not None:
-        values = as_array(panel.target, (layout.num_joints,), "(V,)", f"target of layout {layout.name!r}")
-        target = {"of": panel.target_name, "values": _rounded(values)}
     if panel.over_time is not None:
         shape = (max(1, len(np.atleast_1d(panel.over_time))), layout.num_joints)
         values = as_array(panel.over_time, shape, "(S, V)", f"values over time of layout {layout.name!r}")
@@ -165,14 +159,18 @@ def _panel_data(panel: Panel, layout: Layout) -> dict[str, Any]:
         "shape": list(xyz.shape),
         "unit": unit,
         "xyz": base64.b64encode(np.rint(1000 * xyz / unit).astype("<i2").tobytes()).decode(),
-        "importance": importance,
+        "importance": _bars(panel.importance, panel.importance_name, layout, "importance"),
         "over_time": over_time,
-        "target": target,
+        "target": _bars(panel.target, panel.target_name, layout, "target"),
         "attention": panel.attention and _maps_data(panel.attention, layout, (first, end)),
         "subtitle": panel.subtitle,
         "verdict": panel.verdict,
         "texts": {layout.joints[layout.index(joint)]: text for joint, text in panel.joint_texts.items()},
     }
+
+
+def _bars(values: ArrayLike | None, name: str, layout: Layout, what: str) -> dict[str, Any] | None:
+    return None if values is None else {"of": name, "values": _rounded(per_joint(values, layout, what))}
 
 
 def _maps_data(maps: Maps, layout: Layout, span: tuple[int, int]) -> dict[str, Any]:
@@ -191,17 +189,6 @@ def _maps_data(maps: Maps, layout: Layout, span: tuple[int, int]) -> dict[str, A
     if not blocks:
         raise ValueError("attention has no blocks; give an array for each, or leave attention out")
     return {"of": maps.name, "rows": maps.rows, "span": list(span), "blocks": blocks}
-
-
-def _part_starts(layout: Layout) -> list[list[Any]]:
-    """Body parts and the place of their first joint in `joint_order`."""
-    starts: list[list[Any]] = []
-    at = 0
-    for part, joints in layout.parts.items():
-        if joints:
-            starts.append([part, at])
-        at += len(joints)
-    return starts
 
 
 def _rounded(values: Floats) -> list[float]:

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from crossglg.statistics import half_width
 from crossglg.viz.common import FLOOR, GREY, INK, SERIES, Floats, as_array, value_range
-from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart, color_bar, note_above
+from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart, chart, color_bar, name_rows, note_above
 
 # Seven shapes and six colors: no two of 42 classes look the same.
 MARKERS = "osD^vPX"
@@ -72,8 +72,7 @@ def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float, d
         if not rows[name].size:
             raise ValueError(f"accuracies of {name!r} are empty: (episodes,) needs at least one episode")
     rows = dict(sorted(rows.items(), key=lambda row: -row[1].mean()))
-    figure = Chart(figsize=(7.0, 1.1 + 0.29 * len(rows)), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = chart(7.0, 1.1 + 0.29 * len(rows))
     for i, (_, episodes) in enumerate(rows.items()):
         mean, half = float(episodes.mean()), half_width(episodes)
         # Spread by rank, not by chance: the same numbers always give the same picture.
@@ -84,9 +83,7 @@ def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float, d
         axes.annotate(f"{100 * mean:.1f}{spread} %", (1.01, i), xycoords=("axes fraction", "data"), va="center")
     axes.axvline(chance, color=GREY, linestyle="--", linewidth=1)
     note_above(axes, chance, f"chance {100 * chance:.1f} %")
-    axes.set_yticks(range(len(rows)), list(rows))
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
+    name_rows(axes, list(rows))
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes.set_xlabel(f"accuracy: a dot per {dot}, mean ± 95 % interval")
@@ -114,9 +111,7 @@ def method_intervals(accuracies: Mapping[str, Mapping[str, tuple[float, float, f
             i, error = methods.index(method), [[mean - low], [high - mean]]
             axes.errorbar(mean, i, xerr=error, fmt="o", color=SERIES[0], markersize=5, capsize=3, linewidth=1.4)
         axes.set_title(benchmark)
-        axes.set_yticks(range(len(methods)), methods)
-        axes.set_ylim(len(methods) - 0.5, -0.5)
-        axes.tick_params(axis="y", length=0)
+        name_rows(axes, methods)
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.grid(axis="x")
@@ -131,8 +126,7 @@ def accuracy_by_base_classes(accuracies: Mapping[str, Mapping[int, ArrayLike]], 
     """
     if not any(accuracies.values()):
         raise ValueError("accuracy_by_base_classes needs at least one method with a run")
-    figure = Chart(figsize=(7.0, 4.0), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = chart(7.0, 4.0)
     for i, (method, points) in enumerate(accuracies.items()):
         counts = sorted(points)
         runs = [
@@ -201,8 +195,7 @@ def exemplar_sensitivity(accuracy: ArrayLike, class_names: Sequence[str]) -> Fig
     spread = np.nanmax(matrix, axis=0) - np.nanmin(matrix, axis=0)
     order = np.argsort(-spread, kind="stable")
     rows = [np.nanmean(matrix, axis=1), *matrix[:, order].T]
-    figure = Chart(figsize=(7.5, 1.1 + 0.26 * len(rows)), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = chart(7.5, 1.1 + 0.26 * len(rows))
     for i, values in enumerate(rows):
         values = values[np.isfinite(values)]
         color = SERIES[0] if i else INK
@@ -213,9 +206,7 @@ def exemplar_sensitivity(accuracy: ArrayLike, class_names: Sequence[str]) -> Fig
         axes.annotate(f"{100 * low:.0f} … {100 * high:.0f} %", (1.01, i), xycoords=("axes fraction", "data"),
                       va="center", color=INK if i == 0 else GREY)  # fmt: skip
     axes.axhline(0.5, color=GREY, linewidth=0.8)
-    axes.set_yticks(range(len(rows)), ["mean of the classes", *(class_names[k] for k in order)])
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
+    name_rows(axes, ["mean of the classes", *(class_names[k] for k in order)])
     axes.set_xlim(-0.02, 1.02)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes.set_xlabel(f"accuracy: a dot for each of {len(matrix)} episodes, a line at their mean")
@@ -237,8 +228,7 @@ def feature_map(
     of = as_array(label, (count,), "(N,)", "label").astype(int)
     if of.min() < 0 or of.max() >= len(class_names):
         raise ValueError(f"label has {of.min()} … {of.max()} but there are {len(class_names)} class names")
-    figure = Chart(figsize=(9.5, 6.5), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = chart(9.5, 6.5)
     for k in np.unique(of).tolist():
         own = xy[of == k]
         look: Any = {"color": SERIES[k % len(SERIES)], "marker": MARKERS[k % len(MARKERS)]}
@@ -275,8 +265,7 @@ def timeline(
     count = max(np.size(edges) - 1, 1)
     edges = as_array(edges, (count + 1,), "(W + 1,)", "edges")
     matrix = as_array(scores, (count, len(actions)), "(W, K)", f"scores of {count} windows")
-    figure = Chart(figsize=(9.0, 1.4 + 0.32 * len(actions)), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = chart(9.0, 1.4 + 0.32 * len(actions))
     mesh = axes.pcolormesh(edges, np.arange(len(actions) + 1), matrix.T, cmap=IMPORTANCE_COLORS)
     best = matrix.argmax(1)
     for w in np.flatnonzero(matrix.max(1) >= (-np.inf if threshold is None else threshold)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import unicodedata
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
-from crossglg.files import write_atomically
+from crossglg.files import write_file
 from crossglg.viz.common import GREY, INK, PALE, RAMP
 
 STYLE: Any = {
@@ -59,6 +60,12 @@ class Chart(Figure):
         return render(self, ".png")
 
 
+def chart(width: float, height: float) -> tuple[Chart, Axes]:
+    """A figure of so many inches, and its axes."""
+    figure = Chart(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
 def png(figure: Figure) -> bytes:
     """The picture as `save` writes it to a .png, for a widget."""
     return render(figure, ".png")
@@ -69,8 +76,7 @@ def save(figure: Figure, path: str | Path) -> Path:
     path = Path(path)
     if path.suffix not in METADATA:
         raise ValueError(f"cannot save a figure as {path.name!r}; give a name ending in {', '.join(METADATA)}")
-    content = render(figure, path.suffix)
-    return write_atomically(path, lambda file: file.write(content))
+    return write_file(path, render(figure, path.suffix))
 
 
 def render(figure: Figure, suffix: str) -> bytes:
@@ -102,6 +108,13 @@ def _make_drawable(figure: Figure) -> None:
     for text in figure.findobj(Text):
         text.set_parse_math(False)  # type: ignore[attr-defined]  # a $ in the name of a class is a $
         text.set_text(drawable(text.get_text()))  # type: ignore[attr-defined]
+
+
+def name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Rows from top to bottom, each with its name at the left."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
 
 
 def note_above(axes: Axes, x: float, text: str) -> None:

@@ -25,9 +25,10 @@ from crossglg.viz.common import (
     as_array,
     as_clip,
     joint_order,
-    seen,
+    part_runs,
+    per_joint,
 )
-from crossglg.viz.figures import GAP
+from crossglg.viz.figures import GAP, visible
 from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart
 
 SIDE_BY_SIDE = (("winner", SERIES[0]), ("rival", SERIES[1]))
@@ -57,7 +58,7 @@ def decision(
     if len(clips) != 3:
         raise ValueError(f"a decision shows three clips (query, winner, rival), got {len(clips)}")
     adds = as_array(by_joint, (2, layout.num_joints), "(2, V)", f"by_joint of layout {layout.name!r}")
-    lost = as_array(occlusion, (layout.num_joints,), "(V,)", f"occlusion of layout {layout.name!r}")
+    lost = per_joint(occlusion, layout, "occlusion")
     order = joint_order(layout)
     figure = Chart(figsize=(13.0, 1.4 + 0.24 * len(order)), layout="constrained")
     halves: Any = figure.subfigures(1, 2, width_ratios=(1.0, 1.3))
@@ -81,7 +82,7 @@ def decision(
     bars[0].set_xlabel("adds to the cosine")
     _draw_lost(bars[1], layout, lost[order], by_part)
     if importance is not None:
-        weight = as_array(importance, (layout.num_joints,), "(V,)", f"importance of layout {layout.name!r}")
+        weight = per_joint(importance, layout)
         bars[2].barh(at, weight[order], height=0.6, color=SERIES[2])
         bars[2].axvline(1 / len(order), color=INK, linestyle="--", linewidth=1)
         bars[2].set_xlabel(f"joint importance; uniform 1/{len(order)}")
@@ -101,7 +102,6 @@ def faithfulness_curves(
     bands: Mapping[str, Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]]],
     counts: ArrayLike,
     areas: Mapping[str, Mapping[str, float]],
-    label: str = "one-shot accuracy",
 ) -> Figure:
     """A panel per direction (deletion, insertion), a line with its interval per score, its area in the legend.
 
@@ -128,19 +128,15 @@ def faithfulness_curves(
         axes.grid(axis="y")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(title="area under the curve", alignment="left", fontsize=8, title_fontsize=8)
-    grid[0].set_ylabel(label)
-    if label.endswith("accuracy"):
-        grid[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    grid[0].set_ylabel("one-shot accuracy")
+    grid[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     return figure
 
 
 def _draw_lost(axes: Axes, layout: Layout, lost: Floats, by_part: Mapping[str, float]) -> None:
     """Margin lost without each joint, in the order of the body parts, before that of the whole part."""
-    start = 0
-    for part, joints in layout.parts.items():
-        if joints:
-            axes.barh(start + 0.5 * (len(joints) - 1), by_part[part], height=len(joints) - 0.1, color=PALE)
-            start += len(joints)
+    for part, start, stop in part_runs(layout.parts):
+        axes.barh(0.5 * (start + stop - 1), by_part[part], height=stop - start - 0.1, color=PALE)
     axes.barh(np.arange(len(lost)), lost, height=0.6, color=SERIES[3])
     handles = [Line2D([], [], color=c, linewidth=5, label=n) for n, c in (("joint", SERIES[3]), ("body part", PALE))]
     axes.legend(handles=handles, **LEGEND)
@@ -148,20 +144,15 @@ def _draw_lost(axes: Axes, layout: Layout, lost: Floats, by_part: Mapping[str, f
 
 
 def _name_parts(axes: Axes, layout: Layout) -> None:
-    start = 0
-    for part, joints in layout.parts.items():
-        if joints:
-            axes.annotate(part, (1.02, start + 0.5 * (len(joints) - 1)), xycoords=("axes fraction", "data"),
-                          color=GREY, rotation=90, va="center", annotation_clip=False)  # fmt: skip
-            start += len(joints)
+    for part, start, stop in part_runs(layout.parts):
+        axes.annotate(part, (1.02, 0.5 * (start + stop - 1)), xycoords=("axes fraction", "data"), color=GREY,
+                      rotation=90, va="center", annotation_clip=False)  # fmt: skip
 
 
 def _snapshots(xyz: Floats, frames: int) -> list[Floats]:
     """`frames` moments of a clip (M, T, V, C), evenly spread: who is seen, (M', V, 2), feet on 0, centred on 0."""
     times = np.linspace(0, xyz.shape[1] - 1, frames).round().astype(int)
-    flip = (-1 if xyz.shape[-1] == 3 else 1, 1)
-    shots = [xyz[seen(xyz)[:, t], t, :, :2] * flip for t in times]
-    shots = [shot for shot in shots if shot.size]
+    shots = [shot for t in times if (shot := visible(xyz, t)).size]
     if not shots:
         raise ValueError("a clip shows nobody: every person of (M, T, V, C) is all zero in every frame drawn")
     floor = min(float(shot[..., 1].min()) for shot in shots)

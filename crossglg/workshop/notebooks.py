@@ -14,7 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
-from crossglg.files import project_folder, write_atomically
+from crossglg.files import project_folder, write_file
 
 BEGIN, END, STUB = "### BEGIN SOLUTION", "### END SOLUTION", "...  # your turn"
 _MARKED = re.compile(rf"^([ \t]*){BEGIN}\n.*?^[ \t]*{END}$", re.S | re.M)
@@ -61,10 +61,5 @@ def write_exercises(folder: str | Path, overwrite: bool = False) -> list[Path]:
     if there and not overwrite:
         raise ValueError(f"{there[0]} is there already and may hold answers; choose another folder or --overwrite")
     for source, target in zip(solution_notebooks(), targets, strict=True):
-        _write(exercise_notebook(nbformat.read(source, 4)), target)
+        write_file(target, nbformat.writes(exercise_notebook(nbformat.read(source, 4))) + "\n")
     return targets
-
-
-def _write(notebook: NotebookNode, target: Path) -> None:
-    content = (nbformat.writes(notebook) + "\n").encode()
-    write_atomically(target, lambda file: file.write(content))

@@ -43,10 +43,7 @@ def check_global_prompt(template: Any) -> None:
         )
         exercise.need(len(text) <= LONGEST_PROMPT, f"{len(text)} characters: try with half of them.")
     words = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", " ", template).lower()
-    exercise.need(
-        "json" in words,
-        "a program will read the answer. Ask for JSON only, and show its form.",
-    )
+    exercise.need("json" in words, "a program will read the answer. Ask for JSON only, and show its form.")
     for entry in ("description", "key_joints"):
         exercise.need(f'"{entry}"' in words, f'show the form of the answer: it lacks the entry "{entry}".')
     exercise.need(

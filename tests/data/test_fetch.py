@@ -18,7 +18,7 @@ from crossglg.cli import app
 from crossglg.data import sources
 from crossglg.data.fetch import fetch
 from crossglg.data.readers import READERS
-from crossglg.data.sources import SOURCES, Source, convert_command, get_source
+from crossglg.data.sources import SOURCES, convert_command, get_source
 from crossglg.files import sha256
 
 CONTENT = np.random.default_rng(0).bytes(400_000)
@@ -205,16 +205,6 @@ def test_a_set_to_be_got_by_hand_says_how() -> None:
         run("ntuu")
 
 
-def test_a_set_with_a_verified_download_needs_no_address(
-    httpserver: HTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server = FileServer(httpserver)
-    entry = Source("a set", "a paper", "free", (), "bvh", server.url, HASH, len(CONTENT))
-    monkeypatch.setitem(SOURCES, "free-set", entry)
-    out = run("free-set", "--accept-terms", "--output", tmp_path)
-    assert (tmp_path / "set.zip").read_bytes() == CONTENT and f"0.4 MB, sha256 {HASH}" in out
-
-
 def test_every_source_has_a_reader_and_every_reader_of_one_dataset_a_source() -> None:
     formats = {source.format for source in SOURCES.values()}
     assert formats <= READERS.keys()
@@ -229,7 +219,6 @@ def test_a_source_is_complete_and_has_no_unverified_link(name: str) -> None:
     assert any(f"folder {name}" in step for step in source.by_hand)
     assert f"\nthen     {convert_command(name)}\n" in run(name)
     assert "://" not in sources.description(name)
-    assert not (source.url or source.sha256 or source.size)
 
 
 @pytest.mark.parametrize("name", SOURCES)

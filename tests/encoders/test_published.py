@@ -30,13 +30,7 @@ from crossglg.encoders.base import PersonIndex, SkeletonEncoder
 from crossglg.encoders.dstformer import DSTformer
 from crossglg.encoders.inference import for_inference
 from crossglg.encoders.infogcn import InfoGCN, relative_positions
-from crossglg.encoders.published import (
-    CLASSIFIERS,
-    WeightsError,
-    load_published,
-    published_names,
-    read_checkpoint,
-)
+from crossglg.encoders.published import CLASSIFIERS, WeightsError, load_published, published_names, read_checkpoint
 from crossglg.files import read_json
 from crossglg.recognition.recognizer import Recognizer
 from crossglg.skeletons import get_layout

@@ -13,13 +13,7 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.data.synthetic import synthesise, true_importance
 from crossglg.data.transforms import DeviceClips, Preprocessing
 from crossglg.encoders.base import PersonIndex
-from crossglg.explain.attention import (
-    activation,
-    agreement,
-    attended_frames,
-    mean_by_class,
-    uniform_importance,
-)
+from crossglg.explain.attention import activation, agreement, attended_frames, mean_by_class, uniform_importance
 from crossglg.one_shot.representation import motion_energy
 from crossglg.skeletons import get_layout
 from crossglg.training.trained_model import TrainedModel, build_model

@@ -15,15 +15,7 @@ from support.one_shot_toys import Few, few_of, make_features, make_task, only_z
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.synthetic import synthesise
 from crossglg.data.tasks import Task
-from crossglg.one_shot import (
-    CLASSIFIERS,
-    Base,
-    Classifier,
-    Features,
-    OneShotResult,
-    evaluate,
-    usable,
-)  # fmt: skip
+from crossglg.one_shot import CLASSIFIERS, Base, Classifier, Features, OneShotResult, evaluate, usable  # fmt: skip
 from crossglg.one_shot.baselines.raw import raw_coordinates
 from crossglg.one_shot.calibration import distribution_calibration
 from crossglg.one_shot.representation import Representation

@@ -31,14 +31,7 @@ from crossglg.studies import results as study_results
 from crossglg.studies import runner
 from crossglg.studies.runner import run_study
 from crossglg.studies.spec import Study
-from crossglg.studies.tables import (
-    accuracies,
-    accuracy_table,
-    difference_table,
-    intervals,
-    study_figure,
-    study_table,
-)
+from crossglg.studies.tables import accuracies, accuracy_table, difference_table, intervals, study_figure, study_table
 from crossglg.training import recipe
 from crossglg.training.trained_model import TrainedModel
 

@@ -11,12 +11,7 @@ import pytest
 
 from crossglg.files import InputError
 from crossglg.skeletons import get_layout
-from crossglg.text.attributes import (
-    STATEMENTS,
-    attribute_names,
-    attributes_of,
-    mirrored_attributes,
-)
+from crossglg.text.attributes import STATEMENTS, attribute_names, attributes_of, mirrored_attributes
 from crossglg.text.descriptions import DescriptionFile, find_descriptions, shipped_files
 from crossglg.text.samples import merge_samples
 

@@ -59,7 +59,7 @@ def test_every_action_is_described_with_its_provenance(server: Server, tmp_path:
     assert file.classes["wave"].joints["head"] == "The head moves."
     assert file.provenance["model"] == "tiny" and file.provenance["parameters"] == {"temperature": 0.5}
     assert file.provenance["prompts"] == {name: load_prompt(name).sha256 for name in PROMPTS}
-    assert asking.tokens == 40
+    assert asking.account.prompt_tokens + asking.account.completion_tokens == 40
     assert DescriptionFile.load(file.save(tmp_path / "own.json")).classes.keys() == file.classes.keys()
 
 
@@ -533,7 +533,7 @@ def test_a_second_run_asks_nothing(server: Server) -> None:
     server.bodies = []
     again = client(server)
     assert describe(["wave", "nod"], LAYOUT, again).classes == first.classes
-    assert server.bodies == [] and again.tokens == 0
+    assert server.bodies == [] and again.account.prompt_tokens == 0
 
 
 def test_a_changed_prompt_model_or_temperature_asks_again(server: Server, tmp_path: Path) -> None:

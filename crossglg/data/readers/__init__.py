@@ -74,5 +74,5 @@ READERS = Registry("reader", _READERS, Reader)
 def get_reader(name: str) -> Reader:
     """A registered reader; raises ValueError with the valid names."""
     if name not in READERS:
-        raise ValueError(f"unknown format {name!r}{nearest(name, list(READERS))} Formats: {', '.join(READERS)}")
+        raise ValueError(f"unknown format {name!r}{nearest(name, READERS)} Formats: {', '.join(READERS)}")
     return READERS[name]

@@ -13,7 +13,7 @@ from typing import Any
 
 from crossglg.data.readers.json_points import followed, json_of, numbers
 from crossglg.data.readers.points import Points, of_bytes, points_reader
-from crossglg.data.readers.tracks import MAX_FRAMES, Frame
+from crossglg.data.readers.tracks import without_gaps
 
 BODY = {17: 17, 26: 26, 133: 17, 136: 26}  # joints in the file → those of the body
 
@@ -32,11 +32,7 @@ def parse(content: bytes) -> Points:
         if len(person) not in BODY:
             raise ValueError(f"a person has {len(person)} joints; AlphaPose's have {', '.join(map(str, BODY))}")
         frames.setdefault(int(number[1]), []).append(person[: BODY[len(person)]])
-    first, last = min(frames), max(frames)
-    if last - first >= MAX_FRAMES:
-        raise ValueError(f"frames {first} to {last} are more than {MAX_FRAMES}")
-    ordered: list[Frame] = [frames.get(t, []) for t in range(first, last + 1)]
-    return followed(ordered, ("coco17", "halpe26"))
+    return followed([frames.get(t, []) for t in without_gaps(frames)], ("coco17", "halpe26"))
 
 
 READER = points_reader(

@@ -11,7 +11,7 @@ name ends with another rate. y is up.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -147,8 +147,6 @@ def _numbers(texts: list[str]) -> list[float]:
 
 def read_points(path: SourcePath) -> Points:
     """The points of a motion, with the skeleton beside it."""
-    from dataclasses import replace
-
     folder: Any = path.parent
     skeletons = [file for place in (folder, folder.parent) if place.is_dir() for file in place.iterdir()
                  if file.name.lower().endswith(".asf") and path.name.startswith(file.name[:-4])]  # fmt: skip

@@ -6,8 +6,8 @@ unless their offset is zero.
 
 What BVH leaves open is decided so, and said in the notes:
 - names: `NAMES` (MotionBuilder, HIK, Mixamo, Rokoko, Perception Neuron, Biovision, CMU, iClone, Bandai-Namco, 3ds Max
-  Biped, Unreal, Rigify, SMPL); `report` tells joint by joint what was found. The default target is kinect20, every
-  joint of which nearly every capture has, while ntu25's finger tips and thumbs would often be invented.
+  Biped, Unreal, Rigify, SMPL). The default target is kinect20, every joint of which nearly every capture has, while
+  ntu25's finger tips and thumbs would often be invented.
 - unit: the one of `UNITS` in which the leg, hip to ankle, has the length nearest to 0.8 m; if none lies within
   0.4 to 1.1 m, the leg is made 0.8 m long.
 - up: z if the head lies along z from the hips in the mean over frames and not along y in the rest pose (people who
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from crossglg.data.readers.base import Reader, Recording, SourcePath
 from crossglg.data.readers.common import folder_of, text_of
+from crossglg.data.readers.points import one_of
 from crossglg.data.readers.posture import SHORT, UP_AXES, turned, up_axis
 from crossglg.skeletons import Layout, get_layout, name_words, retarget, retarget_plan
 
@@ -172,23 +173,6 @@ def named(layout: Layout) -> Layout:
     return Layout(layout.name, joints, layout.bones, joints[layout.root_index])
 
 
-def report(layout: Layout, target: Layout) -> str:
-    """One line per joint of `target`: which joint of the file it is, or where it was put for want of one."""
-    ours = named(layout)
-    plan = retarget_plan(ours, target)
-    width = max(map(len, target.joints))
-    return "\n".join(f"{joint:{width}}  {_origin(how, names, layout, ours)}" for joint, (how, names) in plan.items())
-
-
-def _origin(how: str, names: tuple[str, ...], layout: Layout, ours: Layout) -> str:
-    if how == "parent":
-        return f"invented: lies on {names[0]}"
-    files = " and ".join(layout.joints[ours.index(name)] for name in names)
-    if how == "copy":
-        return f"is {files}"
-    return f"invented: lies {'at' if len(names) == 1 else 'in the middle of'} {files}"
-
-
 def _recording(motion: Motion, path: SourcePath, target: Layout, unit: str, up: str) -> Recording:
     ours = named(motion.layout)
     with np.errstate(over="ignore", invalid="ignore"):  # Recording refuses what became infinite
@@ -207,9 +191,7 @@ def _recording(motion: Motion, path: SourcePath, target: Layout, unit: str, up: 
 
 
 def _scale(xyz: NDArray[np.floating], layout: Layout, unit: str) -> tuple[float, str]:
-    if unit:
-        if unit not in UNITS:
-            raise ValueError(f"unit={unit!r} must be one of {', '.join(UNITS)}")
+    if one_of(unit, tuple(UNITS), "unit"):
         return UNITS[unit], f"unit {unit}, as given"
     chains = [xyz[:, [layout.index(f"{side} {j}") for j in ("hip", "knee", "ankle")]] for side in ("left", "right")]
     leg = float(np.median([np.linalg.norm(np.diff(chain, axis=1), axis=-1).sum(axis=1) for chain in chains]))
@@ -224,9 +206,7 @@ def _scale(xyz: NDArray[np.floating], layout: Layout, unit: str) -> tuple[float,
 def _up(
     xyz: NDArray[np.floating], motion: Motion, ours: Layout, target: Layout, up: str
 ) -> tuple[str, tuple[str, ...]]:
-    if up:
-        if up not in UP_AXES:
-            raise ValueError(f"up={up!r} must be one of {', '.join(UP_AXES)}")
+    if one_of(up, UP_AXES, "up"):
         return up, (f"{up} is up, as given",)
     rest = np.zeros_like(motion.offsets)
     for j in range(1, len(rest)):

@@ -9,6 +9,7 @@ confidence for hands and feet. activityLabel.txt beside the files names the acti
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from crossglg.data.readers.base import SourcePath
 from crossglg.data.readers.common import folder_of, text_of
 from crossglg.data.readers.kinect import number_table
 from crossglg.data.readers.points import Points, points_reader
+from crossglg.skeletons import other_side
 
 ORDER = (
     "head", "neck", "torso", "left shoulder", "left elbow", "right shoulder", "right elbow", "left hip", "left knee",
@@ -33,15 +35,12 @@ def parse(content: bytes) -> Points:
     xyz = np.stack([table[:, start : start + 3] for start in _START], axis=1)
     found = np.stack([table[:, start + 3] for start in _START], axis=1) > 0
     xyz = np.where((found & np.isfinite(xyz).all(axis=-1))[..., None], xyz, np.nan) * (-1.0, 1.0, 1.0)
-    swap = {"left": "right", "right": "left"}
-    joints = tuple(" ".join(swap.get(word, word) for word in joint.split()) for joint in ORDER)
+    joints = tuple(map(other_side, ORDER))
     return Points(xyz[None], joints=joints, layouts=("kinect15",), unit="mm", fps=30.0, notes=("mirrored back",))
 
 
 def read_points(path: SourcePath) -> Points:
     """The points of one file, with the activity of activityLabel.txt and the subject of a folder like data1."""
-    from dataclasses import replace
-
     points = parse(path.read_bytes())
     labels = folder_of(path) / "activityLabel.txt"
     activity = ""

@@ -38,7 +38,7 @@ def read(path: SourcePath) -> list[Recording]:
     Clips are read one by one, so memory holds what is left of them without their padding: about 4 GB for NTU-120.
     """
     with path.open("rb") as file:
-        return parse(file, label_map(path), aligned=_is_aligned(path))
+        return parse(file, label_map(path), aligned=path.stem.endswith("_aligned"))
 
 
 def parse(content: bytes | IO[bytes], class_names: Sequence[str] = (), aligned: bool = False) -> list[Recording]:
@@ -62,10 +62,6 @@ def parse(content: bytes | IO[bytes], class_names: Sequence[str] = (), aligned: 
                     label = class_name(int(labels[i]), class_names)
                     recordings.append(Recording(people, get_layout("ntu25"), sample_id, label))
         return tell_left_out(recordings, empty)
-
-
-def _is_aligned(path: SourcePath) -> bool:
-    return path.stem.endswith("_aligned")
 
 
 def _labels(archive: zipfile.ZipFile, split: str) -> NDArray[np.int64]:

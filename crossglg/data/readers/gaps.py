@@ -12,9 +12,7 @@ from crossglg.skeletons import Layout
 MAX_GAP = 15  # frames, half a second at 30 Hz
 
 
-def fill_gaps(
-    xyz: NDArray[np.float64], layout: Layout, max_gap: int = MAX_GAP
-) -> tuple[NDArray[np.float64], list[str]]:
+def fill_gaps(xyz: NDArray[np.float64], layout: Layout, max_gap: int) -> tuple[NDArray[np.float64], list[str]]:
     """Fill what is NaN; returns (M, T, V, C) and notes on what was done.
 
     xyz: (M, T, V, C), every person with at least one joint in one frame.
@@ -55,13 +53,12 @@ def fill_gaps(
 
 def _nearest(layout: Layout) -> NDArray[np.int64]:
     """(V, V) for each joint all joints, the one with the fewest bones between first."""
-    bones = np.full((layout.num_joints,) * 2, np.inf)
-    np.fill_diagonal(bones, 0)
+    from scipy.sparse.csgraph import shortest_path  # takes a while to load, and most formats do without
+
+    bones = np.zeros((layout.num_joints,) * 2)
     for child, parent in layout.bones:
-        bones[child, parent] = bones[parent, child] = 1
-    for via in range(layout.num_joints):
-        bones = np.minimum(bones, bones[:, via, None] + bones[via])
-    return np.argsort(bones, axis=1, kind="stable")
+        bones[child, parent] = 1
+    return np.argsort(shortest_path(bones, directed=False, unweighted=True), axis=1, kind="stable")
 
 
 def _long_gaps(known: NDArray[np.bool_], first: int, last: int, max_gap: int) -> NDArray[np.bool_]:

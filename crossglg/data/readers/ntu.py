@@ -75,9 +75,7 @@ def read(path: SourcePath, second_body: str = "zeros") -> list[Recording]:
         xyz = np.concatenate([xyz, xyz])
         notes.append("the second body is a copy of the first")
     class_name = CLASS_NAMES[action - 1] if action else ""
-    return [
-        Recording(xyz, get_layout("ntu25"), path.stem, class_name, subject, camera, FPS, tuple(notes)),
-    ]
+    return [Recording(xyz, get_layout("ntu25"), path.stem, class_name, subject, camera, FPS, tuple(notes))]
 
 
 def parse(content: bytes) -> Capture:

@@ -20,7 +20,7 @@ from crossglg.data.readers.base import SourcePath
 from crossglg.data.readers.common import folder_of
 from crossglg.data.readers.json_points import followed, json_of, numbers
 from crossglg.data.readers.points import Points, points_reader
-from crossglg.data.readers.tracks import MAX_FRAMES, Frame
+from crossglg.data.readers.tracks import Frame, without_gaps
 
 FRAME = r"(.*?)_?(\d{1,12})_keypoints\.json"
 
@@ -46,10 +46,7 @@ def read_points(path: SourcePath) -> Points:
     else:
         place, folder = path.parent, ""
     files = _frames_in(place, place.stat().st_mtime_ns)[folder, match[1]]
-    first, last = min(files), max(files)
-    if last - first >= MAX_FRAMES:
-        raise ValueError(f"frames {first} to {last} are more than {MAX_FRAMES}")
-    frames = [parse((folder_of(path) / files[t]).read_bytes()) if t in files else [] for t in range(first, last + 1)]
+    frames = [parse((folder_of(path) / files[t]).read_bytes()) if t in files else [] for t in without_gaps(files)]
     return points_of(frames)
 
 

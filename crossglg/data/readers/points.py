@@ -62,7 +62,6 @@ def points_reader(
     patterns: tuple[str, ...],
     parse: Callable[[SourcePath], Points],
     steps: tuple[str, ...] = (),
-    class_names: tuple[str, ...] = (),
     frame_name: str = "",
     companions: tuple[str, ...] = (),
 ) -> Reader:
@@ -81,7 +80,7 @@ def points_reader(
         return [recording(parse(path), _clip_name(path, frame_name), _named_layout(path, layout),
                           unit, up, visible, max_gap, aspect, fps)]  # fmt: skip
 
-    return Reader(about, patterns, read, (*steps, *STEPS), class_names, frame_name, ("*.yaml", *companions))
+    return Reader(about, patterns, read, (*steps, *STEPS), frame_name=frame_name, companions=("*.yaml", *companions))
 
 
 def of_bytes(parse: Callable[[bytes], Points]) -> Callable[[SourcePath], Points]:
@@ -190,9 +189,9 @@ def _in_meters(
 ) -> tuple[NDArray[np.float64], list[str]]:
     notes = []
     seen = xyz[(xyz != 0).any(axis=(-2, -1))]  # (frames with a person, V, C)
-    axis = _given(up, UP_AXES, "up") or points.up or up_axis(seen, layout)
+    axis = one_of(up, UP_AXES, "up") or points.up or up_axis(seen, layout)
     if xyz.shape[-1] == 3:
-        scale, note = _scale(seen, layout, _given(unit, tuple(UNITS), "unit") or points.unit, bool(unit))
+        scale, note = _scale(seen, layout, one_of(unit, tuple(UNITS), "unit") or points.unit, bool(unit))
         xyz = (turned(xyz, axis) * scale).astype(np.float64)
         notes.append(note)
     elif axis == "-y":
@@ -217,7 +216,8 @@ def _shares(points: Points, xyz: NDArray[np.float64], layout: Layout, aspect: fl
     return []
 
 
-def _given(value: str, known: tuple[str, ...], what: str) -> str:
+def one_of(value: str, known: tuple[str, ...], what: str) -> str:
+    """The value of an option, "" where it is not given; raises ValueError for an unknown one."""
     if value and value not in known:
         raise ValueError(f"{what}={value!r} must be one of {', '.join(known)}")
     return value

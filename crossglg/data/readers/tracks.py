@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,14 @@ MAX_FRAMES, MAX_DETECTIONS, MAX_TRACKS = 100_000, 50, 500
 MAX_STEP, MAX_ABSENCE = 0.2, 30
 
 Frame = Sequence[NDArray[np.float64]]  # of each person (V, 2 or 3), and a last channel of scores
+
+
+def without_gaps(numbers: Collection[int]) -> range:
+    """All frames from the first to the last of these; raises ValueError if they are too many."""
+    first, last = min(numbers), max(numbers)
+    if last - first >= MAX_FRAMES:
+        raise ValueError(f"frames {first} to {last} are more than {MAX_FRAMES}")
+    return range(first, last + 1)
 
 
 def people_of(frames: Sequence[Frame], persons: int = 2) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:

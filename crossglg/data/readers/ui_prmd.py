@@ -13,15 +13,7 @@ import numpy as np
 
 from crossglg.data.readers.base import Reader, Recording, SourcePath
 from crossglg.data.readers.common import beside
-from crossglg.data.readers.kinect import (
-    NOBODY_DROPPED,
-    Clip,
-    name_parts,
-    number_table,
-    numbered,
-    one_clip,
-    one_person,
-)
+from crossglg.data.readers.kinect import NOBODY_DROPPED, Clip, name_parts, number_table, numbered, one_clip, one_person
 from crossglg.skeletons import Layout
 
 ACTIONS = (

@@ -17,9 +17,9 @@ def raw_coordinates(clips: SkeletonSet, frames: int = 32, prepare: Preprocessing
     return prepared_clips(clips, frames, prepare).flatten(1).numpy()
 
 
-def raw_poses(clips: SkeletonSet, frames: int = 32, prepare: Preprocessing | None = None) -> Representation:
+def raw_poses(clips: SkeletonSet) -> Representation:
     """The same as a representation with a pose for each frame, for classifiers that warp time."""
-    x = prepared_clips(clips, frames, prepare)
+    x = prepared_clips(clips)
     return Representation(x.flatten(1).numpy(), poses=x.transpose(1, 2).flatten(2).numpy())
 
 
