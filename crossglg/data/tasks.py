@@ -6,11 +6,13 @@ clips are those of `crossglg.data.protocols`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,15 @@ class Task:
         clips = [sorted("/".join(_clip_id(side, i)) for i in range(len(side))) for side in (self.base, self.novel)]
         object.__setattr__(self, "sha256", digest)
         object.__setattr__(self, "clips_sha256", sha256(json.dumps([digest, *clips])))
+
+    @cached_property
+    def coordinates_sha256(self) -> str:
+        """Hash of what the clips of both sides look like, whatever they are called."""
+        digest = hashlib.sha256()
+        for side in (self.base, self.novel):
+            for array in (side.xyz, side.offsets, side.label):
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
     def queries(self, draw: int) -> NDArray[np.int64]:
         """Indices into `novel` of every clip that is not an exemplar of this episode."""

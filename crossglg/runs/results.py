@@ -59,6 +59,7 @@ class StudyDetails:
         texts: Which descriptions it learned from, with their hashes.
         resumed: Whether its training was cut off and continued.
         members: Names of the runs whose models make this ensemble.
+        coordinates_sha256: Hash of the clips' coordinates; empty for runs from before it was recorded.
     """
 
     protocol_file_sha256: str
@@ -68,6 +69,7 @@ class StudyDetails:
     texts: list[str] = field(default_factory=list)
     resumed: bool = False
     members: list[str] = field(default_factory=list)
+    coordinates_sha256: str = ""
 
 
 @dataclass(frozen=True)

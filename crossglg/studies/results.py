@@ -44,6 +44,7 @@ class Row:
         device: What it ran on.
         torch: Version of torch.
         git_sha: Commit of the checkout, or "unknown".
+        coordinates_sha256: Hash of the clips' coordinates; empty for runs from before it was recorded.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Row:
     device: str
     torch: str
     git_sha: str
+    coordinates_sha256: str = ""
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     @classmethod
@@ -85,6 +87,7 @@ class Row:
             device=study.device,
             torch=results.torch,
             git_sha=results.git_sha,
+            coordinates_sha256=study.coordinates_sha256,
         )
 
     def accuracy(self, classifier: str) -> Array:

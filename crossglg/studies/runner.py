@@ -99,6 +99,7 @@ def run_study(
                     f"{run.name} was made with another protocol of the same name; delete {where}, or choose another "
                     f"--output and --results"
                 )
+    _refuse_other_clips({run: config for run, config in configs.items() if run.name in rows}, rows)
     order = [run.name for run in runs]
     if rows != before:
         with one_at_a_time():
@@ -129,6 +130,24 @@ def run_study(
                 report(f"[{made}/{len(pending)}] {_line(name, row)}")
     if failed:
         raise RuntimeError(f"{failed} of {len(pending)} runs failed; run the study again to repeat them")
+
+
+def _refuse_other_clips(configs: Mapping[Run, Config], rows: Mapping[str, Row]) -> None:
+    """Raise InputError if a data set has changed since its runs were made, as far as it is here.
+
+    configs: of the finished runs. One run of each benchmark or dataset is looked at.
+    """
+    known = {run: config for run, config in configs.items() if rows[run.name].coordinates_sha256}
+    for run, config in {(c.benchmark, c.dataset): (run, c) for run, c in known.items()}.values():
+        try:
+            now = load_task(config).coordinates_sha256
+        except (OSError, ValueError):  # not here: the table can be made all the same
+            continue
+        if now != rows[run.name].coordinates_sha256:
+            raise InputError(
+                f"the clips of {config.benchmark or config.dataset} are not those that {run.name} was made with; bring "
+                f"them back, or choose another --output and --results"
+            )
 
 
 def by_training(configs: Mapping[Run, Config]) -> list[dict[Run, Config]]:
@@ -235,7 +254,8 @@ def _measured(
     accuracies, and the model if there is one.
     """
     task = load_task(config)
-    about, study = about_task(task), dict[str, Any]()
+    about = about_task(task)
+    study: dict[str, Any] = {"coordinates_sha256": task.coordinates_sha256}
     if run.method in WARPED:
         warped = evaluate(task, Features.of(task, raw_poses), WARPED[run.method])
         results = [replace(warped, classifier="cosine")]  # by which single poses are compared
@@ -243,7 +263,7 @@ def _measured(
         results = _evaluated(Features.of(task, raw_coordinates), task, RAW_CLASSIFIERS)
     elif run.members:
         ensemble = [_model(member, folder.parent) for member in run.members]
-        study = {"members": [member.name for member in run.members]}
+        study["members"] = [member.name for member in run.members]
         results = _evaluated(
             Features.of(task, lambda clips: Representation.joined([model.represent(clips) for model in ensemble])),
             task,
@@ -256,7 +276,7 @@ def _measured(
         else:
             replace(trained, config=config).save(folder)  # a model is evaluated on the benchmark of its own folder
         about |= about_model(trained)
-        study = {"texts": trained.details["texts"], "resumed": resumed}
+        study |= {"texts": trained.details["texts"], "resumed": resumed}
         results = _evaluated(Features.of(task, trained.represent), task, measured)
     return about, study, results, trained
 

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from crossglg import cli
 from crossglg.config import Config
+from crossglg.data.clips import SkeletonSet
 from crossglg.data.protocols import find_protocol, write_protocol
 from crossglg.data.synthetic import synthesise
 from crossglg.data.tasks import fold, load_task, make_protocol
@@ -443,6 +444,23 @@ def test_runs_of_other_settings_or_another_protocol_are_not_taken(
         run(parsed, tmp_path / "runs", data)
     replace(result, config={**result.config, "precision": "auto"}).write(tmp_path / "runs" / row.name)
     assert runner._rows_of(parsed.runs(), tmp_path / "runs", {})[row.name] == row, "another word for float32"
+
+
+@pytest.mark.parametrize("left", [0, 1], ids=["nothing is pending", "a run is pending"])
+def test_runs_of_other_clips_of_the_same_names_are_not_taken(
+    finished: tuple[Study, Path], data: Path, tmp_path: Path, left: int
+) -> None:
+    parsed, folder = finished
+    rows = dict(list(study_results.read_rows(folder / "mine.jsonl").items())[left:])
+    study_results.write_rows(tmp_path / "mine.jsonl", rows, [])
+    (tmp_path / "toy.json").write_bytes((data / "toy.json").read_bytes())
+    clips = SkeletonSet.load(data / "mine.npz")
+    replace(clips, xyz=clips.xyz * 1.01).save(tmp_path / "mine.npz")
+    with pytest.raises(InputError, match=r"the clips of .*toy are not those that .* was made with; bring them back"):
+        run(parsed, tmp_path, tmp_path)
+    before = {name: replace(row, coordinates_sha256="") for name, row in rows.items()}  # of an older version
+    study_results.write_rows(tmp_path / "mine.jsonl", before, [])
+    assert f"{len(rows)} of {len(parsed.runs())}" in run(parsed, tmp_path, tmp_path)[0]
 
 
 # --- tables and figures
