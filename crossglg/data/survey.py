@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.convert import log_path
 from crossglg.data.readers.points import FAR, far_away
+from crossglg.data.readers.posture import lacking
 from crossglg.data.tasks import missing_for_a_run
 from crossglg.files import read_json, sha256, some_of
+from crossglg.skeletons import Layout
 
 _CLASSES_FROM = {
     "folder": "named by the folders that the files lie in",
@@ -48,8 +50,8 @@ def describe(clips: SkeletonSet, path: Path) -> str:
         lines += [f"step {n}    {step}" for n, step in enumerate(log["steps"], start=1)]
         lines += [f"note      {note}" for note in _notes(log)]
     lines += [f"doubtful  {doubt}" for doubt in [*doubts(clips), *_other_rates(log, clips.fps)]]
-    lacking = missing_for_a_run(clips)
-    return "\n".join([*lines, f"for a run {lacking or 'four classes or more have two clips or more: enough'}"])
+    lack = "; ".join(filter(None, (missing_for_a_run(clips), _missing_for_steps(clips.layout))))
+    return "\n".join([*lines, f"for a run {lack or 'four classes or more have two clips or more: enough'}"])
 
 
 def doubts(clips: SkeletonSet) -> list[str]:
@@ -80,6 +82,19 @@ def doubts(clips: SkeletonSet) -> list[str]:
     if alike:
         found.append(f"classes that differ only in their spelling: {some_of(alike)}: make them one")
     return found
+
+
+def _missing_for_steps(layout: Layout) -> str:
+    """Which joints the usual coordinate steps of training lack, and what to do about it; "" for none."""
+    if not lacking(layout, "unit"):
+        return ""
+    from crossglg.data.transforms import Preprocessing  # loads torch, which few sets need
+
+    try:
+        Preprocessing(layout)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _other_rates(log: dict[str, Any], fps: float) -> list[str]:

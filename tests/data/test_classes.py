@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from crossglg.data.tasks import load_task
 from crossglg.files import read_json, write_json
 from crossglg.runs import pipeline
 from crossglg.runs.results import absolute_paths, task_name
-from crossglg.skeletons import get_layout
+from crossglg.skeletons import Layout, get_layout
 
 CLASSES = ("wave", "kick", "my_dance", "bow")
 
@@ -129,6 +130,21 @@ def test_doubts_are_told() -> None:
     assert empty == "all coordinates of 1 clips are zero: c"
     assert same == "1 clips are copies of others: a = b"
     assert "'Wave' and 'wave'" in alike
+
+
+def test_a_set_whose_joints_a_training_would_not_find_is_told(tmp_path: Path) -> None:
+    layout = get_layout("coco17")
+    own = Layout("own", tuple(f"m{j}" for j in range(17)), layout.bones, "m0")
+    clips = SkeletonSet.build(
+        standing("coco17", 80)[0], range(0, 81, 10), [0, 0, 1, 1, 2, 2, 3, 3], [*"abcd"], layout, name="own"
+    )
+    replace(clips, layout=own).save(tmp_path / "own.npz")
+    told = "has no joint called left hip, right hip, which the coordinate step 'centre' needs"
+    assert told in run("data", "info", tmp_path / "own.npz") and "enough" in describe(clips, tmp_path / "x.npz")
+    words = ("--preset", "smoke", "--dataset", tmp_path / "own.npz", "--set", "guidance=none")
+    with pytest.raises(ValueError, match=told):
+        run("train", *words, "--output", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def run(*words: str | Path) -> str:

@@ -363,6 +363,23 @@ def test_a_unit_that_cannot_be_right_is_doubted() -> None:
     assert any("unit m, as the file says: a torso of" in note for note in recording_of(points, "clip", layout).notes)
 
 
+def test_what_tells_unit_and_axis_is_never_guessed(tmp_path: Path) -> None:
+    joints = [joint.replace("left", "links").replace("right", "rechts") for joint in KINECT.joints]
+    bones = [[joints[a], joints[b]] for a, b in KINECT.bones]
+    (tmp_path / "de.yaml").write_text(f"joints: {joints}\nroot: {joints[2]}\nbones: {bones}\n")
+    z_up = PEOPLE["kinect20"][..., [0, 2, 1]] * (1, -1, 1)
+
+    def told(**options: str) -> Recording:
+        return read(tmp_path, array(z_up), layout=str(tmp_path / "de.yaml"), **options)
+
+    for said, unsaid in (({}, "up and unit"), ({"unit": "m"}, "up"), ({"up": "z"}, "unit")):
+        with pytest.raises(ValueError, match=rf"npy: {unsaid} cannot be told: .*'de' has no joint called left hip, ri"):
+            told(**said)
+    recording = told(unit="m", up="z")
+    close(recording, PEOPLE["kinect20"])
+    assert recording.notes[:2] == ("unit m, as given", "z was up: turned")
+
+
 @pytest.mark.parametrize("column", ["landmark_id", "joint"])
 def test_joints_may_be_numbered_in_the_long_shape(column: str) -> None:
     people = standing("mediapipe33", 12)
