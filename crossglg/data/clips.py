@@ -24,7 +24,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -289,7 +289,7 @@ class SkeletonSet:
         """
         path = Path(path)
         if path.is_dir():
-            files = sorted(file for file in path.glob("*.[nN][pP][zZ]") if not file.name.startswith("."))
+            files = set_files(path)
             if not files:
                 raise FileNotFoundError(f"the folder {path} holds no .npz file")
             return concatenate([cls.load(file) for file in files], name=path.name)
@@ -316,6 +316,17 @@ class SkeletonSet:
             )
         except (TypeError, IndexError, OverflowError) as error:  # arrays of other shapes and types than the documented
             raise ValueError(f"{path} is damaged ({error}); copy or save it again") from error
+
+
+def set_files(folder: Path) -> list[Path]:
+    """The `.npz` files of a folder, which become one set, in their order."""
+    return sorted(file for file in folder.glob("*.[nN][pP][zZ]") if not file.name.startswith("."))
+
+
+def rate_and_layout(path: Path) -> tuple[float, Layout]:
+    """Frames per second and layout of a set, without reading its clips."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return float(arrays.get("fps", 30.0)), _layout_of(arrays, path)
 
 
 def concatenate(sets: Sequence[SkeletonSet], name: str) -> SkeletonSet:
@@ -457,7 +468,7 @@ def _map_member(file: IO[bytes], info: zipfile.ZipInfo) -> NDArray[Any] | None:
     return np.memmap(file, dtype=dtype, mode="r", offset=file.tell(), shape=shape)
 
 
-def _layout_of(arrays: dict[str, NDArray[Any]], path: Path) -> Layout:
+def _layout_of(arrays: Mapping[str, NDArray[Any]], path: Path) -> Layout:
     if "joint_names" not in arrays:
         if "layout" not in arrays:
             raise ValueError(f"{path} names no joints; give joint_names (V strings) or layout (a registered name)")

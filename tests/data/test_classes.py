@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from crossglg.cli import app
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.convert import convert, log_path, stored
+from crossglg.data.reading_options import as_command_line
 from crossglg.data.survey import describe, doubts
 from crossglg.data.tasks import load_task
 from crossglg.files import read_json, write_json
@@ -130,6 +132,44 @@ def test_doubts_are_told() -> None:
     assert empty == "all coordinates of 1 clips are zero: c"
     assert same == "1 clips are copies of others: a = b"
     assert "'Wave' and 'wave'" in alike
+
+
+def test_clips_that_are_not_in_meters_with_y_up_are_doubted(tmp_path: Path) -> None:
+    person = standing("coco17", 10)[0]
+    z_up = person[..., [0, 2, 1]] * (1, -1, 1)
+    for xyz, told in (
+        (1000 * person, ["torso is 516.8 long, about 0.5 m were expected: multiply xyz by 0.001, or .* with --unit mm"]),
+        (z_up, [r"z is up in 1 of 1 clips, y was expected: turn them by .*turned\(xyz, 'z'\), or .* with --up z"]),
+        (-100 * z_up, [r"-z is up in 1 of 1 clips", "multiply xyz by 0.01, or"]),
+        (person[..., :2] * (1, -1), ["-y is up in 1 of 1 clips, .* by hand, or"]),
+        (person, []),
+    ):
+        SkeletonSet.build(xyz, [0, 10], [0], ["wave"], get_layout("coco17")).save(tmp_path / "o.npz")
+        clips = SkeletonSet.load(tmp_path / "o.npz")
+        found = doubts(clips)
+        assert len(found) == len(told)
+        for doubt, pattern in zip(found, told, strict=True):
+            assert re.search(pattern, as_command_line(doubt)), doubt
+
+
+def test_poses_and_whole_recordings_among_clips_are_doubted() -> None:
+    lengths = [40, 40, 40, 1, 40, 4000]
+    xyz = standing("coco17", sum(lengths))[0]
+    clips = SkeletonSet.build(xyz, np.cumsum([0, *lengths]), [0] * 6, ["wave"], get_layout("coco17"))
+    assert doubts(clips) == [
+        "1 clips are shorter than 8 frames: a pose, not a motion: 3 (1 frames)",
+        "1 clips are longer than 60 s and ten times the median: cut recordings into clips of one action: "
+        "5 (4,000 frames)",
+    ]
+
+
+def test_another_rate_or_layout_in_a_folder_of_sets_is_doubted(tmp_path: Path) -> None:
+    for name, layout, fps in (("a", "ntu25", 30.0), ("b", "kinect20", 60.0), ("c", "ntu25", 30.3)):
+        person = standing(layout, 10)[0]
+        SkeletonSet.build(person, [0, 10], [0], ["wave"], get_layout(layout), fps=fps).save(tmp_path / f"{name}.npz")
+    out = run("data", "info", tmp_path)
+    assert "doubtful  30 frames per second of a.npz are taken for all, but b.npz has 60: bring" in out
+    assert "doubtful  all are carried to the layout ntu25 of a.npz by joint names, but b.npz has kinect20\n" in out
 
 
 def test_a_set_whose_joints_a_training_would_not_find_is_told(tmp_path: Path) -> None:
