@@ -62,7 +62,8 @@ def test_a_zip_of_class_folders_is_the_same(folder: Path, tmp_path: Path) -> Non
     assert converted(folder).class_names == class_names
 
 
-def test_a_table_says_class_subject_and_camera(folder: Path, tmp_path: Path) -> None:
+def test_a_table_says_class_subject_and_camera(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("CROSSGLG_CACHE", str(tmp_path / "cache"))
     rows = [f"{name}/clip{i}.npy,{name[0]},{i},{i + 1}" for name in CLASSES for i in range(3)]
     table = tmp_path / "classes.csv"
     for delimiter in (",", ";"):
@@ -70,6 +71,11 @@ def test_a_table_says_class_subject_and_camera(folder: Path, tmp_path: Path) -> 
         clips = converted(folder, classes=table)
         assert clips.class_names == ("b", "k", "m", "w")
         assert sorted(set(clips.subject.tolist())) == [0, 1, 2] and sorted(set(clips.camera.tolist())) == [1, 2, 3]
+    inside = folder / "classes.csv"
+    inside.write_bytes(table.read_bytes())
+    assert converted(folder, classes=inside).class_names == ("b", "k", "m", "w")
+    assert SkeletonSet.load(stored(f"keypoints:{folder}?layout=coco17&classes={inside}")).class_names[0] == "b"
+    inside.unlink()
     table.write_text("file,class\nwave/clip0,a\n")
     with pytest.raises(ValueError, match=r"bow/clip0\.npy has no row in classes\.csv"):
         converted(folder, classes=table)
