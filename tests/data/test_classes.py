@@ -148,9 +148,12 @@ def test_clips_that_are_not_in_meters_with_y_up_are_doubted(tmp_path: Path) -> N
             1000 * person,
             ["torso is 516.8 long, about 0.5 m were expected: multiply xyz by 0.001, or .* --unit mm"],
         ),
-        (z_up, [r"z is up in 1 of 1 clips, y was expected: turn them by .*turned\(xyz, 'z'\), or .* with --up z"]),
+        (
+            z_up,
+            [r"z is up in 1 of 1 clips looked at, not y: turn them by .*turned\(xyz, 'z'\), or .* with --up z"],
+        ),
         (-100 * z_up, [r"-z is up in 1 of 1 clips", "multiply xyz by 0.01, or"]),
-        (person[..., :2] * (1, -1), ["-y is up in 1 of 1 clips, .* by hand, or"]),
+        (person[..., :2] * (1, -1), ["-y is up in 1 of 1 clips looked at, .* by hand, or"]),
         (person, []),
     ):
         SkeletonSet.build(xyz, [0, 10], [0], ["wave"], get_layout("coco17")).save(tmp_path / "o.npz")
