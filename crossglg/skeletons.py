@@ -123,6 +123,8 @@ class Layout:
     def load(cls, path: str | Path) -> Layout:
         """Read a layout from YAML: `joints` (names in index order), `bones` (pairs of names), `root`, optional `name`.
 
+        Joints are found by their English names ("left hip"): under others, files do not tell unit and axis, and
+        `centre`, `align_view` and `scale_torso` of training lack their joints.
         Raises FileNotFoundError, or ValueError for a file that is no such YAML or whose bones are not one tree.
         """
         import yaml
@@ -159,6 +161,12 @@ class Layout:
 
     def has(self, joint: str) -> bool:
         return joint in self._by_name or _common_name(joint) in self._by_synonym
+
+    def standing_for(self, joint: str) -> tuple[str, ...]:
+        """The own joints whose middle a joint is: itself, or those of `STAND_INS`; () where nothing stands for it."""
+        choices = ((joint,), *STAND_INS.get(_common_name(joint), ()))
+        found = next((names for names in choices if all(map(self.has, names))), ())
+        return tuple(self.joints[self.index(name)] for name in found)
 
     @cached_property
     def _by_name(self) -> dict[str, int]:
@@ -253,19 +261,15 @@ def retarget_plan(source: Layout, target: Layout) -> dict[str, tuple[str, tuple[
     """How `retarget` finds each target joint: "copy", "middle" or "parent", and from which joints."""
     plan: dict[str, tuple[str, tuple[str, ...]]] = {}
     for joint, parent in zip(target.joints, target.parents, strict=True):
-        choices = STAND_INS.get(_common_name(joint), ())
-        between = next((names for names in choices if all(map(source.has, names))), ())
-        if source.has(joint):
-            plan[joint] = ("copy", (source.joints[source.index(joint)],))
-        elif between:
-            plan[joint] = ("middle", tuple(source.joints[source.index(name)] for name in between))
+        if found := source.standing_for(joint):
+            plan[joint] = ("copy" if source.has(joint) else "middle", found)
         else:
             plan[joint] = ("parent", (target.joints[parent],))
     root = target.joints[target.root_index]
     if plan[root][0] == "parent":
         raise ValueError(
             f"cannot retarget {source.name!r} to {target.name!r}: nothing in the source stands for {root!r}; "
-            f"rename its joints ({', '.join(source.joints)}) or add a synonym in crossglg/skeletons.py"
+            f"give its joints ({', '.join(source.joints)}) their English names, as in 'crossglg list layouts'"
         )
     return plan
 

@@ -179,8 +179,9 @@ def _placed(recording: Recording, format_: str, file: Path, given: Path) -> tupl
 def _from_the_front(clip: Recording) -> NDArray[np.floating]:
     """(M, T, V, C) as it is drawn: whoever turns the back on us, as people in motion capture do, is turned around."""
     xyz, layout = _in_meters(clip), clip.layout
-    across = xyz[..., layout.index("left hip"), 0] - xyz[..., layout.index("right hip"), 0]
-    behind = xyz.shape[-1] == 3 and across.mean() > 0
+    if xyz.shape[-1] != 3 or not (layout.has("left hip") and layout.has("right hip")):
+        return xyz
+    behind = (xyz[..., layout.index("left hip"), 0] - xyz[..., layout.index("right hip"), 0]).mean() > 0
     return xyz * (-1.0, 1.0, -1.0) if behind else xyz
 
 

@@ -18,13 +18,14 @@ An absent person, or a frame in which a person is not seen, is all zero. Nothing
 
 from __future__ import annotations
 
+import contextlib
 import math
 import mmap
 import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -126,13 +127,13 @@ class SkeletonSet:
         count = len(label)
         return cls(
             xyz=np.asanyarray(xyz),
-            offsets=np.asarray(offsets, dtype=np.int64),
-            label=np.asarray(label, dtype=np.int64),
+            offsets=_whole(offsets, f"{name}: offsets"),
+            label=_whole(label, f"{name}: label"),
             class_names=tuple(map(str, class_names)),
             layout=layout,
-            persons=_column(persons, count, 1),
-            subject=_column(subject, count, -1),
-            camera=_column(camera, count, -1),
+            persons=np.full(count, 1, np.int64) if persons is None else _whole(persons, f"{name}: persons"),
+            subject=np.full(count, -1, np.int64) if subject is None else _whole(subject, f"{name}: subject"),
+            camera=np.full(count, -1, np.int64) if camera is None else _whole(camera, f"{name}: camera"),
             sample_id=np.array([str(i) for i in range(count)] if sample_id is None else sample_id, dtype=np.str_),
             source=np.array([name] * count if source is None else source, dtype=np.str_),
             canonical_names=tuple(map(str, canonical_names)),
@@ -189,7 +190,7 @@ class SkeletonSet:
             The clips at `indices`, in that order.
         """
         indices = np.asarray(indices)
-        indices = np.arange(len(self))[indices if indices.dtype == bool else indices.astype(np.int64)]
+        indices = np.arange(len(self))[indices if indices.dtype == bool else _whole(indices, "numbers of clips")]
         rows = np.concatenate([np.arange(0), *(np.arange(self.offsets[i], self.offsets[i + 1]) for i in indices)])
         return replace(
             self,
@@ -289,9 +290,9 @@ class SkeletonSet:
         """
         path = Path(path)
         if path.is_dir():
-            files = sorted(file for file in path.glob("*.[nN][pP][zZ]") if not file.name.startswith("."))
+            files = set_files(path)
             if not files:
-                raise FileNotFoundError(f"the folder {path} holds no .npz file")
+                raise FileNotFoundError(f"the folder {path} holds no .npz file{_source_files(path)}")
             return concatenate([cls.load(file) for file in files], name=path.name)
         if not path.is_file():
             raise FileNotFoundError(f"no skeleton file {path}; give a .npz file or a folder of them")
@@ -311,11 +312,30 @@ class SkeletonSet:
                 arrays["class_names"].tolist(),
                 _layout_of(arrays, path),
                 name=path.stem,
-                fps=float(arrays.get("fps", 30.0)),
+                fps=_number(arrays.get("fps", 30.0), f"{path}: fps"),
                 **{key: arrays[key] for key in optional if key in arrays},
             )
         except (TypeError, IndexError, OverflowError) as error:  # arrays of other shapes and types than the documented
             raise ValueError(f"{path} is damaged ({error}); copy or save it again") from error
+
+
+def set_files(folder: Path) -> list[Path]:
+    """The `.npz` files of a folder, which become one set, in their order."""
+    return sorted(file for file in folder.glob("*.[nN][pP][zZ]") if not file.name.startswith("."))
+
+
+def _source_files(path: Path) -> str:
+    """What to do with files of other formats."""
+    return (
+        f"; files of another format are given as FORMAT:{path} (see 'crossglg list formats'), or converted before: "
+        f"crossglg data convert {path} --format FORMAT --output FILE.npz"
+    )
+
+
+def rate_and_layout(path: Path) -> tuple[float, Layout]:
+    """Frames per second and layout of a set, without reading its clips."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return float(arrays.get("fps", 30.0)), _layout_of(arrays, path)
 
 
 def concatenate(sets: Sequence[SkeletonSet], name: str) -> SkeletonSet:
@@ -345,13 +365,32 @@ def concatenate(sets: Sequence[SkeletonSet], name: str) -> SkeletonSet:
     )
 
 
-def _column(values: Sequence[int] | NDArray[np.int64] | None, count: int, default: int) -> NDArray[np.int64]:
-    return np.full(count, default, dtype=np.int64) if values is None else np.asarray(values, dtype=np.int64)
+def _whole(values: Sequence[int] | NDArray[Any], what: str) -> NDArray[np.int64]:
+    """Values as int64, not copied where they are; raises ValueError unless they are whole numbers, also as texts."""
+    array = wrong = np.asarray(values)
+    with contextlib.suppress(ValueError, TypeError, OverflowError), np.errstate(invalid="ignore"):
+        whole = array.astype(np.int64, copy=False)
+        if array.dtype.kind == "f":
+            wrong = array[array != whole]
+        if array.dtype.kind in "iubUO" or not wrong.size:
+            return whole
+    some = ", ".join(repr(value) for value in wrong.ravel()[:3].tolist())
+    way = "" if array.dtype.kind == "f" else "; names are numbered by np.unique(names, return_inverse=True)[1]"
+    raise ValueError(f"{what} must be whole numbers, got {some}{way}")
+
+
+def _number(value: Any, what: str) -> float:
+    try:
+        return float(value)
+    except (ValueError, TypeError):
+        raise ValueError(f"{what} must be a number above 0, got {str(value)[:50]!r}") from None
 
 
 def _check(s: SkeletonSet) -> None:
     if s.xyz.ndim != 3 or s.xyz.shape[-1] not in (2, 3):
         raise ValueError(f"{s.name}: xyz must be (rows, joints, 2 or 3), got shape {s.xyz.shape}")
+    if s.xyz.dtype.kind not in "fiu":
+        raise ValueError(f"{s.name}: xyz must be numbers, got an array of {s.xyz.dtype}")
     s.layout.check(s.xyz, f"{s.name}: xyz")
     if not 0 < s.fps < math.inf:
         raise ValueError(f"{s.name}: fps must be a number above 0, got {s.fps:g}")
@@ -421,6 +460,8 @@ DAMAGES = (
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     with open(path, "rb") as file:  # opened once: another process may replace the file meanwhile
         if not zipfile.is_zipfile(file):
+            if path.suffix.lower() != ".npz":
+                raise ValueError(f"{path} is not a .npz file{_source_files(path)}")
             raise ValueError(f"{path} is truncated or not a .npz file; copy or save it again")
         file.seek(0)
         try:
@@ -457,7 +498,7 @@ def _map_member(file: IO[bytes], info: zipfile.ZipInfo) -> NDArray[Any] | None:
     return np.memmap(file, dtype=dtype, mode="r", offset=file.tell(), shape=shape)
 
 
-def _layout_of(arrays: dict[str, NDArray[Any]], path: Path) -> Layout:
+def _layout_of(arrays: Mapping[str, NDArray[Any]], path: Path) -> Layout:
     if "joint_names" not in arrays:
         if "layout" not in arrays:
             raise ValueError(f"{path} names no joints; give joint_names (V strings) or layout (a registered name)")
@@ -471,4 +512,4 @@ def _layout_of(arrays: dict[str, NDArray[Any]], path: Path) -> Layout:
     usual = [joint for joint in ("shoulder center", "neck", "spine", "hip center") if joint in joints]
     root = str(arrays["root"]) if "root" in arrays else (usual or joints)[0]
     name = str(arrays.get("layout", f"{path.stem}{len(joints)}"))
-    return Layout.from_edges(name, joints, arrays["edges"], root)
+    return Layout.from_edges(name, joints, _whole(arrays["edges"], f"{path.name}: edges"), root)

@@ -91,7 +91,7 @@ def convert(
     options = reader.parsed(options, f"format {format!r}")
     _check_own(output, str(source))
     table = ClassTable.load(classes) if classes else None
-    files = source_files(Path(source), reader)
+    files = source_files(Path(source), reader, classes)
     header = _made_by(Path(source), files, format, options, classes)
     with (
         sole_writer(output.with_name(f".{output.name}.lock"), output),
@@ -109,7 +109,7 @@ def convert(
         if not store.clips:
             raise ValueError(f"{source} holds no clip: its {len(files)} file(s) are left out or corrupt")
         clips = store.to_set(reader, dataset_name(str(source)))
-        told = {"source": str(source), "other_formats": _of_other_formats(Path(source), reader)}
+        told = {"source": str(source), "other_formats": _of_other_formats(Path(source), reader, classes)}
         if table:
             told["unused_rows"] = table.unused([clip["row"] for clip in store.clips])
         write_json(log_path(output), header | told | _log(reader, store, clips))
@@ -136,8 +136,8 @@ def stored(dataset: str) -> Path:
     """
     format, path, options = parse_dataset(dataset)
     reader = get_reader(format)
-    files = source_files(Path(path), reader)
     table = options.pop("classes", "")
+    files = source_files(Path(path), reader, table)
     reader_options = reader.parsed(options, f"format {format!r}")
     made_by = _made_by(Path(path), files, format, reader_options, table)
     about = [str(Path(path).resolve()), [file.key for file in files], made_by]
@@ -191,16 +191,16 @@ def log_path(output: Path) -> Path:
     return output.with_name(f"{output.name}.log.json")
 
 
-def source_files(source: Path, reader: Reader) -> list[SourceFile]:
+def source_files(source: Path, reader: Reader, classes: str | Path = "") -> list[SourceFile]:
     """A reader's files in a folder and below, in a zip, or, if there are none in the folder itself, in its zips.
 
-    Hidden ones are left out. Where every frame is a file, the first of each clip. A single file is taken whatever it is
-    called. Sorted by name.
+    Hidden ones and the table of classes are left out. Where every frame is a file, the first of each clip. A single
+    file is taken whatever it is called. Sorted by name.
     Raises FileNotFoundError if there is none.
     """
     if source.is_dir():
         folders = {str(PurePosixPath(pattern).parent / "*") for pattern in reader.patterns}
-        found = {path for pattern in folders for path in source.rglob(pattern)}
+        found = {path for pattern in folders for path in source.rglob(pattern) if not _is_table(path, classes)}
         files = [_file(path, source) for path in found if _is_of(path.relative_to(source), reader) and path.is_file()]
         zips = [path for path in source.rglob("*") if _is_zip(path) and not hidden(path.relative_to(source))]
         files = files or [file for path in zips for file in _members(path, reader)]
@@ -231,8 +231,12 @@ def _one_per_clip(files: list[SourceFile], reader: Reader) -> list[SourceFile]:
     ]  # fmt: skip
 
 
-def _of_other_formats(source: Path, reader: Reader) -> list[str]:
-    """The files in a folder and below that only other readers read, by their paths in it."""
+def _is_table(path: Path, classes: str | Path) -> bool:
+    return bool(classes) and path.resolve() == Path(classes).resolve()
+
+
+def _of_other_formats(source: Path, reader: Reader, classes: str | Path) -> list[str]:
+    """The files in a folder and below that only other readers read, by their paths in it, but the table of classes."""
     if not source.is_dir():
         return []
     others = [other for other in READERS.values() if other is not reader]
@@ -242,7 +246,7 @@ def _of_other_formats(source: Path, reader: Reader) -> list[str]:
         name.as_posix()
         for name in names
         if not hidden(name) and not reader.fitting(name) and not any(name.match(pattern) for pattern in beside)
-        and any(other.fitting(name) for other in others)
+        and any(other.fitting(name) for other in others) and not _is_table(source / name, classes)
     ]  # fmt: skip
 
 

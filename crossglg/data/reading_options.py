@@ -32,9 +32,10 @@ def _parsed(name: str, value: Any) -> Any:
     try:
         number = kind(value)
     except ValueError:
-        raise ValueError(f"{name}={str(value)!r} must be a number") from None
-    if kind is not str and not (0 <= number < 1e6 and (number or name in ("visible", "max_gap"))):
-        raise ValueError(f"{name}={str(value)!r} must be a number above 0")
+        raise ValueError(f"{name}={str(value)!r} must be a {'whole ' if kind is int else ''}number") from None
+    may_be_0 = name in ("visible", "max_gap")
+    if kind is not str and not (0 <= number < 1e6 and (number or may_be_0)):
+        raise ValueError(f"{name}={str(value)!r} must be {'0 or more' if may_be_0 else 'a number above 0'}")
     return number
 
 

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossglg.data.clips import SkeletonSet
+from crossglg.data.clips import SkeletonSet, rate_and_layout, set_files
 from crossglg.data.convert import log_path
-from crossglg.data.readers.points import FAR, far_away
+from crossglg.data.readers.points import FAR, LONGEST_TORSO, SHORTEST_TORSO, TORSO, UNITS, far_away
+from crossglg.data.readers.posture import SHORT, lacking, torso_length, up_axis
 from crossglg.data.tasks import missing_for_a_run
 from crossglg.files import read_json, sha256, some_of
+from crossglg.skeletons import Layout
 
+LONG = 60  # seconds: more is a recording of several actions, where other clips are short
 _CLASSES_FROM = {
     "folder": "named by the folders that the files lie in",
     "table": "named by the table",
@@ -47,13 +50,14 @@ def describe(clips: SkeletonSet, path: Path) -> str:
         lines += [f"          {len(unused)} rows of the table name no file: {some_of(unused)}"] if unused else []
         lines += [f"step {n}    {step}" for n, step in enumerate(log["steps"], start=1)]
         lines += [f"note      {note}" for note in _notes(log)]
-    lines += [f"doubtful  {doubt}" for doubt in [*doubts(clips), *_other_rates(log, clips.fps)]]
-    lacking = missing_for_a_run(clips)
-    return "\n".join([*lines, f"for a run {lacking or 'four classes or more have two clips or more: enough'}"])
+    other_files = _other_files(path) if path.is_dir() else []
+    lines += [f"doubtful  {doubt}" for doubt in [*doubts(clips), *_other_rates(log, clips.fps), *other_files]]
+    lack = "; ".join(filter(None, (missing_for_a_run(clips), _missing_for_steps(clips.layout))))
+    return "\n".join([*lines, f"for a run {lack or 'four classes or more have two clips or more: enough'}"])
 
 
 def doubts(clips: SkeletonSet) -> list[str]:
-    """What is probably a mistake: clips without anybody, the same clip or id twice, classes spelled in two ways."""
+    """What is probably a mistake: nobody in a clip, a clip or id twice, a class spelled in two ways, lengths, axes."""
     empty, far, content = [], [], defaultdict(list)
     for i in range(len(clips)):
         clip = clips[i]
@@ -79,7 +83,78 @@ def doubts(clips: SkeletonSet) -> list[str]:
     alike = [" and ".join(map(repr, names)) for names in spelled.values() if len(names) > 1]
     if alike:
         found.append(f"classes that differ only in their spelling: {some_of(alike)}: make them one")
+    return [*found, *_doubts_of_length(clips), *_doubts_of_axes(clips)]
+
+
+def _doubts_of_length(clips: SkeletonSet) -> list[str]:
+    frames = clips.frames
+    short = np.flatnonzero(frames < SHORT)
+    long = np.flatnonzero((frames > 10 * np.median(frames)) & (frames > LONG * clips.fps))
+    found = []
+    for at, what in (
+        (short, f"are shorter than {SHORT} frames: a pose, not a motion"),
+        (long, f"are longer than {LONG} s and ten times the median: cut recordings into clips of one action"),
+    ):
+        named = [f"{clips.sample_id[i]} ({frames[i]:,} frames)" for i in at]
+        found += [f"{len(named)} clips {what}: {some_of(named)}"] if named else []
     return found
+
+
+def _doubts_of_axes(clips: SkeletonSet) -> list[str]:
+    """What the trunk says against meters with y up, in most of up to 1,000 clips: somebody may lie."""
+    tells_up, tells_unit = (not lacking(clips.layout, what) for what in ("up", "unit"))
+    axes, torsos = Counter[str](), []
+    for i in np.unique(np.linspace(0, len(clips) - 1, 1000).astype(int)).tolist():
+        seen = clips[i][clips[i].any(axis=(2, 3))]
+        if len(seen) and tells_up:
+            axes[up_axis(seen, clips.layout)] += 1
+        if len(seen) and tells_unit and clips.num_channels == 3:
+            torsos.append(torso_length(seen, clips.layout))
+    found = []
+    if axes and (axis := max(axes, key=axes.__getitem__)) != "y":
+        turn = f"crossglg.data.readers.posture.turned(xyz, {axis!r})" if torsos else "hand"
+        found.append(
+            f"{axis} is up in {axes[axis]} of {axes.total()} clips looked at, not y: turn them by {turn}, or convert "
+            f"their files with up={axis!r}"
+        )
+    torso = float(np.median(torsos)) if torsos else TORSO
+    if not SHORTEST_TORSO / 2 <= torso <= 2 * LONGEST_TORSO:
+        unit = next((name for name, size in UNITS.items() if SHORTEST_TORSO <= torso * size <= LONGEST_TORSO), "")
+        way = f"multiply xyz by {UNITS[unit]:g}" if unit else "bring xyz to meters"
+        found.append(
+            f"the median torso is {torso:.4g} long, about {TORSO} m were expected: {way}, or convert the files with "
+            f"{f'unit={unit!r}' if unit else 'the right unit='}"
+        )
+    return found
+
+
+def _other_files(folder: Path) -> list[str]:
+    """That sets of a folder, which become one, have another frame rate or layout than the first."""
+    (first, fps, layout), *others = ((file.name, *rate_and_layout(file)) for file in set_files(folder))
+    rates = [f"{name} has {rate:g}" for name, rate, _ in others if abs(rate - fps) > 0.05 * fps]
+    layouts = [f"{name} has {own.name}" for name, _, own in others if own != layout]
+    found = []
+    if rates:
+        found.append(
+            f"{fps:g} frames per second of {first} are taken for all, but {some_of(rates)}: bring them to one rate "
+            f"with SkeletonSet.at_rate, or keep them apart"
+        )
+    if layouts:
+        found.append(f"all are carried to the layout {layout.name} of {first} by joint names, but {some_of(layouts)}")
+    return found
+
+
+def _missing_for_steps(layout: Layout) -> str:
+    """Which joints the usual coordinate steps of training lack, and what to do about it; "" for none."""
+    if not lacking(layout, "unit"):
+        return ""
+    from crossglg.data.transforms import Preprocessing  # loads torch, which few sets need
+
+    try:
+        Preprocessing(layout)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _other_rates(log: dict[str, Any], fps: float) -> list[str]:

@@ -107,6 +107,15 @@ class Preprocessing:
                 raise ValueError(
                     f"unknown {kind} {unknown[0]!r} in {setting}={'+'.join(names)!r}; {kind}s: {', '.join(known)}"
                 )
+        possible = possible_steps(self.layout, self.coordinate_steps)
+        if possible != self.coordinate_steps:
+            step = next(step for step in self.coordinate_steps if step not in possible)
+            missing = [joint for joint in _NEEDED[step] if not self.layout.has(joint)]
+            raise ValueError(
+                f"layout {self.layout.name!r} has no joint called {', '.join(missing)}, which the coordinate step "
+                f"{step!r} needs; give joints their English names, or leave the step out: crossglg train --set "
+                f"coordinate_steps={'+'.join(possible) or 'none'}"
+            )
 
     @classmethod
     def from_settings(cls, config: DataSettings, layout: Layout) -> Preprocessing:
@@ -202,6 +211,15 @@ def reduce_posture(x: Tensor, kept: float) -> Tensor:
 STEPS: dict[str, Callable[[Tensor, Layout], Tensor]] = {
     step.__name__: step for step in (centre, centre_each_frame, align_view, align_first_frame, scale_torso)
 }
+
+_HIPS = ("left hip", "right hip")
+_TRUNK = (*_HIPS, "left shoulder", "right shoulder")
+_NEEDED = {step: _HIPS if step.startswith("centre") else _TRUNK for step in STEPS}  # joints that a step looks for
+
+
+def possible_steps(layout: Layout, steps: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the steps whose joints a layout has."""
+    return tuple(step for step in steps if all(map(layout.has, _NEEDED[step])))
 
 
 def mirror(x: Tensor, mirrored: Tensor, layout: Layout) -> Tensor:

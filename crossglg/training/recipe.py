@@ -9,6 +9,7 @@ from pathlib import Path
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.tasks import Task, load_task
+from crossglg.data.transforms import Preprocessing
 from crossglg.files import InputError
 from crossglg.objectives import OBJECTIVES, find_objective
 from crossglg.objectives.bottleneck import Bottleneck
@@ -78,6 +79,7 @@ def check(config: Config) -> None:
     if uses_texts(config):
         find_encoder(config.text_encoder)
     resolve_device(config)
+    Preprocessing.from_settings(config, base.layout)
     build_model(config, base.layout, 1, base.num_channels, 2, text_width=0)
 
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from crossglg.cli import app
 from crossglg.cli.data import HEIGHT, _from_the_front, _in_meters
 from crossglg.data.readers import Recording
-from crossglg.skeletons import get_layout
+from crossglg.skeletons import Layout, get_layout
 from crossglg.viz import figures
 
 
@@ -94,5 +94,7 @@ def test_a_sheet_shows_people_from_the_front() -> None:
     assert np.array_equal(drawn, front)
     behind = front * (-1.0, 1.0, -1.0)  # half a turn, no mirror image
     assert np.array_equal(_from_the_front(Recording(behind, layout, "behind")), front)
+    unknown = Layout("own", tuple(f"m{j}" for j in range(20)), layout.bones, "m2")
+    assert np.array_equal(_from_the_front(Recording(behind, unknown, "unknown")), behind)
     flat = np.random.default_rng(0).normal(size=(1, 3, 17, 2))
     assert _from_the_front(Recording(flat, get_layout("coco17"), "flat")).shape == flat.shape

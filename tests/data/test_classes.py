@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +17,13 @@ from crossglg.cli import app
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.convert import convert, log_path, stored
+from crossglg.data.reading_options import as_command_line
 from crossglg.data.survey import describe, doubts
 from crossglg.data.tasks import load_task
 from crossglg.files import read_json, write_json
 from crossglg.runs import pipeline
 from crossglg.runs.results import absolute_paths, task_name
-from crossglg.skeletons import get_layout
+from crossglg.skeletons import Layout, get_layout
 
 CLASSES = ("wave", "kick", "my_dance", "bow")
 
@@ -59,7 +62,8 @@ def test_a_zip_of_class_folders_is_the_same(folder: Path, tmp_path: Path) -> Non
     assert converted(folder).class_names == class_names
 
 
-def test_a_table_says_class_subject_and_camera(folder: Path, tmp_path: Path) -> None:
+def test_a_table_says_class_subject_and_camera(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("CROSSGLG_CACHE", str(tmp_path / "cache"))
     rows = [f"{name}/clip{i}.npy,{name[0]},{i},{i + 1}" for name in CLASSES for i in range(3)]
     table = tmp_path / "classes.csv"
     for delimiter in (",", ";"):
@@ -67,6 +71,11 @@ def test_a_table_says_class_subject_and_camera(folder: Path, tmp_path: Path) -> 
         clips = converted(folder, classes=table)
         assert clips.class_names == ("b", "k", "m", "w")
         assert sorted(set(clips.subject.tolist())) == [0, 1, 2] and sorted(set(clips.camera.tolist())) == [1, 2, 3]
+    inside = folder / "classes.csv"
+    inside.write_bytes(table.read_bytes())
+    assert converted(folder, classes=inside).class_names == ("b", "k", "m", "w")
+    assert SkeletonSet.load(stored(f"keypoints:{folder}?layout=coco17&classes={inside}")).class_names[0] == "b"
+    inside.unlink()
     table.write_text("file,class\nwave/clip0,a\n")
     with pytest.raises(ValueError, match=r"bow/clip0\.npy has no row in classes\.csv"):
         converted(folder, classes=table)
@@ -129,6 +138,65 @@ def test_doubts_are_told() -> None:
     assert empty == "all coordinates of 1 clips are zero: c"
     assert same == "1 clips are copies of others: a = b"
     assert "'Wave' and 'wave'" in alike
+
+
+def test_clips_that_are_not_in_meters_with_y_up_are_doubted(tmp_path: Path) -> None:
+    person = standing("coco17", 10)[0]
+    z_up = person[..., [0, 2, 1]] * (1, -1, 1)
+    for xyz, told in (
+        (
+            1000 * person,
+            ["torso is 516.8 long, about 0.5 m were expected: multiply xyz by 0.001, or .* --unit mm"],
+        ),
+        (
+            z_up,
+            [r"z is up in 1 of 1 clips looked at, not y: turn them by .*turned\(xyz, 'z'\), or .* with --up z"],
+        ),
+        (-100 * z_up, [r"-z is up in 1 of 1 clips", "multiply xyz by 0.01, or"]),
+        (person[..., :2] * (1, -1), ["-y is up in 1 of 1 clips looked at, .* by hand, or"]),
+        (person, []),
+    ):
+        SkeletonSet.build(xyz, [0, 10], [0], ["wave"], get_layout("coco17")).save(tmp_path / "o.npz")
+        clips = SkeletonSet.load(tmp_path / "o.npz")
+        found = doubts(clips)
+        assert len(found) == len(told)
+        for doubt, pattern in zip(found, told, strict=True):
+            assert re.search(pattern, as_command_line(doubt)), doubt
+
+
+def test_poses_and_whole_recordings_among_clips_are_doubted() -> None:
+    lengths = [40, 40, 40, 1, 40, 4000]
+    xyz = standing("coco17", sum(lengths))[0]
+    clips = SkeletonSet.build(xyz, np.cumsum([0, *lengths]), [0] * 6, ["wave"], get_layout("coco17"))
+    assert doubts(clips) == [
+        "1 clips are shorter than 8 frames: a pose, not a motion: 3 (1 frames)",
+        "1 clips are longer than 60 s and ten times the median: cut recordings into clips of one action: "
+        "5 (4,000 frames)",
+    ]
+
+
+def test_another_rate_or_layout_in_a_folder_of_sets_is_doubted(tmp_path: Path) -> None:
+    for name, layout, fps in (("a", "ntu25", 30.0), ("b", "kinect20", 60.0), ("c", "ntu25", 30.3)):
+        person = standing(layout, 10)[0]
+        SkeletonSet.build(person, [0, 10], [0], ["wave"], get_layout(layout), fps=fps).save(tmp_path / f"{name}.npz")
+    out = run("data", "info", tmp_path)
+    assert "doubtful  30 frames per second of a.npz are taken for all, but b.npz has 60: bring" in out
+    assert "doubtful  all are carried to the layout ntu25 of a.npz by joint names, but b.npz has kinect20\n" in out
+
+
+def test_a_set_whose_joints_a_training_would_not_find_is_told(tmp_path: Path) -> None:
+    layout = get_layout("coco17")
+    own = Layout("own", tuple(f"m{j}" for j in range(17)), layout.bones, "m0")
+    clips = SkeletonSet.build(
+        standing("coco17", 80)[0], range(0, 81, 10), [0, 0, 1, 1, 2, 2, 3, 3], [*"abcd"], layout, name="own"
+    )
+    replace(clips, layout=own).save(tmp_path / "own.npz")
+    told = "has no joint called left hip, right hip, which the coordinate step 'centre' needs"
+    assert told in run("data", "info", tmp_path / "own.npz") and "enough" in describe(clips, tmp_path / "x.npz")
+    words = ("--preset", "smoke", "--dataset", tmp_path / "own.npz", "--set", "guidance=none")
+    with pytest.raises(ValueError, match=told):
+        run("train", *words, "--output", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def run(*words: str | Path) -> str:

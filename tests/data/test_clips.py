@@ -253,6 +253,12 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         SkeletonSet.load(tmp_path / "no.npz")
     with pytest.raises(FileNotFoundError, match=re.escape(f"the folder {tmp_path} holds no .npz file")):
         SkeletonSet.load(tmp_path)
+    (tmp_path / "me.csv").write_text("frame,x,y,z\n")
+    for path, why in ((tmp_path, "holds no"), (tmp_path / "me.csv", "is not a")):
+        with pytest.raises(
+            (ValueError, OSError), match=rf"{path} {why} \.npz file; .*FORMAT:{path} .*convert {path} --f"
+        ):
+            SkeletonSet.load(path)
 
 
 def test_a_folder_is_its_sets_in_capitals_too_but_no_hidden_file(tmp_path: Path) -> None:
@@ -348,6 +354,20 @@ NAN[3, 7, 1] = np.nan
         ({"persons": [1, 1, 0]}, "clip 2 .'2'. has no person"),
         ({"persons": [1, 3, 1]}, "clip 1 .'1'. has rows that do not divide among its persons"),
         ({"class_names": ["a", "a"]}, "class_names names a class twice: a, a"),
+        (
+            {"subject": ["ann", "ben", "ann"]},
+            "mine: subject must be whole numbers, got 'ann', 'ben', 'ann'; names",
+        ),
+        ({"camera": [0.5, 1, np.nan]}, "mine: camera must be whole numbers, got 0.5, nan"),
+        ({"persons": [None, 1, 1]}, "holds pickled objects"),
+        ({"label": np.array([1, 2, 3], "M8[s]")}, "mine: label must be whole numbers, got datetime"),
+        ({"offsets": [0, 2, 4, 6.5]}, "mine: offsets must be whole numbers, got 6.5"),
+        ({"xyz": np.full((6, 20, 3), "1.0")}, "mine: xyz must be numbers, got an array of <U3"),
+        ({"fps": "fast"}, r"mine\.npz: fps must be a number above 0, got 'fast'"),
+        (
+            {"joint_names": [f"j{i}" for i in range(20)], "edges": [[0, 1.5]]},
+            "mine.npz: edges must be whole numbers, got 1.5",
+        ),
         ({"canonical_names": ["a"]}, "1 canonical_names for 2 class_names"),
     ],
 )
@@ -379,6 +399,15 @@ def test_embedded_set_round_trips_like_a_users_own(tmp_path: Path) -> None:
     loaded = SkeletonSet.load(clips.save(tmp_path / "own.npz"))
     same(loaded, clips)
     assert len(loaded) == 6 and loaded.layout is NTU
+
+
+def test_whole_numbers_of_any_kind_are_taken_and_fractions_refused() -> None:
+    same(small(label=np.array([0.0, 1, 2, 1, 0]), subject=["4", "5", "6", "5", "4"]), small())
+    same(small().subset(np.array([0.0, 2.0])), small().subset([0, 2]))
+    with pytest.raises(ValueError, match=r"small: label must be whole numbers, got 1\.7$"):
+        small(label=[0, 1.7, 2, 1, 0])
+    with pytest.raises(ValueError, match=r"numbers of clips must be whole numbers, got 0\.5"):
+        small().subset([0.5])  # type: ignore[list-item]
 
 
 def test_a_subset_by_a_mask_is_that_by_numbers() -> None:

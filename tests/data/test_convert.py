@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,6 +123,30 @@ def test_corrupt_files_are_named_then_skipped_when_asked(tree: Path, expected: l
     assert list(log["corrupt"]) == [names[10]] and log["without_clip"] == [names[20]]
 
 
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        (lambda path: read(path)[0], "TypeError: 'Recording' object is not iterable"),
+        (lambda path: {}[path.suffix], "KeyError: '.skeleton'"),
+        (lambda path: [path], "AttributeError: 'PosixPath' object has no attribute 'fps'"),
+    ],
+)
+def test_a_reader_that_is_at_fault_is_named_with_the_file(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: Callable[[Path], Any], why: str
+) -> None:
+    bad, *_, good = sorted(tree.iterdir())
+
+    def theirs(path: Path) -> list[Recording]:
+        return broken(path) if path.name == bad.name else read(path)
+
+    monkeypatch.setitem(READERS, "theirs", Reader("not ours", ("*.skeleton",), theirs, ()))
+    fault = re.escape(f"{bad.name}: its reader {__name__}.{theirs.__qualname__} is at fault ({why}); it must return")
+    with pytest.raises(ValueError, match=fault):
+        convert(tree, "theirs", tmp_path / "o.npz", 1, progress=False)
+    clips = convert(tree, "theirs", tmp_path / "o.npz", 1, skip_corrupt=True, progress=False)
+    assert good.stem in clips.sample_id and bad.stem not in clips.sample_id
+
+
 def test_a_damaged_zip_member_is_named(tmp_path: Path) -> None:
     path = tmp_path / "ntu.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -147,6 +174,11 @@ def test_bad_requests_are_answered(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "S001C001P001R001A001.skeleton").write_text("0\n")
     with pytest.raises(ValueError, match="holds no clip"):
         convert(tmp_path, "ntu", tmp_path / "x.npz", progress=False)
+
+
+def test_the_projects_own_format_needs_no_conversion(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="'npz' is the project's own format: no conversion is needed, give the file"):
+        convert(tmp_path, "npz", tmp_path / "x.npz")
 
 
 def test_clips_of_two_layouts_are_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

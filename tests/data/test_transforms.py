@@ -35,7 +35,7 @@ from crossglg.data.transforms import (
     reduce_posture,
     scale_torso,
 )
-from crossglg.skeletons import get_layout
+from crossglg.skeletons import Layout, get_layout
 
 LAYOUT = get_layout("ntu25")
 JOINTS = ("shoulder", "hip")
@@ -445,6 +445,15 @@ def test_an_unknown_step_is_answered_with_the_known_ones() -> None:
         ValueError, match=r"unknown step 'center' in coordinate_steps='center'; steps: centre, centre_e"
     ):
         Preprocessing.from_settings(Config(coordinate_steps="center"), LAYOUT)
+
+
+def test_a_step_whose_joints_are_not_there_is_answered_with_those_that_work() -> None:
+    own = Layout.from_edges("own", ("left hip", "right hip", "tail"), [(0, 1), (1, 2)], "tail")
+    with pytest.raises(ValueError, match=r"no joint called left shoulder, .*'align_view' needs; .*_steps=centre$"):
+        Preprocessing(own)
+    with pytest.raises(ValueError, match=r"no joint called left hip, .*'centre' needs; .*coordinate_steps=none$"):
+        Preprocessing(replace(own, joints=("m0", "m1", "tail")))
+    assert Preprocessing(own, coordinate_steps=("centre",)).steps == ("centre", "stream:joint")
 
 
 def test_an_unknown_stream_is_answered_with_the_known_ones() -> None:

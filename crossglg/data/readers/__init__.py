@@ -73,6 +73,8 @@ READERS = Registry("reader", _READERS, Reader)
 
 def get_reader(name: str) -> Reader:
     """A registered reader; raises ValueError with the valid names."""
+    if name == "npz" and name not in READERS:
+        raise ValueError("'npz' is the project's own format: no conversion is needed, give the file or folder as it is")
     if name not in READERS:
         raise ValueError(f"unknown format {name!r}{nearest(name, READERS)} Formats: {', '.join(READERS)}")
     return READERS[name]

@@ -118,9 +118,15 @@ class Reader:
             options = self.parsed(options)
             known = inspect.signature(self.read_file).parameters
             recordings = self.read_file(path, **{name: value for name, value in options.items() if name in known})
+            return [replace(recording, fps=options.get("fps", recording.fps)) for recording in recordings]
         except GARBLED as error:
             raise UnreadableError(path, in_a_line(error)) from error
-        return [replace(recording, fps=options.get("fps", recording.fps)) for recording in recordings]
+        except Exception as error:  # whatever a reader of somebody else does wrong
+            why = (
+                f"its reader {self.read_file.__module__}.{self.read_file.__qualname__} is at fault "
+                f"({type(error).__name__}: {in_a_line(error)}); it must return a list of Recording, or raise ValueError"
+            )
+            raise UnreadableError(path, why) from error
 
     def fitting(self, path: PurePath) -> list[str]:
         """The patterns that a file's name fits, its suffix in any case."""

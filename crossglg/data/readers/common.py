@@ -30,9 +30,12 @@ def reading(kind: str, what: str = "it") -> Iterator[None]:
 def text_of(content: bytes) -> str:
     """A file's text, in UTF-8 or, by its first two bytes, in UTF-16; raises ValueError."""
     try:
-        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+        text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"it is no text in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
+    if "\0" in text:
+        raise ValueError("it holds NUL bytes, as UTF-16 without its mark does; save it as UTF-8")
+    return text
 
 
 def folder_of(path: SourcePath) -> SourcePath:

@@ -8,9 +8,10 @@
 Joint names are compared word by word ("LEFT_ELBOW", "leftElbow", "ElbowLeft", "elbow left"), the axis may follow
 without a separator ("ElbowLeftX", as the Kinect's software writes); "visibility" may be called v, score or confidence.
 A column "class" that says the same in all rows is the class, a column "time", "timestamp" or "t" (seconds or
-milliseconds) tells the frame rate. Cells may be separated by semicolons or tabs, with commas
-as decimal points. The layout follows from the names, or from V where only one layout has so many joints; else give
-`layout` (a name, or a YAML file for joints of your own), or put `<file>.yaml` beside `<file>.npy` or `<file>.csv`.
+milliseconds) tells the frame rate. Cells may be separated by semicolons or tabs, with commas as decimal points; Excel's
+line "sep=;" and comments, which begin with #, may stand before the header. The layout follows from the names, or from V
+where only one layout has so many joints; else give `layout` (a name, or a YAML file for joints of your own), or put
+`<file>.yaml` beside `<file>.npy` or `<file>.csv`.
 
 What the numbers leave open is decided as in `crossglg.data.readers.points`, and said in the notes.
 """
@@ -24,6 +25,7 @@ import re
 import tokenize
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,7 @@ from crossglg.skeletons import LAYOUTS
 MAX_NUMBERS = 100_000_000
 _SCORES = ("visibility", "score", "confidence", "v")
 _GAPS = ("", "n/a", "na", "nan", "null", "-")  # what a cell of a point that was not found says
+_DECIMAL_COMMA = re.compile(r"\s*-?(?:0?,\d+|\d+,(?:\d{1,2}|\d{4,}))\s*")  # "1,234" may be a thousand
 _TIMES = ("time", "timestamp", "t")
 _CLASS = ("class", "class_name", "label")
 _JOINT = ("joint", "joint_name", "landmark", "landmark_name", "landmark_id", "joint_id", "keypoint")
@@ -96,15 +99,13 @@ def _is_score(values: NDArray[np.float64]) -> bool:
 
 def _table(content: bytes) -> Points:
     try:
-        text = text_of(content)
-        first = text.partition("\n")[0]
-        delimiter = max(",;\t", key=first.count)
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    except (ValueError, csv.Error) as error:
+        text, before, delimiter = _headed(text_of(content))
+        lines = list(csv.reader(text, delimiter=delimiter))
+    except (ValueError, TypeError, csv.Error) as error:
         raise ValueError(f"it is neither a .npy array nor a csv ({error})") from error
-    number = [n for n, row in enumerate(lines, start=1) if any(row)]  # of rows, as a spreadsheet numbers them
+    number = [n for n, row in enumerate(lines, start=before + 1) if any(row)]  # of rows, as a spreadsheet numbers them
     rows = [row for row in lines if any(row)]
-    if delimiter != ",":
+    if delimiter != "," or (b'"' in content and any(map(_DECIMAL_COMMA.fullmatch, chain(*rows)))):
         rows = [[re.sub(r"^\s*(-?\d*),(\d+)", r"\1.\2", cell) for cell in row] for row in rows]
     if len(rows) < 2:
         raise ValueError("it is neither a .npy array nor a table with a header and rows")
@@ -122,9 +123,26 @@ def _table(content: bytes) -> Points:
     try:
         joint = next((name for name in _JOINT if name in lower), "")
         points = _long(lower, rows, joint) if joint and {"frame", "x", "y"} <= set(lower) else _wide(header, rows)
-    except _CellError as error:
-        raise ValueError(f"row {number[error.row]}, {error}") from None
+    except ValueError as error:
+        where = f"row {number[error.row]}, " if isinstance(error, _CellError) else ""
+        more = "" if any(map(_is_number, rows[0])) else f"; row {number[0]} holds no number: take out a second header"
+        raise ValueError(f"{where}{error}{more}") from None
     return _timed(points, dict(zip(lower, zip(*rows, strict=True), strict=True)))
+
+
+def _headed(text: str) -> tuple[list[str], int, str]:
+    """The lines from the header on, how many stand before it, and what separates cells: Excel's "sep=;" is obeyed.
+
+    Comments, which begin with #, are left out; the last one before numbers is the header, as numpy.savetxt writes it.
+    """
+    lines = list(io.StringIO(text, newline=""))
+    said = re.match(r"sep=(.)\s*$", lines[0], re.IGNORECASE) if lines else None
+    start = next((n for n, line in enumerate(lines) if n >= bool(said) and re.match(r"\s*[^#\s]", line)), len(lines))
+    comments = [n for n in range(start) if lines[n].lstrip().startswith("#")]
+    if comments and start < len(lines) and _is_number(re.split(r"[,;\t]", lines[start])[0]):
+        start = comments[-1]
+    lines, first = lines[start:], "".join(lines[start : start + 1])
+    return lines, start, said[1] if said else max(",;\t", key=first.count)
 
 
 def _timed(points: Points, column: dict[str, tuple[str, ...]]) -> Points:
@@ -207,7 +225,11 @@ def _wide(header: list[str], rows: list[list[str]]) -> Points:
     class_name = _class_of(header, columns)
     if not joints:
         return _plain(header, columns, frame, frames, class_name)
-    axes = "xyz" if all((joint, "z") in where for joint in joints) else "xy"
+    flat = [header[where[joint, "x"]] for joint in joints if (joint, "z") not in where]
+    if 0 < len(flat) < len(joints):
+        names = ", ".join(name[:-1] + ("Z" if name[-1] == "X" else "z") for name in flat)
+        raise ValueError(f"other joints have z, but column(s) {names[:200]} are missing; add them, or leave out all z")
+    axes = "xy" if flat else "xyz"
     xyz = np.full((1, frames, len(joints), len(axes)), np.nan)
     score = np.ones(xyz.shape[:-1])
     used = {index}

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from crossglg.data.readers.base import Reader, Recording, SourcePath
 from crossglg.data.readers.common import folder_of
 from crossglg.data.readers.gaps import MAX_GAP, fill_gaps
-from crossglg.data.readers.posture import SHORT, UP_AXES, torso_length, turned, up_axis
+from crossglg.data.readers.posture import SHORT, UP_AXES, lacking, torso_length, turned, up_axis
 from crossglg.skeletons import LAYOUTS, SYNONYMS, Layout, get_layout, name_words
 
 MAX_PERSONS = 20
@@ -189,9 +189,17 @@ def _in_meters(
 ) -> tuple[NDArray[np.float64], list[str]]:
     notes = []
     seen = xyz[(xyz != 0).any(axis=(-2, -1))]  # (frames with a person, V, C)
-    axis = one_of(up, UP_AXES, "up") or points.up or up_axis(seen, layout)
+    axis = one_of(up, UP_AXES, "up") or points.up
+    measure = one_of(unit, tuple(UNITS), "unit") or points.unit
+    unsaid = ["up"] * (not axis) + ["unit"] * (not measure and xyz.shape[-1] == 3)
+    if missing := lacking(layout, *unsaid):
+        raise ValueError(
+            f"{' and '.join(unsaid)} cannot be told: layout {layout.name!r} has no joint called {', '.join(missing)}; "
+            f"give joints their English names, or give {' and '.join(f'{what}=' for what in unsaid)}"
+        )
+    axis = axis or up_axis(seen, layout)
     if xyz.shape[-1] == 3:
-        scale, note = _scale(seen, layout, one_of(unit, tuple(UNITS), "unit") or points.unit, bool(unit))
+        scale, note = _scale(seen, layout, measure, bool(unit))
         xyz = (turned(xyz, axis) * scale).astype(np.float64)
         notes.append(note)
     elif axis == "-y":
@@ -224,6 +232,8 @@ def one_of(value: str, known: tuple[str, ...], what: str) -> str:
 
 
 def _scale(seen: NDArray[np.float64], layout: Layout, unit: str, given: bool) -> tuple[float, str]:
+    if unit and lacking(layout, "unit"):
+        return UNITS[unit], f"unit {unit}, as {'given' if given else 'the file says'}"
     torso = torso_length(seen, layout)
     if unit:
         meters = torso * UNITS[unit]

@@ -11,9 +11,13 @@ SHORT = 8  # frames: fewer show a pose, not a motion
 _BODY = Layout.from_edges(
     "body",
     ("head", "left hip", "right hip", "left shoulder", "right shoulder"),
-    [(0, 1), (0, 2), (0, 3), (0, 4)],
-    "head",
+    [(0, 1), (1, 2), (1, 3), (1, 4)],
+    "left hip",
 )
+_TELL = {
+    "up": ("head", "left hip", "right hip"),
+    "unit": ("left hip", "right hip", "left shoulder", "right shoulder"),
+}
 # The axis that points up → where the new x, y, z come from. All are rotations: they keep left and right.
 _TURNS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
     "y": ((0, 1, 2), (1, 1, 1)),
@@ -24,6 +28,12 @@ _TURNS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
     "-x": ((1, 0, 2), (1, -1, 1)),
 }
 UP_AXES = tuple(_TURNS)
+
+
+def lacking(layout: Layout, *wanted: str) -> list[str]:
+    """The joints that tell what is wanted, of "up" and "unit", and that a layout has under no known name."""
+    joints = dict.fromkeys(joint for what in wanted for joint in _TELL[what])
+    return [joint for joint in joints if not layout.standing_for(joint)]
 
 
 def up_axis(xyz: NDArray[np.floating], layout: Layout) -> str:

@@ -8,12 +8,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.transforms import DeviceClips, Preprocessing
+from crossglg.data.transforms import DeviceClips, Preprocessing, possible_steps
 from crossglg.one_shot.representation import Representation
 
 
 def raw_coordinates(clips: SkeletonSet, frames: int = 32, prepare: Preprocessing | None = None) -> NDArray[np.float32]:
-    """(N, M·T·V·C): resampled, prepared coordinates, flattened. prepare: default centre, align_view, scale_torso."""
+    """(N, M·T·V·C): resampled, prepared coordinates, flattened.
+
+    prepare: default centre, align_view and scale_torso, as far as the layout has their joints.
+    """
     return prepared_clips(clips, frames, prepare).flatten(1).numpy()
 
 
@@ -26,4 +29,5 @@ def raw_poses(clips: SkeletonSet) -> Representation:
 def prepared_clips(clips: SkeletonSet, frames: int = 32, prepare: Preprocessing | None = None) -> Tensor:
     """(N, M, T, V, C) of `raw_coordinates`."""
     x, _ = DeviceClips(clips).batch(torch.arange(len(clips)), frames)
-    return (prepare or Preprocessing(clips.layout))(x)
+    usual = possible_steps(clips.layout, Preprocessing.coordinate_steps)
+    return (prepare or Preprocessing(clips.layout, coordinate_steps=usual))(x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -211,6 +212,12 @@ def test_joints_nobody_knows_are_listed(tmp_path: Path) -> None:
         (b",".join([b"1"] * 66) + b"\n" + b",".join([b"x"] * 66), "row 2, column '0': 'x' is no finite number"),
         (b"nose_x,nose_y\n1\n", "row 2 has another number of columns"),
         (b"nose_x,nose_x\n1,2\n", "names a column twice"),
+        ("nose_x,nose_y\n1,2\n".encode("utf-16-le"), "it holds NUL bytes, as UTF-16 without its mark does; save it as"),
+        (b"nose_x,nose_y\nm,m\n1,2\n", "row 2, column 'nose_x': 'm' is no finite number; row 2 holds no number: take"),
+        (b"# me\nframe,nose_x,nose_y\n,px,px\n0,1,2\n", "row 3 holds no number: take out a second header"),
+        (b"nose_x,nose_y\n\"1,234\",5\n", "row 2, column 'nose_x': '1,234' is no finite number"),
+        (b"nose_x,nose_y,nose_z,neck_x,neck_y\n1,2,3,4,5\n", "other joints have z, but column(s) neck_z are missing"),
+        (b"ElbowLeftX,ElbowLeftY,HeadX,HeadY,HeadZ\n1,2,3,4,5\n", "column(s) ElbowLeftZ are missing; add them"),
         (b"a,b\n1,2\n", "the header is of no known shape"),
         (array(np.array([[["a"]]])), "instead of numbers"),
         (array(np.zeros((4, 5))), "must be (T, V, C) or (M, T, V, C)"),
@@ -361,6 +368,41 @@ def test_a_unit_that_cannot_be_right_is_doubted() -> None:
     layout = get_layout("ntu25")
     points = Points(1000.0 * standing("ntu25", 10), joints=layout.joints, unit="m")
     assert any("unit m, as the file says: a torso of" in note for note in recording_of(points, "clip", layout).notes)
+
+
+def test_tables_as_excel_and_numpy_write_them(tmp_path: Path) -> None:
+    table = wide(PEOPLE["coco17"][0], COCO.joints).decode()
+    semicolons = table.replace(",", ";").replace(".", ",")
+    quoted = re.sub(r"-?\d+,\d+", r'"\g<0>"', semicolons).replace(";", ",")
+    for before, text in (("sep=;\r\n", semicolons), ("SEP=,\n", table), ("# by me, today\n\n# x\n", table),
+                         ("# me\n# ", table), ("", quoted)):  # fmt: skip
+        close(read(tmp_path, f"{before}{text}".encode()), PEOPLE["coco17"])
+    with pytest.raises(ValueError, match=r"row 5, column 'NOSE_x': 'x.*' is no finite number"):
+        read(tmp_path, f"sep=,\n# me\n{table}".replace("\n1,", "\n1,x", 1).encode())
+
+
+def test_frames_of_a_gap_are_0_or_more(tmp_path: Path) -> None:
+    for frames, error in ((-3, "max_gap='-3' must be 0 or more"), ("1.5", "max_gap='1.5' must be a whole number")):
+        with pytest.raises(ValueError, match=error):
+            read(tmp_path, VALID_CSV, max_gap=frames)
+    assert read(tmp_path, VALID_CSV, max_gap=0)
+
+
+def test_what_tells_unit_and_axis_is_never_guessed(tmp_path: Path) -> None:
+    joints = [joint.replace("left", "links").replace("right", "rechts") for joint in KINECT.joints]
+    bones = [[joints[a], joints[b]] for a, b in KINECT.bones]
+    (tmp_path / "de.yaml").write_text(f"joints: {joints}\nroot: {joints[2]}\nbones: {bones}\n")
+    z_up = PEOPLE["kinect20"][..., [0, 2, 1]] * (1, -1, 1)
+
+    def told(**options: str) -> Recording:
+        return read(tmp_path, array(z_up), layout=str(tmp_path / "de.yaml"), **options)
+
+    for said, unsaid in (({}, "up and unit"), ({"unit": "m"}, "up"), ({"up": "z"}, "unit")):
+        with pytest.raises(ValueError, match=rf"npy: {unsaid} cannot be told: .*'de' has no joint called left hip, ri"):
+            told(**said)
+    recording = told(unit="m", up="z")
+    close(recording, PEOPLE["kinect20"])
+    assert recording.notes[:2] == ("unit m, as given", "z was up: turned")
 
 
 @pytest.mark.parametrize("column", ["landmark_id", "joint"])
