@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -311,10 +312,17 @@ def markdown_table(folder: str | Path, classifier: str = "cosine") -> str:
     """
     rows: dict[_Row, dict[int, list[float]]] = {}  # → seed → accuracy per episode
     settings: dict[_Row, dict[str, Any]] = {}
-    for run in load_results(folder).values():
+    for name, run in load_results(folder).items():
         config = run.settings
-        if classifier in run.one_shot:
+        untrained = _untrained(name, run)
+        if untrained and classifier in run.one_shot:
+            row = _Row(run.task, False, untrained, run.protocol_sha256)
+            rows[row] = {0: run.one_shot[classifier].episodes}
+            settings[row] = {"episodes": len(rows[row][0])}
+        elif classifier in run.one_shot:
             method = ", ".join([config["encoder"], *_unusual(config), METHODS[config["guidance"]]])
+            if run.study and run.study.members:
+                method = f"{len(run.study.members)} models as one: {method}"
             same = {name: value for name, value in config.items() if name not in NOT_IN_A_ROW}
             row = _Row(run.task, True, method, json.dumps([run.protocol_sha256, same], sort_keys=True))
             rows.setdefault(row, {})[config["seed"]] = run.one_shot[classifier].episodes
@@ -332,6 +340,14 @@ def markdown_table(folder: str | Path, classifier: str = "cosine") -> str:
         interval = Interval.of_runs(list(rows[row].values()))
         cells.append([row.task, method, len(rows[row]) if row.trained else "–", interval.percent])
     return tables.markdown(["one-shot task", "method", "seeds", "top-1, %"], cells)
+
+
+def _untrained(name: str, run: RunResults) -> str:
+    """What a run of a study compared that learned nothing, which the name of its folder tells; else nothing."""
+    if run.study is None or run.parameters is not None or run.study.members:
+        return ""
+    warped = re.search(r"-(dtw[a-z-]*)-[0-9a-f]{10}$", name)
+    return f"raw coordinates, time warping ({warped[1]})" if warped else "raw coordinates"
 
 
 class _Row(NamedTuple):
