@@ -180,17 +180,21 @@ def make_protocol(dataset: str, novel: int | Sequence[str], episodes: int, seed:
     """A new protocol on a dataset: `novel` classes by name, or so many at random, and random exemplars from `seed`.
 
     Where sample ids are unique, it does not depend on the name of the data's file. Raises ValueError as `split_task`,
-    and where two clips of one source share their id.
+    where two clips of one source share their id, and where fewer than two classes are left on either side.
     """
     clips = _load(dataset)
+    if not len(clips):
+        raise ValueError(f"{clips.name} holds no clip; give a data set with clips of at least 4 classes")
     (((source, sample_id), count),) = Counter(zip(clips.source, clips.sample_id, strict=True)).most_common(1)
     if count > 1:
         raise ValueError(f"{count} clips of {source} are called {str(sample_id)!r}; give every clip an id of its own")
     classes = draw_novel_classes(clips, seed, novel) if isinstance(novel, int) else novel
-    if len(set(clips.sample_id.tolist())) < len(clips):  # several sources use the same ids
-        return split_task(clips, classes, episodes, name, seed).protocol()
-    clips = replace(clips, source=np.full(len(clips), clips.name))
-    return split_task(clips, classes, episodes, name, seed).protocol(clips.name)
+    unique = len(set(clips.sample_id.tolist())) == len(clips)  # else several sources use the same ids
+    if unique:
+        clips = replace(clips, source=np.full(len(clips), clips.name))
+    task = split_task(clips, classes, episodes, name, seed)
+    _check_ways(task)
+    return task.protocol(clips.name if unique else "")
 
 
 def fold(protocols: Sequence[Protocol]) -> list[Protocol]:
@@ -306,6 +310,7 @@ def _benchmark_task(config: Config) -> Task:
     if protocol.left_out:
         novel = novel.subset(np.flatnonzero(~np.isin(novel.sample_id, protocol.left_out)))
     task = Task(protocol.name, base, novel, _exemplars(protocol, novel, config.episodes))
+    _check_ways(task)
     _warn_of_other_data(protocol, task)
     return task
 
@@ -385,6 +390,16 @@ def _warn_of_other_data(protocol: Protocol, task: Task) -> None:
 
 def _clip_id(clips: SkeletonSet, i: int) -> tuple[str, str]:
     return str(clips.source[i]), str(clips.sample_id[i])
+
+
+def _check_ways(task: Task) -> None:
+    """Raise ValueError unless there are two classes on either side: of one, nothing can be told apart."""
+    for side, names in (("novel", task.novel.class_names), ("base", task.base.class_names)):
+        if len(names) < 2:
+            raise ValueError(
+                f"{task.name} has one {side} class, {names[0]!r}; it needs 2 or more on either side: name "
+                f"{'more novel classes' if side == 'novel' else 'fewer novel classes, or add clips of other classes'}"
+            )
 
 
 def _only(clips: SkeletonSet, classes: Sequence[str]) -> SkeletonSet:
