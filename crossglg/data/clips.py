@@ -26,6 +26,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from operator import index
 from pathlib import Path
 from typing import IO, Any
 
@@ -89,7 +90,7 @@ class SkeletonSet:
         offsets: Sequence[int] | NDArray[np.int64],
         label: Sequence[int] | NDArray[np.int64],
         class_names: Sequence[str],
-        layout: Layout,
+        layout: Layout | str,
         *,
         name: str = "skeletons",
         persons: Sequence[int] | NDArray[np.int64] | None = None,
@@ -107,7 +108,7 @@ class SkeletonSet:
             offsets: `(N + 1,)`.
             label: `(N,)`.
             class_names: K names.
-            layout: of the V joints.
+            layout: of the V joints, or its name.
             name: of the set.
             persons: `(N,)`; None: one person in each clip.
             subject: `(N,)`; None: −1, unknown.
@@ -129,7 +130,7 @@ class SkeletonSet:
             offsets=np.asarray(offsets, dtype=np.int64),
             label=np.asarray(label, dtype=np.int64),
             class_names=tuple(map(str, class_names)),
-            layout=layout,
+            layout=get_layout(layout),
             persons=_column(persons, count, 1),
             subject=_column(subject, count, -1),
             camera=_column(camera, count, -1),
@@ -144,7 +145,13 @@ class SkeletonSet:
         return len(self.label)
 
     def __getitem__(self, i: int) -> NDArray[np.floating]:
-        i = range(len(self))[i]  # also counts from the end; raises IndexError
+        try:
+            i = range(len(self))[index(i)]  # also counts from the end
+        except TypeError:
+            advice = "take several with subset, as in clips.subset(range(3))"
+            raise TypeError(f"[…] of a SkeletonSet takes the number of one clip, got {i!r}; {advice}") from None
+        except IndexError:
+            raise IndexError(f"{self.name} has no clip {i}: it has {len(self)}, counted from 0") from None
         rows = self.xyz[self.offsets[i] : self.offsets[i + 1]]
         return rows.reshape(int(self.persons[i]), -1, *rows.shape[1:])
 
@@ -162,11 +169,11 @@ class SkeletonSet:
         """The class name of clip i."""
         return self.class_names[int(self.label[i])]
 
-    def where(self, *, classes: Sequence[str]) -> NDArray[np.int64]:
+    def where(self, *, classes: Sequence[str] | str) -> NDArray[np.int64]:
         """Find all clips of some classes.
 
         Args:
-            classes: names from `class_names`.
+            classes: names from `class_names`, or one of them.
 
         Returns:
             Indices of the clips, in the order of the set.
@@ -174,6 +181,7 @@ class SkeletonSet:
         Raises:
             ValueError: a class is unknown.
         """
+        classes = [classes] if isinstance(classes, str) else classes
         unknown = [c for c in classes if c not in self.class_names]
         if unknown:
             raise ValueError(f"{self.name} has no class {unknown[0]!r}; its classes are {', '.join(self.class_names)}")
@@ -206,11 +214,11 @@ class SkeletonSet:
         mapping = np.array([names.index(name) for name in self.canonical_names])
         return replace(self, label=mapping[self.label], class_names=names, canonical_names=names)
 
-    def retargeted(self, layout: Layout) -> SkeletonSet:
+    def retargeted(self, layout: Layout | str) -> SkeletonSet:
         """Carry the clips to another layout by the names of the joints (see `skeletons.retarget`).
 
         Args:
-            layout: the other layout, of V' joints.
+            layout: the other layout, of V' joints, or its name.
 
         Returns:
             The same clips, `(M_i, T_i, V', C)` each.
@@ -218,6 +226,7 @@ class SkeletonSet:
         Raises:
             ValueError: the two layouts have too little in common.
         """
+        layout = get_layout(layout)
         return replace(self, xyz=retarget(self.xyz, self.layout, layout), layout=layout)
 
     def mirrored(self) -> SkeletonSet:
@@ -229,10 +238,12 @@ class SkeletonSet:
     def at_rate(self, fps: float) -> SkeletonSet:
         """The same clips with another number of frames per second, linear between two frames.
 
-        A person who is seen in one of the two alone is as in the nearer.
+        A person who is seen in one of the two alone is as in the nearer. Raises ValueError unless `fps` is above 0.
         """
         if fps == self.fps:
             return self
+        if not 0 < fps < math.inf:
+            raise ValueError(f"fps must be a number above 0, got {fps}")
         clips = []
         for i in range(len(self)):
             clip, last = self[i], int(self.frames[i]) - 1

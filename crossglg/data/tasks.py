@@ -110,7 +110,11 @@ def load_task(config: Config) -> Task:
     Raises:
         FileNotFoundError: a dataset, protocol or file is not there.
         ValueError: a file is damaged, or clips and protocol do not fit together.
+        TypeError: what is given is no Config.
     """
+    if not isinstance(config, Config):
+        given = f"load_task(Config(dataset={config!r}))" if isinstance(config, str) else "load_task(trained.config)"
+        raise TypeError(f"load_task takes a Config, got {type(config).__name__}; write {given}")
     task = _real_task(config)
     if config.validation_classes:
         task = validation_task(task, config.validation_classes, config.validation_split)

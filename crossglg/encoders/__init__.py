@@ -48,7 +48,8 @@ ENCODERS = Registry("encoder", _ENCODERS, Callable)
 def build_encoder(name: str, layout: Layout, in_channels: int = 3, persons: int = 2, **options: int) -> SkeletonEncoder:
     """Build a registered encoder; raises ValueError with the valid names.
 
-    Raises ContractError, a ValueError, for what is no encoder.  options: what only some encoders take, such as InfoGCN's mode; the others refuse it with a ValueError.
+    Raises ContractError, which is one, for what is no encoder.  options: what only some encoders take, such as
+    InfoGCN's mode; the others refuse it with a ValueError.
     """
     if name not in ENCODERS:
         raise ValueError(f"unknown encoder {name!r}{nearest(name, ENCODERS)} Encoders: {', '.join(ENCODERS)}")

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from crossglg import tables
 from crossglg.data.clips import SkeletonSet, concatenate
+from crossglg.data.readers import Recording
 from crossglg.data.tasks import Task
 from crossglg.files import InputError, nearest
 from crossglg.one_shot import unit_rows
@@ -28,7 +29,7 @@ from crossglg.one_shot.representation import Representation
 from crossglg.one_shot.warping import cosine_and_movement, shifted_movement_leaving_out
 from crossglg.processes import sole_writer
 from crossglg.skeletons import Layout
-from crossglg.training.trained_model import TrainedModel
+from crossglg.training.trained_model import TrainedModel, check_model, check_set
 
 SHORTEST = 8  # frames; fewer show a pose, not a motion
 UNKNOWN = "unknown"
@@ -108,12 +109,18 @@ class Recognizer:
     threshold: float
 
     @classmethod
-    def of(cls, trained: TrainedModel, exemplars: SkeletonSet, threshold: float | None = None) -> Recognizer:
-        """threshold None: calibrated, the higher of two. On validation clips: where a known action is refused as
-        often as an unknown one is accepted. On the exemplars: what three quarters of them do not reach with an exemplar
-        of another action; actions the model was not trained on look more alike to it than those it was
+    def of(
+        cls, trained: TrainedModel, exemplars: SkeletonSet | str | Path, threshold: float | None = None
+    ) -> Recognizer:
+        """exemplars: enrolled clips, or their file.
+
+        threshold None: calibrated, the higher of two. On validation clips: where a known action is refused as often as
+        an unknown one is accepted. On the exemplars: what three quarters of them do not reach with an exemplar of
+        another action; actions the model was not trained on look more alike to it than those it was
         (docs/notes/unknown-actions.md).
         """
+        check_model(trained)
+        exemplars = SkeletonSet.load(exemplars) if isinstance(exemplars, str | Path) else exemplars
         exemplars = _without_empty_classes(exemplars)
         _check_persons(exemplars, trained)
         exemplars = fitting(exemplars, trained)
@@ -124,11 +131,11 @@ class Recognizer:
             threshold = max(threshold, rival_similarity(cosine_and_movement(seen, seen), exemplars.label))
         return cls(trained, exemplars, threshold)
 
-    def scores(self, clips: SkeletonSet) -> NDArray[np.floating]:
+    def scores(self, clips: SkeletonSet | Recording) -> NDArray[np.floating]:
         """(N, K) similarity of each clip to its nearest exemplar of each enrolled action."""
         return self._best_per_action(self._similarity(compared(self.trained, fitting(clips, self.trained))))
 
-    def recognize(self, clips: SkeletonSet) -> list[Recognition]:
+    def recognize(self, clips: SkeletonSet | Recording) -> list[Recognition]:
         """Recognize each clip; raises ValueError for clips that are too short or too long for one action."""
         clips = fitting(clips, self.trained)
         check_duration(clips, self.trained)
@@ -146,7 +153,7 @@ class Recognizer:
             results.append(Recognition(str(clips.sample_id[i]), action, ranking, self.threshold, lead - rest))
         return results
 
-    def follow(self, recording: SkeletonSet, window: float = 0.0, step: float = 0.0) -> Timeline:
+    def follow(self, recording: SkeletonSet | Recording, window: float = 0.0, step: float = 0.0) -> Timeline:
         """Slide a window over one long recording. window: seconds, 0 the median of the exemplars; step: 0 a quarter."""
         recording = fitting(recording, self.trained)
         if len(recording) != 1:
@@ -197,7 +204,7 @@ class Recognizer:
         return np.stack(columns, axis=-1)
 
 
-def enroll(action: str, clips: SkeletonSet, path: str | Path, either_side: bool = False) -> SkeletonSet:
+def enroll(action: str, clips: SkeletonSet | Recording, path: str | Path, either_side: bool = False) -> SkeletonSet:
     """Add clips of an action to the file of one's own actions (made if there is none); returns all of them.
 
     either_side: the action stays the same with left and right swapped; then the mirror images are added, too. Clips are
@@ -206,7 +213,7 @@ def enroll(action: str, clips: SkeletonSet, path: str | Path, either_side: bool 
     """
     if not action.strip() or action.strip() == UNKNOWN:
         raise ValueError(f"an action needs a name other than {action!r}")
-    action = " ".join(action.split())
+    action, clips = " ".join(action.split()), as_set(clips)
     _check_long_enough(clips)
     if either_side:
         clips = concatenate([clips, clips.mirrored()], clips.name)
@@ -281,8 +288,16 @@ def compared(trained: TrainedModel, clips: SkeletonSet) -> Representation:
     return Representation(trained.embed(clips), poses=trained.poses(clips))
 
 
-def fitting(clips: SkeletonSet, trained: TrainedModel) -> SkeletonSet:
+def as_set(clips: SkeletonSet | Recording) -> SkeletonSet:
+    """A recording, as `read_any` gives it, as a set of one clip. Raises TypeError for what is neither."""
+    clips = clips.to_set() if isinstance(clips, Recording) else clips
+    check_set(clips)
+    return clips
+
+
+def fitting(clips: SkeletonSet | Recording, trained: TrainedModel) -> SkeletonSet:
     """The clips in the model's layout (see `skeletons.retarget`); raises ValueError if the model cannot take them."""
+    clips = as_set(clips)
     _check_long_enough(clips)
     clips = trained.in_layout(clips)
     trained.check(clips)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from crossglg.config import Config, parse_values
 from crossglg.data.clips import SkeletonSet
@@ -15,7 +16,7 @@ from crossglg.one_shot.representation import Representation
 from crossglg.text.attributes import attributes_of
 from crossglg.text.descriptions import find_descriptions
 from crossglg.text.key_joints import key_joint_targets
-from crossglg.training.trained_model import TrainedModel
+from crossglg.training.trained_model import TrainedModel, check_model
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,16 @@ def evaluate(
         InputError: the models have learned other base classes or are of several layouts.
         ValueError: the clips have other coordinates or more persons than the model knows, or a novel class has no
             description.
+        TypeError: what is given is no model, or no task.
     """
-    members = [models] if isinstance(models, TrainedModel) else list(models)
+    members = [models] if isinstance(models, TrainedModel | str | Path) else list(models)
+    for member in members:
+        check_model(member)
+    if task is not None and not isinstance(task, Task):
+        raise TypeError(
+            f"evaluate takes a Task, got {type(task).__name__}; load one with load_task(Config(dataset=FILE)), or "
+            f"leave it out for the model's own"
+        )
     for number, member in enumerate(members):
         if member.class_names != members[0].class_names:
             raise InputError(

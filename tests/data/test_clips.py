@@ -245,7 +245,35 @@ def test_concatenate_refuses_nothing_and_mixed_coordinates() -> None:
         concatenate([small(), small("flat", xyz=small().xyz[..., :2])], "mixed")
 
 
+def test_a_layout_goes_by_its_name_and_a_class_alone() -> None:
+    clips = small(layout=KINECT)
+    same(clips.retargeted("ntu25"), clips.retargeted(NTU))
+    built = SkeletonSet.build(clips.xyz, clips.offsets, clips.label, clips.class_names, "kinect20")
+    assert built.layout is KINECT
+    np.testing.assert_array_equal(clips.where(classes="hug"), clips.where(classes=["hug"]))
+    with pytest.raises(ValueError, match="small has no class 'jump'; its classes are wave, hug, kick"):
+        clips.where(classes="jump")
+    with pytest.raises(ValueError, match="unknown layout 'ntu'; known layouts"):
+        clips.retargeted("ntu")
+
+
 # ---- errors
+
+
+@pytest.mark.parametrize("several", [slice(0, 3), [0, 1], np.array([True, False]), 1.0])
+def test_one_clip_is_taken_by_number_and_several_by_subset(several: Any) -> None:
+    with pytest.raises(TypeError, match=r"takes the number of one clip, got .*; take several with subset, as in clips"):
+        small()[several]
+    with pytest.raises(IndexError, match="small has no clip 5: it has 5, counted from 0"):
+        small()[5]
+    assert len(list(small())) == 5
+    np.testing.assert_array_equal(small()[np.int64(-1)], small()[4])
+
+
+@pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
+def test_another_rate_is_above_0(fps: float) -> None:
+    with pytest.raises(ValueError, match="fps must be a number above 0, got"):
+        small().at_rate(fps)
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:

@@ -65,6 +65,13 @@ def test_a_task_that_would_leak_or_does_not_fit_is_refused(changes: dict[str, An
         task_of(**changes)
 
 
+def test_what_is_no_config_is_told_how_to_become_one() -> None:
+    with pytest.raises(TypeError, match=r"takes a Config, got str; write load_task\(Config\(dataset='my.npz'\)\)"):
+        load_task("my.npz")
+    with pytest.raises(TypeError, match=r"takes a Config, got int; write load_task\(trained.config\)"):
+        load_task(3)
+
+
 def test_queries_are_every_novel_clip_but_the_exemplars() -> None:
     task = task_of()
     assert task.queries(0).tolist() == [2, 3]

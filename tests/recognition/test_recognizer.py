@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from crossglg.config import Config
+from crossglg.data.any_file import read_any
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.synthetic import synthesise
 from crossglg.data.tasks import Task, split_task
@@ -363,6 +364,20 @@ def test_sample_files_are_read_like_the_readers_own(trained: TrainedModel, task:
     step = np.linalg.norm(np.diff(hips, axis=0), axis=1)
     usual = max(np.linalg.norm(np.diff(task.novel[i][0][:, 0], axis=0), axis=1).max() for i in range(len(task.novel)))
     assert len(long) > 60 and step.max() < usual + 0.1  # nobody jumps from one clip to the next
+
+
+def test_a_recording_and_a_file_are_taken_as_they_are(trained: TrainedModel, task: Task, tmp_path: Path) -> None:
+    file, kept = task.novel.subset([0]).save(tmp_path / "clip.npz"), tmp_path / "kept.npz"
+    (recording,) = read_any(file)
+    enrolled = enroll("wave", recording, kept)
+    assert enrolled.class_names == ("wave",) and len(enrolled) == 1
+    recognizer = Recognizer.of(trained, kept, threshold=-1.0)
+    (found,) = recognizer.recognize(recording)
+    assert found.action == "wave" and recognizer.scores(recording).shape == (1, 1)
+    with pytest.raises(TypeError, match=r"takes a SkeletonSet, got list; read one with SkeletonSet\.load"):
+        enroll("wave", read_any(file), kept)
+    with pytest.raises(TypeError, match=r"model is expected, got str; read one with TrainedModel\.load\('a'\)"):
+        Recognizer.of("a", kept)
 
 
 def test_a_set_without_clips_is_named(trained: TrainedModel, task: Task) -> None:
