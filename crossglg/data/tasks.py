@@ -7,6 +7,7 @@ clips are those of `crossglg.data.protocols`.
 from __future__ import annotations
 
 import json
+import shlex
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -296,8 +297,8 @@ def _converted(dataset: str) -> SkeletonSet:
     if not path.exists():
         raise MissingError(
             f"{dataset} cannot be shipped and is looked for in {path}: 'crossglg list sources' and 'crossglg data "
-            f"fetch NAME' say how to get it, 'crossglg data convert FOLDER --format FORMAT --output {path}' puts it "
-            f"there"
+            f"fetch NAME' say how to get it, 'crossglg data convert FOLDER --format FORMAT --output "
+            f"{shlex.quote(str(path))}' puts it there"
         )
     return SkeletonSet.load(path)
 

@@ -7,6 +7,7 @@ Enrolled clips are kept as they are, in the documented `.npz`: any trained model
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -120,9 +121,11 @@ class Recognizer:
         (docs/notes/unknown-actions.md).
         """
         check_model(trained)
-        exemplars = SkeletonSet.load(exemplars) if isinstance(exemplars, str | Path) else exemplars
+        file: str | Path = ""
+        if isinstance(exemplars, str | Path):
+            file, exemplars = exemplars, SkeletonSet.load(exemplars)
         exemplars = _without_empty_classes(exemplars)
-        _check_persons(exemplars, trained)
+        _check_persons(exemplars, trained, file)
         exemplars = fitting(exemplars, trained)
         if threshold is None:
             seen = compared(trained, exemplars)
@@ -352,7 +355,7 @@ def _check_no_twins(enrolled: SkeletonSet, path: Path) -> None:
             had, now = enrolled.class_of(first), enrolled.class_of(i)
             raise ValueError(
                 f"{enrolled.sample_id[i]} is enrolled as {had!r} already, not as {now!r}, too; give another clip, or "
-                f"take that action out first: crossglg actions --forget {had!r} --actions {path}"
+                f"take that action out first: {_forgets(had, path)}"
             )
 
 
@@ -378,13 +381,18 @@ def join_in_time(clips: Sequence[NDArray[np.floating]], layout: Layout) -> NDArr
     return np.concatenate(joined)
 
 
-def _check_persons(exemplars: SkeletonSet, trained: TrainedModel) -> None:
+def _forgets(action: str, file: str | Path) -> str:
+    """The command that takes an action out of the file, where one is known."""
+    return shlex.join(["crossglg", "actions", "--forget", action, *(["--actions", str(file)] if str(file) else [])])
+
+
+def _check_persons(exemplars: SkeletonSet, trained: TrainedModel, file: str | Path) -> None:
     many = np.flatnonzero(exemplars.persons > trained.persons)
     if len(many):
         action, persons = exemplars.class_of(int(many[0])), int(exemplars.persons[many[0]])
         raise InputError(
             f"the action {action!r} is enrolled with {persons} persons, the model knows {trained.persons}: take it out "
-            f"with crossglg actions --forget {action!r} and enroll it again with --person 1"
+            f"with {_forgets(action, file)} and enroll it again with --person 1"
         )
 
 

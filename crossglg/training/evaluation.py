@@ -78,10 +78,7 @@ def evaluate(
                 f"an ensemble compares joint by joint, so its models are of one layout"
             )
     task = task or load_task(members[0].config)
-    layout, of_clips = members[0].layout, task.novel.layout
-    note = ""
-    if of_clips.joints != layout.joints:
-        note = f"{task.name} is in layout {of_clips.name!r}; its clips were carried to the model's, {layout.name!r}"
+    layout, note = members[0].layout, carried_over(task, members[0])
 
     def represent(clips: SkeletonSet) -> Representation:
         return Representation.joined([member.represent(member.in_layout(clips)) for member in members])
@@ -101,6 +98,14 @@ def evaluate(
             left_out["zero-shot-attributes"] = "statements"  # a description says nothing of them
         with_texts = {name: classify(task, features, name, texts) for name in TEXT_CLASSIFIERS if name not in left_out}
     return Evaluation(task, one_shot, with_texts, left_out, note)
+
+
+def carried_over(task: Task, trained: TrainedModel) -> str:
+    """That the clips of a task are of another layout and are carried to the model's, in a sentence; or nothing."""
+    layout, of_clips = trained.layout, task.novel.layout
+    if of_clips.joints == layout.joints:
+        return ""
+    return f"{task.name} is in layout {of_clips.name!r}; its clips were carried to the model's, {layout.name!r}"
 
 
 def config_of(

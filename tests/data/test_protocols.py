@@ -335,10 +335,10 @@ def own_set(folder: Path, name: str = "own", **columns: Any) -> str:
 
 
 def test_a_made_protocol_is_run_with_its_data_whatever_the_file_is_called(tmp_path: Path) -> None:
-    data, output = own_set(tmp_path), tmp_path / "fresh.json"
+    data, output = own_set(tmp_path), tmp_path / "my files" / "fresh.json"
     words = ["protocol", "make", "--dataset", data, "--novel", "3", "--episodes", "4", "--seed", "1"]
     outcome = CliRunner().invoke(cli.app, [*words, "--output", str(output)])
-    assert outcome.exit_code == 0 and f"--benchmark {output}:fresh" in outcome.output
+    assert outcome.exit_code == 0 and f"--dataset {data} --benchmark '{output}:fresh'" in outcome.output
     protocol = find_protocol(f"{output}:fresh")
     assert len(protocol.novel_classes) == 3 and len(protocol.exemplar_draws) == 4
     task = load_task(Config(dataset=data, benchmark=f"{output}:fresh"))

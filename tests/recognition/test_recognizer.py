@@ -286,12 +286,17 @@ def test_an_action_is_forgotten_with_all_its_clips(tmp_path: Path, task: Task) -
     assert forget("jump", file) is None and not file.exists()
 
 
-def test_an_action_of_more_persons_than_the_model_knows_is_named(trained: TrainedModel, task: Task) -> None:
+def test_an_action_of_more_persons_than_the_model_knows_is_named(
+    trained: TrainedModel, task: Task, tmp_path: Path
+) -> None:
     clip = cut(task.novel, 40)
     pair = replace(clip, persons=np.array([2]), class_names=("dance",))
     both = concatenate([task.novel.subset([0]), pair], "mine")
-    with pytest.raises(ValueError, match=r"action 'dance' is enrolled with 2 persons, .* actions --forget 'dance' and"):
+    with pytest.raises(ValueError, match=r"action 'dance' is enrolled with 2 persons, .* actions --forget dance and"):
         Recognizer.of(trained, both)
+    file = both.save(tmp_path / "my own.npz")
+    with pytest.raises(ValueError, match=f"with crossglg actions --forget dance --actions '{file}' and enroll"):
+        Recognizer.of(trained, file)
 
 
 def test_an_action_of_either_side_is_found_when_the_other_hand_does_it(
