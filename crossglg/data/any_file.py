@@ -9,6 +9,7 @@ from typing import Any
 
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.readers import READERS, Reader, Recording, UnreadableError, get_reader, hidden
+from crossglg.files import expanded
 from crossglg.skeletons import Layout, get_layout, retarget
 
 DOCUMENTED = "npz"  # the format of crossglg.data.clips, which needs no reader elsewhere
@@ -27,7 +28,7 @@ def read_any(path: str | Path, to: Layout | str | None = None, format: str = "",
     `crossglg.data.reading_options.OPTIONS` that the format has: layout, unit, fps, ….
     Raises FileNotFoundError, or one ValueError that lists what was tried and why each refused.
     """
-    path = Path(path)
+    path = expanded(path)
     if not path.exists():
         raise FileNotFoundError(f"no skeleton file {path}")
     file = _first_frame(path) if path.is_dir() else path

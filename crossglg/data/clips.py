@@ -33,7 +33,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossglg.files import write_atomically
+from crossglg.files import expanded, write_atomically
 from crossglg.skeletons import Layout, get_layout, match_layout, retarget
 
 REQUIRED = ("xyz", "offsets", "label", "class_names")
@@ -298,7 +298,7 @@ class SkeletonSet:
             FileNotFoundError: there is no such file, or none in the folder.
             ValueError: a file is truncated, lacks arrays, or holds pickled arrays or inconsistent content.
         """
-        path = Path(path)
+        path = expanded(path)
         if path.is_dir():
             files = sorted(file for file in path.glob("*.[nN][pP][zZ]") if not file.name.startswith("."))
             if not files:

@@ -24,7 +24,7 @@ from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.protocols import Protocol, find_protocol, protocol_sha256, shipped_protocols
 from crossglg.data.readers import READERS
 from crossglg.data.reading_options import as_dataset
-from crossglg.files import MissingError, data_folder, nearest, sha256
+from crossglg.files import MissingError, data_folder, expanded, nearest, sha256
 from crossglg.skeletons import Layout
 
 # A dataset the package knows by name: one line here, one file beside this one.
@@ -281,7 +281,7 @@ def _load(dataset: str) -> SkeletonSet:
         return DATASETS[dataset]()[0]
     if f"{dataset}-one-shot" in shipped_protocols():
         return _converted(dataset)
-    if not Path(dataset).exists():
+    if not expanded(dataset).exists():
         if ":" in dataset:
             return replace(SkeletonSet.load(convert.stored(dataset)), name=convert.dataset_name(dataset))
         raise MissingError(

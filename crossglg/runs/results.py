@@ -18,7 +18,7 @@ from crossglg import tables
 from crossglg.config import Config
 from crossglg.data.convert import dataset_name, parse_dataset
 from crossglg.data.tasks import Task, share_name, validation_name
-from crossglg.files import MissingError, as_record, write_file, write_json
+from crossglg.files import MissingError, as_record, expanded, write_file, write_json
 from crossglg.one_shot import OneShotResult
 from crossglg.statistics import Interval
 from crossglg.text.embeddings import TEXT_ENCODERS
@@ -232,8 +232,8 @@ def absolute_paths(config: Config) -> Config:
     for name, mark in _PATHS.items():
         path, found, rest = values[name].partition(mark) if mark else (values[name], "", "")
         shipped = path in TEXT_ENCODERS or (name == "benchmark" and not found)  # a name, even if a folder is called so
-        if path and Path(path).exists() and not shipped:
-            values[name] = f"{Path(path).resolve()}{found}{rest}"
+        if path and expanded(path).exists() and not shipped:
+            values[name] = f"{expanded(path).resolve()}{found}{rest}"
     format_, source, options = parse_dataset(values["dataset"])
     if source and Path(source).exists():
         files = [name for name in ("classes", "layout") if Path(options.get(name, "")).is_file()]

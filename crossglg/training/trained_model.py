@@ -21,7 +21,7 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing, freeze_joints
 from crossglg.encoders import build_encoder
 from crossglg.encoders.inference import clips_at_once, for_inference
-from crossglg.files import InputError, MissingError, project_folder, read_json, write_file, write_json
+from crossglg.files import InputError, MissingError, expanded, project_folder, read_json, write_file, write_json
 from crossglg.model import CrossGLG, CrossModalInteraction, JointImportanceModule, JointImportanceOverTime, with_zeros
 from crossglg.objectives import find_objective
 from crossglg.one_shot.representation import Representation, motion_energy
@@ -316,7 +316,7 @@ class TrainedModel:
             FileNotFoundError: there is no model, or no text branch where one is asked for.
             ValueError: files are damaged or do not fit.
         """
-        folder = shipped_model() if str(folder) == SHIPPED and not Path(folder).exists() else Path(folder)
+        folder = shipped_model() if str(folder) == SHIPPED and not Path(folder).exists() else expanded(folder)
         if not (folder / DESCRIPTION).is_file():
             inside = folder / "model"
             found = (inside / DESCRIPTION).is_file()

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from crossglg.data import synthetic
+from crossglg.data.any_file import read_any
 from crossglg.data.clips import SkeletonSet, _pieces, concatenate
 from crossglg.skeletons import Layout, get_layout, retarget
 
@@ -281,6 +282,13 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         SkeletonSet.load(tmp_path / "no.npz")
     with pytest.raises(FileNotFoundError, match=re.escape(f"the folder {tmp_path} holds no .npz file")):
         SkeletonSet.load(tmp_path)
+
+
+def test_the_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    small().save(tmp_path / "clips.npz")
+    same(SkeletonSet.load("~/clips.npz"), small("clips", sample_id=small().sample_id, source=small().source))
+    assert len(read_any("~/clips.npz")) == 5
 
 
 def test_a_folder_is_its_sets_in_capitals_too_but_no_hidden_file(tmp_path: Path) -> None:
