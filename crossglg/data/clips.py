@@ -42,8 +42,9 @@ COLUMNS = ("persons", "subject", "camera", "sample_id", "source")  # that a clip
 
 @dataclass(frozen=True)
 class SkeletonSet:
-    """N clips of one layout. `clips[i]` is `(M_i, T_i, V, C)`, a view into `xyz`, which may be memory-mapped.
+    """N clips of one layout. A set is indexed itself: `clips = SkeletonSet.load(FILE)`, then `clips[i]` is clip i.
 
+    It is `(M_i, T_i, V, C)`, a view into `xyz`, which may be memory-mapped; `clips.subset(range(3))` takes several.
     `SkeletonSet.build` fills in what is not known; `SkeletonSet.load` reads the documented `.npz`.
 
     Args:

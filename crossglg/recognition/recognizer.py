@@ -373,7 +373,7 @@ def check_duration(clips: SkeletonSet, trained: TrainedModel) -> None:
 
 def join_in_time(clips: Sequence[NDArray[np.floating]], layout: Layout) -> NDArray[np.floating]:
     """Join clips (T, V, C) in time; each is moved to where the one before it ends, as nobody jumps through a room."""
-    hips = [layout.index("left hip"), layout.index("right hip")]
+    hips = [layout.index(hip) for hip in ("left hip", "right hip") if layout.has(hip)] or [layout.index(layout.root)]
     joined = [clips[0]]
     for clip in clips[1:]:
         shift = joined[-1][-1, hips].mean(0) - clip[0, hips].mean(0)

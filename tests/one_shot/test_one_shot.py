@@ -23,6 +23,7 @@ from crossglg.one_shot.baselines.raw import raw_coordinates
 from crossglg.one_shot.calibration import distribution_calibration
 from crossglg.one_shot.pooled import cosine
 from crossglg.one_shot.representation import Representation
+from crossglg.skeletons import Layout
 
 Array = NDArray[np.floating]
 
@@ -303,6 +304,13 @@ def test_features_embed_base_and_novel_once(task: Task) -> None:
     assert features.base.clips.z.shape == (36, 2) and features.base.label is task.base.label
     assert (features.base.clips.z == 1.0).all()
     assert (features.novel.z == 2.0).all()
+
+
+def test_raw_coordinates_of_a_skeleton_without_hips_are_as_they_are() -> None:
+    hand = Layout.from_edges("hand", ["wrist", "thumb"], [(0, 1)], "wrist")
+    xyz = np.random.default_rng(0).normal(size=(8, 2, 3)).astype(np.float32)
+    clips = SkeletonSet.build(xyz, [0, 8], [0], ["point"], hand)
+    np.testing.assert_allclose(raw_coordinates(clips, frames=8), xyz.reshape(1, -1), atol=1e-6)
 
 
 def test_raw_coordinates_ignore_where_and_which_way_a_person_stands() -> None:

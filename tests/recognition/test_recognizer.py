@@ -26,10 +26,11 @@ from crossglg.recognition.recognizer import (
     enroll,
     equal_error_threshold,
     forget,
+    join_in_time,
     rival_similarity,
     sample_files,
 )
-from crossglg.skeletons import get_layout
+from crossglg.skeletons import Layout, get_layout
 from crossglg.training.trained_model import TrainedModel, build_model, similarity_quantiles
 
 NTU, KINECT = get_layout("ntu25"), get_layout("kinect20")
@@ -320,6 +321,15 @@ def test_a_clip_of_another_layout_is_carried_over(recognizer: Recognizer, task: 
     same = recognizer.scores(task.novel.subset([3]))
     other = recognizer.scores(task.novel.subset([3]).retargeted(KINECT))
     assert np.abs(same - other).max() < 0.5 and recognizer.recognize(task.novel.subset([3]).retargeted(KINECT))
+
+
+def test_clips_of_a_skeleton_without_hips_are_joined_by_its_root() -> None:
+    hand = Layout.from_edges("hand", ["thumb", "wrist"], [(1, 0)], "wrist")
+    clips = np.random.default_rng(0).normal(size=(2, 3, 2, 3))
+    joined = join_in_time(list(clips), hand)
+    np.testing.assert_array_equal(joined[:3], clips[0])
+    np.testing.assert_allclose(joined[3, 1], clips[0, -1, 1])
+    np.testing.assert_allclose(joined[3:], clips[1] + clips[0, -1, 1] - clips[1, 0, 1])
 
 
 def cut(clips: SkeletonSet, frames: int) -> SkeletonSet:
