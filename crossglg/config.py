@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from numbers import Integral, Real
 from typing import Any
 
 from crossglg.files import InputError, nearest
@@ -255,6 +256,10 @@ class RunSettings:
     compile: bool = setting(False, "torch.compile: minutes before the first step, faster steps; needs a C++ compiler")
 
 
+# What a setting of some type may be: a number of numpy, too.
+_KINDS: dict[type, type] = {bool: bool, int: Integral, float: Real, str: str}
+
+
 @dataclass(frozen=True)
 class Config(
     RunSettings, EvaluationSettings, TrainingSettings, LossSettings, ModelSettings, TextSettings, DataSettings
@@ -264,6 +269,11 @@ class Config(
     def __post_init__(self) -> None:
         for spec in fields(self):
             value, choices = getattr(self, spec.name), spec.metadata["choices"]
+            kind: type = type(spec.default)
+            if not isinstance(value, _KINDS[kind]) or (isinstance(value, bool) and kind is not bool):
+                raise InputError(f"{spec.name}={value!r} is not of the kind {kind.__name__}: {spec.metadata['help']}")
+            if not isinstance(value, bool | int | float | str):  # a number of numpy, which no file takes
+                object.__setattr__(self, spec.name, value := kind(value))
             if choices and value not in choices:
                 raise InputError(f"{spec.name}={value!r} is not one of {', '.join(choices)}")
             if isinstance(value, float) and not math.isfinite(value):

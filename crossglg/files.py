@@ -47,6 +47,11 @@ class WriteError(OSError):
         self.errno = error.errno
 
 
+def expanded(path: str | Path) -> Path:
+    """A path with "~" for the home folder, which no shell replaces in --dataset=~/x.npz, in FORMAT:~/x or in Python."""
+    return Path(os.path.expanduser(path))
+
+
 def is_full(error: Exception) -> bool:
     """Whether a disk, or a user's share of it, has no room left."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

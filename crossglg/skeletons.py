@@ -274,8 +274,13 @@ def retarget_plan(source: Layout, target: Layout) -> dict[str, tuple[str, tuple[
     return plan
 
 
-def get_layout(name: str) -> Layout:
-    """A registered layout by name, or one from a YAML file; raises ValueError with the valid names."""
+def get_layout(name: str | Layout) -> Layout:
+    """A registered layout by name, or one from a YAML file; a layout is itself.
+
+    Raises ValueError with the valid names.
+    """
+    if isinstance(name, Layout):
+        return name
     if name.endswith((".yaml", ".yml")):
         return Layout.load(name)
     if name not in LAYOUTS:

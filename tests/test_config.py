@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
+import numpy as np
 import pytest
 
 from crossglg.config import HELP, PRESET_HELP, PRESETS, Config, parse_values
+from crossglg.files import InputError
 
 NAMES = [spec.name for spec in fields(Config)]
 
@@ -71,6 +74,29 @@ def test_a_config_survives_being_written_as_strings() -> None:
 def test_strings_become_the_settings_type(name: str, text: Any, value: Any) -> None:
     parsed = parse_values({name: text})[name]
     assert parsed == value and type(parsed) is type(value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"epochs": 2.5},
+        {"epochs": True},
+        {"align_view": 1},
+        {"learning_rate": "1e-3"},
+        {"dataset": None},
+        {"crop": True},
+    ],
+)
+def test_a_value_of_another_type_is_refused_in_python(values: dict[str, Any]) -> None:
+    ((name, value),) = values.items()
+    with pytest.raises(InputError, match=f"^{name}={value!r} is not of the kind"):
+        Config(**values)
+
+
+def test_numbers_of_numpy_and_an_int_for_a_float_are_taken() -> None:
+    config = Config(epochs=np.int64(3), learning_rate=np.float32(0.5), crop=1)
+    assert config == Config(epochs=3, learning_rate=0.5, crop=1.0)
+    assert json.loads(json.dumps(config.to_dict())) == config.to_dict()
 
 
 @pytest.mark.parametrize(

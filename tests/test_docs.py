@@ -22,6 +22,7 @@ from crossglg.data.synthetic import ACTIONS, synthesise
 from crossglg.data.tasks import load_task
 from crossglg.one_shot.features import unit_rows
 from crossglg.skeletons import get_layout
+from crossglg.studies.spec import Study
 from crossglg.training.trained_model import TrainedModel
 
 ROOT = Path(__file__).parents[1]
@@ -144,6 +145,9 @@ def desk(tmp_path_factory):
     mine.mkdir(parents=True)
     train_run(mine, begin_run(mine))
     mark_executed(mine)
+    words = ["train", "--preset", "smoke", "--dataset", str(folder / "my_clips.npz"), "--set", "keep_text_branch=true"]
+    words += ["--set", "epochs=1", "--output", str(folder / "runs" / "with-texts")]
+    assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
     ntu.write_sample(folder / "raw_ntu")
     for name, clip in (("wave", 0), ("other", 1)):
         write_table(clips[clip][0], folder / f"{name}.csv")
@@ -151,6 +155,16 @@ def desk(tmp_path_factory):
     long = SkeletonSet.build(moves, [0, len(moves)], [0], ["?"], clips.layout, name="long", sample_id=["long"], fps=30)
     long.save(folder / "long.npz")
     return folder
+
+
+def test_the_study_of_one_s_own_is_one(desk, monkeypatch):
+    (shown,) = re.findall(r"```yaml\n# mine.yaml(.+?)```", PAGES["docs/guide/studies.md"], re.DOTALL)
+    monkeypatch.chdir(desk)
+    Path("mine.yaml").write_text(f"#{shown}")
+    words = ["protocol", "make", "--dataset", "my_clips.npz", "--novel", "4", "--output", "mine.json"]
+    assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
+    runs = Study.load("mine.yaml").runs()
+    assert len(runs) == 1 + 3 * 2 and len(load_task(runs[0].config).novel.class_names) == 4
 
 
 def write_table(clip, path):

@@ -32,6 +32,14 @@ def test_another_name_is_an_attribute_error() -> None:
         crossglg.Confg  # noqa: B018
 
 
+def test_what_is_no_model_and_no_task_is_told_how_to_get_one() -> None:
+    with pytest.raises(TypeError, match=r"expected, got str; read one with TrainedModel\.load\('runs/mine'\)$"):
+        crossglg.evaluate("runs/mine")
+    trained = crossglg.TrainedModel.load("synthetic")
+    with pytest.raises(TypeError, match=r"evaluate takes a Task, got Config; load one with load_task\(Config"):
+        crossglg.evaluate([trained], trained.config)
+
+
 @pytest.mark.parametrize(
     "documented",
     [

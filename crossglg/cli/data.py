@@ -11,7 +11,7 @@ import typer
 from crossglg.cli import DATA, app, command
 from crossglg.cli.reading import reads_files
 from crossglg.data.reading_options import as_command_line, as_dataset
-from crossglg.files import read_json, some_of
+from crossglg.files import expanded, read_json, some_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,7 +98,7 @@ def info(
     from crossglg.data.convert import stored
     from crossglg.data.survey import describe
 
-    path = stored(dataset) if ":" in dataset and not Path(dataset).exists() else Path(dataset)
+    path = stored(dataset) if ":" in dataset and not expanded(dataset).exists() else expanded(dataset)
     clips = SkeletonSet.load(path)
     typer.echo(as_dataset(describe(clips, path)))
     _tell_texts(clips)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -99,7 +100,6 @@ def recognize(
     options: dict[str, Any],
 ) -> None:
     """Recognize your own actions in clips, or follow them through long recordings."""
-    from crossglg.data.clips import SkeletonSet
     from crossglg.recognition.described import DescribedActions
     from crossglg.recognition.recognizer import Recognizer
     from crossglg.text.descriptions import DescriptionFile
@@ -124,7 +124,7 @@ def recognize(
     if describe is not None:
         recognizer = DescribedActions.of(trained, DescriptionFile.load(describe).classes.values(), threshold)
     else:
-        recognizer = Recognizer.of(trained, SkeletonSet.load(actions), threshold)
+        recognizer = Recognizer.of(trained, actions, threshold)
     answers: list[Any] = []
     failed, alike = False, len({path.stem for path in clips}) < len(set(clips))
     taken: list[str] = []
@@ -175,7 +175,8 @@ def _file_name(clip: str, taken: list[str]) -> str:
 def _check_kept(actions: Path) -> None:
     if not actions.exists():
         raise FileNotFoundError(
-            f"no actions are kept in {actions}; enroll some first: crossglg enroll ACTION CLIP --actions {actions}"
+            f"no actions are kept in {actions}; enroll some first: crossglg enroll ACTION CLIP --actions "
+            f"{shlex.quote(str(actions))}"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -47,11 +48,12 @@ def make(
         raise ValueError(f"--episodes {episodes} must be at least 1")
     classes = int(novel[0]) if len(novel) == 1 and novel[0].isdecimal() else novel
     protocol = make_protocol(dataset, classes, episodes, seed, output.stem)
+    again = shlex.join(["--dataset", dataset, "--benchmark", f"{output}:{protocol.name}"])
     write_protocol(output, protocol)
     typer.echo(
         f"{protocol.name} (protocol {protocol.sha256[:12]}): {len(protocol.base_classes)} base and "
         f"{len(protocol.novel_classes)} novel classes, {episodes} episodes\n"
-        f"run it with --dataset {dataset} --benchmark {output}:{protocol.name}"
+        f"run it with {again}"
     )
 
 

@@ -39,11 +39,16 @@ def build_config(preset: str, settings: list[str] | None, **named: Any) -> Confi
     return Config.create(preset, **values)
 
 
+def _names(settings: list[str] | None) -> set[str]:
+    """What --set was typed for."""
+    return {word.partition("=")[0] for word in settings or []}
+
+
 def _tell_without_effect(config: Config, settings: list[str] | None) -> None:
     """Say which of the settings that were typed nothing reads: a control that was none would be believed."""
     from crossglg.training.recipe import without_effect
 
-    for name in sorted(without_effect(config).intersection(word.partition("=")[0] for word in settings or [])):
+    for name in sorted(without_effect(config) & _names(settings)):
         typer.echo(
             f"note: {name} has no effect with objective={config.objective}, guidance={config.guidance}, "
             f"mirror={config.mirror:g}",
@@ -63,14 +68,22 @@ def run(
 ) -> None:
     """Run the whole pipeline: descriptions, training, one-shot evaluation, joint attention."""
     from crossglg.runs import pipeline
-    from crossglg.runs.results import read_results
+    from crossglg.runs.results import absolute_paths, read_results
 
-    with_settings = settings or dataset or benchmark or encoder or preset != "embedded"
-    if resume and output and not with_settings:
-        config = pipeline.saved_config(output)
-    else:
-        config = build_config(preset, settings, dataset=dataset, benchmark=benchmark, encoder=encoder)
-        _tell_without_effect(config, settings)
+    named = {"dataset": dataset, "benchmark": benchmark, "encoder": encoder}
+    config = build_config(preset, settings, **named)
+    typed = {*PRESETS[preset], *_names(settings), *(name for name, value in named.items() if value is not None)}
+    if resume and output and (not typed or pipeline.has_run(output)):
+        stored, asked = pipeline.saved_config(output), absolute_paths(config)
+        changed = sorted(name for name in typed if getattr(stored, name) != getattr(asked, name))
+        if changed:
+            raise ValueError(
+                f"{output} was run with {changed[0]}={getattr(stored, changed[0])!r}, not "
+                f"{getattr(asked, changed[0])!r}; --resume takes the stored settings: leave --set, --dataset, "
+                f"--benchmark, --encoder and --preset out, or choose another --output"
+            )
+        config = stored
+    _tell_without_effect(config, settings)
     folder = output or pipeline.run_folder(config)
     try:
         pipeline.run(config, folder, resume)

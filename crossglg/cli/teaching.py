@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ def workshop(
     from crossglg.workshop.notebooks import workshop_folder, write_exercises
 
     for path in write_exercises(folder, overwrite):
-        typer.echo(f"jupyter lab {path}")
+        typer.echo(shlex.join(["jupyter", "lab", str(path)]))
     typer.echo(f"solutions, instructor's notes and handout: {workshop_folder()}", err=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -43,4 +44,5 @@ def import_weights(
     typer.echo(f"{trained.num_parameters:,} parameters, {len(trained.class_names)} classes, written to {output}")
     if left_out:
         typer.echo(f"left out: {', '.join(left_out)}")
-    typer.echo(f"start a training from them with: crossglg train --encoder {encoder} --set initial_weights={output}")
+    train = shlex.join(["crossglg", "train", "--encoder", encoder, "--set", f"initial_weights={output}"])
+    typer.echo(f"start a training from them with: {train}")

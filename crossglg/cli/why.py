@@ -27,7 +27,7 @@ def faithfulness(
     from crossglg.data.tasks import is_synthetic, load_task
     from crossglg.explain.faithfulness import METRICS, study, table
     from crossglg.runs.results import about_model, about_task, versions
-    from crossglg.training.evaluation import config_of
+    from crossglg.training.evaluation import carried_over, config_of
     from crossglg.training.trained_model import TrainedModel
     from crossglg.viz import figures
     from crossglg.viz.why import faithfulness_curves
@@ -35,6 +35,8 @@ def faithfulness(
     loaded = [TrainedModel.load(folder) for folder in model]
     config = config_of(loaded[0], dataset, benchmark)
     task, synthetic = load_task(config), is_synthetic(config)
+    if note := carried_over(task, loaded[0]):
+        typer.echo(note, err=True)
     found = study(loaded, task, clips, points, episode, truth=true_importance if synthetic else None)
     about = {"models": [about_model(trained) for trained in loaded], "episode": episode, **versions()}
     write_json(output / "faithfulness.json", {**about_task(task), **about, "faithfulness": found.to_dict()})
@@ -44,4 +46,9 @@ def faithfulness(
     typer.echo(f"{task.name} (protocol {task.sha256[:12]}): {seeds}{found.clips} clips, episode {episode}.")
     for metric in METRICS:
         typer.echo(f"\nArea under the curve of {metric}, with 95 % intervals:\n\n{table(found, metric)}")
+    typer.echo(
+        "\ndeletion: lower is better, as recognition soon fails without the joints that are ranked first;\n"
+        "insertion: higher is better, as it soon works with them alone;\n"
+        "less …: the difference to that order, so below 0 is better in deletion, above 0 in insertion"
+    )
     typer.echo(f"\nwritten to {output}")

@@ -9,7 +9,8 @@ from typing import Any
 
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.readers import READERS, Reader, Recording, UnreadableError, get_reader, hidden
-from crossglg.skeletons import Layout, retarget
+from crossglg.files import expanded
+from crossglg.skeletons import Layout, get_layout, retarget
 
 DOCUMENTED = "npz"  # the format of crossglg.data.clips, which needs no reader elsewhere
 _OTHER_JSON = (
@@ -18,23 +19,23 @@ _OTHER_JSON = (
 )
 
 
-def read_any(path: str | Path, to: Layout | None = None, format: str = "", **options: Any) -> list[Recording]:
+def read_any(path: str | Path, to: Layout | str | None = None, format: str = "", **options: Any) -> list[Recording]:
     """The clips of one file: the documented `.npz`, or whatever a registered reader makes of it.
 
     A folder that holds one clip, frame by frame, is read as that clip.
-    to: carry the clips to this layout by joint name (None: as read).  format: a name in `READERS` or "npz"; "": every
-    format whose file pattern matches is tried.  options: those of `crossglg.data.reading_options.OPTIONS` that the
-    format has: layout, unit, fps, ….
+    to: carry the clips to this layout, or the one of this name, by joint name (None: as read). format: a name in
+    `READERS` or "npz"; "": every format whose file pattern matches is tried. options: those of
+    `crossglg.data.reading_options.OPTIONS` that the format has: layout, unit, fps, ….
     Raises FileNotFoundError, or one ValueError that lists what was tried and why each refused.
     """
-    path = Path(path)
+    path = expanded(path)
     if not path.exists():
         raise FileNotFoundError(f"no skeleton file {path}")
     file = _first_frame(path) if path.is_dir() else path
     found = _read(file, format, options) if format else identify(file, options)[1]
     if not found:
         raise ValueError(f"{path.name}: nobody is seen in it; give a file with at least one person")
-    return found if to is None else [_carried(recording, to) for recording in found]
+    return found if to is None else [_carried(recording, get_layout(to)) for recording in found]
 
 
 def identify(path: Path, options: Mapping[str, Any] | None = None) -> tuple[str, list[Recording]]:

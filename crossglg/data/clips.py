@@ -27,13 +27,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import index
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crossglg.files import write_atomically
+from crossglg.files import expanded, write_atomically
 from crossglg.skeletons import Layout, get_layout, match_layout, retarget
 
 REQUIRED = ("xyz", "offsets", "label", "class_names")
@@ -42,8 +43,9 @@ COLUMNS = ("persons", "subject", "camera", "sample_id", "source")  # that a clip
 
 @dataclass(frozen=True)
 class SkeletonSet:
-    """N clips of one layout. `clips[i]` is `(M_i, T_i, V, C)`, a view into `xyz`, which may be memory-mapped.
+    """N clips of one layout. A set is indexed itself: `clips = SkeletonSet.load(FILE)`, then `clips[i]` is clip i.
 
+    It is `(M_i, T_i, V, C)`, a view into `xyz`, which may be memory-mapped; `clips.subset(range(3))` takes several.
     `SkeletonSet.build` fills in what is not known; `SkeletonSet.load` reads the documented `.npz`.
 
     Args:
@@ -90,7 +92,7 @@ class SkeletonSet:
         offsets: Sequence[int] | NDArray[np.int64],
         label: Sequence[int] | NDArray[np.int64],
         class_names: Sequence[str],
-        layout: Layout,
+        layout: Layout | str,
         *,
         name: str = "skeletons",
         persons: Sequence[int] | NDArray[np.int64] | None = None,
@@ -108,7 +110,7 @@ class SkeletonSet:
             offsets: `(N + 1,)`.
             label: `(N,)`.
             class_names: K names.
-            layout: of the V joints.
+            layout: of the V joints, or its name.
             name: of the set.
             persons: `(N,)`; None: one person in each clip.
             subject: `(N,)`; None: −1, unknown.
@@ -130,7 +132,7 @@ class SkeletonSet:
             offsets=_whole(offsets, f"{name}: offsets"),
             label=_whole(label, f"{name}: label"),
             class_names=tuple(map(str, class_names)),
-            layout=layout,
+            layout=get_layout(layout),
             persons=np.full(count, 1, np.int64) if persons is None else _whole(persons, f"{name}: persons"),
             subject=np.full(count, -1, np.int64) if subject is None else _whole(subject, f"{name}: subject"),
             camera=np.full(count, -1, np.int64) if camera is None else _whole(camera, f"{name}: camera"),
@@ -145,7 +147,13 @@ class SkeletonSet:
         return len(self.label)
 
     def __getitem__(self, i: int) -> NDArray[np.floating]:
-        i = range(len(self))[i]  # also counts from the end; raises IndexError
+        try:
+            i = range(len(self))[index(i)]  # also counts from the end
+        except TypeError:
+            advice = "take several with subset, as in clips.subset(range(3))"
+            raise TypeError(f"[…] of a SkeletonSet takes the number of one clip, got {i!r}; {advice}") from None
+        except IndexError:
+            raise IndexError(f"{self.name} has no clip {i}: it has {len(self)}, counted from 0") from None
         rows = self.xyz[self.offsets[i] : self.offsets[i + 1]]
         return rows.reshape(int(self.persons[i]), -1, *rows.shape[1:])
 
@@ -163,11 +171,11 @@ class SkeletonSet:
         """The class name of clip i."""
         return self.class_names[int(self.label[i])]
 
-    def where(self, *, classes: Sequence[str]) -> NDArray[np.int64]:
+    def where(self, *, classes: Sequence[str] | str) -> NDArray[np.int64]:
         """Find all clips of some classes.
 
         Args:
-            classes: names from `class_names`.
+            classes: names from `class_names`, or one of them.
 
         Returns:
             Indices of the clips, in the order of the set.
@@ -175,6 +183,7 @@ class SkeletonSet:
         Raises:
             ValueError: a class is unknown.
         """
+        classes = [classes] if isinstance(classes, str) else classes
         unknown = [c for c in classes if c not in self.class_names]
         if unknown:
             raise ValueError(f"{self.name} has no class {unknown[0]!r}; its classes are {', '.join(self.class_names)}")
@@ -207,11 +216,11 @@ class SkeletonSet:
         mapping = np.array([names.index(name) for name in self.canonical_names])
         return replace(self, label=mapping[self.label], class_names=names, canonical_names=names)
 
-    def retargeted(self, layout: Layout) -> SkeletonSet:
+    def retargeted(self, layout: Layout | str) -> SkeletonSet:
         """Carry the clips to another layout by the names of the joints (see `skeletons.retarget`).
 
         Args:
-            layout: the other layout, of V' joints.
+            layout: the other layout, of V' joints, or its name.
 
         Returns:
             The same clips, `(M_i, T_i, V', C)` each.
@@ -219,6 +228,7 @@ class SkeletonSet:
         Raises:
             ValueError: the two layouts have too little in common.
         """
+        layout = get_layout(layout)
         return replace(self, xyz=retarget(self.xyz, self.layout, layout), layout=layout)
 
     def mirrored(self) -> SkeletonSet:
@@ -230,10 +240,12 @@ class SkeletonSet:
     def at_rate(self, fps: float) -> SkeletonSet:
         """The same clips with another number of frames per second, linear between two frames.
 
-        A person who is seen in one of the two alone is as in the nearer.
+        A person who is seen in one of the two alone is as in the nearer. Raises ValueError unless `fps` is above 0.
         """
         if fps == self.fps:
             return self
+        if not 0 < fps < math.inf:
+            raise ValueError(f"fps must be a number above 0, got {fps}")
         clips = []
         for i in range(len(self)):
             clip, last = self[i], int(self.frames[i]) - 1
@@ -288,7 +300,7 @@ class SkeletonSet:
             FileNotFoundError: there is no such file, or none in the folder.
             ValueError: a file is truncated, lacks arrays, or holds pickled arrays or inconsistent content.
         """
-        path = Path(path)
+        path = expanded(path)
         if path.is_dir():
             files = set_files(path)
             if not files:

@@ -27,7 +27,7 @@ from crossglg.data.classes import ClassTable, classify
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.readers import READERS, Reader, Recording, SourcePath, get_reader, hidden
 from crossglg.data.reading_options import as_dataset
-from crossglg.files import cache_folder, read_json, sha256, write_json
+from crossglg.files import cache_folder, expanded, read_json, sha256, write_json
 from crossglg.processes import BusyError, end_with, sole_writer
 from crossglg.skeletons import Layout
 
@@ -177,12 +177,12 @@ def parse_dataset(dataset: str) -> tuple[str, str, dict[str, str]]:
     format, _, rest = dataset.partition(":")
     path, _, query = rest.partition("?")
     pairs = [pair.partition("=") for pair in query.split("&") if pair]
-    return format, path, {name: value for name, _, value in pairs}
+    return format, os.path.expanduser(path), {name: os.path.expanduser(value) for name, _, value in pairs}
 
 
 def dataset_name(dataset: str) -> str:
     """What the set of FORMAT:PATH?… or of a file or folder is called."""
-    path = dataset if Path(dataset).exists() or ":" not in dataset else parse_dataset(dataset)[1]
+    path = dataset if expanded(dataset).exists() or ":" not in dataset else parse_dataset(dataset)[1]
     return Path(path).resolve().stem
 
 

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from crossglg.files import nearest, read_json, sha256, write_json
+from crossglg.files import expanded, nearest, read_json, sha256, write_json
 
 REQUIRED = ("base_classes", "novel_classes", "exemplar_draws")
 OTHERS = "others"
@@ -233,7 +233,7 @@ def find_protocol(benchmark: str) -> Protocol:
             f"benchmark={benchmark!r} must be FILE:NAME, e.g. data/benchmarks.json:to-utd-mhad, or a shipped protocol"
             f"{nearest(name, shipped_protocols())} Shipped: {', '.join(shipped_protocols())}"
         )
-    path = Path(file) if separator else SHIPPED / f"{name}.json"
+    path = expanded(file) if separator else SHIPPED / f"{name}.json"
     protocols = read_json(path)
     if not isinstance(protocols, dict):
         raise ValueError(f"{path} must be a JSON object with one entry per protocol, {{name: protocol, …}}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -25,7 +26,7 @@ from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.protocols import Protocol, find_protocol, protocol_sha256, shipped_protocols
 from crossglg.data.readers import READERS
 from crossglg.data.reading_options import as_dataset
-from crossglg.files import MissingError, data_folder, nearest, sha256
+from crossglg.files import MissingError, data_folder, expanded, nearest, sha256
 from crossglg.skeletons import Layout
 
 # A dataset the package knows by name: one line here, one file beside this one.
@@ -121,7 +122,11 @@ def load_task(config: Config) -> Task:
     Raises:
         FileNotFoundError: a dataset, protocol or file is not there.
         ValueError: a file is damaged, or clips and protocol do not fit together.
+        TypeError: what is given is no Config.
     """
+    if not isinstance(config, Config):
+        given = f"load_task(Config(dataset={config!r}))" if isinstance(config, str) else "load_task(trained.config)"
+        raise TypeError(f"load_task takes a Config, got {type(config).__name__}; write {given}")
     task = _real_task(config)
     if config.validation_classes:
         task = validation_task(task, config.validation_classes, config.validation_split)
@@ -191,17 +196,21 @@ def make_protocol(dataset: str, novel: int | Sequence[str], episodes: int, seed:
     """A new protocol on a dataset: `novel` classes by name, or so many at random, and random exemplars from `seed`.
 
     Where sample ids are unique, it does not depend on the name of the data's file. Raises ValueError as `split_task`,
-    and where two clips of one source share their id.
+    where two clips of one source share their id, and where fewer than two classes are left on either side.
     """
     clips = _load(dataset)
+    if not len(clips):
+        raise ValueError(f"{clips.name} holds no clip; give a data set with clips of at least 4 classes")
     (((source, sample_id), count),) = Counter(zip(clips.source, clips.sample_id, strict=True)).most_common(1)
     if count > 1:
         raise ValueError(f"{count} clips of {source} are called {str(sample_id)!r}; give every clip an id of its own")
     classes = draw_novel_classes(clips, seed, novel) if isinstance(novel, int) else novel
-    if len(set(clips.sample_id.tolist())) < len(clips):  # several sources use the same ids
-        return split_task(clips, classes, episodes, name, seed).protocol()
-    clips = replace(clips, source=np.full(len(clips), clips.name))
-    return split_task(clips, classes, episodes, name, seed).protocol(clips.name)
+    unique = len(set(clips.sample_id.tolist())) == len(clips)  # else several sources use the same ids
+    if unique:
+        clips = replace(clips, source=np.full(len(clips), clips.name))
+    task = split_task(clips, classes, episodes, name, seed)
+    _check_ways(task)
+    return task.protocol(clips.name if unique else "")
 
 
 def fold(protocols: Sequence[Protocol]) -> list[Protocol]:
@@ -283,7 +292,7 @@ def _load(dataset: str) -> SkeletonSet:
         return DATASETS[dataset]()[0]
     if f"{dataset}-one-shot" in shipped_protocols():
         return _converted(dataset)
-    if not Path(dataset).exists():
+    if not expanded(dataset).exists():
         if ":" in dataset:
             return replace(SkeletonSet.load(convert.stored(dataset)), name=convert.dataset_name(dataset))
         raise MissingError(
@@ -299,8 +308,8 @@ def _converted(dataset: str) -> SkeletonSet:
     if not path.exists():
         raise MissingError(
             f"{dataset} cannot be shipped and is looked for in {path}: 'crossglg list sources' and 'crossglg data "
-            f"fetch NAME' say how to get it, 'crossglg data convert FOLDER --format FORMAT --output {path}' puts it "
-            f"there"
+            f"fetch NAME' say how to get it, 'crossglg data convert FOLDER --format FORMAT --output "
+            f"{shlex.quote(str(path))}' puts it there"
         )
     return SkeletonSet.load(path)
 
@@ -317,6 +326,7 @@ def _benchmark_task(config: Config) -> Task:
     if protocol.left_out:
         novel = novel.subset(np.flatnonzero(~np.isin(novel.sample_id, protocol.left_out)))
     task = Task(protocol.name, base, novel, _exemplars(protocol, novel, config.episodes))
+    _check_ways(task)
     _warn_of_other_data(protocol, task)
     return task
 
@@ -396,6 +406,16 @@ def _warn_of_other_data(protocol: Protocol, task: Task) -> None:
 
 def _clip_id(clips: SkeletonSet, i: int) -> tuple[str, str]:
     return str(clips.source[i]), str(clips.sample_id[i])
+
+
+def _check_ways(task: Task) -> None:
+    """Raise ValueError unless there are two classes on either side: of one, nothing can be told apart."""
+    for side, names in (("novel", task.novel.class_names), ("base", task.base.class_names)):
+        if len(names) < 2:
+            raise ValueError(
+                f"{task.name} has one {side} class, {names[0]!r}; it needs 2 or more on either side: name "
+                f"{'more novel classes' if side == 'novel' else 'fewer novel classes, or add clips of other classes'}"
+            )
 
 
 def _only(clips: SkeletonSet, classes: Sequence[str]) -> SkeletonSet:

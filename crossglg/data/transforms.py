@@ -15,6 +15,7 @@ from torch import Tensor
 
 from crossglg.config import DataSettings
 from crossglg.data.clips import SkeletonSet
+from crossglg.files import InputError
 from crossglg.skeletons import Layout
 
 STREAMS = ("joint", "bone", "motion")
@@ -327,7 +328,17 @@ def _first_seen_frame(person: Tensor) -> Tensor:
 
 
 def _middle(x: Tensor, layout: Layout, a: str, b: str) -> Tensor:
-    return (x[..., layout.index(a), :] + x[..., layout.index(b), :]) / 2.0
+    return (x[..., _measured(layout, a), :] + x[..., _measured(layout, b), :]) / 2.0
+
+
+def _measured(layout: Layout, joint: str) -> int:
+    """The index of a joint that a coordinate step goes by."""
+    if not layout.has(joint):
+        raise InputError(
+            f"layout {layout.name!r} has no joint {joint!r}, by which clips are centered, turned or scaled; leave "
+            f"these steps out: --set coordinate_steps=none"
+        )
+    return layout.index(joint)
 
 
 def _turn(x: Tensor, across: Tensor) -> Tensor:
@@ -343,7 +354,7 @@ def _turn(x: Tensor, across: Tensor) -> Tensor:
 def _across(person: Tensor, layout: Layout) -> Tensor:
     """(N, C) mean vector from the left to the right side of shoulders and hips over the clip."""
     sides = [
-        person[..., layout.index(f"right {joint}"), :] - person[..., layout.index(f"left {joint}"), :]
+        person[..., _measured(layout, f"right {joint}"), :] - person[..., _measured(layout, f"left {joint}"), :]
         for joint in ("shoulder", "hip")
     ]
     return torch.stack(sides).mean((0, 2))

@@ -7,6 +7,7 @@ from functools import partial
 from inspect import signature
 
 from crossglg.encoders.base import SkeletonEncoder
+from crossglg.encoders.checks import ContractError, require_parts
 from crossglg.encoders.ctrgcn import CTRGCN
 from crossglg.encoders.dstformer import DSTformer
 from crossglg.encoders.hdgcn import HDGCN
@@ -47,7 +48,8 @@ ENCODERS = Registry("encoder", _ENCODERS, Callable)
 def build_encoder(name: str, layout: Layout, in_channels: int = 3, persons: int = 2, **options: int) -> SkeletonEncoder:
     """Build a registered encoder; raises ValueError with the valid names.
 
-    options: what only some encoders take, such as InfoGCN's mode; the others refuse it with a ValueError.
+    Raises ContractError, which is one, for what is no encoder.  options: what only some encoders take, such as
+    InfoGCN's mode; the others refuse it with a ValueError.
     """
     if name not in ENCODERS:
         raise ValueError(f"unknown encoder {name!r}{nearest(name, ENCODERS)} Encoders: {', '.join(ENCODERS)}")
@@ -55,4 +57,9 @@ def build_encoder(name: str, layout: Layout, in_channels: int = 3, persons: int 
         takes = [other for other in ENCODERS if option in signature(ENCODERS[other]).parameters]
         if name not in takes:
             raise ValueError(f"encoder {name!r} takes no {option}={value}; encoders that do: {', '.join(takes)}")
-    return ENCODERS[name](layout, in_channels, persons, **options)
+    encoder = ENCODERS[name](layout, in_channels, persons, **options)
+    try:
+        require_parts(encoder)
+    except ContractError as error:
+        raise ContractError(f"encoder {name!r}: {error}") from None
+    return encoder

@@ -41,7 +41,11 @@ PARTS: dict[str, tuple[type, str]] = {
 
 def has_what_the_package_reads(build: Build, layout: Layout) -> None:
     """A SkeletonEncoder with blocks, widths, a head, out_features and importance_after_block."""
-    encoder = build(layout, 3, 2)
+    require_parts(build(layout, 3, 2))
+
+
+def require_parts(encoder: object) -> None:
+    """Raise ContractError unless it has what the rest of the package reads."""
     kind = type(encoder).__name__
     _require(isinstance(encoder, SkeletonEncoder), f"{kind} is no subclass of crossglg.encoders.base.SkeletonEncoder")
     for name, (expected, what) in PARTS.items():

@@ -42,9 +42,11 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        WeightsError: the file holds something else than tensors, or cannot be read without running its code.
+        WeightsError: it is a folder, holds something else than tensors, or cannot be read without running its code.
     """
     path = Path(path)
+    if path.is_dir():
+        raise WeightsError(f"{path} is a folder; give the file of the weights, .pt, .pth or .safetensors")
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
     content = _read(path)

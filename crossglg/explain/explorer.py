@@ -30,7 +30,7 @@ from crossglg.one_shot import unit_rows
 from crossglg.text.descriptions import Description, find_descriptions
 from crossglg.text.embeddings import local_embeddings
 from crossglg.text.key_joints import key_joint_target
-from crossglg.training.trained_model import TrainedModel
+from crossglg.training.trained_model import TrainedModel, check_model, check_set
 from crossglg.viz.player import Maps, Panel, player, player_data, player_html
 
 Models = Mapping[str, TrainedModel]
@@ -66,9 +66,14 @@ def explore(
     Raises:
         ValueError: there is no model or no clip, or the models differ in layout or cannot take the clips.
         IndexError: there is no clip of that number.
+        TypeError: what is given is no model or no SkeletonSet.
     """
-    models = {"model": models} if isinstance(models, TrainedModel) else dict(models)
-    sets = {clips.name: clips} if isinstance(clips, SkeletonSet) else dict(clips)
+    models = dict(models) if isinstance(models, Mapping) else {"model": models}
+    sets = dict(clips) if isinstance(clips, Mapping) else {getattr(clips, "name", "clips"): clips}
+    for given in models.values():
+        check_model(given)
+    for some in (*sets.values(), *([] if exemplars is None else [exemplars])):
+        check_set(some)
     if not models or not sets or not all(map(len, sets.values())):
         raise ValueError("the explorer needs a model at least, and a clip at least in every set")
     layout = next(iter(models.values())).layout
@@ -242,7 +247,9 @@ class Choice(widgets.HBox):
         self.model.value = model
         self._fill_model()
         self._fill_data()
-        clip = range(len(self.clips))[clip]  # raises IndexError; −1 is the last one
+        if not -len(self.clips) <= clip < len(self.clips):
+            raise IndexError(f"{self.clips.name} has no clip {clip}: it has {len(self.clips)}, counted from 0")
+        clip %= len(self.clips)  # −1 is the last one
         self.action.value = int(self.clips.label[clip])
         self._fill_action()
         self.clip.value = clip

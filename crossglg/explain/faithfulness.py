@@ -156,6 +156,7 @@ def study(
 ) -> Faithfulness:
     """Measure models on the same novel queries of a task, with the exemplars of one episode.
 
+    Clips of another layout are carried to the models'.
     clips: how many queries, drawn by `seed`; 0: all.  truth: a score that needs no model, such as what the synthesizer
     knows (`data.synthetic.true_importance`).  points: as of `measure`.
     """
@@ -167,10 +168,11 @@ def study(
     queries, exemplars = task.novel.subset(rows), task.novel.subset(task.episodes[episode])
     found = []
     for trained in models:
-        scores = rival_scores(trained, queries, exemplars, seed)
+        own, stand = trained.in_layout(queries), trained.in_layout(exemplars)
+        scores = rival_scores(trained, own, stand, seed)
         if truth is not None:
-            scores[TRUTH] = truth(queries)
-        found.append(measure(trained, queries, exemplars, scores, points, seed))
+            scores[TRUTH] = truth(own)
+        found.append(measure(trained, own, stand, scores, points, seed))
     return together(found)
 
 

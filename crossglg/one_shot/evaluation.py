@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossglg.data.tasks import Task
-from crossglg.files import nearest
+from crossglg.files import InputError, nearest
 from crossglg.one_shot.classifiers import CLASSIFIERS, TEXT_CLASSIFIERS
 from crossglg.one_shot.features import Array, Features
+from crossglg.one_shot.representation import Representation
 from crossglg.one_shot.text_at_inference import ClassTexts
 from crossglg.statistics import half_width
 
@@ -65,6 +66,7 @@ def evaluate(
 
     Raises:
         ValueError: the classifier is unknown, needs what the features lack, or needs texts that are not given.
+        InputError: the classifier fails, or its scores are not finite or of another shape.
     """
     return _accuracy(task, _scorer(task, features, classifier, texts), classifier)
 
@@ -97,17 +99,38 @@ def _scorer(
         raise ValueError(f"{name} is text at inference: it needs the texts of the novel classes")
 
     def score(exemplars: NDArray[np.int64], query: NDArray[np.int64] | slice) -> Array:
-        if texts is None or name not in TEXT_CLASSIFIERS:
-            return classifier.score(novel[exemplars], novel[query], base)
-        mirrored = None if features.mirrored is None else features.mirrored[exemplars]
-        told = texts.of_exemplars(task.novel.label[exemplars], mirrored)
-        return classifier.score(novel[exemplars], novel[query], base, told)
+        given: list[Any] = [novel[exemplars], novel[query], base]
+        if texts is not None and name in TEXT_CLASSIFIERS:
+            mirrored = None if features.mirrored is None else features.mirrored[exemplars]
+            given.append(texts.of_exemplars(task.novel.label[exemplars], mirrored))
+        try:
+            scores = classifier.score(*given)
+        except Exception as error:  # whatever happens in code of others
+            raise InputError(f"classifier {name!r} failed: {type(error).__name__}: {error}") from error
+        _check_scores(scores, name, given[0], given[1])
+        return scores
 
     if not classifier.alone:
         return lambda number, query: score(task.episodes[number], query)
     every = np.unique(task.episodes)  # the exemplars of all episodes
     scores = score(every, slice(None))  # (N, E)
     return lambda number, query: scores[np.ix_(query, np.searchsorted(every, task.episodes[number]))]
+
+
+def _check_scores(scores: Any, name: str, exemplars: Representation, queries: Representation) -> None:
+    """Raise InputError unless these are (Q, K) finite numbers."""
+    if not isinstance(scores, np.ndarray) or scores.dtype.kind not in "fiub":
+        kind = f"an array of {scores.dtype}" if isinstance(scores, np.ndarray) else f"a {type(scores).__name__}"
+        raise InputError(f"classifier {name!r} gives {kind}; its scores must be a numpy array of numbers")
+    expected = (len(queries), len(exemplars))
+    if scores.shape != expected:
+        raise InputError(
+            f"classifier {name!r} gives scores of shape {scores.shape}; they must be (queries, exemplars) = {expected}"
+        )
+    if not np.isfinite(scores).all():
+        given = np.isfinite(queries.z).all() and np.isfinite(exemplars.z).all()
+        why = "they must be finite, also where features are zero" if given else "the features are not finite, either"
+        raise InputError(f"classifier {name!r} gives scores that are not finite; {why}")
 
 
 _WHERE_FROM = {

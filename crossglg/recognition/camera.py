@@ -7,6 +7,7 @@ network (`fetch_assets`).
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from importlib.resources import files
@@ -139,7 +140,9 @@ class Camera(anywidget.AnyWidget):
     ) -> None:
         self.trained, self.path, self.assets, self._given = trained, Path(actions), str(assets), threshold
         if assets and (missing := [name for name in ASSETS if not (Path(assets) / name).is_file()]):
-            raise InputError(f"{assets} lacks {missing[0]}; 'crossglg camera fetch {assets}' fills it")
+            raise InputError(
+                f"{assets} lacks {missing[0]}; 'crossglg camera fetch {shlex.quote(str(assets))}' fills it"
+            )
         self.takes: list[SkeletonSet] = []
         self._times: list[float] = []
         self._landmarks: list[NDArray[np.float32]] = []

@@ -7,6 +7,7 @@ Enrolled clips are kept as they are, in the documented `.npz`: any trained model
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from crossglg import tables
 from crossglg.data.clips import SkeletonSet, concatenate
+from crossglg.data.readers import Recording
 from crossglg.data.tasks import Task
 from crossglg.files import InputError, nearest
 from crossglg.one_shot import unit_rows
@@ -28,7 +30,7 @@ from crossglg.one_shot.representation import Representation
 from crossglg.one_shot.warping import cosine_and_movement, shifted_movement_leaving_out
 from crossglg.processes import sole_writer
 from crossglg.skeletons import Layout
-from crossglg.training.trained_model import TrainedModel
+from crossglg.training.trained_model import TrainedModel, check_model, check_set
 
 SHORTEST = 8  # frames; fewer show a pose, not a motion
 UNKNOWN = "unknown"
@@ -108,14 +110,22 @@ class Recognizer:
     threshold: float
 
     @classmethod
-    def of(cls, trained: TrainedModel, exemplars: SkeletonSet, threshold: float | None = None) -> Recognizer:
-        """threshold None: calibrated, the higher of two. On validation clips: where a known action is refused as
-        often as an unknown one is accepted. On the exemplars: what three quarters of them do not reach with an exemplar
-        of another action; actions the model was not trained on look more alike to it than those it was
+    def of(
+        cls, trained: TrainedModel, exemplars: SkeletonSet | str | Path, threshold: float | None = None
+    ) -> Recognizer:
+        """exemplars: enrolled clips, or their file.
+
+        threshold None: calibrated, the higher of two. On validation clips: where a known action is refused as often as
+        an unknown one is accepted. On the exemplars: what three quarters of them do not reach with an exemplar of
+        another action; actions the model was not trained on look more alike to it than those it was
         (docs/notes/unknown-actions.md).
         """
+        check_model(trained)
+        file: str | Path = ""
+        if isinstance(exemplars, str | Path):
+            file, exemplars = exemplars, SkeletonSet.load(exemplars)
         exemplars = _without_empty_classes(exemplars)
-        _check_persons(exemplars, trained)
+        _check_persons(exemplars, trained, file)
         exemplars = fitting(exemplars, trained)
         if threshold is None:
             seen = compared(trained, exemplars)
@@ -124,11 +134,11 @@ class Recognizer:
             threshold = max(threshold, rival_similarity(cosine_and_movement(seen, seen), exemplars.label))
         return cls(trained, exemplars, threshold)
 
-    def scores(self, clips: SkeletonSet) -> NDArray[np.floating]:
+    def scores(self, clips: SkeletonSet | Recording) -> NDArray[np.floating]:
         """(N, K) similarity of each clip to its nearest exemplar of each enrolled action."""
         return self._best_per_action(self._similarity(compared(self.trained, fitting(clips, self.trained))))
 
-    def recognize(self, clips: SkeletonSet) -> list[Recognition]:
+    def recognize(self, clips: SkeletonSet | Recording) -> list[Recognition]:
         """Recognize each clip; raises ValueError for clips that are too short or too long for one action."""
         clips = fitting(clips, self.trained)
         check_duration(clips, self.trained)
@@ -146,7 +156,7 @@ class Recognizer:
             results.append(Recognition(str(clips.sample_id[i]), action, ranking, self.threshold, lead - rest))
         return results
 
-    def follow(self, recording: SkeletonSet, window: float = 0.0, step: float = 0.0) -> Timeline:
+    def follow(self, recording: SkeletonSet | Recording, window: float = 0.0, step: float = 0.0) -> Timeline:
         """Slide a window over one long recording. window: seconds, 0 the median of the exemplars; step: 0 a quarter."""
         recording = fitting(recording, self.trained)
         if len(recording) != 1:
@@ -197,7 +207,7 @@ class Recognizer:
         return np.stack(columns, axis=-1)
 
 
-def enroll(action: str, clips: SkeletonSet, path: str | Path, either_side: bool = False) -> SkeletonSet:
+def enroll(action: str, clips: SkeletonSet | Recording, path: str | Path, either_side: bool = False) -> SkeletonSet:
     """Add clips of an action to the file of one's own actions (made if there is none); returns all of them.
 
     either_side: the action stays the same with left and right swapped; then the mirror images are added, too. Clips are
@@ -206,7 +216,7 @@ def enroll(action: str, clips: SkeletonSet, path: str | Path, either_side: bool 
     """
     if not action.strip() or action.strip() == UNKNOWN:
         raise ValueError(f"an action needs a name other than {action!r}")
-    action = " ".join(action.split())
+    action, clips = " ".join(action.split()), as_set(clips)
     _check_long_enough(clips)
     if either_side:
         clips = concatenate([clips, clips.mirrored()], clips.name)
@@ -281,8 +291,16 @@ def compared(trained: TrainedModel, clips: SkeletonSet) -> Representation:
     return Representation(trained.embed(clips), poses=trained.poses(clips))
 
 
-def fitting(clips: SkeletonSet, trained: TrainedModel) -> SkeletonSet:
+def as_set(clips: SkeletonSet | Recording) -> SkeletonSet:
+    """A recording, as `read_any` gives it, as a set of one clip. Raises TypeError for what is neither."""
+    clips = clips.to_set() if isinstance(clips, Recording) else clips
+    check_set(clips)
+    return clips
+
+
+def fitting(clips: SkeletonSet | Recording, trained: TrainedModel) -> SkeletonSet:
     """The clips in the model's layout (see `skeletons.retarget`); raises ValueError if the model cannot take them."""
+    clips = as_set(clips)
     _check_long_enough(clips)
     clips = trained.in_layout(clips)
     trained.check(clips)
@@ -337,7 +355,7 @@ def _check_no_twins(enrolled: SkeletonSet, path: Path) -> None:
             had, now = enrolled.class_of(first), enrolled.class_of(i)
             raise ValueError(
                 f"{enrolled.sample_id[i]} is enrolled as {had!r} already, not as {now!r}, too; give another clip, or "
-                f"take that action out first: crossglg actions --forget {had!r} --actions {path}"
+                f"take that action out first: {_forgets(had, path)}"
             )
 
 
@@ -355,7 +373,7 @@ def check_duration(clips: SkeletonSet, trained: TrainedModel) -> None:
 
 def join_in_time(clips: Sequence[NDArray[np.floating]], layout: Layout) -> NDArray[np.floating]:
     """Join clips (T, V, C) in time; each is moved to where the one before it ends, as nobody jumps through a room."""
-    hips = [layout.index("left hip"), layout.index("right hip")]
+    hips = [layout.index(hip) for hip in ("left hip", "right hip") if layout.has(hip)] or [layout.index(layout.root)]
     joined = [clips[0]]
     for clip in clips[1:]:
         shift = joined[-1][-1, hips].mean(0) - clip[0, hips].mean(0)
@@ -363,13 +381,18 @@ def join_in_time(clips: Sequence[NDArray[np.floating]], layout: Layout) -> NDArr
     return np.concatenate(joined)
 
 
-def _check_persons(exemplars: SkeletonSet, trained: TrainedModel) -> None:
+def _forgets(action: str, file: str | Path) -> str:
+    """The command that takes an action out of the file, where one is known."""
+    return shlex.join(["crossglg", "actions", "--forget", action, *(["--actions", str(file)] if str(file) else [])])
+
+
+def _check_persons(exemplars: SkeletonSet, trained: TrainedModel, file: str | Path) -> None:
     many = np.flatnonzero(exemplars.persons > trained.persons)
     if len(many):
         action, persons = exemplars.class_of(int(many[0])), int(exemplars.persons[many[0]])
         raise InputError(
             f"the action {action!r} is enrolled with {persons} persons, the model knows {trained.persons}: take it out "
-            f"with crossglg actions --forget {action!r} and enroll it again with --person 1"
+            f"with {_forgets(action, file)} and enroll it again with --person 1"
         )
 
 

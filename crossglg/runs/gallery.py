@@ -22,7 +22,7 @@ from crossglg.files import nearest, sha256, write_file, write_json
 from crossglg.one_shot import Features, evaluate, unit_rows
 from crossglg.one_shot.representation import motion_energy
 from crossglg.runs.results import METHODS, NOT_IN_A_ROW, RunResults, command, read_results, versions
-from crossglg.training.trained_model import TrainedModel
+from crossglg.training.trained_model import DESCRIPTION, TrainedModel
 from crossglg.viz import figures
 from crossglg.viz.page import page
 
@@ -68,7 +68,7 @@ def make_gallery(
         )
     folders = [folder for folder in dict.fromkeys(Path(other).resolve() for other in compare) if folder != run]
     others = [(folder.name, read_results(folder)) for folder in folders]
-    trained = TrainedModel.load(run / "model")
+    trained = TrainedModel.load(run if (run / DESCRIPTION).is_file() else run / "model")  # a study's run is its folder
     task = load_task(trained.config)
     _check_data(task, run.name, results)
     pictures = [*_importance(trained, task, classes), *_of_results(results, classifier)]

@@ -6,6 +6,7 @@ Papermill by itself accepts misspelt parameters; here every name and type is che
 from __future__ import annotations
 
 import ast
+import shlex
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
@@ -190,9 +191,9 @@ def publish(output: str | Path, figures: str | Path) -> Path:
     saved_config(output)
     waiting = [name for name in notebooks_in(output) if not _finished(executed_copy(output, name))]
     if waiting or not (output / RESULTS).is_file():
+        again = shlex.join(["crossglg", "run", "--resume", "--output", str(output)])
         raise ValueError(
-            f"{output} is not finished ({waiting[0] if waiting else RESULTS} is missing); finish it first: "
-            f"crossglg run --resume --output {output}"
+            f"{output} is not finished ({waiting[0] if waiting else RESULTS} is missing); finish it first: {again}"
         )
     target = figures / output.name
     target.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from crossglg import tables
 from crossglg.config import Config
 from crossglg.data.convert import dataset_name, parse_dataset
 from crossglg.data.tasks import Task, share_name, validation_name
-from crossglg.files import MissingError, as_record, write_file, write_json
+from crossglg.files import MissingError, as_record, expanded, write_file, write_json
 from crossglg.one_shot import OneShotResult
 from crossglg.statistics import Interval
 from crossglg.text.embeddings import TEXT_ENCODERS
@@ -233,8 +234,8 @@ def absolute_paths(config: Config) -> Config:
     for name, mark in _PATHS.items():
         path, found, rest = values[name].partition(mark) if mark else (values[name], "", "")
         shipped = path in TEXT_ENCODERS or (name == "benchmark" and not found)  # a name, even if a folder is called so
-        if path and Path(path).exists() and not shipped:
-            values[name] = f"{Path(path).resolve()}{found}{rest}"
+        if path and expanded(path).exists() and not shipped:
+            values[name] = f"{expanded(path).resolve()}{found}{rest}"
     format_, source, options = parse_dataset(values["dataset"])
     if source and Path(source).exists():
         files = [name for name in ("classes", "layout") if Path(options.get(name, "")).is_file()]
@@ -313,10 +314,17 @@ def markdown_table(folder: str | Path, classifier: str = "cosine") -> str:
     """
     rows: dict[_Row, dict[int, list[float]]] = {}  # → seed → accuracy per episode
     settings: dict[_Row, dict[str, Any]] = {}
-    for run in load_results(folder).values():
+    for name, run in load_results(folder).items():
         config = run.settings
-        if classifier in run.one_shot:
+        untrained = _untrained(name, run)
+        if untrained and classifier in run.one_shot:
+            row = _Row(run.task, False, untrained, run.protocol_sha256)
+            rows[row] = {0: run.one_shot[classifier].episodes}
+            settings[row] = {"episodes": len(rows[row][0])}
+        elif classifier in run.one_shot:
             method = ", ".join([config["encoder"], *_unusual(config), METHODS[config["guidance"]]])
+            if run.study and run.study.members:
+                method = f"{len(run.study.members)} models as one: {method}"
             same = {name: value for name, value in config.items() if name not in NOT_IN_A_ROW}
             row = _Row(run.task, True, method, json.dumps([run.protocol_sha256, same], sort_keys=True))
             rows.setdefault(row, {})[config["seed"]] = run.one_shot[classifier].episodes
@@ -334,6 +342,14 @@ def markdown_table(folder: str | Path, classifier: str = "cosine") -> str:
         interval = Interval.of_runs(list(rows[row].values()))
         cells.append([row.task, method, len(rows[row]) if row.trained else "–", interval.percent])
     return tables.markdown(["one-shot task", "method", "seeds", "top-1, %"], cells)
+
+
+def _untrained(name: str, run: RunResults) -> str:
+    """What a run of a study compared that learned nothing, which the name of its folder tells; else nothing."""
+    if run.study is None or run.parameters is not None or run.study.members:
+        return ""
+    warped = re.search(r"-(dtw[a-z-]*)-[0-9a-f]{10}$", name)
+    return f"raw coordinates, time warping ({warped[1]})" if warped else "raw coordinates"
 
 
 class _Row(NamedTuple):

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crossglg.files import InputError, nearest, project_folder, read_json, sha256, write_json
+from crossglg.files import InputError, expanded, nearest, project_folder, read_json, sha256, write_json
 from crossglg.skeletons import Layout, get_layout, retarget_plan
 from crossglg.text.attributes import STATEMENTS
 
@@ -90,7 +90,7 @@ class DescriptionFile:
     @classmethod
     def load(cls, path: str | Path) -> DescriptionFile:
         """Raises FileNotFoundError, or ValueError naming the class and the joint that is wrong."""
-        path = Path(path)
+        path = expanded(path)
         content = read_json(path)
         kinds = {"layout": str, "classes": dict}
         if not isinstance(content, dict) or not all(isinstance(content.get(k), kind) for k, kind in kinds.items()):

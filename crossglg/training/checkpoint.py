@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from crossglg.config import BEFORE, Config
 from crossglg.data.clips import SkeletonSet
-from crossglg.files import InputError, sha256, write_file
+from crossglg.files import InputError, expanded, sha256, write_file
 from crossglg.text.embeddings import TextBank
 from crossglg.training.trained_model import WEIGHTS
 
@@ -43,7 +43,7 @@ def fingerprint(config: Config, base: SkeletonSet, bank: TextBank) -> str:
         if array is not None:
             digest.update(np.ascontiguousarray(array).data)
     if config.initial_weights:
-        digest.update(sha256(Path(config.initial_weights) / WEIGHTS).encode())
+        digest.update(sha256(expanded(config.initial_weights) / WEIGHTS).encode())
     return digest.hexdigest()
 
 

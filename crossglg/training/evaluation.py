@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from crossglg.config import Config, parse_values
 from crossglg.data.clips import SkeletonSet
@@ -15,7 +16,7 @@ from crossglg.one_shot.representation import Representation
 from crossglg.text.attributes import attributes_of
 from crossglg.text.descriptions import find_descriptions
 from crossglg.text.key_joints import key_joint_targets
-from crossglg.training.trained_model import TrainedModel
+from crossglg.training.trained_model import TrainedModel, check_model
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,16 @@ def evaluate(
         InputError: the models have learned other base classes or are of several layouts.
         ValueError: the clips have other coordinates or more persons than the model knows, or a novel class has no
             description.
+        TypeError: what is given is no model, or no task.
     """
-    members = [models] if isinstance(models, TrainedModel) else list(models)
+    members = [models] if isinstance(models, TrainedModel | str | Path) else list(models)
+    for member in members:
+        check_model(member)
+    if task is not None and not isinstance(task, Task):
+        raise TypeError(
+            f"evaluate takes a Task, got {type(task).__name__}; load one with load_task(Config(dataset=FILE)), or "
+            f"leave it out for the model's own"
+        )
     for number, member in enumerate(members):
         if member.class_names != members[0].class_names:
             raise InputError(
@@ -69,10 +78,7 @@ def evaluate(
                 f"an ensemble compares joint by joint, so its models are of one layout"
             )
     task = task or load_task(members[0].config)
-    layout, of_clips = members[0].layout, task.novel.layout
-    note = ""
-    if of_clips.joints != layout.joints:
-        note = f"{task.name} is in layout {of_clips.name!r}; its clips were carried to the model's, {layout.name!r}"
+    layout, note = members[0].layout, carried_over(task, members[0])
 
     def represent(clips: SkeletonSet) -> Representation:
         return Representation.joined([member.represent(member.in_layout(clips)) for member in members])
@@ -92,6 +98,14 @@ def evaluate(
             left_out["zero-shot-attributes"] = "statements"  # a description says nothing of them
         with_texts = {name: classify(task, features, name, texts) for name in TEXT_CLASSIFIERS if name not in left_out}
     return Evaluation(task, one_shot, with_texts, left_out, note)
+
+
+def carried_over(task: Task, trained: TrainedModel) -> str:
+    """That the clips of a task are of another layout and are carried to the model's, in a sentence; or nothing."""
+    layout, of_clips = trained.layout, task.novel.layout
+    if of_clips.joints == layout.joints:
+        return ""
+    return f"{task.name} is in layout {of_clips.name!r}; its clips were carried to the model's, {layout.name!r}"
 
 
 def config_of(

@@ -21,7 +21,7 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing, freeze_joints
 from crossglg.encoders import build_encoder
 from crossglg.encoders.inference import clips_at_once, for_inference
-from crossglg.files import InputError, MissingError, project_folder, read_json, write_file, write_json
+from crossglg.files import InputError, MissingError, expanded, project_folder, read_json, write_file, write_json
 from crossglg.model import CrossGLG, CrossModalInteraction, JointImportanceModule, JointImportanceOverTime, with_zeros
 from crossglg.objectives import find_objective
 from crossglg.one_shot.representation import Representation, motion_energy
@@ -255,11 +255,7 @@ class TrainedModel:
 
         Anything but a SkeletonSet raises TypeError.
         """
-        if not isinstance(clips, SkeletonSet):
-            raise TypeError(
-                f"a model takes a SkeletonSet, got {type(clips).__name__}; read one with SkeletonSet.load(FILE), or "
-                f"make one of arrays with SkeletonSet.build"
-            )
+        check_set(clips)
         if not len(clips):
             raise ValueError(f"{clips.name} holds no clip")
         if clips.layout.joints != self.layout.joints:
@@ -320,7 +316,7 @@ class TrainedModel:
             FileNotFoundError: there is no model, or no text branch where one is asked for.
             ValueError: files are damaged or do not fit.
         """
-        folder = shipped_model() if str(folder) == SHIPPED and not Path(folder).exists() else Path(folder)
+        folder = shipped_model() if str(folder) == SHIPPED and not Path(folder).exists() else expanded(folder)
         if not (folder / DESCRIPTION).is_file():
             inside = folder / "model"
             found = (inside / DESCRIPTION).is_file()
@@ -364,6 +360,23 @@ class TrainedModel:
     def num_parameters(self) -> int:
         """Parameters that inference uses."""
         return sum(p.numel() for name, p in self.model.named_parameters() if not name.startswith(TRAINING_ONLY))
+
+
+def check_set(given: object) -> None:
+    """Raise TypeError unless this is a SkeletonSet; a beginner gives an array."""
+    if not isinstance(given, SkeletonSet):
+        raise TypeError(
+            f"a model takes a SkeletonSet, got {type(given).__name__}; read one with SkeletonSet.load(FILE), or make "
+            f"one of arrays with SkeletonSet.build"
+        )
+
+
+def check_model(given: object) -> None:
+    """Raise TypeError unless this is a trained model; a beginner gives the folder of one."""
+    if not isinstance(given, TrainedModel):
+        kind, load = type(given).__name__, f"TrainedModel.load({str(given)!r})"
+        example = load if isinstance(given, str | Path) else "TrainedModel.load(FOLDER)"
+        raise TypeError(f"a trained model is expected, got {kind}; read one with {example}")
 
 
 def shipped_model() -> Path:

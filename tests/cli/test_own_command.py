@@ -201,6 +201,7 @@ def test_two_persons_are_enrolled_with_a_word(
     assert code == 0 and "more than one person: " in err and "--person keeps one" in err
     code, _, err = outcome("recognize", motions.subset([4]).save(Path("one.npz")), "--model", model)
     assert code == 2 and "the action 'dance' is enrolled with 2 persons, the model knows 1" in err
+    assert "take it out with crossglg actions --forget dance --actions my_actions.npz and enroll it again" in err
     code, _, err = outcome("recognize", "one.npz", "--model", model, "--threshold", "nan")
     assert code == 2 and "--threshold is a similarity from -1 to 1, got nan" in err
 

@@ -37,7 +37,7 @@ def test_documented_npz_gives_every_clip_with_what_is_known_of_it(tmp_path: Path
 
 def test_clips_are_carried_to_the_layout(tmp_path: Path) -> None:
     file, ntu = write_csv(tmp_path), get_layout("ntu25")
-    [as_read], [carried] = read_any(file), read_any(file, ntu)
+    [as_read], [carried] = read_any(file), read_any(file, "ntu25")
     assert carried.layout == ntu and carried.notes == as_read.notes
     np.testing.assert_array_equal(carried.xyz, retarget(as_read.xyz, as_read.layout, ntu))
     tail = Layout("animal", ("tail", "nose"), ((1, 0),), "tail")

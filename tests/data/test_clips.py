@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from crossglg.data import synthetic
+from crossglg.data.any_file import read_any
 from crossglg.data.clips import SkeletonSet, _pieces, concatenate
 from crossglg.skeletons import Layout, get_layout, retarget
 
@@ -245,7 +246,35 @@ def test_concatenate_refuses_nothing_and_mixed_coordinates() -> None:
         concatenate([small(), small("flat", xyz=small().xyz[..., :2])], "mixed")
 
 
+def test_a_layout_goes_by_its_name_and_a_class_alone() -> None:
+    clips = small(layout=KINECT)
+    same(clips.retargeted("ntu25"), clips.retargeted(NTU))
+    built = SkeletonSet.build(clips.xyz, clips.offsets, clips.label, clips.class_names, "kinect20")
+    assert built.layout is KINECT
+    np.testing.assert_array_equal(clips.where(classes="hug"), clips.where(classes=["hug"]))
+    with pytest.raises(ValueError, match="small has no class 'jump'; its classes are wave, hug, kick"):
+        clips.where(classes="jump")
+    with pytest.raises(ValueError, match="unknown layout 'ntu'; known layouts"):
+        clips.retargeted("ntu")
+
+
 # ---- errors
+
+
+@pytest.mark.parametrize("several", [slice(0, 3), [0, 1], np.array([True, False]), 1.0])
+def test_one_clip_is_taken_by_number_and_several_by_subset(several: Any) -> None:
+    with pytest.raises(TypeError, match=r"takes the number of one clip, got .*; take several with subset, as in clips"):
+        small()[several]
+    with pytest.raises(IndexError, match="small has no clip 5: it has 5, counted from 0"):
+        small()[5]
+    assert len(list(small())) == 5
+    np.testing.assert_array_equal(small()[np.int64(-1)], small()[4])
+
+
+@pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
+def test_another_rate_is_above_0(fps: float) -> None:
+    with pytest.raises(ValueError, match="fps must be a number above 0, got"):
+        small().at_rate(fps)
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
@@ -259,6 +288,13 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
             (ValueError, OSError), match=rf"{path} {why} \.npz file; .*FORMAT:{path} .*convert {path} --f"
         ):
             SkeletonSet.load(path)
+
+
+def test_the_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    small().save(tmp_path / "clips.npz")
+    same(SkeletonSet.load("~/clips.npz"), small("clips", sample_id=small().sample_id, source=small().source))
+    assert len(read_any("~/clips.npz")) == 5
 
 
 def test_a_folder_is_its_sets_in_capitals_too_but_no_hidden_file(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -334,10 +335,10 @@ def own_set(folder: Path, name: str = "own", **columns: Any) -> str:
 
 
 def test_a_made_protocol_is_run_with_its_data_whatever_the_file_is_called(tmp_path: Path) -> None:
-    data, output = own_set(tmp_path), tmp_path / "fresh.json"
+    data, output = own_set(tmp_path), tmp_path / "my files" / "fresh.json"
     words = ["protocol", "make", "--dataset", data, "--novel", "3", "--episodes", "4", "--seed", "1"]
     outcome = CliRunner().invoke(cli.app, [*words, "--output", str(output)])
-    assert outcome.exit_code == 0 and f"--benchmark {output}:fresh" in outcome.output
+    assert outcome.exit_code == 0 and f"--dataset {data} --benchmark '{output}:fresh'" in outcome.output
     protocol = find_protocol(f"{output}:fresh")
     assert len(protocol.novel_classes) == 3 and len(protocol.exemplar_draws) == 4
     task = load_task(Config(dataset=data, benchmark=f"{output}:fresh"))
@@ -347,6 +348,27 @@ def test_a_made_protocol_is_run_with_its_data_whatever_the_file_is_called(tmp_pa
     assert protocol == make_protocol(data, 3, 4, 1, "fresh") != make_protocol(data, 3, 4, 2, "fresh")
     again = CliRunner().invoke(cli.app, [*words, "--output", str(output)])
     assert isinstance(again.exception, ValueError) and "is there already" in str(again.exception)
+
+
+def test_a_protocol_needs_two_classes_on_either_side(tmp_path: Path) -> None:
+    data = own_set(tmp_path)
+    with pytest.raises(ValueError, match="one has one novel class, 'class 6'; it needs 2 or more on either side"):
+        make_protocol(data, ["class 6"], 2, 0, "one")
+    most = [f"class {k}" for k in range(1, 8)]
+    with pytest.raises(ValueError, match=r"seven has one base class, 'class 0'; .*: name fewer novel classes, or add"):
+        make_protocol(data, most, 2, 0, "seven")
+    written = make_protocol(data, ["class 6", "class 1"], 2, 0, "own")
+    draws = [{"class 6": draw["class 6"]} for draw in written.exemplar_draws]
+    by_hand = replace(written, novel_classes=("class 6",), exemplar_draws=tuple(draws))
+    write_protocol(tmp_path / "hand.json", by_hand)
+    with pytest.raises(ValueError, match="own has one novel class"):
+        load_task(Config(dataset=data, benchmark=f"{tmp_path}/hand.json:own"))
+
+
+def test_no_protocol_is_made_of_no_clips(tmp_path: Path) -> None:
+    data = str(SkeletonSet.load(own_set(tmp_path)).subset([]).save(tmp_path / "none.npz"))
+    with pytest.raises(ValueError, match="none holds no clip; give a data set with clips"):
+        make_protocol(data, 2, 2, 0, "none")
 
 
 def test_novel_classes_are_chosen_by_name_or_number(tmp_path: Path) -> None:

@@ -13,9 +13,11 @@ import pytest
 
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
+from crossglg.data.convert import parse_dataset
+from crossglg.data.protocols import write_protocol
 from crossglg.data.synthetic import ACTIONS, NOVEL_ACTIONS
 from crossglg.data.tasks import Task, draw_novel_classes, is_synthetic, load_task, split_task, validation_task
-from crossglg.runs.results import task_name
+from crossglg.runs.results import absolute_paths, task_name
 from crossglg.skeletons import get_layout
 
 # The README beside the real data: base classes, base clips (to within 150 where it says ≈), novel ways, queries.
@@ -63,6 +65,13 @@ def task_of(**changes: Any) -> Task:
 def test_a_task_that_would_leak_or_does_not_fit_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         task_of(**changes)
+
+
+def test_what_is_no_config_is_told_how_to_become_one() -> None:
+    with pytest.raises(TypeError, match=r"takes a Config, got str; write load_task\(Config\(dataset='my.npz'\)\)"):
+        load_task("my.npz")
+    with pytest.raises(TypeError, match=r"takes a Config, got int; write load_task\(trained.config\)"):
+        load_task(3)
 
 
 def test_queries_are_every_novel_clip_but_the_exemplars() -> None:
@@ -147,6 +156,20 @@ def test_own_file_is_split_by_class_and_by_the_seed(tmp_path: Path) -> None:
     assert load_task(Config(dataset=path, episodes=2)).sha256 == task.sha256
     assert len({load_task(Config(dataset=path, episodes=2, seed=seed)).novel.class_names for seed in range(5)}) > 1
     assert load_task(Config(dataset=str(tmp_path), episodes=2)).novel.class_names == task.novel.class_names
+
+
+def test_own_clips_are_found_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = clips_of({f"class {k}": 3 for k in range(8)}).save(tmp_path / "own.npz")
+    task = load_task(Config(dataset="~/own.npz", episodes=2))
+    assert task.sha256 == load_task(Config(dataset=str(path), episodes=2)).sha256
+    assert absolute_paths(Config(dataset="~/own.npz")).dataset == str(path)
+    write_protocol(tmp_path / "mine.json", task.protocol())
+    named = Config(dataset="~/own.npz", benchmark="~/mine.json:own", episodes=2)
+    assert load_task(named).sha256 == task.sha256
+    assert parse_dataset("keypoints:~/clips?classes=~/a.csv&up=-y") == (
+        "keypoints", f"{tmp_path}/clips", {"classes": f"{tmp_path}/a.csv", "up": "-y"}
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("classes", "novel"), [(4, 2), (8, 2), (12, 3), (200, 20)])

@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from crossglg.encoders import ENCODERS, build_encoder
 from crossglg.encoders.base import SkeletonEncoder, weight_joints
 from crossglg.encoders.checks import CHECKS, PARTS, Build, ContractError, check_encoder
 from crossglg.encoders.graph import EncodingBlock
 from crossglg.encoders.infogcn import InfoGCN
-from crossglg.skeletons import Layout
+from crossglg.skeletons import Layout, get_layout
 
 SMALL = partial(InfoGCN, widths=(16, 16, 32), strides=(1, 2, 1), importance_after_block=1)
 
@@ -112,3 +113,12 @@ def test_an_encoder_that_breaks_it_is_told_how(flaw: Callable[[SkeletonEncoder],
 def test_what_is_no_skeleton_encoder_is_told_so() -> None:
     with pytest.raises(ContractError, match=r"^Linear is no subclass of"):
         check_encoder(lambda layout, in_channels, persons: nn.Linear(3, 4))
+
+
+def test_what_is_registered_and_no_skeleton_encoder_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENCODERS, "plain", lambda layout, in_channels, persons: nn.Linear(3, 4))
+    with pytest.raises(ContractError, match=r"^encoder 'plain': Linear is no subclass of"):
+        build_encoder("plain", get_layout("kinect20"))
+    monkeypatch.setitem(ENCODERS, "plain", broken(partial(without, "widths")))
+    with pytest.raises(ContractError, match=r"^encoder 'plain': InfoGCN has no widths; set it in __init__: "):
+        build_encoder("plain", get_layout("kinect20"))

@@ -287,6 +287,8 @@ def test_what_is_no_checkpoint_is_refused_and_runs_nothing(tmp_path: Path) -> No
         with pytest.raises(WeightsError, match=r"torch\.save\(model\.state_dict\(\), FILE\)|no safetensors file"):
             read_checkpoint(path)
     assert not ran.exists()
+    with pytest.raises(WeightsError, match="is a folder; give the file of the weights"):
+        read_checkpoint(tmp_path)
     with pytest.raises(FileNotFoundError, match="no file"):
         read_checkpoint(tmp_path / "none.pt")
 

@@ -259,5 +259,9 @@ def test_what_does_not_fit_is_named(trained: TrainedModel, clips: SkeletonSet, m
         explore({"a": trained, "b": other}, clips)
     with pytest.raises(ValueError, match="a model at least, and a clip at least in every set"):
         explore(trained, {"none": clips.subset([])})
-    with pytest.raises(IndexError):
+    with pytest.raises(TypeError, match=r"a trained model is expected, got str; read one with TrainedModel\.load"):
+        explore("synthetic", clips)
+    with pytest.raises(TypeError, match="takes a SkeletonSet, got ndarray"):
+        explore(trained, clips[0])
+    with pytest.raises(IndexError, match="has no clip"):
         explore(trained, clips, clip=4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,13 +150,25 @@ def test_what_does_not_fit_is_an_error(trained: TrainedModel, task: Task) -> Non
         study([trained], task, episode=2)
 
 
+def test_clips_of_another_layout_are_carried_to_the_models(trained: TrainedModel, task: Task) -> None:
+    other = replace(task, novel=task.novel.retargeted("kinect20"), base=task.base.retargeted("kinect20"))
+    carried = replace(task, novel=other.novel.retargeted(trained.layout))
+    found, expected = (study([trained], some, clips=4, points=3, truth=true_importance) for some in (other, carried))
+    assert found.methods == expected.methods
+    for method in found.methods:
+        np.testing.assert_array_equal(
+            found.areas("deletion", "margin", method), expected.areas("deletion", "margin", method)
+        )
+
+
 def test_the_command_writes_numbers_and_picture(trained: TrainedModel, tmp_path: Path) -> None:
     clips = synthesise(0, clips_per_action=4, actions=("nod head/bow", "throw", *ACTIONS, "salute", "cheer up"))
-    data = clips.save(tmp_path / "mine.npz")
+    data = clips.retargeted("kinect20").save(tmp_path / "mine.npz")
     folder = trained.save(tmp_path / "model")
     words = ["faithfulness", str(folder), "--dataset", str(data), "--clips", "2", "--points", "3"]
     done = CliRunner().invoke(cli.app, [*words, "--output", str(tmp_path / "found")], catch_exceptions=False)
-    assert done.exit_code == 0
+    assert done.exit_code == 0 and "is in layout 'kinect20'; its clips were carried to the model's" in done.stderr
+    assert "deletion: lower is better" in done.stdout and "insertion: higher is better" in done.stdout
     content = json.loads((tmp_path / "found" / "faithfulness.json").read_text())
     area = content["faithfulness"]["accuracy"]["occlusion"]["deletion"]["area"]["mean"]
     assert f"| occlusion | {area:.3f} ± " in done.output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from torch import nn
 
 from crossglg import losses, workshop
 from crossglg.cli import main
+from crossglg.cli.teaching import workshop as workshop_command
 from crossglg.config import HELP
 from crossglg.encoders.graph import EncodingBlock
 from crossglg.explain.attention import received, rollout
@@ -549,6 +551,12 @@ def test_a_cell_without_marks_is_refused() -> None:
     cell.source = cell.source.replace("### END SOLUTION", "")
     with pytest.raises(ValueError, match=rf"exercise cell {cell.id} needs '### BEGIN SOLUTION'"):
         exercise_notebook(notebook)
+
+
+def test_commands_are_printed_as_a_shell_takes_them(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    workshop_command(tmp_path / "my workshop")
+    printed = [shlex.split(line) for line in capsys.readouterr().out.splitlines()]
+    assert printed == [["jupyter", "lab", str(tmp_path / "my workshop" / path.name)] for path in EXERCISES]
 
 
 def test_command_writes_exercises_but_never_over_answers(

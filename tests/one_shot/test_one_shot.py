@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
@@ -15,10 +17,13 @@ from support.one_shot_toys import Few, few_of, make_features, make_task, only_z
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.synthetic import synthesise
 from crossglg.data.tasks import Task
+from crossglg.files import InputError
 from crossglg.one_shot import CLASSIFIERS, Base, Classifier, Features, OneShotResult, evaluate, usable  # fmt: skip
 from crossglg.one_shot.baselines.raw import raw_coordinates
 from crossglg.one_shot.calibration import distribution_calibration
+from crossglg.one_shot.pooled import cosine
 from crossglg.one_shot.representation import Representation
+from crossglg.skeletons import Layout
 
 Array = NDArray[np.floating]
 
@@ -301,6 +306,13 @@ def test_features_embed_base_and_novel_once(task: Task) -> None:
     assert (features.novel.z == 2.0).all()
 
 
+def test_raw_coordinates_of_a_skeleton_without_hips_are_as_they_are() -> None:
+    hand = Layout.from_edges("hand", ["wrist", "thumb"], [(0, 1)], "wrist")
+    xyz = np.random.default_rng(0).normal(size=(8, 2, 3)).astype(np.float32)
+    clips = SkeletonSet.build(xyz, [0, 8], [0], ["point"], hand)
+    np.testing.assert_allclose(raw_coordinates(clips, frames=8), xyz.reshape(1, -1), atol=1e-6)
+
+
 def test_raw_coordinates_ignore_where_and_which_way_a_person_stands() -> None:
     clips = synthesise(0, 2, ["clapping", "kicking something"])
     turn = np.array([[math.cos(1.0), 0, math.sin(1.0)], [0, 1, 0], [-math.sin(1.0), 0, math.cos(1.0)]])
@@ -342,3 +354,32 @@ def test_whitening_ignores_what_varies_within_classes() -> None:
     base, novel = rng.standard_normal((4, 12)), rng.standard_normal((5, 12))
     features = only_z(clouds(base, task.base.label), task, clouds(novel, task.novel.label))
     assert evaluate(task, features, "whitened-cosine").mean > evaluate(task, features, "cosine").mean + 0.2
+
+
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize(
+    ("score", "message"),
+    [
+        (
+            lambda e, q, b: cosine(e, q, b).T,
+            r"gives scores of shape \(\d+, \d+\); they must be \(queries, exemplars\) = ",
+        ),
+        (lambda e, q, b: torch.tensor(cosine(e, q, b)), "gives a Tensor; its scores must be a numpy array of numbers"),
+        (lambda e, q, b: cosine(e, q, b).astype(str), "gives an array of <U"),
+        (lambda e, q, b: cosine(e, q, b) * np.nan, "gives scores that are not finite; they must be finite"),
+        (lambda e, q, b: {}["a"], "failed: KeyError: 'a'"),
+    ],
+)
+def test_a_classifier_that_gives_no_scores_is_named(
+    task: Task, monkeypatch: pytest.MonkeyPatch, alone: bool, score: Any, message: str
+) -> None:
+    monkeypatch.setitem(CLASSIFIERS, "mine", Classifier(score, alone=alone))
+    with pytest.raises(InputError, match=f"^classifier 'mine' {message}"):
+        evaluate(task, make_features(task, 2.0), "mine")
+
+
+def test_features_that_are_not_finite_are_said_to_be_so(task: Task) -> None:
+    features = make_features(task, 2.0)
+    features.novel.z[3] = np.nan
+    with pytest.raises(InputError, match="'cosine' gives scores that are not finite; the features are not finite, eit"):
+        evaluate(task, features, "cosine")

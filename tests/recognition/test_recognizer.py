@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from crossglg.config import Config
+from crossglg.data.any_file import read_any
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.synthetic import synthesise
 from crossglg.data.tasks import Task, split_task
@@ -25,10 +26,11 @@ from crossglg.recognition.recognizer import (
     enroll,
     equal_error_threshold,
     forget,
+    join_in_time,
     rival_similarity,
     sample_files,
 )
-from crossglg.skeletons import get_layout
+from crossglg.skeletons import Layout, get_layout
 from crossglg.training.trained_model import TrainedModel, build_model, similarity_quantiles
 
 NTU, KINECT = get_layout("ntu25"), get_layout("kinect20")
@@ -285,12 +287,17 @@ def test_an_action_is_forgotten_with_all_its_clips(tmp_path: Path, task: Task) -
     assert forget("jump", file) is None and not file.exists()
 
 
-def test_an_action_of_more_persons_than_the_model_knows_is_named(trained: TrainedModel, task: Task) -> None:
+def test_an_action_of_more_persons_than_the_model_knows_is_named(
+    trained: TrainedModel, task: Task, tmp_path: Path
+) -> None:
     clip = cut(task.novel, 40)
     pair = replace(clip, persons=np.array([2]), class_names=("dance",))
     both = concatenate([task.novel.subset([0]), pair], "mine")
-    with pytest.raises(ValueError, match=r"action 'dance' is enrolled with 2 persons, .* actions --forget 'dance' and"):
+    with pytest.raises(ValueError, match=r"action 'dance' is enrolled with 2 persons, .* actions --forget dance and"):
         Recognizer.of(trained, both)
+    file = both.save(tmp_path / "my own.npz")
+    with pytest.raises(ValueError, match=f"with crossglg actions --forget dance --actions '{file}' and enroll"):
+        Recognizer.of(trained, file)
 
 
 def test_an_action_of_either_side_is_found_when_the_other_hand_does_it(
@@ -314,6 +321,15 @@ def test_a_clip_of_another_layout_is_carried_over(recognizer: Recognizer, task: 
     same = recognizer.scores(task.novel.subset([3]))
     other = recognizer.scores(task.novel.subset([3]).retargeted(KINECT))
     assert np.abs(same - other).max() < 0.5 and recognizer.recognize(task.novel.subset([3]).retargeted(KINECT))
+
+
+def test_clips_of_a_skeleton_without_hips_are_joined_by_its_root() -> None:
+    hand = Layout.from_edges("hand", ["thumb", "wrist"], [(1, 0)], "wrist")
+    clips = np.random.default_rng(0).normal(size=(2, 3, 2, 3))
+    joined = join_in_time(list(clips), hand)
+    np.testing.assert_array_equal(joined[:3], clips[0])
+    np.testing.assert_allclose(joined[3, 1], clips[0, -1, 1])
+    np.testing.assert_allclose(joined[3:], clips[1] + clips[0, -1, 1] - clips[1, 0, 1])
 
 
 def cut(clips: SkeletonSet, frames: int) -> SkeletonSet:
@@ -363,6 +379,20 @@ def test_sample_files_are_read_like_the_readers_own(trained: TrainedModel, task:
     step = np.linalg.norm(np.diff(hips, axis=0), axis=1)
     usual = max(np.linalg.norm(np.diff(task.novel[i][0][:, 0], axis=0), axis=1).max() for i in range(len(task.novel)))
     assert len(long) > 60 and step.max() < usual + 0.1  # nobody jumps from one clip to the next
+
+
+def test_a_recording_and_a_file_are_taken_as_they_are(trained: TrainedModel, task: Task, tmp_path: Path) -> None:
+    file, kept = task.novel.subset([0]).save(tmp_path / "clip.npz"), tmp_path / "kept.npz"
+    (recording,) = read_any(file)
+    enrolled = enroll("wave", recording, kept)
+    assert enrolled.class_names == ("wave",) and len(enrolled) == 1
+    recognizer = Recognizer.of(trained, kept, threshold=-1.0)
+    (found,) = recognizer.recognize(recording)
+    assert found.action == "wave" and recognizer.scores(recording).shape == (1, 1)
+    with pytest.raises(TypeError, match=r"takes a SkeletonSet, got list; read one with SkeletonSet\.load"):
+        enroll("wave", read_any(file), kept)
+    with pytest.raises(TypeError, match=r"model is expected, got str; read one with TrainedModel\.load\('a'\)"):
+        Recognizer.of("a", kept)
 
 
 def test_a_set_without_clips_is_named(trained: TrainedModel, task: Task) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,13 @@ def test_every_picture_is_there_and_the_manifest_says_what_of(run, gallery):
     assert manifest["run"]["config"]["epochs"] == 2 and manifest["run_command"].startswith("crossglg run --dataset")
     assert {"git_sha", "torch", "numpy", "matplotlib", "scikit-learn"} <= manifest["drawn_with"].keys()
     assert str(run.parent) not in (gallery / "manifest.json").read_text(), "no folder of this machine"
+
+
+def test_a_run_of_a_study_has_its_model_in_the_folder_itself(run, gallery, tmp_path):
+    shutil.copytree(run / "model", tmp_path / "small")
+    shutil.copy(run / "results.json", tmp_path / "small")
+    again = make_gallery(tmp_path / "small", tmp_path / gallery.name, ["svg", "png"]).parent
+    assert contents(again) == contents(gallery)
 
 
 def test_the_same_run_gives_the_same_bytes(run, gallery, tmp_path):

@@ -178,9 +178,14 @@ def test_a_finished_run_is_not_overwritten_but_resumed(finished_run, own_clips):
     resumed = crossglg("run", "--resume", "--output", finished_run, cwd=finished_run.parent)  # settings: the run's own
     assert resumed.returncode == 0, resumed.stderr[-2000:]
     assert (finished_run / "notebooks" / "02_train.ipynb").stat().st_mtime_ns == before, "done notebooks are skipped"
-    other = crossglg(*words, "--resume", "--set", "epochs=3", cwd=finished_run.parent)
-    assert other.returncode == 2
-    assert "epochs=2, not 3" in other.stderr
+    for typed in (("--set", "epochs=3"), ("--encoder", "infogcn"), ("--preset", "smoke"), ("--dataset", "synthetic")):
+        other = CliRunner().invoke(cli.app, ["run", "--resume", "--output", str(finished_run), *typed])
+        assert re.search(
+            r"mine was run with \w+=.*; --resume takes the stored settings: leave --set", str(other.exception)
+        )
+    assert "was run with dataset=" in str(other.exception)
+    same = ("run", "--resume", "--output", str(finished_run), "--set", "epochs=2", "--dataset", str(own_clips))
+    assert CliRunner().invoke(cli.app, same).exit_code == 0
 
 
 def test_nbval_fails_on_a_changed_number(tmp_path, own_clips):

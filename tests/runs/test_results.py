@@ -23,6 +23,7 @@ from crossglg.runs.results import (
     VERSION,
     Accuracy,
     RunResults,
+    StudyDetails,
     add_results,
     command,
     load_results,
@@ -230,6 +231,17 @@ def test_table_rows_are_tasks_by_methods_raw_first_over_seeds(tmp_path: Path) ->
         ["toy", "lean-gcn, no text", "1", "40.0 ± 0.0"],
     ]
     assert rows(markdown_table(tmp_path, "euclidean")) == [["toy", "raw coordinates", "–", "20.0 ± 0.0"]]
+
+
+def test_runs_of_a_study_that_learned_nothing_are_called_what_they_are(tmp_path: Path) -> None:
+    for name, members in (("toy-raw-0123456789", []), ("toy-dtw-shifted-0123456789", []), ("toy-x2", ["a", "b"])):
+        add_run(tmp_path, name, [0.5, 0.7])
+        add_results(tmp_path / name, study=StudyDetails("", "cpu", 1, 1.0, members=members))
+    assert [row[1:3] for row in rows(markdown_table(tmp_path))] == [
+        ["raw coordinates", "–"],
+        ["raw coordinates, time warping (dtw-shifted)", "–"],
+        ["2 models as one: lean-gcn, CrossGLG", "1"],
+    ]
 
 
 def test_table_of_no_runs_is_a_header(tmp_path: Path) -> None:

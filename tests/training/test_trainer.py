@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,7 +55,7 @@ from crossglg.training.step import (
     train_step,
     with_persons_listed,
 )
-from crossglg.training.trained_model import TrainedModel, build_model, resolve_device
+from crossglg.training.trained_model import TrainedModel, build_model, resolve_device, shipped_model
 from crossglg.training.trainer import chosen_epoch, fit, split_validation
 
 
@@ -645,6 +646,12 @@ def copied(finished: Path, folder: Path) -> Path:
     for name in ("model.safetensors", "model.json"):
         (folder / name).write_bytes((finished / name).read_bytes())
     return folder
+
+
+def test_a_model_is_found_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(shipped_model(), tmp_path / "mine")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert TrainedModel.load("~/mine").config == TrainedModel.load(tmp_path / "mine").config
 
 
 def test_loading_from_an_empty_folder_is_an_error(tmp_path: Path) -> None:
