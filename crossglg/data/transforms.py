@@ -328,17 +328,7 @@ def _first_seen_frame(person: Tensor) -> Tensor:
 
 
 def _middle(x: Tensor, layout: Layout, a: str, b: str) -> Tensor:
-    return (x[..., _measured(layout, a), :] + x[..., _measured(layout, b), :]) / 2.0
-
-
-def _measured(layout: Layout, joint: str) -> int:
-    """The index of a joint that a coordinate step goes by."""
-    if not layout.has(joint):
-        raise InputError(
-            f"layout {layout.name!r} has no joint {joint!r}, by which clips are centered, turned or scaled; leave "
-            f"these steps out: --set coordinate_steps=none"
-        )
-    return layout.index(joint)
+    return (x[..., layout.index(a), :] + x[..., layout.index(b), :]) / 2.0
 
 
 def _turn(x: Tensor, across: Tensor) -> Tensor:
@@ -354,7 +344,7 @@ def _turn(x: Tensor, across: Tensor) -> Tensor:
 def _across(person: Tensor, layout: Layout) -> Tensor:
     """(N, C) mean vector from the left to the right side of shoulders and hips over the clip."""
     sides = [
-        person[..., _measured(layout, f"right {joint}"), :] - person[..., _measured(layout, f"left {joint}"), :]
+        person[..., layout.index(f"right {joint}"), :] - person[..., layout.index(f"left {joint}"), :]
         for joint in ("shoulder", "hip")
     ]
     return torch.stack(sides).mean((0, 2))

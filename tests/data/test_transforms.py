@@ -440,15 +440,6 @@ def test_coordinate_steps_replace_the_switches_in_the_order_given(
         assert torch.equal(Preprocessing.from_settings(config, LAYOUT)(x), expected)
 
 
-@pytest.mark.parametrize("name", STEPS)
-def test_a_skeleton_without_hips_is_told_to_leave_the_step_out(name: str) -> None:
-    hand = Layout.from_edges("hand", ["wrist", "thumb", "index"], [(0, 1), (0, 2)], "wrist")
-    x = torch.ones(2, 1, 4, 3, 3)
-    with pytest.raises(ValueError, match=r"'hand' has no joint '.*hip|shoulder', .*: --set coordinate_steps=none"):
-        Preprocessing(hand, coordinate_steps=(name,))(x)
-    assert Preprocessing.from_settings(Config(coordinate_steps="none"), hand)(x).shape == (2, 1, 4, 3, 9)
-
-
 def test_an_unknown_step_is_answered_with_the_known_ones() -> None:
     with pytest.raises(
         ValueError, match=r"unknown step 'center' in coordinate_steps='center'; steps: centre, centre_e"
