@@ -15,7 +15,6 @@ from torch import Tensor
 
 from crossglg.config import DataSettings
 from crossglg.data.clips import SkeletonSet
-from crossglg.files import InputError
 from crossglg.skeletons import Layout
 
 STREAMS = ("joint", "bone", "motion")
