@@ -157,9 +157,10 @@ def desk(tmp_path_factory):
     return folder
 
 
-def test_the_study_of_one_s_own_is_one(desk, monkeypatch):
+def test_the_study_of_one_s_own_is_one(desk, tmp_path, monkeypatch):
     (shown,) = re.findall(r"```yaml\n# mine.yaml(.+?)```", PAGES["docs/guide/studies.md"], re.DOTALL)
-    monkeypatch.chdir(desk)
+    monkeypatch.chdir(tmp_path)
+    Path("my_clips.npz").symlink_to(desk / "my_clips.npz")
     Path("mine.yaml").write_text(f"#{shown}")
     words = ["protocol", "make", "--dataset", "my_clips.npz", "--novel", "4", "--output", "mine.json"]
     assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
