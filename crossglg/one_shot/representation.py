@@ -12,7 +12,7 @@ from crossglg.data.clips import SkeletonSet
 
 SHAPES = {
     "z": "(N, D)", "joints": "(N, V, D)", "sequence": "(N, T', D)", "importance": "(N, V)", "motion": "(N, V)",
-    "poses": "(N, T, F)", "attributes": "(N, A)",
+    "poses": "(N, T, F)", "bones": "(N, T, F)", "attributes": "(N, A)",
 }  # fmt: skip
 
 
@@ -22,7 +22,8 @@ class Representation:
 
     joints: (N, V, D) features of each joint, pooled over time;  sequence: (N, T', D) features over time, pooled over
     joints; float16 is enough for both.  importance: (N, V) predicted, rows sum to 1.  motion: (N, V)
-    as of `motion_energy`, and poses: (N, T, F), the prepared coordinates of each frame: nothing is learnt in these.
+    as of `motion_energy`, and poses, bones: (N, T, F), the prepared coordinates of each frame and each joint minus its
+    parent: nothing is learnt in these.
     attributes: (N, A), how probable each one is.
     Raises ValueError for parts of other shapes or lengths.
     """
@@ -33,6 +34,7 @@ class Representation:
     importance: NDArray[np.floating] | None = None
     motion: NDArray[np.floating] | None = None
     poses: NDArray[np.floating] | None = None
+    bones: NDArray[np.floating] | None = None
     attributes: NDArray[np.floating] | None = None
 
     def __post_init__(self) -> None:
@@ -45,8 +47,8 @@ class Representation:
         """What several models make of the same clips, as one: an ensemble.
 
         Features stand side by side, each scaled to unit length, so that a cosine is the mean of the members' cosines;
-        importance, motion and attributes are means; poses are those of the first. A part that a member lacks is left
-        out. One member stays as it is.
+        importance, motion and attributes are means; poses and bones are those of the first. A part that a member lacks
+        is left out. One member stays as it is.
         """
         if len(members) == 1:
             return members[0]
@@ -57,7 +59,7 @@ class Representation:
             parts = [parts[name] for parts in rows]
             if name in ("importance", "motion", "attributes"):
                 return np.mean(parts, axis=0)
-            if name == "poses":
+            if name in ("poses", "bones"):
                 return parts[0]
             return np.concatenate([unit_rows(part.astype(np.float32)).astype(part.dtype) for part in parts], axis=-1)
 

@@ -39,10 +39,15 @@ def shifted_movement(exemplar: Representation, query: Representation, base: Base
     Nobody cuts two clips at the same moment, and an action that repeats has no beginning. What a shift moves out of the
     clip comes in again at its other end.  Source: ours (docs/notes/classifiers.md).
     """
-    own, theirs = (movement(part(clips, "poses").astype(np.float32)) for clips in (exemplar, query))
-    steps = round(SHIFT * theirs.shape[1])
-    beginnings = np.concatenate([np.roll(theirs, shift, axis=1) for shift in (0, steps, -steps)])
-    return _warped(own, beginnings).reshape(3, len(theirs), len(own)).max(0)
+    return _shifted(*(movement(part(clips, "poses").astype(np.float32)) for clips in (exemplar, query)))
+
+
+def shifted_streams(exemplar: Representation, query: Representation, base: Base | None = None) -> Array:
+    """Mean of the time warpings of three streams, each as shifted-movement: joints, bones and motion.
+
+    Source: ours (docs/notes/classifiers.md); the streams are those that encoders read (Shi et al., CVPR 2019).
+    """
+    return np.mean([_shifted(*pair) for pair in zip(_streams(exemplar), _streams(query), strict=True)], axis=0)
 
 
 def cosine_and_movement(exemplar: Representation, query: Representation, base: Base | None = None) -> Array:
@@ -79,8 +84,8 @@ def warped_fusion(exemplar: Representation, query: Representation, base: Base) -
 
 
 def shifted_fusion(exemplar: Representation, query: Representation, base: Base) -> Array:
-    """As warped-fusion, with shifted-movement."""
-    return _fused(exemplar, query, base, shifted_movement)
+    """As warped-fusion, with shifted-streams."""
+    return _fused(exemplar, query, base, shifted_streams)
 
 
 def _fused(exemplar: Representation, query: Representation, base: Base, moving: Callable[..., Array]) -> Array:
@@ -93,10 +98,24 @@ def movement(poses: Array) -> Array:
     return poses - (1.0 - POSTURE) * poses.mean(1, keepdims=True)
 
 
+def _streams(clips: Representation) -> tuple[Array, Array, Array]:
+    """(N, T, F) each: movement of the joints, movement of the bones, and how the joints move from frame to frame."""
+    poses, bones = (part(clips, name).astype(np.float32) for name in ("poses", "bones"))
+    around = np.pad(poses, ((0, 0), (1, 1), (0, 0)), mode="edge")
+    return movement(poses), movement(bones), (around[:, 2:] - around[:, :-2]) / 2.0
+
+
 def standardized(scores: Array) -> Array:
     """(Q, K): of every query mean 0 and standard deviation 1 over the exemplars; 0 where all are alike."""
     rest = scores - scores.mean(1, keepdims=True)
     return rest / np.maximum(rest.std(1, keepdims=True), 1e-12)
+
+
+def _shifted(exemplar: Array, query: Array) -> Array:
+    """(K, T, F), (Q, T, F) → (Q, K): the best of three beginnings of each query."""
+    steps = round(SHIFT * query.shape[1])
+    beginnings = np.concatenate([np.roll(query, shift, axis=1) for shift in (0, steps, -steps)])
+    return _warped(exemplar, beginnings).reshape(3, len(query), len(exemplar)).max(0)
 
 
 def _warped(exemplar: Array, query: Array) -> Array:

@@ -28,7 +28,7 @@ from crossglg.config import Config
 from crossglg.data.protocols import find_protocol
 from crossglg.data.tasks import Task, load_task
 from crossglg.files import InputError, MissingError, nearest, told
-from crossglg.one_shot import Features, OneShotResult, evaluate, usable
+from crossglg.one_shot import CLASSIFIERS, Features, OneShotResult, evaluate, usable
 from crossglg.one_shot.baselines.raw import raw_coordinates, raw_poses
 from crossglg.one_shot.representation import Representation
 from crossglg.processes import end_with, sole_writer, spin_briefly
@@ -104,22 +104,19 @@ def run_study(
     if rows != before:
         with one_at_a_time():
             write_rows(path, {**read_rows(path), **rows}, order)
-    pending = [run for run in runs if run.name not in rows]
-    report(f"{study.name}: {len(runs) - len(pending)} of {len(runs)} runs are finished in {path}")
-    if not pending:
+    report(f"{study.name}: {sum(run.name in rows for run in runs)} of {len(runs)} runs are finished in {path}")
+    groups = _to_make(study, configs, rows, output)
+    if not groups:
         return
-    made = failed = 0
+    made, failed, total = 0, 0, sum(len(waiting) for waiting, _ in groups)
     parent = os.getpid() if backend == "loky" else None  # of workers on this machine
     with _workers(backend, jobs, address) as (parallel, threads):
         for ensembles in (False, True):  # an ensemble needs its members
-            now = {run: config for run, config in configs.items() if bool(run.members) == ensembles}
-            tasks = []
-            for alike in by_training(now):
-                waiting = {run: config for run, config in alike.items() if run in pending}
-                models = [output / run.name for run in alike if run not in waiting]
-                model = next((folder for folder in models if (folder / WEIGHTS).is_file()), None)
-                if waiting:
-                    tasks.append(delayed(execute)(waiting, output, threads, protocols, study.measured, model, parent))
+            tasks = [
+                delayed(execute)(waiting, output, threads, protocols, study.measured, model, parent)
+                for waiting, model in groups
+                if any(run.members for run in waiting) == ensembles
+            ]
             for name, row in chain.from_iterable(parallel(tasks)):
                 made += 1
                 if isinstance(row, str):
@@ -127,9 +124,30 @@ def run_study(
                 else:
                     with one_at_a_time():
                         write_rows(path, {**read_rows(path), name: row}, order)
-                report(f"[{made}/{len(pending)}] {_line(name, row)}")
+                report(f"[{made}/{total}] {_line(name, row)}")
     if failed:
-        raise RuntimeError(f"{failed} of {len(pending)} runs failed; run the study again to repeat them")
+        raise RuntimeError(f"{failed} of {total} runs failed; run the study again to repeat them")
+
+
+def _to_make(
+    study: Study, configs: Mapping[Run, Config], rows: Mapping[str, Row], output: Path
+) -> list[tuple[dict[Run, Config], Path | None]]:
+    """What is to be made: runs of one training each, with the folder of its model if a finished run has left one.
+
+    With such a model finished runs are measured by the classifiers that they lack, too.
+    """
+    groups = []
+    for alike in by_training(configs):
+        models = [output / run.name for run in alike if run.name in rows]
+        model = next((folder for folder in models if (folder / WEIGHTS).is_file()), None)
+        waiting = {
+            run: config
+            for run, config in alike.items()
+            if run.name not in rows or (model and not_measured(run, rows[run.name].correct, study.measured))
+        }
+        if waiting:
+            groups.append((waiting, model))
+    return groups
 
 
 def _refuse_other_clips(configs: Mapping[Run, Config], rows: Mapping[str, Row]) -> None:
@@ -220,7 +238,14 @@ def _made(
     the model if there is one.
     """
     if (folder / RESULTS).is_file():
-        return Row.of(run.name, read_results(folder)), trained
+        record = read_results(folder)
+        lacking = not_measured(run, record.one_shot, measured)
+        if lacking and trained is not None:
+            task = load_task(config)
+            more = _evaluated(Features.of(task, trained.represent), task, lacking)
+            record = replace(record, one_shot={**record.one_shot, **by_classifier(more)})
+            record.write(folder)
+        return Row.of(run.name, record), trained
     start = time.perf_counter()
     about, study, results, trained = _measured(run, config, folder, trained, measured)
     seconds = round(time.perf_counter() - start, 1)
@@ -230,6 +255,17 @@ def _made(
     record.write(folder)
     _remove_checkpoint(folder)
     return Row.of(run.name, record), trained
+
+
+def not_measured(run: Run, known: Collection[str], measured: Collection[str]) -> list[str]:
+    """The classifiers of a study that a finished training was not measured by and can be. known: those it was."""
+    if run.seed is None or run.members:
+        return []
+    needs_importance = run.config.guidance not in ("g2l", "both")
+    return [
+        name for name in measured
+        if name not in known and not (needs_importance and "importance" in CLASSIFIERS[name].needs)
+    ]  # fmt: skip
 
 
 def _rows_of(runs: Sequence[Run], output: Path, known: Mapping[str, Row]) -> dict[str, Row]:

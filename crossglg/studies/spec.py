@@ -12,7 +12,7 @@ All entries but `methods` may be left out:
       base: {guidance: none}
       crossglg: {}
     ensembles: true                 # besides, the models of all seeds of a method as one: "base ×5"
-    untrained: [raw, dtw-shifted]   # rows that learn nothing: raw coordinates, time warping; else raw alone
+    untrained: [raw, dtw-streams]   # rows that learn nothing: raw coordinates, time warping; else raw alone
     reference: base                 # whom the others are compared with; else the first method
     classifiers: [cosine]           # by which the table compares them
     measured: [cosine, joint-motion] # what is measured, where slow classifiers are not wanted; else all
@@ -43,7 +43,10 @@ from crossglg.runs.results import method_name, portable, task_name
 
 RAW = "raw"  # raw coordinates
 # Dynamic time warping → its classifier.
-WARPED = {"dtw": "warped-poses", "dtw-movement": "warped-movement", "dtw-shifted": "shifted-movement"}
+WARPED = {
+    "dtw": "warped-poses", "dtw-movement": "warped-movement", "dtw-shifted": "shifted-movement",
+    "dtw-streams": "shifted-streams",
+}  # fmt: skip
 UNTRAINED = (RAW, *WARPED)  # methods that learn nothing: one run per benchmark, whatever the seeds
 WITHOUT_EFFECT = ("device", "cuda_graph", "keep_text_branch")  # settings that change no result beyond rounding
 # Settings that all methods have in common.

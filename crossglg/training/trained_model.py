@@ -18,7 +18,7 @@ from torch import Tensor
 import crossglg
 from crossglg.config import BEFORE, HELP, Config
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.transforms import DeviceClips, Preprocessing, freeze_joints
+from crossglg.data.transforms import DeviceClips, Preprocessing, bones, freeze_joints
 from crossglg.encoders import build_encoder
 from crossglg.encoders.inference import clips_at_once, for_inference
 from crossglg.files import InputError, MissingError, expanded, project_folder, read_json, write_file, write_json
@@ -118,7 +118,7 @@ class TrainedModel:
     def represent(self, clips: SkeletonSet) -> Representation:
         """What one-shot classifiers compare.
 
-        z, features of joints and over time, importance and attributes where they are predicted, motion and poses.
+        z, features of joints and over time, importance and attributes where they are predicted; motion, poses, bones.
         """
 
         def everything(model: CrossGLG, x: Tensor, mask: Tensor) -> list[Tensor]:
@@ -134,12 +134,16 @@ class TrainedModel:
         names += [] if self.model.joint_importance is None else ["importance"]
         names += [] if self.model.attributes is None else ["attributes"]
         learned = dict(zip(names, self.columns(clips, everything), strict=True))
-        return Representation(**learned, motion=motion_energy(clips), poses=self.poses(clips))
+        return Representation(**learned, motion=motion_energy(clips), **self._poses_and_bones(clips))
 
     def poses(self, clips: SkeletonSet) -> NDArray[np.float16]:
         """Coordinates of each frame as they are prepared for the encoder, before the streams: (N, T, M · V · C)."""
-        found = [with_zeros(x, mask, self.persons).transpose(1, 2).flatten(2) for _, x, mask in self.batches(clips)]
-        return cast(NDArray[np.float16], _half(torch.cat(found)).cpu().numpy())
+        return self._poses_and_bones(clips)["poses"]
+
+    def _poses_and_bones(self, clips: SkeletonSet) -> dict[str, NDArray[np.float16]]:
+        x = torch.cat([with_zeros(x, mask, self.persons) for _, x, mask in self.batches(clips)])
+        both = {"poses": x, "bones": bones(x, self.layout)}
+        return {name: _half(part.transpose(1, 2).flatten(2)).cpu().numpy() for name, part in both.items()}
 
     def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""

@@ -87,6 +87,31 @@ def test_a_clip_that_begins_elsewhere_is_the_same_clip_to_shifted_movement() -> 
     assert np.abs(np.diag(shifted)).max() < 1e-4 < 0.1 < np.abs(np.diag(warped_)).min()
 
 
+def test_shifted_streams_is_the_mean_over_joints_bones_and_motion() -> None:
+    exemplar, query, base = few_of(make_task([4, 3, 5]))
+    found = CLASSIFIERS["shifted-streams"].score(exemplar, query, base)
+
+    def one(exemplar_rows: NDArray[np.floating], query_rows: NDArray[np.floating]) -> float:
+        frames, best = len(query_rows), np.inf
+        for begin in (0, frames // 4, -(frames // 4)):
+            later = np.array([query_rows[(t - begin) % frames] for t in range(frames)])
+            length = np.linalg.norm(later, axis=1)[:, None] * np.linalg.norm(exemplar_rows, axis=1)
+            best = min(best, recursion(1 - later @ exemplar_rows.T / length, width=frames // 4))
+        return -best
+
+    def motion(rows: NDArray[np.floating]) -> NDArray[np.floating]:
+        last = len(rows) - 1
+        return np.array([(rows[min(t + 1, last)] - rows[max(t - 1, 0)]) / 2 for t in range(len(rows))])
+
+    for q, k in np.ndindex(found.shape):
+        ours, theirs = (
+            [part[k], bones[k]]
+            for part, bones, k in ((query.poses, query.bones, q), (exemplar.poses, exemplar.bones, k))
+        )
+        parts = [[rows - 0.9 * rows.mean(0) for rows in clip] + [motion(clip[0])] for clip in (theirs, ours)]
+        assert found[q, k] == pytest.approx(np.mean([one(a, b) for a, b in zip(*parts, strict=True)]), abs=1e-5)
+
+
 @pytest.mark.parametrize("persons", [1, 2])
 def test_leaving_out_a_joint_is_to_have_zeros_in_its_place(persons: int) -> None:
     exemplar, query, base = few_of(make_task([4, 3, 5]))
@@ -116,11 +141,11 @@ def test_cosine_and_movement_is_the_mean_of_two_similarities() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["warped", "shifted"])
-def test_fusion_adds_scores_in_units_of_their_spread_over_the_exemplars_of_each_query(kind: str) -> None:
+@pytest.mark.parametrize(("kind", "moving"), [("warped", "warped-movement"), ("shifted", "shifted-streams")])
+def test_fusion_adds_scores_in_units_of_their_spread_over_the_exemplars_of_each_query(kind: str, moving: str) -> None:
     exemplar, query, base = few_of(make_task([4, 3, 5]))
     expected = np.zeros((len(query), len(exemplar)))
-    for name, weight in (("whitened-cosine", 1), ("joint-motion", 1), (f"{kind}-movement", 4)):
+    for name, weight in (("whitened-cosine", 1), ("joint-motion", 1), (moving, 4)):
         for q, row in enumerate(CLASSIFIERS[name].score(exemplar, query, base)):
             expected[q] += weight * (row - np.mean(row)) / np.std(row)
     np.testing.assert_allclose(CLASSIFIERS[f"{kind}-fusion"].score(exemplar, query, base), expected, rtol=1e-4)

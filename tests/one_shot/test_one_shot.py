@@ -154,7 +154,7 @@ def test_scores_are_finite_with_one_column_per_exemplar(name: str, counts: list[
         replace(r, **{n: a.astype(np.float16) for n, a in r.parts().items() if n != "z"}) for r in (exemplar, query)
     ]
     single = [replace(r, z=r.z.astype(np.float32)) for r in small]
-    np.testing.assert_allclose(CLASSIFIERS[name].score(*single, features.base), scores, rtol=0.05, atol=0.01)
+    np.testing.assert_allclose(CLASSIFIERS[name].score(*single, features.base), scores, rtol=0.05, atol=0.03)
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)

@@ -64,11 +64,14 @@ def test_parts_of_a_representation_are_of_the_same_clips() -> None:
     clips = synthesise(0, 9, ["clapping", "kicking something"])  # more than a batch
     found = trained.represent(clips)
     shapes = {name: part.shape for name, part in found.parts().items()}
-    per_joint = {"importance": (18, 25), "motion": (18, 25), "poses": (18, 8, 150)}
+    per_joint = {"importance": (18, 25), "motion": (18, 25), "poses": (18, 8, 150), "bones": (18, 8, 150)}
     assert shapes == {"z": (18, 16), "joints": (18, 25, 16), "sequence": (18, 2, 16), **per_joint}
     np.testing.assert_allclose(found.z, trained.embed(clips), atol=1e-6)
     np.testing.assert_allclose(found.importance, trained.joint_importance(clips), atol=1e-7)
     np.testing.assert_array_equal(found.motion, motion_energy(clips))
+    joints, bones = (found.parts()[name].astype(float).reshape(18, 8, 2, 25, 3) for name in ("poses", "bones"))
+    parent = [trained.layout.parents[joint] for joint in range(25)]
+    np.testing.assert_allclose(bones, joints - joints[:, :, :, parent], atol=4e-3)
     np.testing.assert_allclose(found.sequence.mean(1, dtype=float), found.joints.mean(1, dtype=float), atol=2e-3)
     with torch.inference_mode():
         z = trained.model.represent(torch.from_numpy(found.joints.astype(np.float32)))

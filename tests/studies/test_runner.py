@@ -237,6 +237,31 @@ def test_a_finished_run_is_never_made_again(finished: tuple[Study, Path], data: 
     assert written(folder) == before
 
 
+def test_a_classifier_is_added_to_finished_runs_whose_models_are_there(
+    finished: tuple[Study, Path], data: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "runs"
+    shutil.copytree(finished[1], folder)
+    (folder / "mine.jsonl").unlink()
+    before = {r: read_results(folder / r.name) for r in finished[0].runs() if r.method != "raw"}
+    for r, record in before.items():
+        known = {name: found for name, found in record.one_shot.items() if name == "cosine"}
+        replace(record, one_shot=known).write(folder / r.name)
+    *kept, last = before
+    (folder / last.name / "model.safetensors").unlink()
+    parsed = load(tmp_path, measured=["cosine", "joint-importance", "joint-motion"])
+    lines = run(parsed, folder, data)
+    assert lines[0].startswith("mine: 5 of 5 runs are finished") and len(lines) == 1 + len(kept)
+    rows = {r: row for r, row in study_results.finished(parsed, folder) if r.method != "raw"}
+    for r in kept:
+        importance = ["joint-importance"] if r.config.guidance == "both" else []
+        assert list(rows[r].correct) == ["cosine", *importance, "joint-motion"]
+        for name in rows[r].correct:
+            assert read_results(folder / r.name).one_shot[name].episodes == before[r].one_shot[name].episodes
+    assert list(rows[last].correct) == ["cosine"], "without its model nothing can be measured"
+    assert len(run(parsed, folder, data)) == 1
+
+
 def written(folder: Path) -> dict[Path, int]:
     """When the results of each run were written, and the table file."""
     return {path: path.stat().st_mtime_ns for path in [*folder.glob("*/results.json"), *folder.glob("*.jsonl")]}

@@ -13,6 +13,7 @@ from crossglg.skeletons import get_layout
 
 NTU = get_layout("ntu25")
 JOINTS, STEPS, FRAMES = 5, 3, 8
+MOVING = np.linspace(0.5, 1.5, FRAMES)[:, None]  # the poses of a class go their own way
 Array = NDArray[np.floating]
 
 
@@ -49,7 +50,8 @@ def make_features(task: Task, distance: float, seed: int = 0, width: int = 6) ->
             z[:, None] + 0.3 * rng.standard_normal((len(z), STEPS, width)),
             importance / importance.sum(1, keepdims=True),
             motion / motion.sum(1, keepdims=True),
-            z[:, None] + 0.3 * rng.standard_normal((len(z), FRAMES, width)),
+            z[:, None] * MOVING + 0.3 * rng.standard_normal((len(z), FRAMES, width)),
+            z[:, None] + 0.3 * np.random.default_rng(len(z)).standard_normal((len(z), FRAMES, width)),
         )
 
     base, novel = clouds(task.base.label, 4), clouds(task.novel.label, len(task.novel.class_names))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.transforms import DeviceClips, Preprocessing, possible_steps
+from crossglg.data.transforms import DeviceClips, Preprocessing, bones, possible_steps
 from crossglg.one_shot.representation import Representation
 
 
@@ -21,9 +21,10 @@ def raw_coordinates(clips: SkeletonSet, frames: int = 32, prepare: Preprocessing
 
 
 def raw_poses(clips: SkeletonSet) -> Representation:
-    """The same as a representation with a pose for each frame, for classifiers that warp time."""
+    """The same as a representation with joints and bones of each frame, for classifiers that warp time."""
     x = prepared_clips(clips)
-    return Representation(x.flatten(1).numpy(), poses=x.transpose(1, 2).flatten(2).numpy())
+    poses, vectors = (part.transpose(1, 2).flatten(2).numpy() for part in (x, bones(x, clips.layout)))
+    return Representation(x.flatten(1).numpy(), poses=poses, bones=vectors)
 
 
 def prepared_clips(clips: SkeletonSet, frames: int = 32, prepare: Preprocessing | None = None) -> Tensor:
