@@ -122,13 +122,16 @@ def test_what_yaml_would_swallow_is_refused(tmp_path: Path) -> None:
 
 def test_the_studies_that_come_with_the_project() -> None:
     guidance, left_out, embedded = (Study.load(name) for name in ("guidance", "left_out", "embedded"))
-    assert len(guidance.runs()) == 5 * 4 + 5 * 6 * 5 and len(left_out.runs()) == 10 * 4 + 10 * 6 * 5
+    assert len(guidance.runs()) == 5 * 5 + 5 * 6 * 5 and len(left_out.runs()) == 10 * 5 + 10 * 6 * 5
     assert guidance.methods == left_out.methods, "the same question on other benchmarks"
     assert [run.method for run in guidance.runs()[:5]] == ["raw", "dtw", "dtw-movement", "dtw-shifted", "dtw-streams"]
     longer, base_classes, variants = (Study.load(name) for name in ("longer", "base_classes", "variants"))
     assert longer.benchmarks == base_classes.benchmarks == variants.benchmarks == left_out.benchmarks
     assert variants.methods.items() > left_out.methods.items(), "these they share"
     assert base_classes.methods.items() < left_out.methods.items(), "with all classes they share their runs"
+    strongest, older = (Study.load(name) for name in ("strongest", "strongest_older"))
+    assert strongest.benchmarks == left_out.benchmarks and older.benchmarks == guidance.benchmarks
+    assert variants.methods.items() > strongest.methods.items() > older.methods.items()
     assert {c.epochs for c in longer.methods.values()} == {3 * c.epochs for c in left_out.methods.values()}
     for study in (guidance, left_out, embedded, longer, base_classes):
         assert {c.guidance for c in study.methods.values()} == {"none", "both"}
