@@ -42,7 +42,7 @@ class ClassTable:
         if not path.is_file():
             raise FileNotFoundError(f"no table of classes {path}")
         try:
-            text = text_of(path.read_bytes())
+            text = re.sub(r"\Asep=.\s*\n", "", text_of(path.read_bytes()), flags=re.IGNORECASE)  # Excel's own line
             delimiter = max(",;\t", key=text.partition("\n")[0].count)
             table = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
             fields = [{str(k).strip().lower(): (v or "") for k, v in row.items()} for row in table]

@@ -57,6 +57,13 @@ def build_encoder(name: str, layout: Layout, in_channels: int = 3, persons: int 
         takes = [other for other in ENCODERS if option in signature(ENCODERS[other]).parameters]
         if name not in takes:
             raise ValueError(f"encoder {name!r} takes no {option}={value}; encoders that do: {', '.join(takes)}")
+    try:
+        signature(ENCODERS[name]).bind(layout, in_channels, persons, **options)
+    except TypeError as error:
+        raise ContractError(
+            f"encoder {name!r} cannot be built with (layout, in_channels, persons): {error}; give its constructor "
+            f"these three, and defaults for what else it takes"
+        ) from None
     encoder = ENCODERS[name](layout, in_channels, persons, **options)
     try:
         require_parts(encoder)

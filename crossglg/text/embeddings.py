@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossglg.files import cache_folder, nearest, sha256, write_atomically
+from crossglg.files import cache_folder, expanded, nearest, sha256, write_atomically
 from crossglg.skeletons import Layout
 from crossglg.text.attributes import STATEMENTS, attributes_of
 from crossglg.text.descriptions import Description
@@ -171,7 +171,7 @@ def find_encoder(encoder: str) -> TextEncoder:
     pooling = "mean" if name == encoder else "cls"
     if name in TEXT_ENCODERS:
         return TextEncoder(encoder.replace("#", "-"), partial(TEXT_ENCODERS[name], pooling))
-    if Path(name).is_dir() or "/" in name:
+    if expanded(name).is_dir() or "/" in name:
         folder = _model_folder(name)
         return TextEncoder(f"{folder.name}-{_state(folder)}-{pooling}", partial(transformer, name, pooling))
     raise ValueError(
@@ -267,10 +267,10 @@ def _model_folder(name: str) -> Path:
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
-    if Path(name).is_dir():
-        if not (Path(name) / "config.json").is_file():
+    if (folder := expanded(name)).is_dir():
+        if not (folder / "config.json").is_file():
             raise ValueError(f"the folder {name!r} holds no model of transformers: it has no config.json")
-        return Path(name)
+        return folder
     try:
         config = try_to_load_from_cache(name, "config.json")
     except HFValidationError:

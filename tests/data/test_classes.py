@@ -66,8 +66,8 @@ def test_a_table_says_class_subject_and_camera(folder: Path, tmp_path: Path, mon
     monkeypatch.setenv("CROSSGLG_CACHE", str(tmp_path / "cache"))
     rows = [f"{name}/clip{i}.npy,{name[0]},{i},{i + 1}" for name in CLASSES for i in range(3)]
     table = tmp_path / "classes.csv"
-    for delimiter in (",", ";"):
-        table.write_text("\n".join(["file,class,subject,camera", *rows]).replace(",", delimiter))
+    for first, delimiter in (("", ","), ("", ";"), ("sep=;\r\n", ";")):
+        table.write_text(first + "\n".join(["file,class,subject,camera", *rows]).replace(",", delimiter))
         clips = converted(folder, classes=table)
         assert clips.class_names == ("b", "k", "m", "w")
         assert sorted(set(clips.subject.tolist())) == [0, 1, 2] and sorted(set(clips.camera.tolist())) == [1, 2, 3]

@@ -119,6 +119,9 @@ def test_what_is_registered_and_no_skeleton_encoder_is_told_so(monkeypatch: pyte
     monkeypatch.setitem(ENCODERS, "plain", lambda layout, in_channels, persons: nn.Linear(3, 4))
     with pytest.raises(ContractError, match=r"^encoder 'plain': Linear is no subclass of"):
         build_encoder("plain", get_layout("kinect20"))
+    monkeypatch.setitem(ENCODERS, "plain", lambda layout, width: nn.Linear(3, width))
+    with pytest.raises(ContractError, match=r"^encoder 'plain' cannot be built with .*: too many positional arg"):
+        build_encoder("plain", get_layout("kinect20"))
     monkeypatch.setitem(ENCODERS, "plain", broken(partial(without, "widths")))
     with pytest.raises(ContractError, match=r"^encoder 'plain': InfoGCN has no widths; set it in __init__: "):
         build_encoder("plain", get_layout("kinect20"))
