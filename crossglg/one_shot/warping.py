@@ -7,7 +7,7 @@ algorithm optimization for spoken word recognition", IEEE Transactions on Acoust
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,18 +114,19 @@ def standardized(scores: Array) -> Array:
 def _shifted(exemplar: Array, query: Array) -> Array:
     """(K, T, F), (Q, T, F) → (Q, K): the best of three beginnings of each query."""
     steps = round(SHIFT * query.shape[1])
-    beginnings = np.concatenate([np.roll(query, shift, axis=1) for shift in (0, steps, -steps)])
-    return _warped(exemplar, beginnings).reshape(3, len(query), len(exemplar)).max(0)
+    return _warped(exemplar, query, (0, steps, -steps))
 
 
-def _warped(exemplar: Array, query: Array) -> Array:
-    """(K, T, F), (Q, T, F) → (Q, K)."""
+def _warped(exemplar: Array, query: Array, shifts: Sequence[int] = (0,)) -> Array:
+    """(K, T, F), (Q, T, F) → (Q, K): the best of the shifts by which the frames of a query are moved."""
     count, steps, size = exemplar.shape
     beside, scores, at_once = unit_rows(exemplar).reshape(-1, size).T, [], max(1, PAIRS // count)
     for first in range(0, len(query), at_once):
         some = unit_rows(query[first : first + at_once])
         cost = 1.0 - (some.reshape(-1, size) @ beside).reshape(len(some), -1, count, steps)
-        scores.append(warped(cost.transpose(1, 3, 0, 2).reshape(cost.shape[1], steps, -1)).reshape(len(some), count))
+        pairs = cost.transpose(1, 3, 0, 2).reshape(cost.shape[1], steps, -1)
+        moved = np.concatenate([np.roll(pairs, shift, axis=0) for shift in shifts], axis=-1)
+        scores.append(warped(moved).reshape(len(shifts), len(some), count).min(0))
     return -np.concatenate(scores) if scores else np.zeros((0, count), np.float32)
 
 
@@ -144,12 +145,11 @@ def warped(cost: Array, window: float = WINDOW) -> Array:
     above = np.full_like(cost[0], np.inf)
     above[: width + 1] = np.cumsum(cost[0, : width + 1], axis=0)
     for i in range(1, steps):
-        here = np.full_like(above, np.inf)
+        here = above.copy()
+        np.minimum(above[1:], above[:-1], out=here[1:])  # a step in the first clip, or in both
+        here[: max(0, i - width)] = here[i + width + 1 :] = np.inf
         for j in range(max(0, i - width), min(others, i + width + 1)):
-            if j == 0:
-                here[0] = above[0]
-            else:
-                np.minimum(above[j], above[j - 1], out=here[j])  # a step in the first clip, or in both
+            if j:
                 np.minimum(here[j], here[j - 1], out=here[j])
             here[j] += cost[i, j]
         above = here
