@@ -114,10 +114,10 @@ def standardized(scores: Array) -> Array:
 def _shifted(exemplar: Array, query: Array) -> Array:
     """(K, T, F), (Q, T, F) → (Q, K): the best of three beginnings of each query."""
     steps = round(SHIFT * query.shape[1])
-    return _warped(exemplar, query, (0, steps, -steps))
+    return _warped(exemplar, query, shifts=(0, steps, -steps))
 
 
-def _warped(exemplar: Array, query: Array, shifts: Sequence[int] = (0,)) -> Array:
+def _warped(exemplar: Array, query: Array, *, shifts: Sequence[int] = (0,)) -> Array:
     """(K, T, F), (Q, T, F) → (Q, K): the best of the shifts by which the frames of a query are moved."""
     count, steps, size = exemplar.shape
     beside, scores, at_once = unit_rows(exemplar).reshape(-1, size).T, [], max(1, PAIRS // count)

@@ -141,9 +141,12 @@ class TrainedModel:
         return self._poses_and_bones(clips)["poses"]
 
     def _poses_and_bones(self, clips: SkeletonSet) -> dict[str, NDArray[np.float16]]:
-        x = torch.cat([with_zeros(x, mask, self.persons) for _, x, mask in self.batches(clips)])
-        both = {"poses": x, "bones": bones(x, self.layout)}
-        return {name: _half(part.transpose(1, 2).flatten(2)).cpu().numpy() for name, part in both.items()}
+        found = []
+        for _, x, mask in self.batches(clips):
+            joints = with_zeros(x, mask, self.persons)
+            both = (joints, bones(joints, self.layout))
+            found.append([_half(part.transpose(1, 2).flatten(2)).cpu().numpy() for part in both])
+        return dict(zip(("poses", "bones"), map(np.concatenate, zip(*found, strict=True)), strict=True))
 
     def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
         """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""
