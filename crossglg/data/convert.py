@@ -13,14 +13,14 @@ import time
 import zipfile
 from collections import Counter, deque
 from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 import numpy as np
+from joblib.externals.loky import ProcessPoolExecutor
 from tqdm.auto import tqdm
 
 from crossglg.data.classes import ClassTable, classify
@@ -78,8 +78,7 @@ def convert(
     workers: processes, default one per core this process may use.  skip_corrupt: leave out files that are not of the
     format; they are listed in `<output>.log.json`, with steps, counts and notes.  classes: a csv that says which class
     each file is of; without it, a clip whose file does not say is of the class its folder is called.  options: those
-    of the reader's `read`. A conversion that was stopped goes on where it was. Rows never collect in memory. Processes
-    are spawned, so a script calls this under `if __name__ == "__main__"`.
+    of the reader's `read`. A conversion that was stopped goes on where it was. Rows never collect in memory.
     Raises FileNotFoundError; ValueError naming a file that is not of the format or of another layout than the first, or
     an output that was not made from this source.
     """
@@ -99,7 +98,7 @@ def convert(
     ):
         waiting = files[len(store.entries) :]
         bar = tqdm(total=len(files), initial=len(store.entries), desc=format, unit="file", disable=not progress)
-        with bar, contextlib.closing(_read_all(format, options, waiting, workers or _cores())) as results:
+        with bar, contextlib.closing(_read_all(reader, options, waiting, workers or _cores())) as results:
             for file, result in zip(waiting, results, strict=True):
                 why = result if isinstance(result, str) else store.of_another_layout(file, result)
                 if why and not skip_corrupt:
@@ -286,29 +285,31 @@ def _cores() -> int:
 
 
 def _read_all(
-    format: str, options: dict[str, Any], files: Sequence[SourceFile], workers: int
+    reader: Reader, options: dict[str, Any], files: Sequence[SourceFile], workers: int
 ) -> Generator[list[Recording] | str, None, None]:
     """The recordings of each file, or why it has none, in order; few files are read in this process."""
     chunks = [files[i : i + CHUNK] for i in range(0, len(files), CHUNK)]
     if workers == 1 or len(chunks) < 2:
         for file in files:
-            yield from _read_chunk(format, options, [file])
+            yield from _read_chunk(reader, options, [file])
         return
-    pool = ProcessPoolExecutor(min(workers, len(chunks)), get_context("spawn"), end_with, (os.getpid(),))
+    # loky's processes, unlike multiprocessing's, do not run the user's script again: it needs no __main__ guard
+    pool = ProcessPoolExecutor(min(workers, len(chunks)), initializer=end_with, initargs=(os.getpid(),))
     running: deque[Future[list[list[Recording] | str]]] = deque()
     try:
         for chunk in chunks:
-            running.append(pool.submit(_read_chunk, format, options, chunk))
+            running.append(pool.submit(_read_chunk, reader, options, chunk))
             if len(running) > 2 * workers:  # no more results than this wait in memory
                 yield from running.popleft().result()
         while running:
             yield from running.popleft().result()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for future in running:
+            future.cancel()
+        pool.shutdown(wait=True)
 
 
-def _read_chunk(format: str, options: dict[str, Any], files: Sequence[SourceFile]) -> list[list[Recording] | str]:
-    reader = get_reader(format)
+def _read_chunk(reader: Reader, options: dict[str, Any], files: Sequence[SourceFile]) -> list[list[Recording] | str]:
     results: list[list[Recording] | str] = []
     for file in files:
         try:
