@@ -40,7 +40,7 @@ class ClassTable:
         """Raises FileNotFoundError, or ValueError that says which line is wrong."""
         path = Path(path)
         if not path.is_file():
-            raise FileNotFoundError(f"no table of classes {path}")
+            raise FileNotFoundError(f"no table of classes {path}; give a csv with the columns file and class")
         try:
             text = re.sub(r"\Asep=.\s*\n", "", text_of(path.read_bytes()), flags=re.IGNORECASE)  # Excel's own line
             delimiter = max(",;\t", key=text.partition("\n")[0].count)

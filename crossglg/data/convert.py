@@ -136,6 +136,8 @@ def stored(dataset: str) -> Path:
     format, path, options = parse_dataset(dataset)
     reader = get_reader(format)
     table = options.pop("classes", "")
+    if table:
+        ClassTable.load(table)  # a wrong one is refused also where the set is in the cache
     files = source_files(Path(path), reader, table)
     reader_options = reader.parsed(options, f"format {format!r}")
     made_by = _made_by(Path(path), files, format, reader_options, table)

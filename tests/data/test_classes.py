@@ -97,6 +97,15 @@ def test_bad_tables_are_refused(folder: Path, tmp_path: Path, content: str, erro
         converted(folder, classes=tmp_path / "classes.csv")
 
 
+def test_a_missing_table_is_refused_also_where_the_set_is_in_the_cache(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CROSSGLG_CACHE", str(tmp_path / "cache"))
+    stored(f"keypoints:{folder}?layout=coco17")
+    with pytest.raises(FileNotFoundError, match=r"no table of classes nix\.csv; give a csv with the columns file"):
+        stored(f"keypoints:{folder}?layout=coco17&classes=nix.csv")
+
+
 def test_clips_without_any_class_say_what_to_do(folder: Path) -> None:
     clips = converted(folder / "wave")
     assert clips.class_names == ("unnamed",)
