@@ -455,6 +455,18 @@ def _about(recording: Recording) -> dict[str, Any]:
     }
 
 
+def _overruled(store: _Store) -> list[str]:
+    """The folders, two or more, whose clips are of another class by what `Recording.class_from` tells."""
+    folders = {
+        folder
+        for entry in store.entries
+        for clip in entry.get("clips", [])
+        if clip["class_from"] not in ("table", "source", "folder", "nobody")
+        and (folder := PurePosixPath(entry["file"][0]).parent.name.replace("_", " ")) != clip["class_name"]
+    } - {""}
+    return sorted(folders) if len(folders) > 1 else []
+
+
 def _log(reader: Reader, store: _Store, clips: SkeletonSet) -> dict[str, Any]:
     """What was done, for `<output>.log.json`."""
     about = store.clips
@@ -467,6 +479,7 @@ def _log(reader: Reader, store: _Store, clips: SkeletonSet) -> dict[str, Any]:
         "clips": len(clips),
         "classes_with_clips": len(set(clips.label.tolist())),
         "classes_from": dict(Counter(clip["class_from"] for clip in about)),
+        "folders_overruled": _overruled(store),
         "frames": int(clips.frames.sum()),
         "fps": {str(rate): count for rate, count in rates.items()},
         "corrupt": {entry["file"][0]: entry["error"] for entry in store.entries if "error" in entry},

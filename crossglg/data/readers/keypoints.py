@@ -211,7 +211,7 @@ def _long(header: list[str], rows: list[list[str]], joint: str) -> Points:
         xyz[(*at, c)] = _numbers(column[axis], axis)
     for name in set(_SCORES) & set(column):
         score[at] = np.nan_to_num(_numbers(column[name], name))
-    return Points(xyz, score, () if numbered else joints, class_name=_class_of(header, list(column.values())))
+    return Points(xyz, score, () if numbered else joints, **_class_of(header, list(column.values())))
 
 
 def _wide(header: list[str], rows: list[list[str]]) -> Points:
@@ -222,9 +222,9 @@ def _wide(header: list[str], rows: list[list[str]]) -> Points:
     joints = tuple(joint for joint, axis in where if axis == "x" and (joint, "y") in where)
     columns = list(zip(*rows, strict=True))
     index, frame, frames = _frame_column(header, columns)
-    class_name = _class_of(header, columns)
+    said = _class_of(header, columns)
     if not joints:
-        return _plain(header, columns, frame, frames, class_name)
+        return _plain(header, columns, frame, frames, said)
     flat = [header[where[joint, "x"]] for joint in joints if (joint, "z") not in where]
     if 0 < len(flat) < len(joints):
         names = ", ".join(name[:-1] + ("Z" if name[-1] == "X" else "z") for name in flat)
@@ -243,11 +243,11 @@ def _wide(header: list[str], rows: list[list[str]]) -> Points:
                 at = where[joint, name]
                 score[0, frame, v] = np.nan_to_num(_numbers(columns[at], header[at]))
                 used.add(at)
-    known = (*_TIMES, *(_CLASS if class_name else ()))
+    known = (*_TIMES, *(_CLASS if said else ()))
     unused = [name for column, name in enumerate(header) if column not in used and name.lower() not in known]
     unused = [name for name in unused if name]  # pandas leaves the name of its index empty, a last comma a column
     notes = (f"columns left out: {', '.join(unused)[:200]}",) if unused else ()
-    return Points(xyz, score, joints, class_name=class_name, notes=notes)
+    return Points(xyz, score, joints, notes=notes, **said)
 
 
 def _frame_column(header: list[str], columns: list[tuple[str, ...]]) -> tuple[int | None, NDArray[np.int64], int]:
@@ -262,16 +262,20 @@ def _frame_column(header: list[str], columns: list[tuple[str, ...]]) -> tuple[in
     return index, frame, frames
 
 
-def _class_of(header: list[str], columns: list[tuple[str, ...]]) -> str:
-    """What a column "class" says, "" without one, or if it says several things."""
+def _class_of(header: list[str], columns: list[tuple[str, ...]]) -> dict[str, Any]:
+    """The class that a column "class" says, and which column: as `Points` has them; nothing if it says several."""
     said = {
-        cell.strip() for name, column in zip(header, columns, strict=True) if name.lower() in _CLASS for cell in column
+        cell.strip(): name
+        for name, column in zip(header, columns, strict=True)
+        if name.lower() in _CLASS
+        for cell in column
     }
-    return said.pop() if len(said) == 1 else ""
+    [(class_name, column), *others] = [*said.items()] or [("", "")]
+    return {"class_name": class_name, "class_from": f"the column {column!r}"} if class_name and not others else {}
 
 
 def _plain(
-    header: list[str], columns: list[tuple[str, ...]], frame: NDArray[np.int64], frames: int, class_name: str
+    header: list[str], columns: list[tuple[str, ...]], frame: NDArray[np.int64], frames: int, said: dict[str, Any]
 ) -> Points:
     """V × 2, 3 or 4 columns without the names of joints, in the order of a layout."""
     numbered = [c for c, name in enumerate(header) if re.fullmatch(r"[xyz]?\d+|v\d+|p\d+", name, re.IGNORECASE)]
@@ -297,8 +301,8 @@ def _plain(
     cells = np.stack([_numbers(columns[c], header[c]) for c in numbered], axis=-1)
     values[0, frame] = cells.reshape(len(frame), joints, channels)
     if channels == 4 or letters == "xyv" or (channels == 3 and not letters and _is_score(values)):
-        return Points(values[..., :-1], np.nan_to_num(values[..., -1]), class_name=class_name)
-    return Points(values, class_name=class_name)
+        return Points(values[..., :-1], np.nan_to_num(values[..., -1]), **said)
+    return Points(values, **said)
 
 
 def _frames(texts: Sequence[str]) -> tuple[NDArray[np.int64], int]:
