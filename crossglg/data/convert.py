@@ -25,7 +25,7 @@ from tqdm.auto import tqdm
 
 from crossglg.data.classes import ClassTable, classify
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.readers import READERS, Reader, Recording, SourcePath, get_reader, hidden
+from crossglg.data.readers import READERS, Reader, Recording, SourcePath, UnreadableError, get_reader, hidden
 from crossglg.data.reading_options import as_dataset
 from crossglg.files import cache_folder, expanded, read_json, sha256, write_json
 from crossglg.processes import BusyError, end_with, sole_writer
@@ -100,9 +100,9 @@ def convert(
         bar = tqdm(total=len(files), initial=len(store.entries), desc=format, unit="file", disable=not progress)
         with bar, contextlib.closing(_read_all(reader, options, waiting, workers or _cores())) as results:
             for file, result in zip(waiting, results, strict=True):
-                why = result if isinstance(result, str) else store.of_another_layout(file, result)
+                why = result if isinstance(result, str) else store.of_another_layout(result)
                 if why and not skip_corrupt:
-                    raise ValueError(f"{why} (to leave such files out and list them: --skip-corrupt)")
+                    raise ValueError(f"{file.name}: {why} (to leave such files out and list them: --skip-corrupt)")
                 store.add(file, why or result)
                 bar.update()
         if not store.clips:
@@ -316,6 +316,8 @@ def _read_chunk(reader: Reader, options: dict[str, Any], files: Sequence[SourceF
     for file in files:
         try:
             results.append(reader.read(file.path, **options))
+        except UnreadableError as error:
+            results.append(error.reason)
         except (ValueError, OSError) as error:  # also an archive that is gone
             results.append(str(error))
     return results
@@ -393,7 +395,7 @@ class _Store:
         self._write_line(entry | {"end": self._rows.tell()})
         self.entries.append(entry)
 
-    def of_another_layout(self, file: SourceFile, recordings: Sequence[Recording]) -> str:
+    def of_another_layout(self, recordings: Sequence[Recording]) -> str:
         """Why a file cannot be in one set with those before, "" if it can."""
         usual = (self.layout, self.channels) if self.layout else None
         for recording in recordings:
@@ -401,7 +403,7 @@ class _Store:
             usual = usual or (layout, channels)
             if (layout, channels) != usual:
                 return (
-                    f"{file.name}: {recording.sample_id} has layout {layout.name!r} in {channels}-D, but the clips "
+                    f"{recording.sample_id} has layout {layout.name!r} in {channels}-D, but the clips "
                     f"before have {usual[0].name!r} in {usual[1]}-D; convert them apart"
                 )
         return ""

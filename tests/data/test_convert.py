@@ -147,6 +147,18 @@ def test_a_reader_that_is_at_fault_is_named_with_the_file(
     assert good.stem in clips.sample_id and bad.stem not in clips.sample_id
 
 
+def test_a_bad_file_is_named_once_by_its_path_in_the_folder(tree: Path, tmp_path: Path) -> None:
+    for person in ("ann", "bob"):
+        (tmp_path / "tree" / person).mkdir(parents=True)
+        shutil.copy(min(tree.iterdir()), tmp_path / "tree" / person / "a.skeleton")
+    (tmp_path / "tree" / "bob" / "a.skeleton").write_text("no numbers")
+    with pytest.raises(ValueError, match=r"^bob/a\.skeleton: (?!.*a\.skeleton).* \(to leave"):
+        convert(tmp_path / "tree", "ntu", tmp_path / "o.npz", 1, progress=False)
+    convert(tmp_path / "tree", "ntu", tmp_path / "o.npz", 1, skip_corrupt=True, progress=False)
+    [(name, why)] = read_json(log_path(tmp_path / "o.npz"))["corrupt"].items()
+    assert name == "bob/a.skeleton" and "a.skeleton" not in why
+
+
 def test_a_damaged_zip_member_is_named(tmp_path: Path) -> None:
     path = tmp_path / "ntu.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
