@@ -40,7 +40,7 @@ class ClassTable:
         """Raises FileNotFoundError, or ValueError that says which line is wrong."""
         path = Path(path)
         if not path.is_file():
-            raise FileNotFoundError(f"no table of classes {path}")
+            raise FileNotFoundError(f"no table of classes {path}; give a csv with the columns file and class")
         try:
             text = re.sub(r"\Asep=.\s*\n", "", text_of(path.read_bytes()), flags=re.IGNORECASE)  # Excel's own line
             delimiter = max(",;\t", key=text.partition("\n")[0].count)
@@ -75,7 +75,7 @@ class ClassTable:
 def classify(
     recording: Recording, file: str, table: ClassTable | None, frames_of: str | None = None, alone: bool = False
 ) -> tuple[Recording, str]:
-    """The recording with its class, and what said it: "table", "source", "folder" or "nobody".
+    """The recording with its class, and what said it: "table", "source" or what in it, "folder" or "nobody".
 
     file: path below the folder of the whole set;  frames_of: the clip whose frames the files beside it are;  alone: no
     other clip's frames lie there, so that the folder is the clip and the folder above it the class.
@@ -86,7 +86,7 @@ def classify(
         camera = label.camera if label.camera >= 0 else recording.camera
         return replace(recording, class_name=label.class_name, subject=subject, camera=camera), "table"
     if recording.class_name:
-        return recording, "source"
+        return recording, recording.class_from or "source"
     folders = PurePosixPath(file).parent.parts
     if frames_of is not None and alone:
         folders = folders[:-1]

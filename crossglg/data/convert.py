@@ -13,19 +13,19 @@ import time
 import zipfile
 from collections import Counter, deque
 from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 import numpy as np
+from joblib.externals.loky import ProcessPoolExecutor
 from tqdm.auto import tqdm
 
 from crossglg.data.classes import ClassTable, classify
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.readers import READERS, Reader, Recording, SourcePath, get_reader, hidden
+from crossglg.data.readers import READERS, Reader, Recording, SourcePath, UnreadableError, get_reader, hidden
 from crossglg.data.reading_options import as_dataset
 from crossglg.files import cache_folder, expanded, read_json, sha256, write_json
 from crossglg.processes import BusyError, end_with, sole_writer
@@ -78,8 +78,7 @@ def convert(
     workers: processes, default one per core this process may use.  skip_corrupt: leave out files that are not of the
     format; they are listed in `<output>.log.json`, with steps, counts and notes.  classes: a csv that says which class
     each file is of; without it, a clip whose file does not say is of the class its folder is called.  options: those
-    of the reader's `read`. A conversion that was stopped goes on where it was. Rows never collect in memory. Processes
-    are spawned, so a script calls this under `if __name__ == "__main__"`.
+    of the reader's `read`. A conversion that was stopped goes on where it was. Rows never collect in memory.
     Raises FileNotFoundError; ValueError naming a file that is not of the format or of another layout than the first, or
     an output that was not made from this source.
     """
@@ -99,11 +98,11 @@ def convert(
     ):
         waiting = files[len(store.entries) :]
         bar = tqdm(total=len(files), initial=len(store.entries), desc=format, unit="file", disable=not progress)
-        with bar, contextlib.closing(_read_all(format, options, waiting, workers or _cores())) as results:
+        with bar, contextlib.closing(_read_all(reader, options, waiting, workers or _cores())) as results:
             for file, result in zip(waiting, results, strict=True):
-                why = result if isinstance(result, str) else store.of_another_layout(file, result)
+                why = result if isinstance(result, str) else store.of_another_layout(result)
                 if why and not skip_corrupt:
-                    raise ValueError(f"{why} (to leave such files out and list them: --skip-corrupt)")
+                    raise ValueError(f"{file.name}: {why} (to leave such files out and list them: --skip-corrupt)")
                 store.add(file, why or result)
                 bar.update()
         if not store.clips:
@@ -137,6 +136,8 @@ def stored(dataset: str) -> Path:
     format, path, options = parse_dataset(dataset)
     reader = get_reader(format)
     table = options.pop("classes", "")
+    if table:
+        ClassTable.load(table)  # a wrong one is refused also where the set is in the cache
     files = source_files(Path(path), reader, table)
     reader_options = reader.parsed(options, f"format {format!r}")
     made_by = _made_by(Path(path), files, format, reader_options, table)
@@ -286,33 +287,37 @@ def _cores() -> int:
 
 
 def _read_all(
-    format: str, options: dict[str, Any], files: Sequence[SourceFile], workers: int
+    reader: Reader, options: dict[str, Any], files: Sequence[SourceFile], workers: int
 ) -> Generator[list[Recording] | str, None, None]:
     """The recordings of each file, or why it has none, in order; few files are read in this process."""
     chunks = [files[i : i + CHUNK] for i in range(0, len(files), CHUNK)]
     if workers == 1 or len(chunks) < 2:
         for file in files:
-            yield from _read_chunk(format, options, [file])
+            yield from _read_chunk(reader, options, [file])
         return
-    pool = ProcessPoolExecutor(min(workers, len(chunks)), get_context("spawn"), end_with, (os.getpid(),))
+    # loky's processes, unlike multiprocessing's, do not run the user's script again: it needs no __main__ guard
+    pool = ProcessPoolExecutor(min(workers, len(chunks)), initializer=end_with, initargs=(os.getpid(),))
     running: deque[Future[list[list[Recording] | str]]] = deque()
     try:
         for chunk in chunks:
-            running.append(pool.submit(_read_chunk, format, options, chunk))
+            running.append(pool.submit(_read_chunk, reader, options, chunk))
             if len(running) > 2 * workers:  # no more results than this wait in memory
                 yield from running.popleft().result()
         while running:
             yield from running.popleft().result()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for future in running:
+            future.cancel()
+        pool.shutdown(wait=True)
 
 
-def _read_chunk(format: str, options: dict[str, Any], files: Sequence[SourceFile]) -> list[list[Recording] | str]:
-    reader = get_reader(format)
+def _read_chunk(reader: Reader, options: dict[str, Any], files: Sequence[SourceFile]) -> list[list[Recording] | str]:
     results: list[list[Recording] | str] = []
     for file in files:
         try:
             results.append(reader.read(file.path, **options))
+        except UnreadableError as error:
+            results.append(error.reason)
         except (ValueError, OSError) as error:  # also an archive that is gone
             results.append(str(error))
     return results
@@ -390,7 +395,7 @@ class _Store:
         self._write_line(entry | {"end": self._rows.tell()})
         self.entries.append(entry)
 
-    def of_another_layout(self, file: SourceFile, recordings: Sequence[Recording]) -> str:
+    def of_another_layout(self, recordings: Sequence[Recording]) -> str:
         """Why a file cannot be in one set with those before, "" if it can."""
         usual = (self.layout, self.channels) if self.layout else None
         for recording in recordings:
@@ -398,7 +403,7 @@ class _Store:
             usual = usual or (layout, channels)
             if (layout, channels) != usual:
                 return (
-                    f"{file.name}: {recording.sample_id} has layout {layout.name!r} in {channels}-D, but the clips "
+                    f"{recording.sample_id} has layout {layout.name!r} in {channels}-D, but the clips "
                     f"before have {usual[0].name!r} in {usual[1]}-D; convert them apart"
                 )
         return ""
@@ -452,6 +457,18 @@ def _about(recording: Recording) -> dict[str, Any]:
     }
 
 
+def _overruled(store: _Store) -> list[str]:
+    """The folders, two or more, whose clips are of another class by what `Recording.class_from` tells."""
+    folders = {
+        folder
+        for entry in store.entries
+        for clip in entry.get("clips", [])
+        if clip["class_from"] not in ("table", "source", "folder", "nobody")
+        and (folder := PurePosixPath(entry["file"][0]).parent.name.replace("_", " ")) != clip["class_name"]
+    } - {""}
+    return sorted(folders) if len(folders) > 1 else []
+
+
 def _log(reader: Reader, store: _Store, clips: SkeletonSet) -> dict[str, Any]:
     """What was done, for `<output>.log.json`."""
     about = store.clips
@@ -464,6 +481,7 @@ def _log(reader: Reader, store: _Store, clips: SkeletonSet) -> dict[str, Any]:
         "clips": len(clips),
         "classes_with_clips": len(set(clips.label.tolist())),
         "classes_from": dict(Counter(clip["class_from"] for clip in about)),
+        "folders_overruled": _overruled(store),
         "frames": int(clips.frames.sum()),
         "fps": {str(rate): count for rate, count in rates.items()},
         "corrupt": {entry["file"][0]: entry["error"] for entry in store.entries if "error" in entry},

@@ -51,7 +51,8 @@ def describe(clips: SkeletonSet, path: Path) -> str:
         lines += [f"step {n}    {step}" for n, step in enumerate(log["steps"], start=1)]
         lines += [f"note      {note}" for note in _notes(log)]
     other_files = _other_files(path) if path.is_dir() else []
-    lines += [f"doubtful  {doubt}" for doubt in [*doubts(clips), *_other_rates(log, clips.fps), *other_files]]
+    of_log = [*_other_rates(log, clips.fps), *_overruled_folders(log)]
+    lines += [f"doubtful  {doubt}" for doubt in [*doubts(clips), *of_log, *other_files]]
     lack = "; ".join(filter(None, (missing_for_a_run(clips), _missing_for_steps(clips.layout))))
     return "\n".join([*lines, f"for a run {lack or 'four classes or more have two clips or more: enough'}"])
 
@@ -170,9 +171,22 @@ def _other_rates(log: dict[str, Any], fps: float) -> list[str]:
     ]
 
 
+def _overruled_folders(log: dict[str, Any]) -> list[str]:
+    """That a column names the classes where the folders may have been meant to."""
+    folders = log.get("folders_overruled", [])
+    sources = [source for source in log.get("classes_from", {}) if source not in _CLASSES_FROM]
+    return [
+        f"the classes are named by {' and '.join(sources)}, not by the folders {some_of(folders)}: if the folders "
+        f"are the classes, rename that column or give a table of classes (classes=FILE.csv)"
+    ] if folders else []  # fmt: skip
+
+
 def _classes(clips: SkeletonSet, log: dict[str, Any]) -> list[str]:
     present = np.bincount(clips.label, minlength=len(clips.class_names))
-    said = [f"{_CLASSES_FROM[source]} ({count})" for source, count in log.get("classes_from", {}).items()]
+    said = [
+        f"{_CLASSES_FROM.get(source, f'named by {source}')} ({count})"
+        for source, count in log.get("classes_from", {}).items()
+    ]
     lines = [f"classes   {(present > 0).sum()} of {len(present)} have clips, up to {present.max()}"]
     lines += [f"          {', '.join(said)}"] if said else []
     counted = [f"{clips.class_names[k]} {present[k]}" for k in np.argsort(-present, kind="stable") if present[k]]

@@ -23,7 +23,7 @@ from crossglg import tables
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.readers import Recording
 from crossglg.data.tasks import Task
-from crossglg.files import InputError, nearest
+from crossglg.files import InputError, nearest, some_of
 from crossglg.one_shot import unit_rows
 from crossglg.one_shot.features import part
 from crossglg.one_shot.representation import Representation
@@ -261,9 +261,17 @@ def sample_files(task: Task, folder: Path, actions: int = 4) -> dict[str, Any]:
     """Write clips of the first novel classes as files, as if they were the reader's own.
 
     Returns, as notebook 06 takes them: "examples" (NAME=FILE;…), "queries" (FILE;…, one more class than was enrolled)
-    and "recording", one clip of each action after another; with "truth", (start, end, action) in seconds.
+    and "recording", one clip of each action after another; with "truth", (start, end, action) in seconds, and
+    "left_out", a sentence about clips too short to show a motion, or "". Raises ValueError if all are.
     """
-    novel = task.novel
+    enough = task.novel.frames >= SHORTEST
+    short = [str(sample_id) for sample_id in task.novel.sample_id[~enough]]
+    if not enough.any():
+        raise ValueError(
+            f"no novel clip of {task.name} has the {SHORTEST} frames that an action needs; give files of your own as "
+            f"examples, queries and recording, or a data set with longer clips"
+        )
+    novel = _without_empty_classes(task.novel.subset(np.flatnonzero(enough)))
     known = novel.class_names[:actions]
     examples, queries, parts = [], [], []
     for k, name in enumerate(novel.class_names[: actions + 1]):
@@ -283,6 +291,7 @@ def sample_files(task: Task, folder: Path, actions: int = 4) -> dict[str, Any]:
         "examples": ";".join(examples),
         "queries": ";".join(queries),
         "recording": str(recording.save(folder / "recording.npz")),
+        "left_out": f"left out {len(short)} clips of fewer than {SHORTEST} frames: {some_of(short)}" if short else "",
     }
 
 

@@ -19,7 +19,7 @@ from crossglg.data.tasks import load_task
 from crossglg.files import InputError, project_folder, read_json, write_json
 from crossglg.processes import sole_writer, spin_briefly
 from crossglg.runs.folders import finish_notebook
-from crossglg.runs.results import RESULTS, absolute_paths, method_name, task_name, write_csv
+from crossglg.runs.results import RESULTS, absolute_paths, method_name, read_results, task_name, write_csv
 from crossglg.text.descriptions import find_descriptions
 from crossglg.training import distributed, recipe
 
@@ -185,7 +185,8 @@ def execute(name: str, values: dict[str, Any], target: Path, resume: bool = Fals
 def publish(output: str | Path, figures: str | Path) -> Path:
     """Copy a run's pictures and results.json (their manifest) to `figures/<run>` and bring `results.csv` up to date.
 
-    Raises FileNotFoundError if there is no run, ValueError if it is not finished.
+    Raises FileNotFoundError if there is no run, ValueError if it is not finished, or if another run of this name, with
+    other settings or data, is there.
     """
     output, figures = Path(output).resolve(), Path(figures)
     saved_config(output)
@@ -196,11 +197,25 @@ def publish(output: str | Path, figures: str | Path) -> Path:
             f"{output} is not finished ({waiting[0] if waiting else RESULTS} is missing); finish it first: {again}"
         )
     target = figures / output.name
+    _check_same_run(output, target)
     target.mkdir(parents=True, exist_ok=True)
     for file in [output / RESULTS, *sorted((output / "figures").glob("*"))]:
         shutil.copyfile(file, target / file.name)
     write_csv(figures)
     return target
+
+
+def _check_same_run(output: Path, target: Path) -> None:
+    """A published run is not replaced by another one of its name."""
+    if not (target / RESULTS).is_file():
+        return
+    then, now = ({**r.settings, "clips_sha256": r.clips_sha256} for r in map(read_results, (target, output)))
+    changed = [name for name in now if then.get(name) != now[name]]
+    if changed:
+        raise ValueError(
+            f"{target} holds another run, with {changed[0]}={then.get(changed[0])!r}, not {now[changed[0]]!r}; rename "
+            f"the folder {output}, give another --figures, or delete {target} first"
+        )
 
 
 def _start(config: Config, output: Path, resume: bool, overwrite: bool = False) -> None:

@@ -97,6 +97,34 @@ def test_bad_tables_are_refused(folder: Path, tmp_path: Path, content: str, erro
         converted(folder, classes=tmp_path / "classes.csv")
 
 
+def test_a_missing_table_is_refused_also_where_the_set_is_in_the_cache(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CROSSGLG_CACHE", str(tmp_path / "cache"))
+    stored(f"keypoints:{folder}?layout=coco17")
+    with pytest.raises(FileNotFoundError, match=r"no table of classes nix\.csv; give a csv with the columns file"):
+        stored(f"keypoints:{folder}?layout=coco17&classes=nix.csv")
+
+
+def test_a_column_that_beats_class_folders_is_doubted(tmp_path: Path) -> None:
+    person = standing("coco17", 12)[0]
+    header = ",".join([*(f"{joint}_{axis}" for joint in get_layout("coco17").joints for axis in "xyz"), "Label"])
+    for k, name in enumerate(("arm_raise", "squat")):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for i in range(2):
+            rows = [",".join(map(str, [*(frame + k + i / 10).ravel(), i])) for frame in person]
+            (tmp_path / "set" / name / f"c{i}.csv").write_text("\n".join([header, *rows]))
+    assert converted(tmp_path / "set").class_names == ("0", "1")
+    text = describe(SkeletonSet.load(tmp_path / "out.npz"), tmp_path / "out.npz")
+    assert "named by the column 'Label' (4)" in text
+    assert "doubtful  the classes are named by the column 'Label', not by the folders arm raise, squat: if" in text
+    for file in (tmp_path / "set").rglob("*.csv"):
+        file.write_text(file.read_text().replace("Label", "correct"))
+    (tmp_path / "out.npz").unlink()
+    assert converted(tmp_path / "set").class_names == ("arm raise", "squat")
+    assert "not by the folders" not in describe(SkeletonSet.load(tmp_path / "out.npz"), tmp_path / "out.npz")
+
+
 def test_clips_without_any_class_say_what_to_do(folder: Path) -> None:
     clips = converted(folder / "wave")
     assert clips.class_names == ("unnamed",)

@@ -147,6 +147,18 @@ def test_a_reader_that_is_at_fault_is_named_with_the_file(
     assert good.stem in clips.sample_id and bad.stem not in clips.sample_id
 
 
+def test_a_bad_file_is_named_once_by_its_path_in_the_folder(tree: Path, tmp_path: Path) -> None:
+    for person in ("ann", "bob"):
+        (tmp_path / "tree" / person).mkdir(parents=True)
+        shutil.copy(min(tree.iterdir()), tmp_path / "tree" / person / "a.skeleton")
+    (tmp_path / "tree" / "bob" / "a.skeleton").write_text("no numbers")
+    with pytest.raises(ValueError, match=r"^bob/a\.skeleton: (?!.*a\.skeleton).* \(to leave"):
+        convert(tmp_path / "tree", "ntu", tmp_path / "o.npz", 1, progress=False)
+    convert(tmp_path / "tree", "ntu", tmp_path / "o.npz", 1, skip_corrupt=True, progress=False)
+    [(name, why)] = read_json(log_path(tmp_path / "o.npz"))["corrupt"].items()
+    assert name == "bob/a.skeleton" and "a.skeleton" not in why
+
+
 def test_a_damaged_zip_member_is_named(tmp_path: Path) -> None:
     path = tmp_path / "ntu.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -211,7 +223,7 @@ def test_a_stopped_conversion_goes_on_where_it_was(
         """Stop a conversion after `count` more files, leaving half-written tails."""
         chunks = iter([replace(file) for file in files])
 
-        def limited(format: str, options: dict, chunk: list) -> list:
+        def limited(reader: Reader, options: dict, chunk: list) -> list:
             nonlocal count
             count -= 1
             if count < 0:
@@ -294,6 +306,31 @@ def test_killed_conversion_is_completed(tree: Path, expected: list[Recording], t
         assert lines <= len(index.read_bytes().splitlines()) < FILES and not output.exists()
     same(convert(tree, "ntu", output, workers=1, progress=False), expected)
     assert left_behind(output.parent) == ["ntu.npz", "ntu.npz.log.json"]
+
+
+UNGUARDED = """
+import sys
+from pathlib import Path
+from crossglg.data.convert import convert
+from crossglg.data.readers import READERS, Reader
+from crossglg.data.readers.ntu import read
+READERS["theirs"] = Reader("not ours", ("*.skeleton",), lambda path: read(path), ())
+print("begins")
+for format in ("ntu", "theirs"):
+    print(len(convert(sys.argv[1], format, Path(sys.argv[2], f"{format}.npz"), workers=2, progress=False)))
+"""
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_a_script_needs_no_main_guard(tree: Path, tmp_path: Path, piped: bool) -> None:
+    """Workers neither run the script a second time nor need its file, and know the readers that it registers."""
+    (tmp_path / "run.py").write_text(UNGUARDED)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-" if piped else str(tmp_path / "run.py"), str(tree), str(tmp_path)],
+        input=UNGUARDED if piped else "", env=environment, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.stdout.split() == ["begins", str(FILES), str(FILES)], done.stderr[-2000:]
 
 
 def test_two_processes_do_not_write_the_same_store(tree: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from crossglg.config import Config
 from crossglg.data.any_file import read_any
@@ -379,6 +380,25 @@ def test_sample_files_are_read_like_the_readers_own(trained: TrainedModel, task:
     step = np.linalg.norm(np.diff(hips, axis=0), axis=1)
     usual = max(np.linalg.norm(np.diff(task.novel[i][0][:, 0], axis=0), axis=1).max() for i in range(len(task.novel)))
     assert len(long) > 60 and step.max() < usual + 0.1  # nobody jumps from one clip to the next
+
+
+def test_sample_files_leave_out_clips_too_short_for_an_action(task: Task, tmp_path: Path) -> None:
+    def shortened(short: NDArray[np.bool_]) -> Task:
+        novel = task.novel
+        parts = [novel[i][:, : 3 if short[i] else 20] for i in range(len(novel))]
+        offsets = np.cumsum([0, *(part.shape[0] * part.shape[1] for part in parts)])
+        xyz = np.concatenate([part.reshape(-1, *part.shape[2:]) for part in parts])
+        return replace(task, novel=replace(novel, xyz=xyz, offsets=offsets))
+
+    first_of_second = np.arange(len(task.novel)) == np.flatnonzero(task.novel.label == 1)[0]
+    files = sample_files(shortened((task.novel.label == 0) | first_of_second), tmp_path, actions=2)
+    examples = dict(word.split("=") for word in files["examples"].split(";"))
+    assert tuple(examples) == task.novel.class_names[1:3] and len(files["queries"].split(";")) == 3
+    for file in (*examples.values(), *files["queries"].split(";")):
+        assert SkeletonSet.load(file).frames.tolist() == [20]
+    assert files["left_out"].startswith("left out 6 clips of fewer than 8 frames: ")
+    with pytest.raises(ValueError, match="no novel clip of own has the 8 frames that an action needs; give files of"):
+        sample_files(shortened(task.novel.label >= 0), tmp_path)
 
 
 def test_a_recording_and_a_file_are_taken_as_they_are(trained: TrainedModel, task: Task, tmp_path: Path) -> None:

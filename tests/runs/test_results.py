@@ -19,6 +19,7 @@ from crossglg.data.synthetic import synthesise
 from crossglg.data.tasks import split_task
 from crossglg.files import InputError, MissingError
 from crossglg.one_shot import Features, OneShotResult, evaluate
+from crossglg.runs import pipeline
 from crossglg.runs.results import (
     VERSION,
     Accuracy,
@@ -83,6 +84,21 @@ def measured(episodes: list[float]) -> Accuracy:
 
 def rows(table: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+
+
+def test_another_run_of_the_same_name_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "_finished", lambda *_: True)  # its notebooks are not asked here
+    for folder, seed in (("one", 0), ("again", 0), ("other", 5)):
+        add_run(tmp_path / folder, "mine", [seed / 10, 0.5], seed=seed)
+        (tmp_path / folder / "mine" / pipeline.CONFIG).write_text(json.dumps(Config(seed=seed).to_dict()))
+        (tmp_path / folder / "mine" / "figures").mkdir()
+    for folder in ("one", "again"):
+        pipeline.publish(tmp_path / folder / "mine", tmp_path / "shown")
+    message = r"mine holds another run, with seed=0, not 5; rename the folder .*other/mine, give another --figures, or"
+    with pytest.raises(ValueError, match=message):
+        pipeline.publish(tmp_path / "other" / "mine", tmp_path / "shown")
+    assert read_results(tmp_path / "shown" / "mine").config["seed"] == 0
+    assert next(csv.DictReader((tmp_path / "shown" / "results.csv").open()))["seed"] == "0"
 
 
 def test_results_json_holds_what_was_evaluated(written) -> None:

@@ -42,9 +42,9 @@ class UnreadableError(ValueError):
 class Recording:
     """One clip as read. xyz: (M, T, V, C) float32, meters, y up; absent persons and frames without them are zero.
 
-    class_name: "" where the source does not say;  subject, camera: −1 unknown;  notes: what reading it had to decide
-    or repair ("3 of 120 frames without a person dropped"), in words. 2-D sources have C = 2, in pixels or shares of the
-    image, x as in the image, y up.
+    class_name: "" where the source does not say;  class_from: what of it does, where that may be by mistake;  subject,
+    camera: −1 unknown;  notes: what reading it had to decide or repair ("3 of 120 frames without a person dropped"), in
+    words. 2-D sources have C = 2, in pixels or shares of the image, x as in the image, y up.
     """
 
     xyz: NDArray[np.float32]
@@ -55,6 +55,7 @@ class Recording:
     camera: int = -1
     fps: float = 30.0
     notes: tuple[str, ...] = ()
+    class_from: str = ""
 
     def __post_init__(self) -> None:
         if self.xyz.ndim != 4 or self.xyz.shape[-1] not in (2, 3) or 0 in self.xyz.shape:

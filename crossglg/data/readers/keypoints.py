@@ -7,11 +7,12 @@
 
 Joint names are compared word by word ("LEFT_ELBOW", "leftElbow", "ElbowLeft", "elbow left"), the axis may follow
 without a separator ("ElbowLeftX", as the Kinect's software writes); "visibility" may be called v, score or confidence.
-A column "class" that says the same in all rows is the class, a column "time", "timestamp" or "t" (seconds or
-milliseconds) tells the frame rate. Cells may be separated by semicolons or tabs, with commas as decimal points; Excel's
-line "sep=;" and comments, which begin with #, may stand before the header. The layout follows from the names, or from V
-where only one layout has so many joints; else give `layout` (a name, or a YAML file for joints of your own), or put
-`<file>.yaml` beside `<file>.npy` or `<file>.csv`.
+A column "class" that says the same in all rows is the class, a column "time", "timestamp" or "t" tells the frame rate:
+a date and time, or a number whose unit is in the column's name, "time (us)", or is plain by the size of the steps.
+Cells may be separated by semicolons or tabs, with commas as decimal points; Excel's line "sep=;" and comments, which
+begin with #, may stand before the header. The layout follows from the names, or from V where only one layout has so
+many joints; else give `layout` (a name, or a YAML file for joints of your own), or put `<file>.yaml` beside
+`<file>.npy` or `<file>.csv`.
 
 What the numbers leave open is decided as in `crossglg.data.readers.points`, and said in the notes.
 """
@@ -25,6 +26,7 @@ import re
 import tokenize
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
@@ -40,7 +42,17 @@ MAX_NUMBERS = 100_000_000
 _SCORES = ("visibility", "score", "confidence", "v")
 _GAPS = ("", "n/a", "na", "nan", "null", "-")  # what a cell of a point that was not found says
 _DECIMAL_COMMA = re.compile(r"\s*-?(?:0?,\d+|\d+,(?:\d{1,2}|\d{4,}))\s*")  # "1,234" may be a thousand
+_PER_SECOND = {
+    1.0: ("s", "sec", "secs", "second", "seconds"),
+    1e3: ("ms", "msec", "millis", "millisecond", "milliseconds"),
+    1e6: ("us", "µs", "μs", "usec", "micros", "microsecond", "microseconds"),
+    1e9: ("ns", "nsec", "nanos", "nanosecond", "nanoseconds"),
+}
+_UNITS = "|".join(chain(*_PER_SECOND.values()))
 _TIMES = ("time", "timestamp", "t")
+_TIME = re.compile(rf"({'|'.join(_TIMES)})(?:[ _]?[(\[]({_UNITS})[)\]]|[ _]({_UNITS}))?")
+# Units per second → steps of frames that are plainly in it; a Kinect's of 0.1 µs are in none.
+_STEPS = {1.0: (1e-3, 1.0), 1e3: (1.0, 1e3), 1e6: (4e3, 1e5), 1e9: (4e6, 1e8)}
 _CLASS = ("class", "class_name", "label")
 _JOINT = ("joint", "joint_name", "landmark", "landmark_name", "landmark_id", "joint_id", "keypoint")
 
@@ -146,39 +158,56 @@ def _headed(text: str) -> tuple[list[str], int, str]:
 
 
 def _timed(points: Points, column: dict[str, tuple[str, ...]]) -> Points:
-    """The points with the frame rate that a column of times tells, in seconds or milliseconds, if it is regular."""
-    name = next((name for name in _TIMES if name in column), "")
+    """The points with the frame rate that a column of times tells, if it is regular."""
+    found = {match[0]: match[1] for name in column if (match := _TIME.fullmatch(name))}
+    name = min(found, key=lambda name: _TIMES.index(found[name]), default="")
     if not name:
         return points
     frame = _frames(column["frame"])[0] if "frame" in column else np.arange(len(column[name]))
+    if not frame.any():  # a single one
+        return points
     try:
-        time = _numbers(column[name], name)
-        fps = _rate(time, frame)
+        time, per_second = _times(column[name], name)
+        step = _step(time, frame)
     except ValueError:  # not numbers
-        fps = 0.0
-    if fps and "frame" not in column:
+        step = 0.0
+    if not step:
+        return replace(points, notes=(*points.notes, f"the column {name!r} is too uneven to tell the frame rate"))
+    if "frame" not in column:
         steps = np.diff(time) / np.median(np.diff(time))
         if (steps < 0).any():
             raise ValueError(f"the rows are not in the order of the column {name!r}; sort them")
         if steps.max() > MAX_GAP:
             note = f"the column {name!r} has a gap of {steps.max():.0f} frames, which is closed up; cut the file there"
             points = replace(points, notes=(*points.notes, note))
-    if not fps:
-        return replace(points, notes=(*points.notes, f"the column {name!r} is too uneven to tell the frame rate"))
-    return replace(points, fps=fps, fps_from=f"the column {name!r}")
+    per_second = per_second or next((unit for unit, (low, high) in _STEPS.items() if low <= step < high), 0.0)
+    if not 0.1 <= per_second / step <= 1010:
+        note = f"the unit of the column {name!r} is unknown, with steps of {step:g}: give fps="
+        return replace(points, notes=(*points.notes, note))
+    rate = per_second / step
+    rate = float(round(rate)) if abs(rate - round(rate)) <= 0.02 * rate else round(rate, 2)
+    return replace(points, fps=rate, fps_from=f"the column {name!r}")
 
 
-def _rate(time: NDArray[np.float64], frame: NDArray[np.int64]) -> float:
-    """Frames per second by the times of rows, whole where that is 2 % away; 0 if a quarter of the steps is uneven."""
+def _times(cells: Sequence[str], name: str) -> tuple[NDArray[np.float64], float]:
+    """The times of rows, and how many of their unit make a second, 0 if the column's name does not say it."""
+    if re.match(r"\s*\d{4}-\d\d-", cells[0]):  # 2024-05-01T10:00:00.033
+        moments = [datetime.fromisoformat(cell.strip()) for cell in cells]
+        return np.array([moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() for moment in moments]), 1.0
+    match = _TIME.fullmatch(name)
+    assert match is not None
+    unit = match[2] or match[3]
+    return _numbers(cells, name), next((per for per, names in _PER_SECOND.items() if unit in names), 0.0)
+
+
+def _step(time: NDArray[np.float64], frame: NDArray[np.int64]) -> float:
+    """The usual time from frame to frame by the times of rows; 0 if a quarter of the steps is uneven."""
     frame, first = np.unique(frame, return_index=True)
     with np.errstate(over="ignore", invalid="ignore"):
         steps = np.diff(time[first]) / np.diff(frame)
     middle = float(np.median(steps)) if steps.size else 0.0
     even = steps[np.abs(steps - middle) < middle / 2]
-    if not 1e-3 <= middle < 1e3 or len(even) < 0.75 * len(steps):
-        return 0.0
-    rate = (1e3 if middle >= 1 else 1.0) / float(even.mean())
-    return float(round(rate)) if abs(rate - round(rate)) <= 0.02 * rate else round(rate, 2)
+    return float(even.mean()) if len(even) and len(even) >= 0.75 * len(steps) else 0.0
 
 
 def _is_number(cell: str) -> bool:
@@ -211,7 +240,7 @@ def _long(header: list[str], rows: list[list[str]], joint: str) -> Points:
         xyz[(*at, c)] = _numbers(column[axis], axis)
     for name in set(_SCORES) & set(column):
         score[at] = np.nan_to_num(_numbers(column[name], name))
-    return Points(xyz, score, () if numbered else joints, class_name=_class_of(header, list(column.values())))
+    return Points(xyz, score, () if numbered else joints, **_class_of(header, list(column.values())))
 
 
 def _wide(header: list[str], rows: list[list[str]]) -> Points:
@@ -222,9 +251,9 @@ def _wide(header: list[str], rows: list[list[str]]) -> Points:
     joints = tuple(joint for joint, axis in where if axis == "x" and (joint, "y") in where)
     columns = list(zip(*rows, strict=True))
     index, frame, frames = _frame_column(header, columns)
-    class_name = _class_of(header, columns)
+    said = _class_of(header, columns)
     if not joints:
-        return _plain(header, columns, frame, frames, class_name)
+        return _plain(header, columns, frame, frames, said)
     flat = [header[where[joint, "x"]] for joint in joints if (joint, "z") not in where]
     if 0 < len(flat) < len(joints):
         names = ", ".join(name[:-1] + ("Z" if name[-1] == "X" else "z") for name in flat)
@@ -243,11 +272,15 @@ def _wide(header: list[str], rows: list[list[str]]) -> Points:
                 at = where[joint, name]
                 score[0, frame, v] = np.nan_to_num(_numbers(columns[at], header[at]))
                 used.add(at)
-    known = (*_TIMES, *(_CLASS if class_name else ()))
-    unused = [name for column, name in enumerate(header) if column not in used and name.lower() not in known]
+    known = _CLASS if said else ()
+    unused = [
+        name
+        for column, name in enumerate(header)
+        if column not in used and name.lower() not in known and not _TIME.fullmatch(name.lower())
+    ]
     unused = [name for name in unused if name]  # pandas leaves the name of its index empty, a last comma a column
     notes = (f"columns left out: {', '.join(unused)[:200]}",) if unused else ()
-    return Points(xyz, score, joints, class_name=class_name, notes=notes)
+    return Points(xyz, score, joints, notes=notes, **said)
 
 
 def _frame_column(header: list[str], columns: list[tuple[str, ...]]) -> tuple[int | None, NDArray[np.int64], int]:
@@ -262,16 +295,20 @@ def _frame_column(header: list[str], columns: list[tuple[str, ...]]) -> tuple[in
     return index, frame, frames
 
 
-def _class_of(header: list[str], columns: list[tuple[str, ...]]) -> str:
-    """What a column "class" says, "" without one, or if it says several things."""
+def _class_of(header: list[str], columns: list[tuple[str, ...]]) -> dict[str, Any]:
+    """The class that a column "class" says, and which column: as `Points` has them; nothing if it says several."""
     said = {
-        cell.strip() for name, column in zip(header, columns, strict=True) if name.lower() in _CLASS for cell in column
+        cell.strip(): name
+        for name, column in zip(header, columns, strict=True)
+        if name.lower() in _CLASS
+        for cell in column
     }
-    return said.pop() if len(said) == 1 else ""
+    [(class_name, column), *others] = [*said.items()] or [("", "")]
+    return {"class_name": class_name, "class_from": f"the column {column!r}"} if class_name and not others else {}
 
 
 def _plain(
-    header: list[str], columns: list[tuple[str, ...]], frame: NDArray[np.int64], frames: int, class_name: str
+    header: list[str], columns: list[tuple[str, ...]], frame: NDArray[np.int64], frames: int, said: dict[str, Any]
 ) -> Points:
     """V × 2, 3 or 4 columns without the names of joints, in the order of a layout."""
     numbered = [c for c, name in enumerate(header) if re.fullmatch(r"[xyz]?\d+|v\d+|p\d+", name, re.IGNORECASE)]
@@ -297,8 +334,8 @@ def _plain(
     cells = np.stack([_numbers(columns[c], header[c]) for c in numbered], axis=-1)
     values[0, frame] = cells.reshape(len(frame), joints, channels)
     if channels == 4 or letters == "xyv" or (channels == 3 and not letters and _is_score(values)):
-        return Points(values[..., :-1], np.nan_to_num(values[..., -1]), class_name=class_name)
-    return Points(values, class_name=class_name)
+        return Points(values[..., :-1], np.nan_to_num(values[..., -1]), **said)
+    return Points(values, **said)
 
 
 def _frames(texts: Sequence[str]) -> tuple[NDArray[np.int64], int]:

@@ -41,7 +41,7 @@ class Points:
     """A file as it is. xyz: (M, T, V, 2 or 3), NaN where missing;  score: (M, T, V), None where the file has none;
     joints: V names, () where the file has none;  layouts: of files without names, those that may be meant, the most
     likely first (empty: any);  fps: 0 where the file does not say it;  fps_from: what told it, if that is to be noted;
-    shares: x and y are known to be, or not to be, shares of the image, None: look."""
+    shares: x and y are known to be, or not to be, shares of the image, None: look;  class_from: as of `Recording`."""
 
     xyz: NDArray[np.float64]
     score: NDArray[np.float64] | None = None
@@ -55,6 +55,7 @@ class Points:
     class_name: str = ""
     subject: int = -1
     notes: tuple[str, ...] = ()
+    class_from: str = ""
 
 
 def points_reader(
@@ -146,7 +147,10 @@ def recording(
     elif not fps and not points.fps:
         notes.append(f"{FPS:g} frames per second taken; fps= gives another")
     fps = fps or points.fps or FPS
-    return Recording(xyz, layout, sample_id, points.class_name, points.subject, fps=fps, notes=tuple(notes))
+    return Recording(
+        xyz, layout, sample_id, points.class_name, points.subject,
+        fps=fps, notes=tuple(notes), class_from=points.class_from,
+    )  # fmt: skip
 
 
 def _left_at_zero(zero: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -285,6 +285,11 @@ def test_a_column_of_times_tells_the_frame_rate(tmp_path: Path, shape: Callable[
     for name, clock, fps in (
         ("time", lambda t: 5 + t / 60, 60), ("Timestamp", lambda t: round(t * 1000 / 60), 60),
         ("t", lambda t: 1.7e9 + t / 12.5 + (t > 20), 12.5),
+        ("Timestamp", lambda t: round(t * 1e6 / 15), 15), ("time", lambda t: 17 * 10**17 + t * 10**9 // 60, 60),
+        ("Time (Seconds)", lambda t: t / 120, 120), ("time_ns", lambda t: t * 10**9 // 48, 48),
+        ("t [µs]", lambda t: t * 400_000, 2.5),
+        ("timestamp", lambda t: f"2024-05-01T10:00:{t // 25:02d}.{t % 25 * 4:02d}", 25),
+        ("timestamp", lambda t: f"2024-05-01 10:00:{t // 25:02d}.{t % 25 * 40:03d}Z", 25),
     ):  # fmt: skip
         clip = timed(name, clock)
         assert clip.fps == fps and f"{fps} frames per second, by the column '{name.lower()}'" in clip.notes
@@ -295,6 +300,17 @@ def test_a_column_of_times_tells_the_frame_rate(tmp_path: Path, shape: Callable[
         clip = timed("time", clock)
         assert clip.fps == 30 and "the column 'time' is too uneven to tell the frame rate" in clip.notes
         assert "30 frames per second taken; fps= gives another" in clip.notes
+
+
+def test_times_of_an_unknown_unit_ask_for_the_frame_rate(tmp_path: Path) -> None:
+    header, *rows = long(PEOPLE["coco17"], COCO.joints).decode().splitlines()
+
+    def notes(rows: list[str]) -> tuple[str, ...]:
+        lines = [f"{int(row.partition(',')[0]) * 333_333},{row}" for row in rows]
+        return read(tmp_path, "\n".join([f"timestamp,{header}", *lines]).encode()).notes
+
+    assert "the unit of the column 'timestamp' is unknown, with steps of 333333: give fps=" in notes(rows)
+    assert not any("column" in note for note in notes([row for row in rows if row.startswith("0,")]))
 
 
 def test_the_frame_rate_that_no_file_says_is_told_unless_given(tmp_path: Path) -> None:
