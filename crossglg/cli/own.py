@@ -77,7 +77,9 @@ def actions(
 def recognize(
     clips: Clips,
     model: Model = None,
-    actions: Actions = Path("my_actions.npz"),
+    actions: Annotated[
+        Path | None, typer.Option(help="the .npz file that keeps your actions; default my_actions.npz")
+    ] = None,
     describe: Annotated[
         Path | None,
         typer.Option(help="a description file: recognize the actions it describes, without a clip of them (zero-shot)"),
@@ -107,10 +109,17 @@ def recognize(
 
     if output is not None and not stream:
         raise ValueError("--output is for the timelines of --stream; give both")
+    if window and not stream:
+        raise ValueError(f"--window {window:g} is for --stream; give both")
+    if actions is not None and describe is not None:
+        raise ValueError(
+            "--describe recognizes the actions of its file alone, --actions those that you enrolled; give one of them"
+        )
     if as_json and stream:
         raise ValueError("--json is for clips; with --stream, the .csv in --output holds every window")
     if describe is not None and stream:
         raise ValueError("--describe is for clips, not for --stream; cut the recording, or enroll a clip of each")
+    actions = actions or Path("my_actions.npz")
     trained = TrainedModel.load(model or SHIPPED)
     if threshold is not None and not -1.0 <= threshold <= 1.0:
         raise ValueError(f"--threshold is a similarity from -1 to 1, got {threshold}")

@@ -149,13 +149,28 @@ def shipped_files() -> list[Path]:
 
 
 def find_descriptions(
-    actions: Sequence[str], layout: Layout, own_file: str | Path = "", dataset: str = ""
+    actions: Sequence[str],
+    layout: Layout | str,
+    own_file: str | Path = "",
+    dataset: str = "",
+    how: str = "set descriptions=FILE, or train without texts: set guidance=none",
 ) -> list[Description]:
     """The description of each action: from `own_file` first, then from the shipped files.
 
-    Of those, the one named like `dataset` comes first, then those of the same layout.
-    Raises ValueError naming the first action that nobody described.
+    Args:
+        actions: names of classes.
+        layout: the skeleton, or its name.
+        own_file: a description file.
+        dataset: of the shipped files the one of this name comes first, then those of the same layout.
+        how: what to do with descriptions that are written then, for the error.
+
+    Raises:
+        InputError: nobody described an action; names the first.
+        TypeError: one name in place of a list.
     """
+    if isinstance(actions, str):
+        raise TypeError(f"find_descriptions takes a list of classes; give [{actions!r}]")
+    layout = get_layout(layout)
     files = [DescriptionFile.load(path) for path in shipped_files()]
     files.sort(key=lambda file: (file.path.stem != dataset if file.path else True, file.layout.joints != layout.joints))
     if own_file:
@@ -172,8 +187,7 @@ def find_descriptions(
     if missing:
         raise InputError(
             f"class {missing[0]!r} has no description ({len(missing)} of {len(actions)} lack one)"
-            f"{nearest(missing[0], found)} Write them with 'crossglg describe' and set "
-            f"descriptions=FILE, or train without texts: set guidance=none"
+            f"{nearest(missing[0], found)} Write them with 'crossglg describe' and {how}"
         )
     return [found[action] for action in actions]
 

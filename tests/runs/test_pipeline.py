@@ -318,9 +318,15 @@ def test_threads_of_a_kernel_spin_briefly_unless_the_user_says_otherwise(own, tm
         (["run", "--set", "guidance=text"], "is not one of both, g2l, l2g, none"),
         (["run", "--benchmark", "nowhere.json:a"], "no file nowhere.json"),
         (["run", "--set", "descriptions=nowhere.json"], "no file nowhere.json"),
+        (["run", "--resume"], "synthetic-lean-gcn-both-seed0 is not there; give the folder of a run"),
+        (["run", "--resume", "--output", "runs/a", "--set", "epochs=2"], "a is not there; give the folder of a run"),
         (["run", "--nonsense"], "No such option"),
         (["list", "everything"], "choose one of"),
         (["evaluate", "nowhere"], "no trained model"),
+        (
+            ["evaluate", "synthetic", "--descriptions", "a.json"],
+            "a.json is read with --text-at-inference",
+        ),
     ],
 )
 def test_bad_input_exits_2_and_says_how_to_mend_it(words, message, tmp_path):

@@ -166,6 +166,12 @@ def test_an_own_file_is_completed_by_the_shipped_ones(tmp_path: Path) -> None:
     assert [description.source.split(":")[0] for description in found] == ["own.json", "ntu120.json"]
 
 
+def test_a_layout_has_a_name_and_classes_are_a_list() -> None:
+    assert find_descriptions(["throw"], "kinect20") == find_descriptions(["throw"], KINECT)
+    with pytest.raises(TypeError, match=r"find_descriptions takes a list of classes; give \['throw'\]"):
+        find_descriptions("throw", KINECT)
+
+
 def test_missing_class_is_named_with_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"'drinc water' has no description \(1 of 2 .*; did you mean 'drink water'"):
         find_descriptions(["falling", "drinc water"], NTU)

@@ -762,4 +762,6 @@ def test_model_card_says_what_was_trained_on_what(finished: Path) -> None:
 @pytest.mark.parametrize(("device", "message"), [("tpuu", "is no device"), ("cuda:99", "CUDA devices")])
 def test_a_device_that_is_not_there_is_named(device: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        resolve_device(replace(CONFIG, device=device))
+        resolve_device(device)
+    with pytest.raises(ValueError, match=message):
+        TrainedModel.load("synthetic", device)
