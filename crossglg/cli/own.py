@@ -47,6 +47,7 @@ def enroll(
     from crossglg.data.clips import concatenate
     from crossglg.recognition.recognizer import enroll as add
 
+    _check_file(actions)
     read = [clip for path in clips for clip in _read(path, format_, person, options)]
     read = [clip.at_rate(read[0].fps) for clip in read]
     enrolled = add(action, concatenate(read, action), actions, either_side)  # all clips or, if one is refused, none
@@ -64,6 +65,7 @@ def actions(
     from crossglg.data.clips import SkeletonSet
     from crossglg.recognition.recognizer import forget as take_out
 
+    _check_file(actions)
     _check_kept(actions)
     left = take_out(forget, actions) if forget else SkeletonSet.load(actions)
     if left is None:
@@ -179,6 +181,11 @@ def _file_name(clip: str, taken: list[str]) -> str:
     """A name for the files of a recording: without characters that mean something in a path, none that is taken."""
     name = re.sub(r"[^\w.+-]+", "_", clip).lstrip(".")
     return f"{name}-{len(taken) + 1}" if name in ("", *taken) else name
+
+
+def _check_file(actions: Path) -> None:
+    if actions.is_dir():
+        raise ValueError(f"--actions {actions} is a folder; give the .npz file that keeps your actions")
 
 
 def _check_kept(actions: Path) -> None:

@@ -12,6 +12,7 @@ import typer
 
 from crossglg.cli import SHOW, TRAIN, command, interrupted
 from crossglg.config import HELP, PRESETS, Config
+from crossglg.files import MissingError
 
 if TYPE_CHECKING:
     from crossglg.one_shot import OneShotResult
@@ -198,6 +199,8 @@ def table(
     """Print the results table of all published runs, or write it into a page."""
     from crossglg.runs import results
 
+    if not figures.is_dir():
+        raise MissingError(f"no folder {figures}; 'crossglg publish RUN --figures {figures}' makes it")
     written = results.markdown_table(figures)
     if readme:
         results.update_readme(readme, "results", written)

@@ -62,7 +62,7 @@ class Description:
         if strange:
             raise InputError(
                 f"description of {self.action!r}: {strange[0]!r} is none of the statements"
-                f"{nearest(strange[0], STATEMENTS)} crossglg.text.attributes lists them"
+                f"{nearest(strange[0], STATEMENTS)} 'crossglg list statements' lists them"
             )
 
     def joint_texts(self, layout: Layout) -> tuple[str, ...]:
@@ -95,7 +95,11 @@ class DescriptionFile:
         kinds = {"layout": str, "classes": dict}
         if not isinstance(content, dict) or not all(isinstance(content.get(k), kind) for k, kind in kinds.items()):
             raise InputError(f"{path} is no description file: it needs layout and classes")
-        layout, source = get_layout(content["layout"]), f"{path.name}:{sha256(path)[:12]}"
+        try:
+            layout = get_layout(content["layout"])
+        except ValueError as error:
+            raise InputError(f"{path}: {error}") from None
+        source = f"{path.name}:{sha256(path)[:12]}"
         classes = {}
         for action, entry in content["classes"].items():
             try:
@@ -122,6 +126,8 @@ def _read(action: str, entry: Mapping[str, Any], layout: Layout, source: str) ->
     if sides not in (None, True, False):
         raise InputError(f"either_side of {action!r} is {sides!r}; write true or false, or leave it out")
     said = entry.get("statements")
+    if said is not None and not isinstance(said, list):
+        raise InputError(f'statements of {action!r} is {said!r}; write a list, as ["the trunk turns"]')
     statements = None if said is None else tuple(said)
     if not isinstance(entry["key_joints"], list):
         raise InputError(f'key_joints of {action!r} is {entry["key_joints"]!r}; write a list, as ["right hand"]')

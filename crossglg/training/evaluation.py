@@ -60,6 +60,8 @@ def evaluate(
         TypeError: what is given is no model, or no task.
     """
     members = [models] if isinstance(models, TrainedModel | str | Path) else list(models)
+    if not members:
+        raise ValueError("evaluate takes a trained model, or a list of one or more; the list is empty")
     for member in members:
         check_model(member)
     if task is not None and not isinstance(task, Task):

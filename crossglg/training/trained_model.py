@@ -210,6 +210,7 @@ class TrainedModel:
 
         All inference goes through this loop, in training, too. moving: as of `embed`.
         """
+        check_set(clips)
         model, prepare = self.model.eval(), self.preprocessing
         if self.config.compile:
             function = torch.compile(function)

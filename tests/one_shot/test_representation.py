@@ -138,6 +138,11 @@ def test_texts_of_novel_classes_are_used_where_they_are_asked_for(tmp_path: Path
     assert list(told["text_at_inference"]) == [name for name in TEXT_CLASSIFIERS if name != "zero-shot-attributes"]
 
 
+def test_an_ensemble_of_no_model_is_refused() -> None:
+    with pytest.raises(ValueError, match="evaluate takes a trained model, or a list of one or more; the list is empty"):
+        evaluate_models([])
+
+
 def test_several_models_are_evaluated_as_one(tmp_path: Path) -> None:
     folders = [str(untrained(replace(CONFIG, seed=seed)).save(tmp_path / f"model{seed}")) for seed in (0, 1)]
     alone = [evaluated(folder)[0]["one_shot"]["cosine"] for folder in folders]

@@ -203,7 +203,7 @@ def put(value: Any, *keys: str) -> Callable[[dict[str, Any]], None]:
         (without("layout"), "is no description file: it needs layout and classes"),
         (without("classes"), "is no description file"),
         (put([], "classes"), "is no description file"),
-        (put("ntu26", "layout"), "unknown layout 'ntu26'; known layouts: ntu25"),
+        (put("ntu26", "layout"), r"own\.json: unknown layout 'ntu26'; known layouts: ntu25"),
         (without("classes", "hop", "global"), r"own\.json: the description of 'hop' lacks 'global'"),
         (without("classes", "hop", "joints"), "the description of 'hop' lacks 'joints'"),
         (without("classes", "hop", "key_joints"), "the description of 'hop' lacks 'key_joints'"),
@@ -216,6 +216,14 @@ def put(value: Any, *keys: str) -> Callable[[dict[str, Any]], None]:
         (put([], "classes", "hop", "key_joints"), "'hop': no key joints of kinect20"),
         (put(["left thumb"], "classes", "hop", "key_joints"), "'hop': key joint 'left thumb' is not in kinect20"),
         (put("head", "classes", "hop", "key_joints"), "key_joints of 'hop' is 'head'; write a list"),
+        (
+            put("the trunk turns", "classes", "hop", "statements"),
+            r"statements of 'hop' is 'the trunk turns'; write a list, as \[",
+        ),
+        (
+            put(["the trunk turned"], "classes", "hop", "statements"),
+            "'the trunk turned' is none of the statements; did you mean 'the trunk turns'.* 'crossglg list statements'",
+        ),
         (put("no", "classes", "hop", "either_side"), "either_side of 'hop' is 'no'; write true or false, or leave it"),
     ],
 )
