@@ -27,7 +27,6 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from numbers import Real
 from operator import index
 from pathlib import Path
 from statistics import mode
@@ -133,14 +132,14 @@ class SkeletonSet:
             xyz=np.asanyarray(xyz),
             offsets=_whole(offsets, f"{name}: offsets"),
             label=_whole(label, f"{name}: label"),
-            class_names=class_names if isinstance(class_names, str) else tuple(map(str, class_names)),
+            class_names=_names(class_names, f"{name}: class_names"),
             layout=get_layout(layout),
             persons=np.full(count, 1, np.int64) if persons is None else _whole(persons, f"{name}: persons"),
             subject=np.full(count, -1, np.int64) if subject is None else _whole(subject, f"{name}: subject"),
             camera=np.full(count, -1, np.int64) if camera is None else _whole(camera, f"{name}: camera"),
             sample_id=np.array([str(i) for i in range(count)] if sample_id is None else sample_id, dtype=np.str_),
             source=np.array([name] * count if source is None else source, dtype=np.str_),
-            canonical_names=tuple(map(str, canonical_names)),
+            canonical_names=_names(canonical_names, f"{name}: canonical_names"),
             fps=_number(fps, f"{name}: fps"),
             name=name,
         )
@@ -395,6 +394,12 @@ def _whole(values: Sequence[int] | NDArray[Any], what: str) -> NDArray[np.int64]
     raise ValueError(f"{what} must be whole numbers, got {some}{way}")
 
 
+def _names(names: Sequence[str] | NDArray[np.str_], what: str) -> tuple[str, ...]:
+    if isinstance(names, str):
+        raise TypeError(f"{what} must be a list of names, got {names!r}; give [{names!r}]")
+    return tuple(map(str, names))
+
+
 def _number(value: Any, what: str) -> float:
     try:
         return float(value)
@@ -403,7 +408,7 @@ def _number(value: Any, what: str) -> float:
 
 
 def _is_rate(fps: object) -> bool:
-    return isinstance(fps, Real) and 0 < fps < math.inf
+    return isinstance(fps, int | float | np.integer | np.floating) and 0.0 < float(fps) < math.inf
 
 
 def _check(s: SkeletonSet) -> None:
@@ -411,10 +416,7 @@ def _check(s: SkeletonSet) -> None:
         if not isinstance(getattr(s, key), np.ndarray):
             kind = type(getattr(s, key)).__name__
             raise TypeError(f"{s.name}: {key} must be a NumPy array, got {kind}; make one with np.asarray")
-    if isinstance(s.class_names, str):
-        raise TypeError(
-            f"{s.name}: class_names must be a list of names, got {s.class_names!r}; give [{s.class_names!r}]"
-        )
+    _names(s.class_names, f"{s.name}: class_names")
     if s.xyz.ndim != 3 or s.xyz.shape[-1] not in (2, 3):
         raise ValueError(f"{s.name}: xyz must be (rows, joints, 2 or 3), got shape {s.xyz.shape}")
     if s.xyz.dtype.kind not in "fiu":
