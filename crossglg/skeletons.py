@@ -281,6 +281,8 @@ def get_layout(name: str | Layout) -> Layout:
     """
     if isinstance(name, Layout):
         return name
+    if not isinstance(name, str):
+        raise TypeError(f"a layout is given by its name, a .yaml file or a Layout, got {type(name).__name__}")
     if name.endswith((".yaml", ".yml")):
         return Layout.load(name)
     if name not in LAYOUTS:

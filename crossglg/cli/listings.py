@@ -139,6 +139,12 @@ def _objectives() -> dict[str, str]:
     return {name: OBJECTIVES.label(name, _first_sentence(one)) for name, one in OBJECTIVES.items()}
 
 
+def _statements() -> dict[str, str]:
+    from crossglg.text.attributes import STATEMENTS
+
+    return dict.fromkeys(STATEMENTS, "")
+
+
 def _studies() -> dict[str, str]:
     """Each study with the first sentence of the comment that its file begins with."""
     rows = {}
@@ -162,6 +168,7 @@ LISTINGS = {
     "encoders": (_encoders, "skeleton encoders, for --encoder"),
     "text-encoders": (_text_encoders, "for --set text_encoder=…"),
     "providers": (_providers, "language models, for 'crossglg describe'"),
+    "statements": (_statements, "what a description may say in yes and no, for its 'statements'"),
     "objectives": (_objectives, "what training can ask, for --set objective=…"),
     "classifiers": (_classifiers, "how clips are compared one-shot"),
     "studies": (_studies, "comparisons that come with the package, for 'crossglg study'"),

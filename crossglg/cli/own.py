@@ -47,6 +47,7 @@ def enroll(
     from crossglg.data.clips import concatenate
     from crossglg.recognition.recognizer import enroll as add
 
+    _check_file(actions)
     read = [clip for path in clips for clip in _read(path, format_, person, options)]
     read = [clip.at_rate(read[0].fps) for clip in read]
     enrolled = add(action, concatenate(read, action), actions, either_side)  # all clips or, if one is refused, none
@@ -64,6 +65,7 @@ def actions(
     from crossglg.data.clips import SkeletonSet
     from crossglg.recognition.recognizer import forget as take_out
 
+    _check_file(actions)
     _check_kept(actions)
     left = take_out(forget, actions) if forget else SkeletonSet.load(actions)
     if left is None:
@@ -77,7 +79,9 @@ def actions(
 def recognize(
     clips: Clips,
     model: Model = None,
-    actions: Actions = Path("my_actions.npz"),
+    actions: Annotated[
+        Path | None, typer.Option(help="the .npz file that keeps your actions; default my_actions.npz")
+    ] = None,
     describe: Annotated[
         Path | None,
         typer.Option(help="a description file: recognize the actions it describes, without a clip of them (zero-shot)"),
@@ -107,10 +111,17 @@ def recognize(
 
     if output is not None and not stream:
         raise ValueError("--output is for the timelines of --stream; give both")
+    if window and not stream:
+        raise ValueError(f"--window {window:g} is for --stream; give both")
+    if actions is not None and describe is not None:
+        raise ValueError(
+            "--describe recognizes the actions of its file alone, --actions those that you enrolled; give one of them"
+        )
     if as_json and stream:
         raise ValueError("--json is for clips; with --stream, the .csv in --output holds every window")
     if describe is not None and stream:
         raise ValueError("--describe is for clips, not for --stream; cut the recording, or enroll a clip of each")
+    actions = actions or Path("my_actions.npz")
     trained = TrainedModel.load(model or SHIPPED)
     if threshold is not None and not -1.0 <= threshold <= 1.0:
         raise ValueError(f"--threshold is a similarity from -1 to 1, got {threshold}")
@@ -170,6 +181,11 @@ def _file_name(clip: str, taken: list[str]) -> str:
     """A name for the files of a recording: without characters that mean something in a path, none that is taken."""
     name = re.sub(r"[^\w.+-]+", "_", clip).lstrip(".")
     return f"{name}-{len(taken) + 1}" if name in ("", *taken) else name
+
+
+def _check_file(actions: Path) -> None:
+    if actions.is_dir():
+        raise ValueError(f"--actions {actions} is a folder; give the .npz file that keeps your actions")
 
 
 def _check_kept(actions: Path) -> None:

@@ -46,6 +46,8 @@ def make(
 
     if episodes < 1:
         raise ValueError(f"--episodes {episodes} must be at least 1")
+    if seed < 0:
+        raise ValueError(f"--seed {seed} must be at least 0")
     classes = int(novel[0]) if len(novel) == 1 and novel[0].isdecimal() else novel
     protocol = make_protocol(dataset, classes, episodes, seed, output.stem)
     again = shlex.join(["--dataset", dataset, "--benchmark", f"{output}:{protocol.name}"])

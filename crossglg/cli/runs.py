@@ -12,6 +12,7 @@ import typer
 
 from crossglg.cli import SHOW, TRAIN, command, interrupted
 from crossglg.config import HELP, PRESETS, Config
+from crossglg.files import MissingError
 
 if TYPE_CHECKING:
     from crossglg.one_shot import OneShotResult
@@ -73,18 +74,18 @@ def run(
     named = {"dataset": dataset, "benchmark": benchmark, "encoder": encoder}
     config = build_config(preset, settings, **named)
     typed = {*PRESETS[preset], *_names(settings), *(name for name, value in named.items() if value is not None)}
-    if resume and output and (not typed or pipeline.has_run(output)):
-        stored, asked = pipeline.saved_config(output), absolute_paths(config)
+    folder = output or pipeline.run_folder(config)
+    if resume:
+        stored, asked = pipeline.saved_config(folder), absolute_paths(config)
         changed = sorted(name for name in typed if getattr(stored, name) != getattr(asked, name))
         if changed:
             raise ValueError(
-                f"{output} was run with {changed[0]}={getattr(stored, changed[0])!r}, not "
+                f"{folder} was run with {changed[0]}={getattr(stored, changed[0])!r}, not "
                 f"{getattr(asked, changed[0])!r}; --resume takes the stored settings: leave --set, --dataset, "
                 f"--benchmark, --encoder and --preset out, or choose another --output"
             )
         config = stored
     _tell_without_effect(config, settings)
-    folder = output or pipeline.run_folder(config)
     try:
         pipeline.run(config, folder, resume)
     except KeyboardInterrupt:
@@ -114,7 +115,7 @@ def train(
 
     config = build_config(preset, settings, dataset=dataset, benchmark=benchmark, encoder=encoder)
     _tell_without_effect(config, settings)
-    with distributed.joined(resolve_device(config)):
+    with distributed.joined(resolve_device(config.device)):
         folder = pipeline.train(config, output, overwrite)
         if distributed.rank() == 0:
             typer.echo(f"written to {folder}")
@@ -132,7 +133,10 @@ def evaluate(
     text_at_inference: Annotated[
         bool, typer.Option("--text-at-inference", help="also classify with what texts say about the novel classes")
     ] = False,
-    descriptions: Annotated[str, typer.Option(help="with --text-at-inference: a file to use before the shipped")] = "",
+    descriptions: Annotated[
+        str,
+        typer.Option(help="with --text-at-inference: description file; default: what the model learned from"),
+    ] = "",
 ) -> None:
     """Evaluate a trained model on its own task, or on another one; several of the same base classes as an ensemble."""
     from crossglg.data.tasks import load_task
@@ -141,6 +145,8 @@ def evaluate(
     from crossglg.training.evaluation import evaluate as evaluate_models
     from crossglg.training.trained_model import TrainedModel
 
+    if descriptions and not text_at_inference:
+        raise ValueError(f"--descriptions {descriptions} is read with --text-at-inference alone; give both, or neither")
     members = [TrainedModel.load(folder) for folder in model]
     task = load_task(config_of(members[0], dataset, benchmark, episodes))
     found = evaluate_models(members, task, text_at_inference, descriptions)
@@ -193,6 +199,8 @@ def table(
     """Print the results table of all published runs, or write it into a page."""
     from crossglg.runs import results
 
+    if not figures.is_dir():
+        raise MissingError(f"no folder {figures}; 'crossglg publish RUN --figures {figures}' makes it")
     written = results.markdown_table(figures)
     if readme:
         results.update_readme(readme, "results", written)

@@ -29,6 +29,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import index
 from pathlib import Path
+from statistics import mode
 from typing import IO, Any
 
 import numpy as np
@@ -131,15 +132,15 @@ class SkeletonSet:
             xyz=np.asanyarray(xyz),
             offsets=_whole(offsets, f"{name}: offsets"),
             label=_whole(label, f"{name}: label"),
-            class_names=tuple(map(str, class_names)),
+            class_names=_names(class_names, f"{name}: class_names"),
             layout=get_layout(layout),
             persons=np.full(count, 1, np.int64) if persons is None else _whole(persons, f"{name}: persons"),
             subject=np.full(count, -1, np.int64) if subject is None else _whole(subject, f"{name}: subject"),
             camera=np.full(count, -1, np.int64) if camera is None else _whole(camera, f"{name}: camera"),
             sample_id=np.array([str(i) for i in range(count)] if sample_id is None else sample_id, dtype=np.str_),
             source=np.array([name] * count if source is None else source, dtype=np.str_),
-            canonical_names=tuple(map(str, canonical_names)),
-            fps=float(fps),
+            canonical_names=_names(canonical_names, f"{name}: canonical_names"),
+            fps=_number(fps, f"{name}: fps"),
             name=name,
         )
 
@@ -199,6 +200,8 @@ class SkeletonSet:
             The clips at `indices`, in that order.
         """
         indices = np.asarray(indices)
+        if indices.ndim != 1:
+            raise TypeError(f"subset takes a list of clip numbers, as [0, 1], or a mask, got {indices.tolist()!r}")
         indices = np.arange(len(self))[indices if indices.dtype == bool else _whole(indices, "numbers of clips")]
         rows = np.concatenate([np.arange(0), *(np.arange(self.offsets[i], self.offsets[i + 1]) for i in indices)])
         return replace(
@@ -244,8 +247,8 @@ class SkeletonSet:
         """
         if fps == self.fps:
             return self
-        if not 0 < fps < math.inf:
-            raise ValueError(f"fps must be a number above 0, got {fps}")
+        if not _is_rate(fps):
+            raise ValueError(f"fps must be a number above 0, got {fps!r}")
         clips = []
         for i in range(len(self)):
             clip, last = self[i], int(self.frames[i]) - 1
@@ -391,6 +394,12 @@ def _whole(values: Sequence[int] | NDArray[Any], what: str) -> NDArray[np.int64]
     raise ValueError(f"{what} must be whole numbers, got {some}{way}")
 
 
+def _names(names: Sequence[str] | NDArray[np.str_], what: str) -> tuple[str, ...]:
+    if isinstance(names, str):
+        raise TypeError(f"{what} must be a list of names, got {names!r}; give [{names!r}]")
+    return tuple(map(str, names))
+
+
 def _number(value: Any, what: str) -> float:
     try:
         return float(value)
@@ -398,15 +407,24 @@ def _number(value: Any, what: str) -> float:
         raise ValueError(f"{what} must be a number above 0, got {str(value)[:50]!r}") from None
 
 
+def _is_rate(fps: object) -> bool:
+    return isinstance(fps, int | float | np.integer | np.floating) and 0.0 < float(fps) < math.inf
+
+
 def _check(s: SkeletonSet) -> None:
+    for key in ("xyz", "offsets", "label", *COLUMNS):
+        if not isinstance(getattr(s, key), np.ndarray):
+            kind = type(getattr(s, key)).__name__
+            raise TypeError(f"{s.name}: {key} must be a NumPy array, got {kind}; make one with np.asarray")
+    _names(s.class_names, f"{s.name}: class_names")
     if s.xyz.ndim != 3 or s.xyz.shape[-1] not in (2, 3):
         raise ValueError(f"{s.name}: xyz must be (rows, joints, 2 or 3), got shape {s.xyz.shape}")
     if s.xyz.dtype.kind not in "fiu":
         raise ValueError(f"{s.name}: xyz must be numbers, got an array of {s.xyz.dtype}")
     s.layout.check(s.xyz, f"{s.name}: xyz")
-    if not 0 < s.fps < math.inf:
-        raise ValueError(f"{s.name}: fps must be a number above 0, got {s.fps:g}")
-    count = len(s.label)
+    if not _is_rate(s.fps):
+        raise ValueError(f"{s.name}: fps must be a number above 0, got {s.fps!r}")
+    count = mode(getattr(s, key).shape[:1] for key in ("label", *COLUMNS))[0]  # which of them is wrong, most tell
     for key in ("label", *COLUMNS):
         if getattr(s, key).shape != (count,):
             raise ValueError(
@@ -414,6 +432,9 @@ def _check(s: SkeletonSet) -> None:
             )
     if len(set(s.class_names)) != len(s.class_names):
         raise ValueError(f"{s.name}: class_names names a class twice: {', '.join(s.class_names)}")
+    unnamed = [k for k, name in enumerate(s.class_names) if not name.strip()]
+    if unnamed:
+        raise ValueError(f"{s.name}: class {unnamed[0]} of class_names has an empty name; give every class a name")
     if len(s.offsets) != count + 1 or s.offsets[0] != 0 or s.offsets[-1] != len(s.xyz):
         raise ValueError(
             f"{s.name}: offsets must be {count + 1} numbers from 0 to {len(s.xyz)} (clips + 1, first 0, last the rows "

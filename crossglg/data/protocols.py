@@ -228,6 +228,9 @@ def find_protocol(benchmark: str) -> Protocol:
     Raises FileNotFoundError, or ValueError with the nearest name.
     """
     file, separator, name = benchmark.rpartition(":")
+    if not separator and expanded(name).is_file():
+        names = read_json(expanded(name))
+        raise ValueError(f"benchmark={name!r} is a file; say which protocol in it: {name}:{f', {name}:'.join(names)}")
     if not separator and name not in shipped_protocols():
         raise ValueError(
             f"benchmark={benchmark!r} must be FILE:NAME, e.g. data/benchmarks.json:to-utd-mhad, or a shipped protocol"

@@ -204,6 +204,13 @@ def make_protocol(dataset: str, novel: int | Sequence[str], episodes: int, seed:
     (((source, sample_id), count),) = Counter(zip(clips.source, clips.sample_id, strict=True)).most_common(1)
     if count > 1:
         raise ValueError(f"{count} clips of {source} are called {str(sample_id)!r}; give every clip an id of its own")
+    if not isinstance(novel, int):
+        if twice := [name for name, times in Counter(novel).items() if times > 1]:
+            raise ValueError(f"the novel class {twice[0]!r} is named twice; name each once")
+        if numbers := [name for name in novel if name.isdecimal() and name not in clips.class_names]:
+            raise ValueError(
+                f"{clips.name} has no class {numbers[0]!r}; give a number of novel classes alone, or names alone"
+            )
     classes = draw_novel_classes(clips, seed, novel) if isinstance(novel, int) else novel
     unique = len(set(clips.sample_id.tolist())) == len(clips)  # else several sources use the same ids
     if unique:
@@ -357,11 +364,12 @@ def _check_classes(protocol: Protocol, clips: SkeletonSet, classes: Sequence[str
     missing = [c for c in classes if c not in present]
     if missing:
         found = len(clips.where(classes=[c for c in classes if c in present]))
+        made_on = f", {protocol.dataset}," if protocol.dataset else ""
         clips_of_side = "base_clips" if side == "base" else "novel_clips"
         raise ValueError(
             f"{protocol.name}: {clips.name} has no clip of {missing[0]!r} and lacks {len(missing)} of the "
             f"{len(classes)} {side} classes; {_of_expected(protocol, found, clips_of_side)} expected clips are there. "
-            f"Give the protocol's data with --dataset, classes named as in 'crossglg protocol show'"
+            f"Give the protocol's data{made_on} with --dataset, classes named as in 'crossglg protocol show'"
         )
 
 

@@ -22,6 +22,9 @@ class ContractError(ValueError):
 
 def check_encoder(build: Build, layouts: tuple[str, ...] = ("ntu25", "kinect20")) -> list[str]:
     """Run every check with every layout; returns what holds, a line each. Raises ContractError where one does not."""
+    if isinstance(build, nn.Module) or not callable(build):
+        given = f"an encoder, {type(build).__name__}" if isinstance(build, nn.Module) else repr(build)
+        raise TypeError(f"check_encoder takes the class or function that builds an encoder, got {given}")
     with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
         for name in layouts:
             for check in CHECKS:

@@ -59,10 +59,25 @@ class TrainingLoss(nn.Module):
         parts: dict[str, Tensor] = {}
         total = out.z.new_zeros(())
         for term in cast(Iterable[LossTerm], self.terms):
-            for name, value in term.losses(out, label, texts).items():
+            for name, value in _checked(term, term.losses(out, label, texts)).items():
                 parts[name] = value
                 total = total + term.weights.get(name, 1.0) * value
         return {**parts, "total_loss": total}
+
+
+def _checked(term: LossTerm, losses: object) -> dict[str, Tensor]:
+    """The losses; raises InputError that names the objective unless each is a name and a scalar."""
+    kind = type(losses).__name__
+    if isinstance(losses, dict):
+        wrong = {name: value for name, value in losses.items() if not isinstance(value, Tensor) or value.dim()}
+        if not wrong:
+            return losses
+        name, value = next(iter(wrong.items()))
+        kind = f"{name!r}: " + (f"a tensor {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value))
+    raise InputError(
+        f"losses of the objective {type(term).__name__} must give a dictionary of names and scalar tensors, as "
+        f'{{"loss": error.mean()}}, got {kind}'
+    )
 
 
 def build_loss(config: Config, sizes: Sizes) -> TrainingLoss:

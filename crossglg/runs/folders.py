@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from crossglg.files import MissingError, read_json, write_file
+from crossglg.config import Config
+from crossglg.files import InputError, MissingError, read_json, write_file
 from crossglg.training.trained_model import ABOUT_SHIPPED, DESCRIPTION, shipped_model
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -22,6 +25,25 @@ def runs_folder() -> Path:
 def run_folder(output: str, name: str) -> Path:
     """The folder to write to: `output` if it is given, otherwise `name` among the runs."""
     return Path(output) if output else runs_folder() / name
+
+
+def notebook_config(settings: Mapping[str, Any], **parameters: Any) -> Config:
+    """The settings of a notebook.
+
+    Args:
+        settings: its parameter of that name, for settings that are no parameter of their own.
+        parameters: settings that are.
+
+    Raises:
+        InputError: One of `settings` is a parameter, too, or no setting.
+    """
+    if twice := sorted(settings.keys() & parameters.keys()):
+        name = twice[0]
+        raise InputError(
+            f"{name} is a parameter of its own in this notebook; write {name} = {settings[name]!r} there, and take it "
+            f"out of settings"
+        )
+    return Config.create(**settings, **parameters)
 
 
 def find_run(output: str = "", joint_importance: bool = False) -> Path:

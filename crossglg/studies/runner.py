@@ -28,7 +28,7 @@ from crossglg.config import Config
 from crossglg.data.protocols import find_protocol
 from crossglg.data.tasks import Task, load_task
 from crossglg.files import InputError, MissingError, nearest, told
-from crossglg.one_shot import CLASSIFIERS, Features, OneShotResult, evaluate, usable
+from crossglg.one_shot import Features, OneShotResult, evaluate, usable
 from crossglg.one_shot.baselines.raw import raw_coordinates, raw_poses
 from crossglg.one_shot.representation import Representation
 from crossglg.processes import end_with, sole_writer, spin_briefly
@@ -45,7 +45,7 @@ from crossglg.runs.results import (
     versions,
 )
 from crossglg.studies.results import Row, read_rows, table_file, write_rows
-from crossglg.studies.spec import RAW, WARPED, Run, Study
+from crossglg.studies.spec import RAW, WARPED, Run, Study, allows
 from crossglg.training.checkpoint import CHECKPOINT
 from crossglg.training.recipe import prepare
 from crossglg.training.trained_model import WEIGHTS, TrainedModel, resolve_device
@@ -211,7 +211,7 @@ def execute(
             ):
                 try:
                     if model and trained is None:
-                        trained = TrainedModel.load(model, resolve_device(config))
+                        trained = TrainedModel.load(model, resolve_device(config.device))
                     row, trained = _made(run, config, folder, trained, threads, protocols[config.benchmark], measured)
                 except Exception:
                     traceback.print_exc()
@@ -261,11 +261,7 @@ def not_measured(run: Run, known: Collection[str], measured: Collection[str]) ->
     """The classifiers of a study that a finished training was not measured by and can be. known: those it was."""
     if run.seed is None or run.members:
         return []
-    needs_importance = run.config.guidance not in ("g2l", "both")
-    return [
-        name for name in measured
-        if name not in known and not (needs_importance and "importance" in CLASSIFIERS[name].needs)
-    ]  # fmt: skip
+    return [name for name in measured if name not in known and allows(run.config, name)]
 
 
 def _rows_of(runs: Sequence[Run], output: Path, known: Mapping[str, Row]) -> dict[str, Row]:
@@ -390,7 +386,7 @@ def _limited_to(threads: int) -> Iterator[None]:
 
 
 def _device_name(config: Config) -> str:
-    device = resolve_device(config)
+    device = resolve_device(config.device)
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 

@@ -237,6 +237,11 @@ def _check(study: Study, common: Config) -> None:
     for name in study.classifiers:
         if study.measured and name not in study.measured:
             raise InputError(f"classifiers: {name!r} is not measured; add it to measured")
+        if not any(allows(config, name) for config in study.methods.values()):
+            raise InputError(
+                f"classifiers: {name!r} compares by joint importance, which no method learns; give a method "
+                f"guidance: g2l or guidance: both, or take {name!r} out"
+            )
     methods = [*study.methods, *study.untrained]
     if study.reference not in methods:
         raise InputError(f"the reference {study.reference!r} is no method{nearest(study.reference, methods)}")
@@ -257,6 +262,11 @@ def _check_known(key: str, names: Collection[str], known: Collection[str]) -> No
     for name in names:
         if name not in known:
             raise InputError(f"{key}: unknown {name!r}{nearest(name, known)} {', '.join(known)}")
+
+
+def allows(config: Config, classifier: str) -> bool:
+    """Whether a model of these settings predicts what the classifier compares."""
+    return config.guidance in ("g2l", "both") or "importance" not in CLASSIFIERS[classifier].needs
 
 
 def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,6 +41,8 @@ def study_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (
     if not found:
         return f"{study.name}: no run is finished in {folder}."
     classifiers = tuple(classifiers) or _evaluated(study.classifiers, found)
+    if not classifiers:
+        return f"{study.name}: {len(found)} of {len(study.runs())} runs, none by {', '.join(study.classifiers)} yet."
     parts = [
         f"{study.name}: {len(found)} of {len(study.runs())} runs. Top-1 accuracy, %, by {classifiers[0]} where no "
         "other classifier is named, and differences in points, with 95 % intervals over seeds and episodes; p of "
@@ -122,11 +124,12 @@ def study_figure(study: Study, folder: str | Path, classifiers: Sequence[str] = 
     Of a study of several shares of the base classes: what each method gains over the reference, a panel per classifier.
     """
     found = finished(study, folder)
+    classifiers = tuple(classifiers) or _evaluated(study.classifiers, found) or study.classifiers
     if len(study.base_shares) > 1:
-        return _gains(study, found, tuple(classifiers) or _evaluated(study.classifiers, found))
+        return _gains(study, found, classifiers)
     if any(study.encoders):
         found = [(replace(run, method=_with_encoder(run)), row) for run, row in found]
-    cells = intervals(accuracies(found, tuple(classifiers) or _evaluated(study.classifiers, found)))
+    cells = intervals(accuracies(found, classifiers))
     return figures.method_intervals(
         {task: {method: (c.mean, c.low, c.high) for method, c in row.items()} for task, row in cells.items()}
     )

@@ -62,7 +62,7 @@ class Description:
         if strange:
             raise InputError(
                 f"description of {self.action!r}: {strange[0]!r} is none of the statements"
-                f"{nearest(strange[0], STATEMENTS)} crossglg.text.attributes lists them"
+                f"{nearest(strange[0], STATEMENTS)} 'crossglg list statements' lists them"
             )
 
     def joint_texts(self, layout: Layout) -> tuple[str, ...]:
@@ -95,7 +95,11 @@ class DescriptionFile:
         kinds = {"layout": str, "classes": dict}
         if not isinstance(content, dict) or not all(isinstance(content.get(k), kind) for k, kind in kinds.items()):
             raise InputError(f"{path} is no description file: it needs layout and classes")
-        layout, source = get_layout(content["layout"]), f"{path.name}:{sha256(path)[:12]}"
+        try:
+            layout = get_layout(content["layout"])
+        except ValueError as error:
+            raise InputError(f"{path}: {error}") from None
+        source = f"{path.name}:{sha256(path)[:12]}"
         classes = {}
         for action, entry in content["classes"].items():
             try:
@@ -122,6 +126,8 @@ def _read(action: str, entry: Mapping[str, Any], layout: Layout, source: str) ->
     if sides not in (None, True, False):
         raise InputError(f"either_side of {action!r} is {sides!r}; write true or false, or leave it out")
     said = entry.get("statements")
+    if said is not None and not isinstance(said, list):
+        raise InputError(f'statements of {action!r} is {said!r}; write a list, as ["the trunk turns"]')
     statements = None if said is None else tuple(said)
     if not isinstance(entry["key_joints"], list):
         raise InputError(f'key_joints of {action!r} is {entry["key_joints"]!r}; write a list, as ["right hand"]')
@@ -149,13 +155,28 @@ def shipped_files() -> list[Path]:
 
 
 def find_descriptions(
-    actions: Sequence[str], layout: Layout, own_file: str | Path = "", dataset: str = ""
+    actions: Sequence[str],
+    layout: Layout | str,
+    own_file: str | Path = "",
+    dataset: str = "",
+    how: str = "set descriptions=FILE, or train without texts: set guidance=none",
 ) -> list[Description]:
     """The description of each action: from `own_file` first, then from the shipped files.
 
-    Of those, the one named like `dataset` comes first, then those of the same layout.
-    Raises ValueError naming the first action that nobody described.
+    Args:
+        actions: names of classes.
+        layout: the skeleton, or its name.
+        own_file: a description file.
+        dataset: of the shipped files the one of this name comes first, then those of the same layout.
+        how: what to do with descriptions that are written then, for the error.
+
+    Raises:
+        InputError: nobody described an action; names the first.
+        TypeError: one name in place of a list.
     """
+    if isinstance(actions, str):
+        raise TypeError(f"find_descriptions takes a list of classes; give [{actions!r}]")
+    layout = get_layout(layout)
     files = [DescriptionFile.load(path) for path in shipped_files()]
     files.sort(key=lambda file: (file.path.stem != dataset if file.path else True, file.layout.joints != layout.joints))
     if own_file:
@@ -172,8 +193,7 @@ def find_descriptions(
     if missing:
         raise InputError(
             f"class {missing[0]!r} has no description ({len(missing)} of {len(actions)} lack one)"
-            f"{nearest(missing[0], found)} Write them with 'crossglg describe' and set "
-            f"descriptions=FILE, or train without texts: set guidance=none"
+            f"{nearest(missing[0], found)} Write them with 'crossglg describe' and {how}"
         )
     return [found[action] for action in actions]
 

@@ -30,18 +30,22 @@ Classes: {", ".join(trained.class_names) or "none (the file has no classifier of
 {settings}
 ```
 """
+    validation, accuracy = "no clips for validation", "the last one, as there were no validation clips"
+    if d["validation_clips"]:
+        validation = f"{d['validation_clips']} more for validation, which chose the epoch"
+        accuracy = f"accuracy on validation clips {d['validation_accuracy']:.3f}"
     return f"""# {c.encoder}, guidance "{c.guidance}"
 
 CrossGLG model for one-shot recognition of human actions from skeletons ({trained.layout.name},
 {trained.layout.num_joints} joints, {trained.channels}-D, up to {trained.persons} person(s)).
 
 - data: {d["data"]}, {d["training_clips"]} base clips of {len(trained.class_names)} classes, \
-{d["validation_clips"]} more for validation, which chose the epoch
+{validation}
 - objective: {c.objective}
 - initial weights: {c.initial_weights or "new"}
 - texts: {", ".join(d["texts"]) or "none"}; text encoder {c.text_encoder}; used: {c.text_source}
 - parameters at inference: {trained.num_parameters:,}
-- chosen epoch: {d["chosen_epoch"] + 1} of {c.epochs}, accuracy on validation clips {d["validation_accuracy"]:.3f}
+- chosen epoch: {d["chosen_epoch"] + 1} of {c.epochs}, {accuracy}
 - seed {c.seed}; torch {d["torch"]}; crossglg {d["crossglg"]}
 
 It has seen no clip, label or text of a novel class. It recognizes motions, not persons or intentions; it was not tested

@@ -9,7 +9,7 @@ from pathlib import Path
 from crossglg.config import Config, parse_values
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.tasks import Task, load_task
-from crossglg.files import InputError
+from crossglg.files import InputError, expanded
 from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, ClassTexts, Features, OneShotResult
 from crossglg.one_shot import evaluate as classify
 from crossglg.one_shot.representation import Representation
@@ -50,7 +50,8 @@ def evaluate(
         models: a trained model, or several of the same base classes, whose features stand side by side: an ensemble.
         task: on which; None: the first model's own.
         text_at_inference: also by the classifiers that read texts of the novel classes.
-        descriptions: for these, a description file to use before the shipped ones.
+        descriptions: for these, a description file to use before the shipped ones; "" for the one that the first model
+            learned from, if it is still there.
 
     Raises:
         InputError: the models have learned other base classes or are of several layouts.
@@ -59,6 +60,8 @@ def evaluate(
         TypeError: what is given is no model, or no task.
     """
     members = [models] if isinstance(models, TrainedModel | str | Path) else list(models)
+    if not members:
+        raise ValueError("evaluate takes a trained model, or a list of one or more; the list is empty")
     for member in members:
         check_model(member)
     if task is not None and not isinstance(task, Task):
@@ -90,7 +93,11 @@ def evaluate(
     with_texts = {}
     if text_at_inference:
         novel = task.novel
-        told = find_descriptions(novel.class_names, layout, descriptions, novel.name)
+        own = members[0].config.descriptions
+        if not descriptions and own and expanded(own).is_file():
+            descriptions = own
+        how = "give them with --descriptions FILE"
+        told = find_descriptions(novel.class_names, layout, descriptions, novel.name, how)
         target = key_joint_targets([one.key_joints for one in told], layout)
         texts = ClassTexts.of(target, layout.parts, [one.either_side is True for one in told])
         texts = replace(texts, attributes=attributes_of(told, layout))

@@ -78,7 +78,7 @@ def check(config: Config) -> None:
     descriptions_of(config, base)
     if uses_texts(config):
         find_encoder(config.text_encoder)
-    resolve_device(config)
+    resolve_device(config.device)
     Preprocessing.from_settings(config, base.layout)
     build_model(config, base.layout, 1, base.num_channels, 2, text_width=0)
 

@@ -78,9 +78,9 @@ def _new_model(config: Config, layout: Layout, persons: int, channels: int, clas
     )  # fmt: skip
 
 
-def resolve_device(config: Config) -> torch.device:
-    """The device a Config asks for; "auto" is a GPU if there is one. Raises ValueError if it is not there."""
-    name = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+def resolve_device(name: str) -> torch.device:
+    """The device of the setting `device`; "auto" is a GPU if there is one. Raises ValueError if it is not there."""
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
     try:
         device = torch.device(name)
     except RuntimeError as error:
@@ -210,6 +210,7 @@ class TrainedModel:
 
         All inference goes through this loop, in training, too. moving: as of `embed`.
         """
+        check_set(clips)
         model, prepare = self.model.eval(), self.preprocessing
         if self.config.compile:
             function = torch.compile(function)
@@ -315,14 +316,15 @@ class TrainedModel:
 
         Args:
             folder: where the model was saved, or "synthetic": the small model that ships with crossglg.
-            device: where its parameters go.
+            device: where its parameters go, as the setting `device`.
             text_branch: read the branch that met texts in training, too, for `explain.attention.text_attention`. It was
                 kept if the model was trained with `keep_text_branch=true`.
 
         Raises:
             FileNotFoundError: there is no model, or no text branch where one is asked for.
-            ValueError: files are damaged or do not fit.
+            ValueError: files are damaged or do not fit, or the device is not there.
         """
+        device = resolve_device(str(device))
         folder = shipped_model() if str(folder) == SHIPPED and not Path(folder).exists() else expanded(folder)
         if not (folder / DESCRIPTION).is_file():
             inside = folder / "model"

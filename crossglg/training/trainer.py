@@ -70,7 +70,7 @@ def fit(
         ValueError: the texts are not those of the base classes, or the loss is not finite.
         InputError: the folder holds a checkpoint of another training.
     """
-    device = resolve_device(config)
+    device = resolve_device(config.device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         trainer = Trainer(config, base, bank, Path(folder))
         trainer.resume(overwrite)
@@ -99,7 +99,7 @@ class Trainer:
         if config.compile and distributed.world_size() > 1:
             raise InputError("compile=true is for one process; leave it out to train with several")
         self.config, self.base, self.folder = config, base, folder
-        self.device = resolve_device(config)
+        self.device = resolve_device(config.device)
         self.one_sided = one_sided_classes(config, bank, base.layout)
         self.model, self.persons = new_model(config, base, bank, mirrored=bool(self.one_sided.any()))
         self.losses = build_losses(config, self.model, base.layout, bank).to(self.device)

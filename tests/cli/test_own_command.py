@@ -399,3 +399,11 @@ def test_what_a_file_describes_is_recognised_without_a_clip(
     assert any(f": {action}  (" in out for action in ACTIONS) and "unknown below -1.00" in out
     assert "what it predicts for usual clips" in refusal("recognize", clip, "--describe", path, "--model", model)
     assert "not for --stream" in refusal("recognize", clip, "--describe", path, "--stream")
+
+
+def test_options_without_effect_and_folders_are_refused(refusal: Run, enrolled: dict[str, Path]) -> None:
+    assert "--window 1.5 is for --stream; give both" in refusal("recognize", enrolled["waving"], "--window", "1.5")
+    told = refusal("recognize", enrolled["waving"], "--describe", "mine.json", "--actions", "my_actions.npz")
+    assert "--describe recognizes the actions of its file alone, --actions those that you enrolled; give one" in told
+    for words in (("enroll", "waving", enrolled["waving"]), ("actions",)):
+        assert "--actions . is a folder; give the .npz file" in refusal(*words, "--actions", ".")

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from crossglg.data import synthetic
 from crossglg.data.any_file import read_any
@@ -453,6 +454,33 @@ def test_a_subset_by_a_mask_is_that_by_numbers() -> None:
     assert len(s.subset([])) == len(s.subset(s.label == 7)) == 0
     with pytest.raises(IndexError):
         s.subset(np.array([True, False]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"xyz": torch.ones(18, 20, 3)}, "small: xyz must be a NumPy array, got Tensor; make one with np.asarray"),
+        ({"label": [0, 1]}, "small: label must be a NumPy array, got list"),
+        ({"label": small().label[:3]}, r"small: label must be one entry for each of 5 clips, got \(3,\)"),
+        ({"fps": "30"}, "small: fps must be a number above 0, got '30'"),
+        ({"class_names": "ab"}, r"small: class_names must be a list of names, got 'ab'; give \['ab'\]"),
+        ({"class_names": ("a", " ")}, "small: class 1 of class_names has an empty name"),
+    ],
+)
+def test_what_a_beginner_puts_into_a_set_is_named(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        replace(small(), **changes)
+
+
+def test_other_types_are_named() -> None:
+    with pytest.raises(TypeError, match=r"subset takes a list of clip numbers, as \[0, 1\], or a mask, got 3"):
+        small().subset(3)
+    with pytest.raises(ValueError, match="fps must be a number above 0, got 'x'"):
+        small().at_rate("x")
+    with pytest.raises(TypeError, match=r"a layout is given by its name, a .yaml file or a Layout, got NoneType"):
+        SkeletonSet.build(small().xyz, small().offsets, small().label, small().class_names, None)
+    with pytest.raises(TypeError, match="class_names must be a list of names, got 'ab'"):
+        SkeletonSet.build(small().xyz, small().offsets, small().label, "ab", small().layout)
 
 
 @pytest.mark.parametrize("fps", [0.0, -30.0, math.nan, math.inf])

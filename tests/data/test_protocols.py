@@ -345,6 +345,10 @@ def test_a_made_protocol_is_run_with_its_data_whatever_the_file_is_called(tmp_pa
     assert task.sha256 == protocol.sha256 and protocol.sha256[:12] in outcome.output
     assert load_task(Config(dataset=own_set(tmp_path, "moved"), benchmark=f"{output}:fresh")).sha256 == task.sha256
     assert len(load_task(Config(dataset=data, benchmark=f"{output}:fresh", episodes=2)).episodes) == 2
+    with pytest.raises(ValueError, match=r"is a file; say which protocol in it: .*/fresh\.json:fresh$"):
+        find_protocol(str(output))
+    with pytest.raises(ValueError, match=r"synthetic has no clip of 'class .' .* Give the protocol's data, own, with"):
+        load_task(Config(benchmark=f"{output}:fresh"))
     assert protocol == make_protocol(data, 3, 4, 1, "fresh") != make_protocol(data, 3, 4, 2, "fresh")
     again = CliRunner().invoke(cli.app, [*words, "--output", str(output)])
     assert isinstance(again.exception, ValueError) and "is there already" in str(again.exception)
@@ -377,6 +381,12 @@ def test_novel_classes_are_chosen_by_name_or_number(tmp_path: Path) -> None:
     assert named.novel_classes == ("class 6", "class 1") and len(named.base_classes) == 6
     with pytest.raises(ValueError, match="own has no class 'class 9'"):
         make_protocol(data, ["class 9"], 2, 0, "named")
+    with pytest.raises(ValueError, match=r"^the novel class 'class 6' is named twice; name each once"):
+        make_protocol(data, ["class 6", "class 1", "class 6"], 2, 0, "named")
+    with pytest.raises(ValueError, match="own has no class '2'; give a number of novel classes alone, or names alone"):
+        make_protocol(data, ["2", "class 6"], 2, 0, "named")
+    words = ["protocol", "make", "--dataset", data, "--novel", "3", "--seed", "-1", "--output", "x.json"]
+    assert str(CliRunner().invoke(cli.app, words).exception) == "--seed -1 must be at least 0"
     for number in (0, 1, 7, 20):
         with pytest.raises(ValueError, match=f"{number} novel classes of 8 usable ones in own: leave 2 on either side"):
             make_protocol(data, number, 2, 0, "number")

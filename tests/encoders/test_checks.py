@@ -115,6 +115,13 @@ def test_what_is_no_skeleton_encoder_is_told_so() -> None:
         check_encoder(lambda layout, in_channels, persons: nn.Linear(3, 4))
 
 
+def test_what_builds_no_encoder_is_named() -> None:
+    with pytest.raises(TypeError, match="takes the class or function that builds an encoder, got 'bones'"):
+        check_encoder("bones")
+    with pytest.raises(TypeError, match="takes the class or function that builds an encoder, got an encoder, InfoGCN"):
+        check_encoder(SMALL(get_layout("kinect20"), 3, 1))
+
+
 def test_what_is_registered_and_no_skeleton_encoder_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ENCODERS, "plain", lambda layout, in_channels, persons: nn.Linear(3, 4))
     with pytest.raises(ContractError, match=r"^encoder 'plain': Linear is no subclass of"):

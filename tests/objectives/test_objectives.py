@@ -322,3 +322,27 @@ def test_a_killed_training_of_an_objective_with_parameters_of_its_own_goes_on(ba
 def test_what_cannot_be_an_objective_is_named(values: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         find_objective(Config.create(**values))
+
+
+@pytest.mark.parametrize(
+    ("losses", "got"),
+    [
+        (torch.ones(4), "got Tensor"),
+        ({"mine": torch.ones(4)}, r"got 'mine': a tensor \(4,\)"),
+        ({"mine": 1.0}, "got 'mine': 1.0"),
+    ],
+)
+def test_losses_that_are_no_scalars_by_name_are_told_with_their_objective(
+    monkeypatch, losses: object, got: str
+) -> None:
+    class Brier(OBJECTIVES["classification"]):
+        def losses(self, out, label, texts):
+            return losses
+
+    monkeypatch.setitem(OBJECTIVES, "brier", Brier)
+    z = random(4, 4)
+    out = CrossGLGOutput(logits=z, z=z, joint_features=z, joint_importance=None, cross_modal_logits=None)
+    loss = build_loss(replace(CONFIG, objective="brier"), Sizes(get_layout("ntu25"), 4, 4, 4, 4))
+    told = "losses of the objective Brier must give a dictionary of names and scalar tensors, .*, "
+    with pytest.raises(ValueError, match=told + got):
+        loss(out, LABELS[:4], TextBank((), torch.empty(0), None, torch.empty(0)))

@@ -25,6 +25,7 @@ from crossglg.skeletons import get_layout
 from crossglg.text.descriptions import DescriptionFile, find_descriptions, shipped_files
 from crossglg.text.key_joints import key_joint_targets
 from crossglg.training import trained_model
+from crossglg.training.evaluation import evaluate as evaluate_models
 from crossglg.training.trained_model import TrainedModel, build_model
 
 CONFIG = Config(dataset="synthetic-small", encoder="tiny", streams="joint", frames=8, episodes=2, device="cpu")
@@ -125,9 +126,21 @@ def test_texts_of_novel_classes_are_used_where_they_are_asked_for(tmp_path: Path
     file = DescriptionFile.load(next(path for path in shipped_files() if path.stem == "ntu120"))
     silent = {action: replace(one, statements=None) for action, one in file.classes.items()}
     own = str(replace(file, classes=silent).save(tmp_path / "own.json"))
+    of_its_training = untrained(replace(CONFIG, descriptions=own)).save(tmp_path / "described")
+    assert "the descriptions have no statements" in evaluated(str(of_its_training), "--text-at-inference")[1]
+    gone = untrained(replace(CONFIG, descriptions=str(tmp_path / "gone.json")))
+    task = load_task(CONFIG)
+    undescribed = [f"made-up {name}" for name in task.novel.class_names]
+    with pytest.raises(ValueError, match=r"'made-up .* has no description .* and give them with --descriptions FILE$"):
+        evaluate_models(gone, replace(task, novel=replace(task.novel, class_names=undescribed)), True)
     told, errors = evaluated(str(folder), "--text-at-inference", "--descriptions", own)
     assert "without zero-shot-attributes: the descriptions have no statements" in errors
     assert list(told["text_at_inference"]) == [name for name in TEXT_CLASSIFIERS if name != "zero-shot-attributes"]
+
+
+def test_an_ensemble_of_no_model_is_refused() -> None:
+    with pytest.raises(ValueError, match="evaluate takes a trained model, or a list of one or more; the list is empty"):
+        evaluate_models([])
 
 
 def test_several_models_are_evaluated_as_one(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from tqdm.notebook import tqdm
 
 from crossglg.config import Config
 from crossglg.files import InputError, MissingError
-from crossglg.runs.folders import WIDGET, find_model, find_run, finish_notebook, run_folder
+from crossglg.runs.folders import WIDGET, find_model, find_run, finish_notebook, notebook_config, run_folder
+from crossglg.runs.pipeline import notebook_path
 from crossglg.skeletons import get_layout
 from crossglg.training.trained_model import TrainedModel, build_model, shipped_model
 from crossglg.viz.player import Panel, player
@@ -100,6 +101,14 @@ def test_what_a_notebook_writes_goes_beside_the_notebooks_folder_or_where_it_is_
     assert run_folder("", "mine") == Path("../runs/mine") and run_folder("here", "mine") == Path("here")
     os.chdir(tmp_path)
     assert run_folder("", "mine") == Path("runs/mine")
+
+
+def test_a_setting_that_is_a_parameter_of_the_notebook_is_named() -> None:
+    assert notebook_config({"frames": 32}, epochs=3) == Config.create(frames=32, epochs=3)
+    with pytest.raises(InputError, match=r"^epochs is a parameter of its own in this notebook; write epochs = 5 there"):
+        notebook_config({"frames": 32, "epochs": 5}, epochs=3)
+    for name in ("00_tour", "01_describe_actions", "02_train"):
+        assert "notebook_config(" in notebook_path(name).read_text(encoding="utf-8")
 
 
 def test_an_error_of_input_is_one_sentence_in_a_notebook(tmp_path: Path) -> None:

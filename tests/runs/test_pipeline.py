@@ -28,6 +28,7 @@ from crossglg.one_shot import CLASSIFIERS
 from crossglg.processes import sole_writer
 from crossglg.runs import pipeline, results
 from crossglg.studies import runner
+from crossglg.text.attributes import STATEMENTS
 from crossglg.training.trained_model import TrainedModel
 
 ROOT = Path(__file__).parents[2]
@@ -318,9 +319,16 @@ def test_threads_of_a_kernel_spin_briefly_unless_the_user_says_otherwise(own, tm
         (["run", "--set", "guidance=text"], "is not one of both, g2l, l2g, none"),
         (["run", "--benchmark", "nowhere.json:a"], "no file nowhere.json"),
         (["run", "--set", "descriptions=nowhere.json"], "no file nowhere.json"),
+        (["run", "--resume"], "synthetic-lean-gcn-both-seed0 is not there; give the folder of a run"),
+        (["run", "--resume", "--output", "runs/a", "--set", "epochs=2"], "a is not there; give the folder of a run"),
         (["run", "--nonsense"], "No such option"),
         (["list", "everything"], "choose one of"),
         (["evaluate", "nowhere"], "no trained model"),
+        (["table", "--figures", "nowhere"], "no folder nowhere; 'crossglg publish RUN --figures nowhere' makes it"),
+        (
+            ["evaluate", "synthetic", "--descriptions", "a.json"],
+            "a.json is read with --text-at-inference",
+        ),
     ],
 )
 def test_bad_input_exits_2_and_says_how_to_mend_it(words, message, tmp_path):
@@ -398,6 +406,7 @@ def test_list_prints_every_kind():
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.splitlines()) >= 1
     assert "1,572,227 parameters" in crossglg("list", "encoders").stdout
+    assert [line.strip() for line in crossglg("list", "statements").stdout.splitlines()] == list(STATEMENTS)
 
 
 def test_list_without_a_word_and_its_help_name_every_kind():

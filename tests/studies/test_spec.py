@@ -94,6 +94,10 @@ def test_every_share_of_the_base_classes_is_a_benchmark(tmp_path: Path) -> None:
         ({"untrained": ["dtw"], "reference": "raw"}, "reference 'raw' is no method"),
         ({"classifiers": ["cosine", "cosine"]}, "classifiers: .* must be different values"),
         ({"classifiers": ["cosin"]}, "classifiers: unknown 'cosin'; did you mean 'cosine'"),
+        (
+            {"classifiers": ["joint-importance"], "methods": {"a": {"guidance": "none"}}},
+            "classifiers: 'joint-importance' compares by joint importance, which no method learns; give a method",
+        ),
         ({"measured": ["cosin"]}, "measured: unknown 'cosin'; did you mean 'cosine'"),
         ({"measured": ["euclidean"]}, "classifiers: 'cosine' is not measured; add it to measured"),
         ({"reference": "bass"}, "reference 'bass' is no method; did you mean 'base'"),

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.small_study import load
+from support.small_study import TINY, load
 
 from crossglg.config import Config
+from crossglg.encoders import ENCODERS
 from crossglg.runs.results import portable
 from crossglg.statistics import Interval, sign_flip_test
 from crossglg.studies.results import Row, table_file, write_rows
@@ -23,6 +24,7 @@ from crossglg.studies.tables import (
     means_table,
     paired,
     study_figure,
+    study_table,
 )  # fmt: skip
 
 RNG = np.random.default_rng(5)
@@ -183,3 +185,17 @@ def test_runs_without_the_classifier_are_left_out_and_an_unknown_one_is_named(re
 def test_runs_on_other_clips_are_not_compared(records: list[tuple[Run, Row]]) -> None:
     with pytest.raises(ValueError, match=r"first-both-9 and first-raw-None are both of first.*same clips"):
         accuracies([*records, record("first", "both", 9, [0.1, 0.2], clips="other")])
+
+
+def test_a_table_before_the_first_run_by_its_classifier_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENCODERS, "tiny", TINY)
+    study = load(tmp_path, classifiers=["joint-importance"])
+    run = study.runs()[0]
+    settings = deciding(portable(run.config.to_dict()))
+    row = replace(record("toy", "raw", None, [0.2, 0.3])[1], name=run.name, settings=settings)
+    write_rows(table_file(study, tmp_path), {run.name: row}, [run.name])
+    assert study_table(study, tmp_path) == "mine: 1 of 5 runs, none by joint-importance yet."
+    with pytest.raises(ValueError, match="no run has the classifier 'joint-importance'"):
+        study_figure(study, tmp_path)

@@ -166,6 +166,12 @@ def test_an_own_file_is_completed_by_the_shipped_ones(tmp_path: Path) -> None:
     assert [description.source.split(":")[0] for description in found] == ["own.json", "ntu120.json"]
 
 
+def test_a_layout_has_a_name_and_classes_are_a_list() -> None:
+    assert find_descriptions(["throw"], "kinect20") == find_descriptions(["throw"], KINECT)
+    with pytest.raises(TypeError, match=r"find_descriptions takes a list of classes; give \['throw'\]"):
+        find_descriptions("throw", KINECT)
+
+
 def test_missing_class_is_named_with_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"'drinc water' has no description \(1 of 2 .*; did you mean 'drink water'"):
         find_descriptions(["falling", "drinc water"], NTU)
@@ -197,7 +203,7 @@ def put(value: Any, *keys: str) -> Callable[[dict[str, Any]], None]:
         (without("layout"), "is no description file: it needs layout and classes"),
         (without("classes"), "is no description file"),
         (put([], "classes"), "is no description file"),
-        (put("ntu26", "layout"), "unknown layout 'ntu26'; known layouts: ntu25"),
+        (put("ntu26", "layout"), r"own\.json: unknown layout 'ntu26'; known layouts: ntu25"),
         (without("classes", "hop", "global"), r"own\.json: the description of 'hop' lacks 'global'"),
         (without("classes", "hop", "joints"), "the description of 'hop' lacks 'joints'"),
         (without("classes", "hop", "key_joints"), "the description of 'hop' lacks 'key_joints'"),
@@ -210,6 +216,14 @@ def put(value: Any, *keys: str) -> Callable[[dict[str, Any]], None]:
         (put([], "classes", "hop", "key_joints"), "'hop': no key joints of kinect20"),
         (put(["left thumb"], "classes", "hop", "key_joints"), "'hop': key joint 'left thumb' is not in kinect20"),
         (put("head", "classes", "hop", "key_joints"), "key_joints of 'hop' is 'head'; write a list"),
+        (
+            put("the trunk turns", "classes", "hop", "statements"),
+            r"statements of 'hop' is 'the trunk turns'; write a list, as \[",
+        ),
+        (
+            put(["the trunk turned"], "classes", "hop", "statements"),
+            "'the trunk turned' is none of the statements; did you mean 'the trunk turns'.* 'crossglg list statements'",
+        ),
         (put("no", "classes", "hop", "either_side"), "either_side of 'hop' is 'no'; write true or false, or leave it"),
     ],
 )

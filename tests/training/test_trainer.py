@@ -629,7 +629,9 @@ def test_every_guidance_trains_saves_and_loads(base: SkeletonSet, bank: TextBank
     assert json.loads(json.dumps(trained.details)) == loaded.details
 
 
-@pytest.mark.parametrize("given", [np.zeros((2, 8, 25, 3)), [1, 2], "clips.npz"], ids=["array", "list", "path"])
+@pytest.mark.parametrize(
+    "given", [np.zeros((2, 8, 25, 3)), [1, 2], "clips.npz", None], ids=["array", "list", "path", "none"]
+)
 def test_what_is_no_skeleton_set_is_named(finished: Path, given) -> None:
     with pytest.raises(TypeError, match=f"a model takes a SkeletonSet, got {type(given).__name__}; read one with"):
         TrainedModel.load(finished).embed(given)
@@ -757,9 +759,15 @@ def test_model_card_says_what_was_trained_on_what(finished: Path) -> None:
     ):
         assert words in card, words
     assert not [name for name in NOVEL if name in card]
+    nothing = {"validation_clips": 0, "validation_accuracy": float("nan"), "chosen_epoch": 2}
+    card = model_card(replace(trained, details=trained.details | nothing))
+    assert "30 base clips of 6 classes, no clips for validation" in card and "nan" not in card
+    assert "chosen epoch: 3 of 3, the last one, as there were no validation clips" in card
 
 
 @pytest.mark.parametrize(("device", "message"), [("tpuu", "is no device"), ("cuda:99", "CUDA devices")])
 def test_a_device_that_is_not_there_is_named(device: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        resolve_device(replace(CONFIG, device=device))
+        resolve_device(device)
+    with pytest.raises(ValueError, match=message):
+        TrainedModel.load("synthetic", device)
