@@ -11,7 +11,7 @@ import json
 import os
 import time
 import zipfile
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ from crossglg.skeletons import Layout
 CHUNK = 8  # files that a worker parses at a time
 UNNAMED = "unnamed"  # the class of a clip whose source does not say
 
-VERSION = 4  # of what conversion makes: a change of it converts again
+VERSION = 5  # of what conversion makes: a change of it converts again
 
 
 @dataclass(frozen=True)
@@ -469,6 +469,20 @@ def _overruled(store: _Store) -> list[str]:
     return sorted(folders) if len(folders) > 1 else []
 
 
+def _numbered(clips: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Classes called like sessions, "Session 1", with the two or more folders, not called so, that they lie in."""
+    above = defaultdict(set)
+    for clip in clips:
+        folders = PurePosixPath(clip["sample_id"]).parent.parts
+        if clip["class_from"] == "folder" and len(folders) > 1 and folders[-1][-1].isdecimal():
+            above[clip["class_name"]].add(folders[-2])
+    return {
+        name: sorted(folders)
+        for name, folders in sorted(above.items())
+        if len(folders) > 1 and not any(folder[-1].isdecimal() for folder in folders)
+    }
+
+
 def _log(reader: Reader, store: _Store, clips: SkeletonSet) -> dict[str, Any]:
     """What was done, for `<output>.log.json`."""
     about = store.clips
@@ -482,6 +496,7 @@ def _log(reader: Reader, store: _Store, clips: SkeletonSet) -> dict[str, Any]:
         "classes_with_clips": len(set(clips.label.tolist())),
         "classes_from": dict(Counter(clip["class_from"] for clip in about)),
         "folders_overruled": _overruled(store),
+        "numbered_folders": _numbered(about),
         "frames": int(clips.frames.sum()),
         "fps": {str(rate): count for rate, count in rates.items()},
         "corrupt": {entry["file"][0]: entry["error"] for entry in store.entries if "error" in entry},

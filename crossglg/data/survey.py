@@ -51,7 +51,7 @@ def describe(clips: SkeletonSet, path: Path) -> str:
         lines += [f"step {n}    {step}" for n, step in enumerate(log["steps"], start=1)]
         lines += [f"note      {note}" for note in _notes(log)]
     other_files = _other_files(path) if path.is_dir() else []
-    of_log = [*_other_rates(log, clips.fps), *_overruled_folders(log)]
+    of_log = [*_other_rates(log, clips.fps), *_overruled_folders(log), *_sessions(log)]
     lines += [f"doubtful  {doubt}" for doubt in [*doubts(clips), *of_log, *other_files]]
     lack = "; ".join(filter(None, (missing_for_a_run(clips), _missing_for_steps(clips.layout))))
     return "\n".join([*lines, f"for a run {lack or 'four classes or more have two clips or more: enough'}"])
@@ -179,6 +179,18 @@ def _overruled_folders(log: dict[str, Any]) -> list[str]:
         f"the classes are named by {' and '.join(sources)}, not by the folders {some_of(folders)}: if the folders "
         f"are the classes, rename that column or give a table of classes (classes=FILE.csv)"
     ] if folders else []  # fmt: skip
+
+
+def _sessions(log: dict[str, Any]) -> list[str]:
+    """That the folders which name the classes may be sessions within class folders."""
+    folders = log.get("numbered_folders", {})
+    if not folders:
+        return []
+    above = sorted(set().union(*folders.values()))
+    return [
+        f"the classes {some_of(list(folders))} are folders that lie in several others, {some_of(above)}: if those are "
+        f"the classes, move their files up or give a table of classes (classes=FILE.csv)"
+    ]
 
 
 def _classes(clips: SkeletonSet, log: dict[str, Any]) -> list[str]:

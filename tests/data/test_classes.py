@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,25 @@ def test_a_column_that_beats_class_folders_is_doubted(tmp_path: Path) -> None:
     (tmp_path / "out.npz").unlink()
     assert converted(tmp_path / "set").class_names == ("arm raise", "squat")
     assert "not by the folders" not in describe(SkeletonSet.load(tmp_path / "out.npz"), tmp_path / "out.npz")
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "doubted"),
+    [
+        (("squat", "throw"), ("Session_1", "Session_2"), True),
+        (("ann", "bob"), ("squat", "throw"), False),  # people
+        (("P1", "P2"), ("A1", "A2"), False),
+    ],
+)
+def test_sessions_within_class_folders_are_doubted(
+    tmp_path: Path, above: tuple[str, ...], below: tuple[str, ...], doubted: bool
+) -> None:
+    for i, (one, two) in enumerate(product(above, below)):
+        (tmp_path / "set" / one / two).mkdir(parents=True)
+        (tmp_path / "set" / one / two / "clip.npy").write_bytes(array(standing("coco17", 12) + 0.01 * i))
+    text = describe(converted(tmp_path / "set"), tmp_path / "out.npz")
+    doubt = "doubtful  the classes Session 1, Session 2 are folders that lie in several others, squat, throw: if those"
+    assert (doubt in text) == doubted and ("lie in several others" in text) == doubted
 
 
 def test_clips_without_any_class_say_what_to_do(folder: Path) -> None:
