@@ -228,9 +228,8 @@ def find_protocol(benchmark: str) -> Protocol:
     Raises FileNotFoundError, or ValueError with the nearest name.
     """
     file, separator, name = benchmark.rpartition(":")
-    if not separator and expanded(name).is_file():
-        names = read_json(expanded(name))
-        raise ValueError(f"benchmark={name!r} is a file; say which protocol in it: {name}:{f', {name}:'.join(names)}")
+    if not separator and name not in shipped_protocols() and expanded(name).is_file():
+        file, separator, name = name, ":", ""  # a file alone
     if not separator and name not in shipped_protocols():
         raise ValueError(
             f"benchmark={benchmark!r} must be FILE:NAME, e.g. data/benchmarks.json:to-utd-mhad, or a shipped protocol"
@@ -240,6 +239,9 @@ def find_protocol(benchmark: str) -> Protocol:
     protocols = read_json(path)
     if not isinstance(protocols, dict):
         raise ValueError(f"{path} must be a JSON object with one entry per protocol, {{name: protocol, …}}")
+    if not name:
+        ways = ", ".join(f"{file}:{one}" for one in protocols)
+        raise ValueError(f"benchmark={benchmark!r} is a file; say which protocol in it: {ways}")
     if name not in protocols:
         raise ValueError(f"{path} has no benchmark {name!r}{nearest(name, protocols)} It has {', '.join(protocols)}")
     if not isinstance(protocols[name], dict):
