@@ -356,7 +356,7 @@ def _on_this_machine(jobs: int | None) -> Iterator[int]:
 def _on_cluster(jobs: int | None, address: str) -> Iterator[int]:
     """joblib's work goes to the workers of a Dask cluster. Yields the threads that each may use."""
     if not find_spec("distributed"):
-        raise InputError("the backend dask is not installed: pip install 'crossglg[cluster]'")
+        raise InputError("the backend dask is not installed: pip install distributed")
     from distributed import Client
 
     try:

@@ -258,7 +258,7 @@ def _tokenizer(kind: Any, name: str, folder: Path) -> Any:
     try:
         return kind.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, ImportError) as error:
-        needs = "" if find_spec("sentencepiece") else " A DeBERTa's needs: pip install 'crossglg[deberta]'"
+        needs = "" if find_spec("sentencepiece") else " A DeBERTa's needs: pip install sentencepiece protobuf"
         raise ValueError(f"the tokenizer of {name!r} cannot be built; are its files complete?{needs}") from error
 
 

@@ -69,7 +69,7 @@ def _to_onnx(program: torch.export.ExportedProgram, x: Tensor, file: Path, outpu
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise ValueError(f"ONNX needs more packages: pip install 'crossglg[export]' ({error})") from error
+        raise ValueError(f"ONNX needs more packages: pip install onnx onnxscript onnxruntime ({error})") from error
     torch.onnx.export(
         program,
         (x,),
