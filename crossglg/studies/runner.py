@@ -65,7 +65,7 @@ def run_study(
     report: Callable[[str], object] = print,
     results: str | Path = "",
 ) -> None:
-    """Make all runs that are not finished, and those that failed.
+    """Make all runs that are not finished, and those that failed; measure finished ones by classifiers that they lack.
 
     Args:
         study: What to run.
@@ -122,6 +122,8 @@ def run_study(
                 if isinstance(row, str):
                     failed += 1
                 else:
+                    if name in rows:  # what it was measured by before stays
+                        row = replace(row, correct={**rows[name].correct, **row.correct})
                     with one_at_a_time():
                         write_rows(path, {**read_rows(path), name: row}, order)
                 report(f"[{made}/{total}] {_line(name, row)}")

@@ -260,6 +260,11 @@ def test_a_classifier_is_added_to_finished_runs_whose_models_are_there(
             assert read_results(folder / r.name).one_shot[name].episodes == before[r].one_shot[name].episodes
     assert list(rows[last].correct) == ["cosine"], "without its model nothing can be measured"
     assert len(run(parsed, folder, data)) == 1
+    (folder / kept[0].name / "results.json").unlink()  # its row and its model are left
+    parsed = load(tmp_path, measured=["cosine", "multi-scale"])
+    run(parsed, folder, data)
+    rows = {r: row for r, row in study_results.finished(parsed, folder) if r.method != "raw"}
+    assert {"cosine", "joint-motion", "multi-scale"} <= set(rows[kept[0]].correct), "what was measured before stays"
 
 
 def written(folder: Path) -> dict[Path, int]:
