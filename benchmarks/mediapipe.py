@@ -38,12 +38,12 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.one_shot.baselines.raw import raw_poses
 from crossglg.one_shot.classifiers import CLASSIFIERS
 from crossglg.one_shot.representation import Representation
-from crossglg.one_shot.warping import cosine_and_movement
+from crossglg.one_shot.warping import cosine_and_streams
 from crossglg.recognition.camera import LAYOUT, to_clip
 from crossglg.recognition.recognizer import compared, equal_error_threshold, rival_similarity
 from crossglg.skeletons import get_layout, retarget
 from crossglg.statistics import half_width
-from crossglg.training.trained_model import TrainedModel
+from crossglg.training.trained_model import SIMILARITY, TrainedModel
 
 RESULTS = Path(__file__).parent / "results" / "mediapipe.md"
 KINECT = get_layout("kinect20")
@@ -54,7 +54,7 @@ METHODS = {  # column → what is compared, and how
     "time warping": ("coordinates", "warped-poses"),
     "features": ("model", "cosine"),
 }
-RECOGNIZER = "features and movement"  # how `Recognizer` compares
+RECOGNIZER = "features and streams"  # how `Recognizer` compares
 Array = NDArray[np.floating]
 
 
@@ -158,9 +158,9 @@ def measured(trained: TrainedModel, clips: SkeletonSet, episodes: int) -> list[l
         for features, classifier in METHODS.values():
             scores = CLASSIFIERS[classifier].score(exemplars[features], queries[features], None)
             cells.append(percent([accuracy(scores[:, row], clips.label, row) for row in draws]))
-        similarity = cosine_and_movement(exemplars["model"], queries["model"])
+        similarity = cosine_and_streams(exemplars["model"], queries["model"])
         cells.append(percent([accuracy(similarity[:, row], clips.label, row) for row in draws]))
-        among = cosine_and_movement(exemplars["model"], exemplars["model"])
+        among = cosine_and_streams(exemplars["model"], exemplars["model"])
         rates = [refusals(trained, similarity[:, row], among[np.ix_(row, row)], clips.label, row) for row in draws]
         rows.append(cells + [percent(column) for column in zip(*rates, strict=True)])
         print(*rows[-1], sep=" | ", file=sys.stderr)
@@ -196,7 +196,7 @@ def refusals(
     """
     enrolled = np.arange(0, len(exemplars), 2)
     limit = max(
-        equal_error_threshold(trained.details["similarity_quantiles"], len(enrolled)),
+        equal_error_threshold(trained.details[SIMILARITY], len(enrolled)),
         rival_similarity(among[np.ix_(enrolled, enrolled)], enrolled),
     )
     best = similarity[:, enrolled].max(1)

@@ -17,8 +17,7 @@ from crossglg.one_shot.temporal import temporal_order, temporal_set
 from crossglg.one_shot.text_at_inference import either_side, text_voting, zero_shot, zero_shot_attributes
 from crossglg.one_shot.transductive import transductive_centring, transductive_neighbours, transductive_transport
 from crossglg.one_shot.warping import (
-    cosine_and_movement,
-    shifted_fusion,
+    cosine_and_streams,
     shifted_movement,
     shifted_streams,
     warped_fusion,
@@ -65,8 +64,7 @@ _CLASSIFIERS: dict[str, Classifier] = {
     "warped-fusion": Classifier(warped_fusion, ("joints", "motion", "poses"), alone=False),
     "shifted-movement": Classifier(shifted_movement, ("poses",)),
     "shifted-streams": Classifier(shifted_streams, ("poses", "bones")),
-    "cosine-and-movement": Classifier(cosine_and_movement, ("poses",)),
-    "shifted-fusion": Classifier(shifted_fusion, ("joints", "motion", "poses", "bones"), alone=False),
+    "cosine-and-streams": Classifier(cosine_and_streams, ("poses", "bones")),
     "multi-scale": Classifier(multi_scale, ("joints",)),
     "multi-scale-importance": Classifier(multi_scale_importance, ("joints", "importance")),
     "transductive-centring": Classifier(transductive_centring, alone=False),

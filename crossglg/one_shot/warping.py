@@ -7,7 +7,7 @@ algorithm optimization for spoken word recognition", IEEE Transactions on Acoust
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,29 +50,41 @@ def shifted_streams(exemplar: Representation, query: Representation, base: Base 
     return np.mean([_shifted(*pair) for pair in zip(_streams(exemplar), _streams(query), strict=True)], axis=0)
 
 
-def cosine_and_movement(exemplar: Representation, query: Representation, base: Base | None = None) -> Array:
-    """Mean of the cosine and of shifted-movement for each frame; equal clips have 1. Asks nothing of base clips."""
+def cosine_and_streams(exemplar: Representation, query: Representation, base: Base | None = None) -> Array:
+    """Mean of four similarities: the cosine, and for each frame the time warping of joints, of bones and of motion.
+
+    Equal clips have 1. Asks nothing of base clips.  Source: ours (docs/notes/classifiers.md).
+    """
     frames = part(query, "poses").shape[1]
-    return (cosine(exemplar, query) + 1.0 + shifted_movement(exemplar, query) / frames) / 2.0
+    return mean_similarity(cosine(exemplar, query), shifted_streams(exemplar, query) / frames)
 
 
-def shifted_movement_leaving_out(exemplar: Array, query: Array, joint_of: NDArray[np.integer]) -> Array:
-    """`shifted_movement` of each exemplar and its query without each joint, `(N, V)`.
+def mean_similarity(cosines: Array, streams: Array) -> Array:
+    """The mean of cosine-and-streams. streams: mean of the three time warpings for each frame, 0 for equal clips."""
+    return (cosines + 3.0 * (1.0 + streams)) / 4.0
+
+
+def shifted_streams_leaving_out(
+    exemplar: Representation, query: Representation, joint_of: NDArray[np.integer], parents: NDArray[np.integer]
+) -> Array:
+    """`shifted_streams` of each exemplar and its query without each joint and the bones that end in it, `(N, V)`.
 
     Args:
-        exemplar: poses, `(N, T, F)`.
-        query: `(N, T, F)`.
+        exemplar: N clips with poses and bones.
+        query: N clips, one for each exemplar.
         joint_of: `(F,)` the joint that each coordinate belongs to, 0 … V − 1.
+        parents: `(V,)` of each joint, as `Layout.parents`.
     """
-    kept = np.arange(joint_of.max() + 1)[:, None] != joint_of  # (V, F)
-    own, theirs = (
-        unit_rows(movement(poses.astype(np.float32))[:, None] * kept[:, None]) for poses in (exemplar, query)
-    )
-    cost = 1.0 - own @ theirs.swapaxes(-1, -2)  # (N, V, T, T)
-    steps = round(SHIFT * cost.shape[-1])
-    beginnings = np.stack([np.roll(cost, shift, axis=-1) for shift in (0, steps, -steps)], axis=2)  # (N, V, 3, T, T)
-    side_by_side = np.moveaxis(beginnings, (3, 4), (0, 1))
-    return -warped(side_by_side.reshape(*cost.shape[2:], -1)).reshape(*cost.shape[:2], 3).min(2)
+    without = np.arange(len(parents))[:, None]
+    joints = without != joint_of  # (V, F)
+    bones = joints & (without != parents[joint_of])
+    found = []
+    for own, theirs, kept in zip(_streams(exemplar), _streams(query), (joints, bones, joints), strict=True):
+        rows = [unit_rows(stream[:, None] * kept[:, None]) for stream in (own, theirs)]  # (N, V, T, F)
+        cost = 1.0 - rows[0] @ rows[1].swapaxes(-1, -2)  # (N, V, T, T)
+        pairs = cost.reshape(-1, *cost.shape[2:]).transpose(2, 1, 0)
+        found.append(-_best_beginning(pairs).reshape(cost.shape[:2]))
+    return np.mean(found, axis=0)
 
 
 def warped_fusion(exemplar: Representation, query: Representation, base: Base) -> Array:
@@ -80,16 +92,7 @@ def warped_fusion(exemplar: Representation, query: Representation, base: Base) -
 
     The weights were chosen on data sets that were left out of trainings (docs/notes/recipe.md).
     """
-    return _fused(exemplar, query, base, warped_movement)
-
-
-def shifted_fusion(exemplar: Representation, query: Representation, base: Base) -> Array:
-    """As warped-fusion, with shifted-streams."""
-    return _fused(exemplar, query, base, shifted_streams)
-
-
-def _fused(exemplar: Representation, query: Representation, base: Base, moving: Callable[..., Array]) -> Array:
-    weighted = ((1.0, whitened_cosine), (1.0, joint_motion), (4.0, moving))
+    weighted = ((1.0, whitened_cosine), (1.0, joint_motion), (4.0, warped_movement))
     return np.sum([weight * standardized(score(exemplar, query, base)) for weight, score in weighted], axis=0)
 
 
@@ -113,20 +116,25 @@ def standardized(scores: Array) -> Array:
 
 def _shifted(exemplar: Array, query: Array) -> Array:
     """(K, T, F), (Q, T, F) → (Q, K): the best of three beginnings of each query."""
-    steps = round(SHIFT * query.shape[1])
-    return _warped(exemplar, query, shifts=(0, steps, -steps))
+    return _warped(exemplar, query, least=_best_beginning)
 
 
-def _warped(exemplar: Array, query: Array, *, shifts: Sequence[int] = (0,)) -> Array:
-    """(K, T, F), (Q, T, F) → (Q, K): the best of the shifts by which the frames of a query are moved."""
+def _best_beginning(cost: Array) -> Array:
+    """`warped`, the frames of the query as they are, or a quarter of the clip earlier or later. cost: (T, T', P)."""
+    steps = round(SHIFT * len(cost))
+    moved = np.concatenate([np.roll(cost, shift, axis=0) for shift in (0, steps, -steps)], axis=-1)
+    return warped(moved).reshape(3, -1).min(0)
+
+
+def _warped(exemplar: Array, query: Array, *, least: Callable[[Array], Array] | None = None) -> Array:
+    """(K, T, F), (Q, T, F) → (Q, K). least: of costs (T, T', P), those of a query's frames first; None: `warped`."""
     count, steps, size = exemplar.shape
     beside, scores, at_once = unit_rows(exemplar).reshape(-1, size).T, [], max(1, PAIRS // count)
     for first in range(0, len(query), at_once):
         some = unit_rows(query[first : first + at_once])
         cost = 1.0 - (some.reshape(-1, size) @ beside).reshape(len(some), -1, count, steps)
         pairs = cost.transpose(1, 3, 0, 2).reshape(cost.shape[1], steps, -1)
-        moved = np.concatenate([np.roll(pairs, shift, axis=0) for shift in shifts], axis=-1)
-        scores.append(warped(moved).reshape(len(shifts), len(some), count).min(0))
+        scores.append((least or warped)(pairs).reshape(len(some), count))
     return -np.concatenate(scores) if scores else np.zeros((0, count), np.float32)
 
 

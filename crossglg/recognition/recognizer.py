@@ -1,6 +1,7 @@
 """Your own actions: enroll an action from one clip, recognize it in new clips and in long recordings.
 
-Clips are compared by learnt features and by time warping of their movement, as the classifier cosine-and-movement does.
+Clips are compared by learnt features and by time warping of their joints, bones and motion, as the classifier
+cosine-and-streams does.
 
 Enrolled clips are kept as they are, in the documented `.npz`: any trained model can use them.
 """
@@ -27,10 +28,10 @@ from crossglg.files import InputError, nearest, some_of
 from crossglg.one_shot import unit_rows
 from crossglg.one_shot.features import part
 from crossglg.one_shot.representation import Representation
-from crossglg.one_shot.warping import cosine_and_movement, shifted_movement_leaving_out
+from crossglg.one_shot.warping import cosine_and_streams, mean_similarity, shifted_streams_leaving_out
 from crossglg.processes import sole_writer
 from crossglg.skeletons import Layout
-from crossglg.training.trained_model import TrainedModel, check_model, check_set
+from crossglg.training.trained_model import SIMILARITY, TrainedModel, check_model, check_set
 
 SHORTEST = 8  # frames; fewer show a pose, not a motion
 UNKNOWN = "unknown"
@@ -129,9 +130,9 @@ class Recognizer:
         exemplars = fitting(exemplars, trained)
         if threshold is None:
             seen = compared(trained, exemplars)
-            quantiles = trained.details.get("similarity_quantiles", {})  # none from a version that compared otherwise
+            quantiles = trained.details.get(SIMILARITY, {})  # none from a version that compared otherwise
             threshold = equal_error_threshold(quantiles, len(exemplars.class_names))
-            threshold = max(threshold, rival_similarity(cosine_and_movement(seen, seen), exemplars.label))
+            threshold = max(threshold, rival_similarity(cosine_and_streams(seen, seen), exemplars.label))
         return cls(trained, exemplars, threshold)
 
     def scores(self, clips: SkeletonSet | Recording) -> NDArray[np.floating]:
@@ -143,7 +144,7 @@ class Recognizer:
         clips = fitting(clips, self.trained)
         check_duration(clips, self.trained)
         left_out = self.trained.embed_leaving_out(clips)  # (N, 1 + V, D)
-        seen = Representation(left_out[:, 0], poses=self.trained.poses(clips))
+        seen = Representation(left_out[:, 0], **self.trained.coordinates(clips))
         similarity = self._similarity(seen)
         results = []
         for i, row in enumerate(self._best_per_action(similarity)):
@@ -192,15 +193,16 @@ class Recognizer:
 
     def _similarity(self, seen: Representation) -> NDArray[np.floating]:
         """(N, E)."""
-        return cosine_and_movement(self._seen_exemplars, seen)
+        return cosine_and_streams(self._seen_exemplars, seen)
 
     def _leaving_out(self, clip: Representation, z: NDArray[np.floating], closest: list[int]) -> NDArray[np.floating]:
         """(n, V) similarity of one clip to n exemplars without each joint. z: (V, D) of the clip without each joint."""
         cosine = (unit_rows(z) * unit_rows(self._exemplars_leaving_out[closest])).sum(-1)
-        own, theirs = part(self._seen_exemplars[closest], "poses"), part(clip, "poses")
-        joint_of = np.arange(own.shape[2]) // self.trained.channels % self.trained.layout.num_joints
-        moving = shifted_movement_leaving_out(own, np.repeat(theirs, len(own), axis=0), joint_of) / own.shape[1]
-        return (cosine + 1.0 + moving) / 2.0
+        exemplars, layout = self._seen_exemplars[closest], self.trained.layout
+        frames, coordinates = part(clip, "poses").shape[1:]
+        joint_of = np.arange(coordinates) // self.trained.channels % layout.num_joints
+        moving = shifted_streams_leaving_out(exemplars, clip[[0] * len(closest)], joint_of, layout.parents) / frames
+        return mean_similarity(cosine, moving)
 
     def _best_per_action(self, similarity: NDArray[np.floating]) -> NDArray[np.floating]:
         columns = [similarity[..., self.exemplars.label == k].max(-1) for k in range(len(self.exemplars.class_names))]
@@ -296,8 +298,8 @@ def sample_files(task: Task, folder: Path, actions: int = 4) -> dict[str, Any]:
 
 
 def compared(trained: TrainedModel, clips: SkeletonSet) -> Representation:
-    """What of clips is compared: features and poses."""
-    return Representation(trained.embed(clips), poses=trained.poses(clips))
+    """What of clips is compared: features, poses and bones."""
+    return Representation(trained.embed(clips), **trained.coordinates(clips))
 
 
 def as_set(clips: SkeletonSet | Recording) -> SkeletonSet:

@@ -36,6 +36,7 @@ PARTS_OF_A_CLIP = {"clip": 1, "phase": 3, "frame": 0}  # of importance_per; 0: e
 FIRST_VERSION = (0, 2)  # whose models this one computes as they were trained
 FEW = 16  # for so many clips, making a copy for inference takes longer than it saves
 TRAINING_ONLY = "cross_modal."  # parameters that meet texts
+SIMILARITY = "cosine_and_streams_quantiles"  # the name in a model's details says how clips were compared
 SHIPPED = "synthetic"  # the name of the model that ships with crossglg; models/README.md says how it is made
 ABOUT_SHIPPED = "the small one that ships with crossglg, a demonstration trained on synthetic Kinect-like motions"
 
@@ -134,13 +135,10 @@ class TrainedModel:
         names += [] if self.model.joint_importance is None else ["importance"]
         names += [] if self.model.attributes is None else ["attributes"]
         learned = dict(zip(names, self.columns(clips, everything), strict=True))
-        return Representation(**learned, motion=motion_energy(clips), **self._poses_and_bones(clips))
+        return Representation(**learned, motion=motion_energy(clips), **self.coordinates(clips))
 
-    def poses(self, clips: SkeletonSet) -> NDArray[np.float16]:
-        """Coordinates of each frame as they are prepared for the encoder, before the streams: (N, T, M · V · C)."""
-        return self._poses_and_bones(clips)["poses"]
-
-    def _poses_and_bones(self, clips: SkeletonSet) -> dict[str, NDArray[np.float16]]:
+    def coordinates(self, clips: SkeletonSet) -> dict[str, NDArray[np.float16]]:
+        """The prepared coordinates of each frame, "poses", and "bones", before the streams: (N, T, M · V · C) each."""
         found = []
         for _, x, mask in self.batches(clips):
             joints = with_zeros(x, mask, self.persons)

@@ -22,7 +22,7 @@ from crossglg.data.transforms import DeviceClips, Preprocessing, mirror
 from crossglg.files import InputError
 from crossglg.model import CrossGLG
 from crossglg.one_shot.representation import Representation
-from crossglg.one_shot.warping import cosine_and_movement
+from crossglg.one_shot.warping import cosine_and_streams
 from crossglg.skeletons import Layout
 from crossglg.text.embeddings import TextBank
 from crossglg.training import distributed
@@ -36,7 +36,7 @@ from crossglg.training.step import (
     train_step,
     with_persons_listed,
 )
-from crossglg.training.trained_model import TrainedModel, build_model, resolve_device, similarity_quantiles
+from crossglg.training.trained_model import SIMILARITY, TrainedModel, build_model, resolve_device, similarity_quantiles
 
 ENOUGH_TO_COMPARE = 200  # clips with one another, to know how similar two of a class are
 
@@ -245,8 +245,8 @@ class Trainer:
         # What recognizing one's own clips needs: when two clips are alike, and how long a clip usually is.
         unseen = self.validation_clips if len(self.validation_clips) else np.arange(len(base))
         some = base.subset(np.random.default_rng(0).permutation(unseen)[:ENOUGH_TO_COMPARE])
-        seen = Representation(trained.embed(some), poses=trained.poses(some))
-        details["similarity_quantiles"] = similarity_quantiles(cosine_and_movement(seen, seen), some.label)
+        seen = Representation(trained.embed(some), **trained.coordinates(some))
+        details[SIMILARITY] = similarity_quantiles(cosine_and_streams(seen, seen), some.label)
         if model.joint_importance is not None:  # what zero-shot recognition compares with
             details["usual_importance"] = trained.joint_importance(base).mean(0).round(6).tolist()
         if model.attributes is not None:

@@ -379,7 +379,7 @@ def test_accuracy_on_genuine_clips_is_the_benchmarks(run: Run, shared_data: Path
     right = [answer["action"] == queries.class_of(i) for i, answer in enumerate(answers)]
     trained = TrainedModel.load(model)
     features = Features.of(task, lambda clips: trained.represent(clips.retargeted(trained.layout)))
-    assert np.mean(right) == pytest.approx(evaluate(task, features, "cosine-and-movement").accuracy[0])
+    assert np.mean(right) == pytest.approx(evaluate(task, features, "cosine-and-streams").accuracy[0])
     assert len(right) == 44 and 0.25 < np.mean(right) < 1.0
 
 

@@ -16,7 +16,8 @@ from crossglg.data.synthetic import synthesise
 from crossglg.one_shot import CLASSIFIERS
 from crossglg.one_shot.baselines.raw import raw_poses
 from crossglg.one_shot.representation import unit_rows
-from crossglg.one_shot.warping import shifted_movement_leaving_out, warped, warped_poses
+from crossglg.one_shot.representation import Representation
+from crossglg.one_shot.warping import shifted_streams_leaving_out, warped, warped_poses
 
 
 def recursion(cost: NDArray[np.float64], width: int = 99) -> float:
@@ -113,43 +114,51 @@ def test_shifted_streams_is_the_mean_over_joints_bones_and_motion() -> None:
 
 
 @pytest.mark.parametrize("persons", [1, 2])
-def test_leaving_out_a_joint_is_to_have_zeros_in_its_place(persons: int) -> None:
+def test_leaving_out_a_joint_is_to_have_zeros_in_its_place_and_in_that_of_its_bones(persons: int) -> None:
     exemplar, query, base = few_of(make_task([4, 3, 5]))
-    count, joints, channels = min(len(exemplar), len(query)), 4, 3
-    joint_of = np.tile(np.repeat(np.arange(joints), channels), persons)
+    count, channels, parents = min(len(exemplar), len(query)), 3, np.array([0, 0, 1, 1, 2])
+    joint_of = np.tile(np.repeat(np.arange(5), channels), persons)
     rng = np.random.default_rng(0)
-    own, theirs = (rng.standard_normal((count, 12, len(joint_of))).astype(np.float16) for _ in range(2))
-    found = shifted_movement_leaving_out(own, theirs, joint_of)
-    assert found.shape == (count, joints)
+
+    def of(clips: Representation) -> Representation:
+        poses, bones = (rng.standard_normal((count, 12, len(joint_of))).astype(np.float16) for _ in range(2))
+        return replace(clips[np.arange(count)], poses=poses, bones=bones)
+
+    own, theirs = of(exemplar), of(query)
+    found = shifted_streams_leaving_out(own, theirs, joint_of, parents)
+    assert found.shape == (count, 5)
+
+    def without(clip: Representation, joint: int) -> Representation:
+        torn = [child for child in range(5) if joint in (child, parents[child])]
+        kept = ~np.isin(joint_of, [joint]), ~np.isin(joint_of, torn)
+        return replace(clip, poses=clip.poses * kept[0], bones=clip.bones * kept[1])
+
     for n, v in np.ndindex(found.shape):
-        without = np.where(joint_of == v, np.float16(0), np.float16(1))
-        one, other = replace(exemplar[[n]], poses=own[[n]] * without), replace(query[[n]], poses=theirs[[n]] * without)
-        expected = CLASSIFIERS["shifted-movement"].score(one, other, base)[0, 0]
+        expected = CLASSIFIERS["shifted-streams"].score(without(own[[n]], v), without(theirs[[n]], v), base)[0, 0]
         assert found[n, v] == pytest.approx(float(expected), abs=1e-4)
 
 
-def test_cosine_and_movement_is_the_mean_of_two_similarities() -> None:
+def test_cosine_and_streams_is_the_mean_of_four_similarities() -> None:
     exemplar, query, base = few_of(make_task([4, 3, 5]))
-    found = CLASSIFIERS["cosine-and-movement"].score(exemplar, query, None)
-    moved = CLASSIFIERS["shifted-movement"].score(exemplar, query, base)
+    found = CLASSIFIERS["cosine-and-streams"].score(exemplar, query, None)
+    streams = CLASSIFIERS["shifted-streams"].score(exemplar, query, base) / query.poses.shape[1]
     for q, k in np.ndindex(found.shape):
         z, e = query.z[q], exemplar.z[k]
         cosine = float(z @ e / np.linalg.norm(z) / np.linalg.norm(e))
-        assert found[q, k] == pytest.approx((cosine + 1.0 + moved[q, k] / query.poses.shape[1]) / 2.0, abs=1e-5)
+        assert found[q, k] == pytest.approx((cosine + 3.0 + 3.0 * streams[q, k]) / 4.0, abs=1e-5)
     np.testing.assert_allclose(
-        np.diag(CLASSIFIERS["cosine-and-movement"].score(exemplar, exemplar, None)), 1.0, atol=1e-5
+        np.diag(CLASSIFIERS["cosine-and-streams"].score(exemplar, exemplar, None)), 1.0, atol=1e-5
     )
 
 
-@pytest.mark.parametrize(("kind", "moving"), [("warped", "warped-movement"), ("shifted", "shifted-streams")])
-def test_fusion_adds_scores_in_units_of_their_spread_over_the_exemplars_of_each_query(kind: str, moving: str) -> None:
+def test_fusion_adds_scores_in_units_of_their_spread_over_the_exemplars_of_each_query() -> None:
     exemplar, query, base = few_of(make_task([4, 3, 5]))
     expected = np.zeros((len(query), len(exemplar)))
-    for name, weight in (("whitened-cosine", 1), ("joint-motion", 1), (moving, 4)):
+    for name, weight in (("whitened-cosine", 1), ("joint-motion", 1), ("warped-movement", 4)):
         for q, row in enumerate(CLASSIFIERS[name].score(exemplar, query, base)):
             expected[q] += weight * (row - np.mean(row)) / np.std(row)
-    np.testing.assert_allclose(CLASSIFIERS[f"{kind}-fusion"].score(exemplar, query, base), expected, rtol=1e-4)
-    alone = CLASSIFIERS[f"{kind}-fusion"].score(exemplar[:1], query, base)
+    np.testing.assert_allclose(CLASSIFIERS["warped-fusion"].score(exemplar, query, base), expected, rtol=1e-4)
+    alone = CLASSIFIERS["warped-fusion"].score(exemplar[:1], query, base)
     assert (alone == 0.0).all()
 
 

@@ -32,7 +32,7 @@ from crossglg.recognition.recognizer import (
     sample_files,
 )
 from crossglg.skeletons import Layout, get_layout
-from crossglg.training.trained_model import TrainedModel, build_model, similarity_quantiles
+from crossglg.training.trained_model import SIMILARITY, TrainedModel, build_model, similarity_quantiles
 
 NTU, KINECT = get_layout("ntu25"), get_layout("kinect20")
 ACTIONS = ("hand waving", "jump up", "kicking something", "drop", "clapping", "cheer up")
@@ -64,7 +64,7 @@ def recognizer(trained: TrainedModel, task: Task) -> Recognizer:
 def test_accuracy_is_the_benchmarks(recognizer: Recognizer, task: Task, trained: TrainedModel) -> None:
     query = task.novel.subset(task.queries(0))
     right = [r.action == query.class_of(i) for i, r in enumerate(recognizer.recognize(query))]
-    expected = evaluate(task, Features.of(task, trained.represent), "cosine-and-movement").accuracy[0]
+    expected = evaluate(task, Features.of(task, trained.represent), "cosine-and-streams").accuracy[0]
     assert np.mean(right) == pytest.approx(expected)
     assert 0.2 < expected < 1.0  # neither chance nor perfect, or the comparison would say little
 
@@ -96,7 +96,8 @@ def test_ranking_and_threshold(recognizer: Recognizer, task: Task) -> None:
 def test_deciding_joints_are_those_whose_absence_costs_the_lead(recognizer: Recognizer, task: Task) -> None:
     """Plain loop: leave one joint's features and coordinates out of clip and exemplars; what is left of the lead?"""
     model, query = recognizer.trained.model, task.novel.subset([9])
-    moving = [recognizer.trained.poses(clips).reshape(-1, 16, 25, 3) for clips in (recognizer.exemplars, query)]
+    seen = [recognizer.trained.coordinates(clips) for clips in (recognizer.exemplars, query)]
+    poses, bones = ([clips[name].reshape(-1, 16, 25, 3) for clips in seen] for name in ("poses", "bones"))
 
     def joints_of(clips: SkeletonSet) -> torch.Tensor:
         x, mask = DeviceClips(clips).batch(torch.arange(len(clips)), 16)
@@ -106,13 +107,14 @@ def test_deciding_joints_are_those_whose_absence_costs_the_lead(recognizer: Reco
     own, theirs = joints_of(query), joints_of(recognizer.exemplars)
 
     def scores(kept: list[int]) -> torch.Tensor:
+        whole = [j for j in kept if NTU.parents[j] in kept]  # a bone ends in two joints
         with torch.inference_mode():
             rows = [model.represent(joints[:, kept]).numpy() for joints in (theirs, own)]
         exemplars, clip = (
-            Representation(z, poses=poses[:, :, kept].reshape(len(z), 16, -1))
-            for z, poses in zip(rows, moving, strict=True)
+            Representation(z, poses=p[:, :, kept].reshape(len(z), 16, -1), bones=b[:, :, whole].reshape(len(z), 16, -1))
+            for z, p, b in zip(rows, poses, bones, strict=True)
         )
-        return torch.from_numpy(CLASSIFIERS["cosine-and-movement"].score(exemplars, clip, None)[0])
+        return torch.from_numpy(CLASSIFIERS["cosine-and-streams"].score(exemplars, clip, None)[0])
 
     every = list(range(25))
     first, second = scores(every).argsort(descending=True)[:2]
@@ -165,10 +167,10 @@ def test_exemplars_of_other_actions_stand_for_the_unknown() -> None:
 def test_calibrated_threshold_is_the_higher_of_both(trained: TrainedModel, task: Task) -> None:
     exemplars = task.novel.subset(task.episodes[0])
     seen = trained.represent(exemplars)
-    rivals = rival_similarity(CLASSIFIERS["cosine-and-movement"].score(seen, seen, None), np.arange(4))
+    rivals = rival_similarity(CLASSIFIERS["cosine-and-streams"].score(seen, seen, None), np.arange(4))
     assert Recognizer.of(trained, exemplars).threshold == pytest.approx(rivals, abs=1e-6)
     strict = {"same": np.linspace(0.99, 1.0, 101).tolist(), "different": np.linspace(0.9, 1.0, 101).tolist()}
-    calibrated = replace(trained, details={"similarity_quantiles": strict})
+    calibrated = replace(trained, details={SIMILARITY: strict})
     expected = equal_error_threshold(strict, 4)
     assert Recognizer.of(calibrated, exemplars).threshold == pytest.approx(max(expected, rivals))
 
@@ -424,4 +426,4 @@ def test_coordinates_beyond_half_precision_stay_finite(trained: TrainedModel, ta
     clips = task.novel.subset([0, 1])
     clips.xyz[:, NTU.index("right hand"), 0] = 1e9
     seen = trained.represent(clips)
-    assert all(np.isfinite(array).all() for array in (seen.joints, seen.sequence, trained.poses(clips)))
+    assert all(np.isfinite(array).all() for array in (seen.joints, seen.sequence, trained.coordinates(clips)["poses"]))

@@ -55,7 +55,7 @@ from crossglg.training.step import (
     train_step,
     with_persons_listed,
 )
-from crossglg.training.trained_model import TrainedModel, build_model, resolve_device, shipped_model
+from crossglg.training.trained_model import SIMILARITY, TrainedModel, build_model, resolve_device, shipped_model
 from crossglg.training.trainer import chosen_epoch, fit, split_validation
 
 
@@ -168,9 +168,9 @@ def test_a_batch_larger_than_the_set_is_one_step(base: SkeletonSet, bank: TextBa
     np.testing.assert_allclose(trained.details["usual_importance"], trained.joint_importance(base).mean(0), atol=1e-6)
     assert math.isnan(trained.details["validation_accuracy"])
     seen = trained.represent(base)
-    similarity = CLASSIFIERS["cosine-and-movement"].score(seen, seen, None)
+    similarity = CLASSIFIERS["cosine-and-streams"].score(seen, seen, None)
     pairs = [(similarity[j, i], base.label[i] == base.label[j]) for i in range(36) for j in range(36) if i != j]
-    for kind, found in trained.details["similarity_quantiles"].items():
+    for kind, found in trained.details[SIMILARITY].items():
         of_kind = [value for value, same_class in pairs if same_class == (kind == "same")]
         np.testing.assert_allclose(found, np.quantile(of_kind, np.linspace(0, 1, 101)), atol=1e-4)
 
