@@ -142,7 +142,7 @@ def test_each_enrolled_clip_is_recognised_as_itself(run: Run, enrolled: dict[str
     out = run("recognize", *enrolled.values(), "--model", model, "--threshold", "0.5")  # all are alike to this model
     for line, (action, file) in zip(out.splitlines(), enrolled.items(), strict=True):
         head, _, similarity = line.partition(",")[0].rpartition(" ")  # not quite 1: kept in the layout of the first
-        assert head.endswith(f": {action}  ({action}") and float(similarity) > 0.95 and "unknown below 0.50" in line, (
+        assert head.endswith(f": {action}  ({action}") and float(similarity) > 0.9 and "unknown below 0.50" in line, (
             file
         )
     assert "someone: standing about" in out and "me: waving" in out
@@ -368,7 +368,7 @@ def test_genuine_files_go_through(run: Run, shared_data: Path, model: Path, patt
 
 def test_accuracy_on_genuine_clips_is_the_benchmarks(run: Run, shared_data: Path, model: Path) -> None:
     every = SkeletonSet.load(shared_data / "utd_mhad.npz")
-    classes = ("draw x", "draw triangle", "arm curl", "squat")
+    classes = ("wave", "draw triangle", "catch", "throw")
     chosen = [np.flatnonzero(every.label == every.class_names.index(name))[:12] for name in (*classes, "clap")]
     task = split_task(every.subset(np.concatenate(chosen)), classes, episodes=1, name="utd")
     for name, exemplar in zip(task.novel.class_names, task.episodes[0], strict=True):

@@ -15,8 +15,7 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.data.synthetic import synthesise
 from crossglg.one_shot import CLASSIFIERS
 from crossglg.one_shot.baselines.raw import raw_poses
-from crossglg.one_shot.representation import unit_rows
-from crossglg.one_shot.representation import Representation
+from crossglg.one_shot.representation import Representation, unit_rows
 from crossglg.one_shot.warping import shifted_streams_leaving_out, warped, warped_poses
 
 
