@@ -149,19 +149,25 @@ def landmarks(clips: SkeletonSet) -> Array:
 def measured(trained: TrainedModel, clips: SkeletonSet, episodes: int) -> list[list[object]]:
     """A row for each condition: one-shot accuracies, then what the threshold for unknown actions does."""
     draws = [draw(clips.label, np.random.default_rng(number)) for number in range(episodes)]
+    drawn = np.unique(draws)
     rows: list[list[object]] = []
     kinect = represented(trained, clips)
     for condition in CONDITIONS:
         queries = represented(trained, by_camera(clips, condition)) if condition.camera else kinect
-        exemplars = queries if condition.exemplars else kinect
+        exemplars = {name: part[drawn] for name, part in (queries if condition.exemplars else kinect).items()}
         cells: list[object] = [clips.name, condition.name]
         for features, classifier in METHODS.values():
             scores = CLASSIFIERS[classifier].score(exemplars[features], queries[features], None)
-            cells.append(percent([accuracy(scores[:, row], clips.label, row) for row in draws]))
+            cells.append(percent([accuracy(scores[:, np.searchsorted(drawn, d)], clips.label, d) for d in draws]))
         similarity = cosine_and_streams(exemplars["model"], queries["model"])
-        cells.append(percent([accuracy(similarity[:, row], clips.label, row) for row in draws]))
         among = cosine_and_streams(exemplars["model"], exemplars["model"])
-        rates = [refusals(trained, similarity[:, row], among[np.ix_(row, row)], clips.label, row) for row in draws]
+        accuracies, rates = [], []
+        for row in draws:
+            columns = np.searchsorted(drawn, row)
+            accuracies.append(accuracy(similarity[:, columns], clips.label, row))
+            own = among[np.ix_(columns, columns)]
+            rates.append(refusals(trained, similarity[:, columns], own, clips.label, row))
+        cells.append(percent(accuracies))
         rows.append(cells + [percent(column) for column in zip(*rates, strict=True)])
         print(*rows[-1], sep=" | ", file=sys.stderr)
     return rows

@@ -25,12 +25,12 @@ SHIFT = 0.25  # of the clip: how much earlier or later an action may begin
 
 def warped_poses(exemplar: Representation, query: Representation, base: Base) -> Array:
     """Time warping of the coordinates: minus the least sum of differences of poses, 1 − cosine, along both clips."""
-    return _warped(*(part(clips, "poses").astype(np.float32) for clips in (exemplar, query)))
+    return _warped(*(unit_rows(part(clips, "poses").astype(np.float32)) for clips in (exemplar, query)))
 
 
 def warped_movement(exemplar: Representation, query: Representation, base: Base) -> Array:
     """As warped-poses, each clip minus most of its mean pose: how joints move counts more than how a person stands."""
-    return _warped(*(movement(part(clips, "poses").astype(np.float32)) for clips in (exemplar, query)))
+    return _warped(*(_moving(clips) for clips in (exemplar, query)))
 
 
 def shifted_movement(exemplar: Representation, query: Representation, base: Base | None = None) -> Array:
@@ -39,13 +39,14 @@ def shifted_movement(exemplar: Representation, query: Representation, base: Base
     Nobody cuts two clips at the same moment, and an action that repeats has no beginning. What a shift moves out of the
     clip comes in again at its other end.  Source: ours (docs/notes/classifiers.md).
     """
-    return _shifted(*(movement(part(clips, "poses").astype(np.float32)) for clips in (exemplar, query)))
+    return _shifted(*(_moving(clips) for clips in (exemplar, query)))
 
 
 def shifted_streams(exemplar: Representation, query: Representation, base: Base | None = None) -> Array:
     """Mean of the time warpings of three streams, each as shifted-movement: joints, bones and motion.
 
-    Source: ours (docs/notes/classifiers.md); the streams are those that encoders read (Shi et al., CVPR 2019).
+    Of motion, half the squared difference counts, in units of each clip's speed: where a person stands still, only
+    noise has a direction.  Source: ours (docs/notes/classifiers.md); encoders read the same streams (Shi et al., CVPR 2019).
     """
     return np.mean([_shifted(*pair) for pair in zip(_streams(exemplar), _streams(query), strict=True)], axis=0)
 
@@ -75,13 +76,12 @@ def shifted_streams_leaving_out(
         joint_of: `(F,)` the joint that each coordinate belongs to, 0 … V − 1.
         parents: `(V,)` of each joint, as `Layout.parents`.
     """
-    without = np.arange(len(parents))[:, None]
-    joints = without != joint_of  # (V, F)
+    without = np.arange(len(parents))[:, None, None]
+    joints = without != joint_of  # (V, 1, F)
     bones = joints & (without != parents[joint_of])
     found = []
-    for own, theirs, kept in zip(_streams(exemplar), _streams(query), (joints, bones, joints), strict=True):
-        rows = [unit_rows(stream[:, None] * kept[:, None]) for stream in (own, theirs)]  # (N, V, T, F)
-        cost = 1.0 - rows[0] @ rows[1].swapaxes(-1, -2)  # (N, V, T, T)
+    for own, theirs in zip(*(_streams(clips, joints, bones) for clips in (exemplar, query)), strict=True):
+        cost = _cost(own, theirs)  # (N, V, T, T)
         pairs = cost.reshape(-1, *cost.shape[2:]).transpose(2, 1, 0)
         found.append(-_best_beginning(pairs).reshape(cost.shape[:2]))
     return np.mean(found, axis=0)
@@ -101,11 +101,30 @@ def movement(poses: Array) -> Array:
     return poses - (1.0 - POSTURE) * poses.mean(1, keepdims=True)
 
 
-def _streams(clips: Representation) -> tuple[Array, Array, Array]:
-    """(N, T, F) each: movement of the joints, movement of the bones, and how the joints move from frame to frame."""
-    poses, bones = (part(clips, name).astype(np.float32) for name in ("poses", "bones"))
+def _moving(clips: Representation) -> Array:
+    """(N, T, F), rows of length 1."""
+    return unit_rows(movement(part(clips, "poses").astype(np.float32)))
+
+
+def _streams(
+    clips: Representation, joints: NDArray[np.bool_] | None = None, bones: NDArray[np.bool_] | None = None
+) -> tuple[Array, Array, Array]:
+    """(N, T, F) each: movement of the joints and of the bones, rows of length 1, and how joints move between frames.
+
+    joints, bones: (V, 1, F), what V results (N, V, T, F) keep of the coordinates.
+    """
+
+    def kept(x: Array, which: NDArray[np.bool_] | None) -> Array:
+        return x if which is None else x[:, None] * which
+
+    poses, vectors = (part(clips, name).astype(np.float32) for name in ("poses", "bones"))
     around = np.pad(poses, ((0, 0), (1, 1), (0, 0)), mode="edge")
-    return movement(poses), movement(bones), (around[:, 2:] - around[:, :-2]) / 2.0
+    motion = kept((around[:, 2:] - around[:, :-2]) / 2.0, joints)
+    speed = np.sqrt(np.square(motion).sum(-1, keepdims=True).mean(-2, keepdims=True))
+    return (
+        unit_rows(kept(movement(poses), joints)), unit_rows(kept(movement(vectors), bones)),
+        motion / np.maximum(speed, 1e-12),
+    )  # fmt: skip
 
 
 def standardized(scores: Array) -> Array:
@@ -127,15 +146,21 @@ def _best_beginning(cost: Array) -> Array:
 
 
 def _warped(exemplar: Array, query: Array, *, least: Callable[[Array], Array] | None = None) -> Array:
-    """(K, T, F), (Q, T, F) → (Q, K). least: of costs (T, T', P), those of a query's frames first; None: `warped`."""
+    """(K, T, F), (Q, T, F) → (Q, K). least: of costs (T, T', P), the query's frames first; None: `warped`."""
     count, steps, size = exemplar.shape
-    beside, scores, at_once = unit_rows(exemplar).reshape(-1, size).T, [], max(1, PAIRS // count)
+    beside, scores, at_once = exemplar.reshape(-1, size), [], max(1, PAIRS // count)
     for first in range(0, len(query), at_once):
-        some = unit_rows(query[first : first + at_once])
-        cost = 1.0 - (some.reshape(-1, size) @ beside).reshape(len(some), -1, count, steps)
+        some = query[first : first + at_once]
+        cost = _cost(some.reshape(-1, size), beside).reshape(len(some), -1, count, steps)
         pairs = cost.transpose(1, 3, 0, 2).reshape(cost.shape[1], steps, -1)
         scores.append((least or warped)(pairs).reshape(len(some), count))
     return -np.concatenate(scores) if scores else np.zeros((0, count), np.float32)
+
+
+def _cost(own: Array, theirs: Array) -> Array:
+    """(…, T, F), (…, T', F) → (…, T, T'): half the squared difference of frames; 1 − cosine of rows of length 1."""
+    squares = [np.square(rows).sum(-1) / 2.0 for rows in (own, theirs)]
+    return squares[0][..., None] + squares[1][..., None, :] - own @ theirs.swapaxes(-1, -2)
 
 
 def warped(cost: Array, window: float = WINDOW) -> Array:

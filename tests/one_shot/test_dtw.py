@@ -95,20 +95,25 @@ def test_shifted_streams_is_the_mean_over_joints_bones_and_motion() -> None:
         frames, best = len(query_rows), np.inf
         for begin in (0, frames // 4, -(frames // 4)):
             later = np.array([query_rows[(t - begin) % frames] for t in range(frames)])
-            length = np.linalg.norm(later, axis=1)[:, None] * np.linalg.norm(exemplar_rows, axis=1)
-            best = min(best, recursion(1 - later @ exemplar_rows.T / length, width=frames // 4))
+            cost = np.array([[np.sum((a - b) ** 2) / 2 for b in exemplar_rows] for a in later])
+            best = min(best, recursion(cost, width=frames // 4))
         return -best
+
+    def moved(rows: NDArray[np.floating]) -> NDArray[np.floating]:
+        rest = rows - 0.9 * rows.mean(0)
+        return rest / np.linalg.norm(rest, axis=1)[:, None]
 
     def motion(rows: NDArray[np.floating]) -> NDArray[np.floating]:
         last = len(rows) - 1
-        return np.array([(rows[min(t + 1, last)] - rows[max(t - 1, 0)]) / 2 for t in range(len(rows))])
+        steps = np.array([(rows[min(t + 1, last)] - rows[max(t - 1, 0)]) / 2 for t in range(len(rows))])
+        return steps / np.sqrt(np.mean([step @ step for step in steps]))
 
     for q, k in np.ndindex(found.shape):
         ours, theirs = (
             [part[k], bones[k]]
             for part, bones, k in ((query.poses, query.bones, q), (exemplar.poses, exemplar.bones, k))
         )
-        parts = [[rows - 0.9 * rows.mean(0) for rows in clip] + [motion(clip[0])] for clip in (theirs, ours)]
+        parts = [[moved(rows) for rows in clip] + [motion(clip[0])] for clip in (theirs, ours)]
         assert found[q, k] == pytest.approx(np.mean([one(a, b) for a, b in zip(*parts, strict=True)]), abs=1e-5)
 
 
