@@ -47,7 +47,8 @@ def _environment() -> Environment:
 def inline_svg(figure: Figure | bytes, name: str, about: str) -> Markup:
     """A figure as an <svg> of the page, as wide as it is in inches times --scale of page.css, or as there is room.
 
-    figure: or its .svg as `save` writes it;  name: goes before the ids inside, so that two figures of a page share none;  about: for those who cannot see it.
+    figure: or its .svg as `save` writes it;  name: goes before the ids inside, so that two figures of a page share
+    none;  about: for those who cannot see it.
     """
     text = (figure if isinstance(figure, bytes) else render(figure, ".svg")).decode()
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
