@@ -89,8 +89,8 @@ def test_a_training_with_it_learns_which_text_fits(tmp_path: Path, monkeypatch: 
     bank = build_text_bank(find_descriptions(base.class_names, base.layout), base.layout)
     config = Config(
         encoder="tiny", learning_rate=1e-2, objective="text-matching", guidance="g2l", frames=8, epochs=16,
-        batch_size=8, mirror=0.5, mirror_class="other", validation_clips=0.0, device="cpu", streams="joint", warmup_epochs=1,
-        interaction_blocks=1, interaction_width=32,
+        batch_size=8, mirror=0.5, mirror_class="other", validation_clips=0.0, device="cpu", streams="joint",
+        warmup_epochs=1, interaction_blocks=1, interaction_width=32,
     )  # fmt: skip
     history = fit(config, base, bank, tmp_path).details["history"]
     assert history[-1]["matching_loss"] < 0.7 * history[0]["matching_loss"]
