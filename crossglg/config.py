@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any
 
@@ -267,22 +267,23 @@ class Config(
     """All settings of one run, in groups. Raises ValueError naming the setting when a value cannot be right."""
 
     def __post_init__(self) -> None:
-        for spec in fields(self):
-            value, choices = getattr(self, spec.name), spec.metadata["choices"]
+        for name, spec in self.__dataclass_fields__.items():
+            value, choices = getattr(self, name), spec.metadata["choices"]
             kind: type = type(spec.default)
-            if not isinstance(value, _KINDS[kind]) or (isinstance(value, bool) and kind is not bool):
-                raise InputError(f"{spec.name}={value!r} is not of the kind {kind.__name__}: {spec.metadata['help']}")
-            if not isinstance(value, bool | int | float | str):  # a number of numpy, which no file takes
-                object.__setattr__(self, spec.name, value := kind(value))
+            if type(value) is not kind:
+                if not isinstance(value, _KINDS[kind]) or (isinstance(value, bool) and kind is not bool):
+                    raise InputError(f"{name}={value!r} is not of the kind {kind.__name__}: {spec.metadata['help']}")
+                if not isinstance(value, bool | int | float | str):  # a number of numpy, which no file takes
+                    object.__setattr__(self, name, value := kind(value))
             if choices and value not in choices:
-                raise InputError(f"{spec.name}={value!r} is not one of {', '.join(choices)}")
+                raise InputError(f"{name}={value!r} is not one of {', '.join(choices)}")
             if isinstance(value, float) and not math.isfinite(value):
-                raise InputError(f"{spec.name}={value!r} is not a finite number")
+                raise InputError(f"{name}={value!r} is not a finite number")
             low, high, why = (spec.metadata[key] for key in ("low", "high", "why"))
             if low > -math.inf and value < low:
-                raise InputError(f"{spec.name}={value} must be at least {low}")
+                raise InputError(f"{name}={value} must be at least {low}")
             if high < math.inf and value > high:
-                raise InputError(f"{spec.name}={value} must be at most {high}: {why}")
+                raise InputError(f"{name}={value} must be at most {high}: {why}")
 
     @classmethod
     def create(cls, preset: str = "embedded", **values: Any) -> Config:
@@ -293,7 +294,7 @@ class Config(
 
     def to_dict(self) -> dict[str, Any]:
         """Name → value, in the order of the fields."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in DEFAULTS}  # plain values: `asdict` would copy each
 
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -322,6 +323,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     group.__name__.removesuffix("Settings").lower(): tuple(spec.name for spec in fields(group))
     for group in reversed(Config.__bases__)
 }
+DEFAULTS: dict[str, Any] = {spec.name: spec.default for spec in fields(Config)}
 HELP: dict[str, str] = {spec.name: spec.metadata["help"] for spec in fields(Config)}
 # What runs and models did that were made before there was the setting.
 BEFORE = {spec.name: spec.metadata["before"] for spec in fields(Config) if spec.metadata["before"] is not None}

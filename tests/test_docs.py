@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 import shlex
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,7 @@ BLOCKS = [
 ]
 
 
+@cache
 def shown_commands() -> dict[str, list[str]]:
     """Every line of README and docs that begins with crossglg → its words."""
     lines = [
@@ -110,9 +112,14 @@ def test_every_page_is_part_of_the_site():
         assert (ROOT / page).is_file(), page
 
 
+@cache
+def all_commands() -> typer.core.TyperGroup:
+    return typer.main.get_command(app)
+
+
 @pytest.mark.parametrize("line", shown_commands())
 def test_shown_command_exists_with_its_options(line):
-    words, command = shown_commands()[line], typer.main.get_command(app)
+    words, command = list(shown_commands()[line]), all_commands()
     while hasattr(command, "commands") and not words[0].startswith("--"):
         assert words[0] in command.commands, f"crossglg has no command {words[0]!r}"
         command = command.commands[words.pop(0)]
@@ -131,7 +138,7 @@ def commands(group, *names):
 
 def test_every_command_is_shown():
     shown = {tuple(words) for words in shown_commands().values()}
-    for words in commands(typer.main.get_command(app)):
+    for words in commands(all_commands()):
         assert any(line[: len(words)] == words for line in shown), f"'crossglg {' '.join(words)}' is shown nowhere"
 
 

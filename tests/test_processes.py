@@ -94,13 +94,20 @@ for _ in range(300):
     assert [process.communicate()[1] for process in many] == [""] * 4
 
 
+OWN = [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "None")]
+COMMAND = "import os, crossglg.cli; print(os.environ.get('GOMP_SPINCOUNT'))"
+
+
 @pytest.mark.parametrize(
-    ("own", "spins"), [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "None")]
-)
-@pytest.mark.parametrize(
-    "code",
-    ["import os, crossglg.cli; print(os.environ.get('GOMP_SPINCOUNT'))", WORKER],
-    ids=["command", "study's worker"],
+    ("code", "own", "spins"),
+    [
+        *(pytest.param(COMMAND, *case, id=f"command-{case[1]}") for case in OWN),
+        # Two processes that import torch; they go by the user's own as the command does.
+        *(
+            pytest.param(WORKER, *case, id=f"study's worker-{case[1]}", marks=pytest.mark.slow if case[0] else ())
+            for case in OWN
+        ),
+    ],
 )
 def test_threads_spin_briefly_unless_the_user_says_otherwise(
     code: str, own: dict[str, str], spins: str, tmp_path: Path

@@ -14,7 +14,6 @@ from inspect import signature
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from torch import Tensor
 
 from crossglg.data.clips import SkeletonSet
@@ -165,6 +164,8 @@ def agreement(importance: Array, truth: Array) -> Agreement:
     A joint matters if its true importance is above uniform, 1/V. Clips whose truth is constant say nothing and are left
     out. Raises ValueError if the shapes differ, or if no clip says anything.
     """
+    from scipy.stats import rankdata  # takes a second to import
+
     if importance.shape != truth.shape:
         raise ValueError(f"importance is {importance.shape} but truth is {truth.shape}; both must be (N, V)")
     joints = truth.shape[1]

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import nbformat
 import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
@@ -193,6 +192,8 @@ def _step(name: str, path: Path) -> Step:
     """A notebook by its executed copy, which Papermill writes after every cell."""
     if not path.is_file():
         return Step(name, "waiting")
+    import nbformat  # takes seconds to import
+
     try:
         notebook = nbformat.read(path, as_version=4)
     except (ValueError, OSError, KeyError):

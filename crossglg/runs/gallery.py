@@ -75,6 +75,8 @@ def make_gallery(
     pictures += [*_features(trained, task, classifier), *compare_runs([(run.name, results), *others], classifier)]
     pictures.append(_curves(trained))
     written = [figures.save(p.figure, output / f"{p.name}.{suffix}") for p in pictures for suffix in formats]
+    svg = {p.name: output / f"{p.name}.svg" for p in pictures}
+    shown = {p.name: svg[p.name].read_bytes() if "svg" in formats else p.figure for p in pictures}  # each is drawn once
     words = ["--output", output.resolve().name, "--format", ",".join(formats), "--classifier", classifier]
     words += [word for name in classes for word in ("--class", name)]
     words += [word for name, _ in others for word in ("--compare", name)]
@@ -89,7 +91,7 @@ def make_gallery(
     write_json(output / MANIFEST, manifest)
     text = page(
         "gallery.html", f"{run.name}: pictures", name=run.name, run=results, method=METHODS[results.config["guidance"]],
-        pictures=pictures, formats=formats, manifest=manifest,
+        pictures=pictures, shown=shown, formats=formats, manifest=manifest,
     )  # fmt: skip
     return write_file(output / INDEX, text)
 

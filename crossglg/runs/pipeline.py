@@ -12,8 +12,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from crossglg.config import BEFORE, HELP, Config
 from crossglg.data.tasks import load_task
 from crossglg.files import InputError, project_folder, read_json, write_json
@@ -240,6 +238,8 @@ def _finished(target: Path, parameters: dict[str, Any] | None = None) -> bool:
     """Whether a notebook was executed to its end, with these parameters unless they do not matter."""
     if not target.is_file():
         return False
+    import nbformat  # takes seconds to import
+
     try:
         about = nbformat.read(target, as_version=4).metadata.get("papermill", {})
     except (ValueError, OSError, KeyError):

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import crossglg
 from crossglg import tables
-from crossglg.config import Config
+from crossglg.config import DEFAULTS, Config
 from crossglg.data.convert import dataset_name, parse_dataset
 from crossglg.data.tasks import Task, share_name, validation_name
 from crossglg.files import MissingError, as_record, expanded, write_file, write_json
@@ -125,7 +125,7 @@ class RunResults:
     @property
     def settings(self) -> dict[str, Any]:
         """All settings: those that came after the run have their defaults."""
-        return {**Config().to_dict(), **self.config}
+        return {**DEFAULTS, **self.config}
 
     def episodes(self) -> dict[str, list[float]]:
         """Accuracy of each episode by classifier, before them that of raw coordinates where it was measured."""
@@ -262,14 +262,12 @@ def method_name(config: Config) -> str:
 
 
 def _unusual(config: Mapping[str, Any]) -> list[str]:
-    usual = Config().to_dict()
-    return [config[name] for name in ("objective", "text_source") if config[name] != usual[name]]
+    return [config[name] for name in ("objective", "text_source") if config[name] != DEFAULTS[name]]
 
 
 def command(config: dict[str, Any]) -> str:
     """The command that makes a run with this config again: only what differs from the defaults."""
-    defaults = Config().to_dict()
-    changed = {name: value for name, value in config.items() if value != defaults.get(name)}
+    changed = {name: value for name, value in config.items() if value != DEFAULTS.get(name)}
     words = ["crossglg", "run"]
     for name in ("dataset", "benchmark", "encoder"):
         if name in changed:

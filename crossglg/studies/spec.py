@@ -27,13 +27,14 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from crossglg.config import Config
+from crossglg.config import DEFAULTS, Config
 from crossglg.data.tasks import DATASETS
 from crossglg.encoders import ENCODERS
 from crossglg.files import InputError, MissingError, nearest, project_folder, sha256
@@ -96,7 +97,7 @@ class Run:
         """None for what learns nothing, or is of several seeds."""
         return None if self.method in UNTRAINED or self.members else self.config.seed
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Stable on every machine: from the settings that are not the defaults, without folders and device."""
         c = self.config
@@ -113,7 +114,7 @@ class Run:
         """What the hash in the name is made of. Runs on disk go by it: it must not change."""
         if self.members:
             return [member.name for member in self.members]
-        defaults = deciding(Config().to_dict())
+        defaults = deciding(DEFAULTS)
         values = deciding(portable(self.config.to_dict()))
         changed = sorted((name, value) for name, value in values.items() if value != defaults[name])
         if self.method == RAW:

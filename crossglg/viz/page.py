@@ -44,12 +44,13 @@ def _environment() -> Environment:
     return environment
 
 
-def inline_svg(figure: Figure, name: str, about: str) -> Markup:
+def inline_svg(figure: Figure | bytes, name: str, about: str) -> Markup:
     """A figure as an <svg> of the page, as wide as it is in inches times --scale of page.css, or as there is room.
 
-    name: goes before the ids inside, so that two figures of a page share none;  about: for those who cannot see it.
+    figure: or its .svg as `save` writes it;  name: goes before the ids inside, so that two figures of a page share
+    none;  about: for those who cannot see it.
     """
-    text = render(figure, ".svg").decode()
+    text = (figure if isinstance(figure, bytes) else render(figure, ".svg")).decode()
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", text[text.index("<svg") :])
     head, end, rest = text.partition(">")

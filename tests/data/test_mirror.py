@@ -6,17 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.tiny_training import TINY
 
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.synthetic import synthesise
+from crossglg.encoders import ENCODERS
 from crossglg.text.descriptions import find_descriptions
 from crossglg.text.embeddings import TextBank, build_text_bank
 from crossglg.training.trained_model import TrainedModel
 from crossglg.training.trainer import fit, one_sided_classes
 
 CONFIG = Config(
-    encoder="infogcn-small",
+    encoder="tiny",
     frames=8,
     epochs=1,
     batch_size=8,
@@ -26,6 +28,11 @@ CONFIG = Config(
     warmup_epochs=0,
 )
 SIDED = {"drink water": True, "kicking something": True, "clapping": False, "sitting down": False}
+
+
+@pytest.fixture(autouse=True)
+def tiny_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENCODERS, "tiny", TINY)
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ NTU = get_layout("ntu25")
 
 # 42 million parameters take minutes: .ci/run has them in a run of their own.
 HEAVY = ("dstformer",)
+SMALL = tuple(name for name in ENCODERS if f"{name}-small" in ENCODERS)  # these have a small one of the same code
 
 
 def each(names: Iterable[str], heavy: Collection[str] = HEAVY) -> pytest.MarkDecorator:
@@ -38,6 +39,17 @@ def each(names: Iterable[str], heavy: Collection[str] = HEAVY) -> pytest.MarkDec
 PINNED = read_json(GOLDEN)  # "name/layout" → numbers; a new encoder need not be among them
 each_encoder, each_pinned_encoder = each(ENCODERS), each(dict.fromkeys(key.split("/")[0] for key in PINNED))
 each_layout = pytest.mark.parametrize("layout", LAYOUTS)
+# By default every encoder on one layout, and on the others those that no small one stands for.
+each_encoder_and_layout = pytest.mark.parametrize(
+    ("name", "layout"),
+    [
+        pytest.param(name, layout, marks=pytest.mark.slow if name in HEAVY or (name in SMALL and number) else ())
+        for name in ENCODERS
+        for number, layout in enumerate(LAYOUTS)
+    ],
+)
+# What of them is exported by default: the default encoder, the one of the paper, and the transformer.
+EXPORTED = ("lean-gcn", "infogcn-small", "dstformer-small")
 
 
 # A head of K classes included: K → parameters, for three channels and two persons of ntu25.
@@ -61,8 +73,7 @@ def clips(
     return x, torch.ones(count, persons, dtype=torch.bool)
 
 
-@each_encoder
-@each_layout
+@each_encoder_and_layout
 @pytest.mark.parametrize("check", [check for check in CHECKS if check is not can_be_exported])  # below: all of CrossGLG
 def test_encoder_keeps_the_contract(name: str, layout: str, check: Callable[[Build, Layout], None]) -> None:
     check(ENCODERS[name], get_layout(layout))
@@ -81,7 +92,7 @@ def test_any_number_of_channels_is_taken_and_all_count(name: str, channels: int)
         assert (encoder(disturbed, mask) - z).abs().max() > 1e-4, f"channel {channel} is ignored"
 
 
-@each(ENCODERS, heavy=[name for name in ENCODERS if f"{name}-small" in ENCODERS])  # the small one is the same code
+@each(ENCODERS, heavy=[name for name in ENCODERS if name not in EXPORTED])
 def test_an_exported_embedding_equals_the_eager_one(name: str) -> None:
     encoder = build(name)
     joint_importance = JointImportanceModule(encoder.widths[encoder.importance_after_block - 1])

@@ -38,12 +38,19 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A training and a study that are finished, in one folder."""
+    """A training that is finished."""
     folder = tmp_path_factory.mktemp("trained")
-    for work in (TRAINING, STUDY):
-        done = crossglg(*work.words(data, folder))
-        assert done.returncode == 0, done.stderr
+    done = crossglg(*TRAINING.words(data, folder))
+    assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture(scope="module")
+def studied(trained: Path, data: Path) -> Path:
+    """A study in the same folder."""
+    done = crossglg(*STUDY.words(data, trained))
+    assert done.returncode == 0, done.stderr
+    return trained
 
 
 def damaged(file: Path, damage: str) -> None:
@@ -92,23 +99,23 @@ def test_each_file_of_a_run_is_named_and_recovers(trained: Path, data: Path, tmp
 
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_each_file_of_a_study_is_named_and_recovers(trained: Path, data: Path, tmp_path: Path, damage: str) -> None:
+def test_each_file_of_a_study_is_named_and_recovers(studied: Path, data: Path, tmp_path: Path, damage: str) -> None:
     words = STUDY.words(data, tmp_path)
-    finished = sorted((trained / "runs").iterdir())[-1].name
+    finished = sorted((studied / "runs").iterdir())[-1].name
     for name in ("tiny.jsonl", f"runs/{finished}/results.json"):
         for path in (tmp_path / "runs", tmp_path / "tiny.jsonl"):
             shutil.rmtree(path, ignore_errors=True)
             path.unlink(missing_ok=True)
-        shutil.copytree(trained / "runs", tmp_path / "runs")
+        shutil.copytree(studied / "runs", tmp_path / "runs")
         if name == "tiny.jsonl":
-            shutil.copy(trained / "tiny.jsonl", tmp_path)
+            shutil.copy(studied / "tiny.jsonl", tmp_path)
         damaged(tmp_path / name, damage)
         if not (name == "tiny.jsonl" and damage == "empty"):
             named(words, tmp_path / name)
         (tmp_path / name).unlink()
         done = crossglg(*words)
         assert done.returncode == 0, f"{name}: {done.stderr[-2000:]}"
-        assert STUDY.result(tmp_path).keys() == STUDY.result(trained).keys()
+        assert STUDY.result(tmp_path).keys() == STUDY.result(studied).keys()
 
 
 @pytest.mark.slow
@@ -133,8 +140,8 @@ def test_a_damaged_cache_is_made_anew_or_named(data: Path, tmp_path: Path, damag
 
 
 @pytest.mark.slow
-def test_a_clock_that_was_set_back_changes_nothing(trained: Path, data: Path, tmp_path: Path) -> None:
-    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+def test_a_clock_that_was_set_back_changes_nothing(studied: Path, data: Path, tmp_path: Path) -> None:
+    shutil.copytree(studied, tmp_path, dirs_exist_ok=True)
     for future in (time.time() + 10 * 365 * 86400, 0):
         for path in [*tmp_path.rglob("*"), *cache_folder().rglob("*"), *data.rglob("*")]:
             os.utime(path, (future, future))
@@ -142,5 +149,5 @@ def test_a_clock_that_was_set_back_changes_nothing(trained: Path, data: Path, tm
         for work in (TRAINING, STUDY):
             done = crossglg(*work.words(data, tmp_path))
             assert done.returncode == 0, done.stderr
-            assert work.result(tmp_path) == work.result(trained)
+            assert work.result(tmp_path) == work.result(studied)
         assert crossglg("board", tmp_path / "run").returncode == 0

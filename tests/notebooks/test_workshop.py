@@ -617,8 +617,8 @@ class TestNotebookFile:
 QUICK = {"epochs": 1, "frames": 8, "episodes": 4}
 
 
-def run_cells(notebook: nbformat.NotebookNode, patch: pytest.MonkeyPatch, folder: Path) -> dict[str, Exception]:
-    """Run all code cells in this process, which has loaded torch already; returns which failed, and how."""
+def run_cells(cells: list[nbformat.NotebookNode], patch: pytest.MonkeyPatch, folder: Path) -> dict[str, Exception]:
+    """Run code cells in this process, which has loaded torch already; returns which failed, and how."""
     for place, name in (
         (trained_model, "JointImportanceModule"),
         (losses, "calibration_loss"),
@@ -628,7 +628,7 @@ def run_cells(notebook: nbformat.NotebookNode, patch: pytest.MonkeyPatch, folder
     patch.setattr(tempfile, "tempdir", str(folder))
     failed: dict[str, Exception] = {}
     names: dict[str, Any] = {}
-    for cell in notebook.cells:
+    for cell in cells:
         if cell.cell_type == "code":
             try:
                 exec(compile(cell.source, f"<{cell.id}>", "exec"), names)
@@ -640,7 +640,15 @@ def run_cells(notebook: nbformat.NotebookNode, patch: pytest.MonkeyPatch, folder
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
 def test_solutions_run(path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     copy = small_run.write_parameterized(f"workshop/solutions/{path.stem}", QUICK, tmp_path / path.name)
-    assert run_cells(nbformat.read(copy, 4), monkeypatch, tmp_path) == {}
+    assert run_cells(cells_of(copy), monkeypatch, tmp_path) == {}
+
+
+def names_in(cell: nbformat.NotebookNode, context: type[ast.expr_context]) -> set[str]:
+    """The names that a code cell reads (ast.Load) or sets (ast.Store)."""
+    if cell.cell_type != "code":
+        return set()
+    nodes = ast.walk(ast.parse(cell.source))
+    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
 
 
 @pytest.mark.parametrize("path", EXERCISES, ids=lambda path: path.stem)
@@ -648,9 +656,16 @@ def test_unsolved_exercises_each_say_which_they_are(
     path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     copy = small_run.write_parameterized(f"workshop/{path.stem}", QUICK, tmp_path / path.name)
-    notebook = nbformat.read(copy, 4)
-    failed = run_cells(notebook, monkeypatch, tmp_path)
-    exercises = [cell.id for cell in notebook.cells if "exercise" in cell.metadata.get("tags", [])]
+    cells = cells_of(copy)
+    exercises = [cell.id for cell in cells if "exercise" in cell.metadata.get("tags", [])]
+    begin = [cell.id for cell in cells].index(exercises[0])
+    run: list[nbformat.NotebookNode] = []
+    read: set[str] = set()
+    for number, cell in reversed(list(enumerate(cells))):  # what no exercise needs takes seconds, and needs answers
+        if number < begin or cell.id in exercises or names_in(cell, ast.Store) & read:
+            run.insert(0, cell)
+            read |= names_in(cell, ast.Load)
+    failed = run_cells(run, monkeypatch, tmp_path)
     assert next(iter(failed)) == exercises[0], "nothing fails before the first exercise"
     for number, cell_id in enumerate(exercises, 1):
         assert isinstance(failed[cell_id], workshop.Unsolved), failed[cell_id]

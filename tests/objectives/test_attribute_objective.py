@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from support.tiny_training import TINY
 
 from crossglg.config import Config
 from crossglg.data.synthetic import synthesise
+from crossglg.encoders import ENCODERS
 from crossglg.files import InputError
 from crossglg.model import CrossGLGOutput
 from crossglg.objectives import find_objective
@@ -86,12 +89,15 @@ def test_what_cannot_work_is_refused(tmp_path: Path) -> None:
     check(config)
 
 
-def test_a_training_learns_attributes_and_keeps_what_predicts_them(tmp_path: Path) -> None:
+def test_a_training_learns_attributes_and_keeps_what_predicts_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENCODERS, "tiny", partial(TINY, bottleneck=False))
     base = synthesise(0, clips_per_action=6, actions=("drink water", "kicking something", "clapping", "sitting down"))
     told = find_descriptions(base.class_names, base.layout)
     bank = build_text_bank(told, base.layout)
     config = Config(
-        encoder="infogcn-small", objective="attributes", guidance="none", frames=8, epochs=30, batch_size=8,
+        encoder="tiny", learning_rate=1e-2, objective="attributes", guidance="none", frames=8, epochs=30, batch_size=8,
         validation_clips=0.0, device="cpu", streams="joint", warmup_epochs=1,
     )  # fmt: skip
     trained = fit(config, base, bank, tmp_path)

@@ -229,15 +229,14 @@ def test_every_parameter_learns_or_the_guidance_is_refused(base, bank, name: str
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_every_objective_learns_repeats_saves_and_loads(base, bank, tmp_path: Path, monkeypatch, name: str) -> None:
+def test_every_objective_learns_saves_and_loads(base, bank, tmp_path: Path, monkeypatch, name: str) -> None:
+    """That it repeats itself is seen below, where it is trained twice."""
     monkeypatch.setitem(ENCODERS, "tiny", t.partial(t.TINY, bottleneck=False))  # its noise hides two seconds' learning
     config = replace(CONFIG, objective=name, epochs=10, batch_size=12)
     trained = fit(config, base, bank, tmp_path / "a")
     losses = [record["total_loss"] for record in trained.details["history"]]
     assert np.mean(losses[-3:]) < 0.95 * np.mean(losses[:3])
-    fit(config, base, bank, tmp_path / "b")
     weights = load_file(tmp_path / "a" / "model.safetensors")
-    assert t.same(weights, load_file(tmp_path / "b" / "model.safetensors"))
     assert not [key for key in weights if key.startswith("cross_modal")]
     assert any(key.startswith("classifier") for key in weights) == OBJECTIVES[name].classifies
     loaded = TrainedModel.load(tmp_path / "a")
@@ -246,7 +245,7 @@ def test_every_objective_learns_repeats_saves_and_loads(base, bank, tmp_path: Pa
     assert f'"objective": "{name}"' in (tmp_path / "a" / "README.md").read_text()
 
 
-@pytest.mark.parametrize("name", [name for name in OBJECTIVES if name != "classification"])
+@pytest.mark.parametrize("name", OBJECTIVES)
 def test_nothing_of_the_novel_classes_or_validation_clips_reaches_the_weights(tmp_path: Path, name: str) -> None:
     """Other novel motions and labels and other validation clips give the same bits after the last epoch."""
     clips, config, rng = t.make_clips(), replace(CONFIG, objective=name), np.random.default_rng(0)

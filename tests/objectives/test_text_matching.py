@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from support.tiny_training import TINY
 
 from crossglg.config import Config
 from crossglg.data.synthetic import synthesise
+from crossglg.encoders import ENCODERS
 from crossglg.model import CrossGLGOutput
 from crossglg.objectives.base import Sizes
 from crossglg.objectives.text_matching import CANDIDATES, TextMatching, candidates, matching_loss
@@ -80,13 +83,14 @@ def test_scores_and_gradients_reach_the_joints_and_the_module_is_no_part_of_the_
     assert build_model(config, SIZES.layout, 1, 3, K, text_width=E).state_dict().keys() == plain.state_dict().keys()
 
 
-def test_a_training_with_it_learns_which_text_fits(tmp_path: Path) -> None:
+def test_a_training_with_it_learns_which_text_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENCODERS, "tiny", partial(TINY, bottleneck=False))
     base = synthesise(0, clips_per_action=6, actions=("drink water", "kicking something", "clapping", "sitting down"))
     bank = build_text_bank(find_descriptions(base.class_names, base.layout), base.layout)
     config = Config(
-        encoder="infogcn-small", objective="text-matching", guidance="g2l", frames=8, epochs=16, batch_size=8,
-        mirror=0.5, mirror_class="other", validation_clips=0.0, device="cpu", streams="joint", warmup_epochs=1,
-        interaction_blocks=1, interaction_width=32,
+        encoder="tiny", learning_rate=1e-2, objective="text-matching", guidance="g2l", frames=8, epochs=16,
+        batch_size=8, mirror=0.5, mirror_class="other", validation_clips=0.0, device="cpu", streams="joint",
+        warmup_epochs=1, interaction_blocks=1, interaction_width=32,
     )  # fmt: skip
     history = fit(config, base, bank, tmp_path).details["history"]
     assert history[-1]["matching_loss"] < 0.7 * history[0]["matching_loss"]

@@ -75,15 +75,11 @@ def test_every_picture_is_there_and_the_manifest_says_what_of(run, gallery):
     assert str(run.parent) not in (gallery / "manifest.json").read_text(), "no folder of this machine"
 
 
-def test_a_run_of_a_study_has_its_model_in_the_folder_itself(run, gallery, tmp_path):
+def test_the_same_run_gives_the_same_bytes_also_with_its_model_in_the_folder_itself(run, gallery, tmp_path):
+    """As the runs of a study have it."""
     shutil.copytree(run / "model", tmp_path / "small")
     shutil.copy(run / "results.json", tmp_path / "small")
     again = make_gallery(tmp_path / "small", tmp_path / gallery.name, ["svg", "png"]).parent
-    assert contents(again) == contents(gallery)
-
-
-def test_the_same_run_gives_the_same_bytes(run, gallery, tmp_path):
-    again = make_gallery(run, tmp_path / gallery.name, ["svg", "png"]).parent
     assert contents(again) == contents(gallery)
 
 

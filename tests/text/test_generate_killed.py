@@ -24,8 +24,7 @@ from crossglg.skeletons import get_layout
 from crossglg.text.descriptions import DescriptionFile
 
 LAYOUT = get_layout("kinect20")
-KILLS, THREADS = kills(20), 4
-ACTIONS = [f"action {i}" for i in range(6 * KILLS)]  # enough to be at work at the last kill
+THREADS = 4
 FORKS = "forkserver"  # processes are forked from one that has imported what the command needs
 
 pytestmark = pytest.mark.skipif(FORKS not in multiprocessing.get_all_start_methods(), reason="needs processes of Unix")
@@ -99,10 +98,14 @@ def asked(bodies: list[dict[str, Any]]) -> set[str]:
     return {question(body) for body in bodies}
 
 
-def test_killed_many_times_it_ends_with_all_and_asks_nothing_twice(tmp_path: Path, failing: FailingServer) -> None:
-    (tmp_path / "actions.txt").write_text("\n".join(ACTIONS))
+@pytest.mark.parametrize("number", [kills(8), pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_many_times_it_ends_with_all_and_asks_nothing_twice(
+    tmp_path: Path, failing: FailingServer, number: int
+) -> None:
+    actions = [f"action {i}" for i in range(6 * number)]  # enough to be at work at the last kill
+    (tmp_path / "actions.txt").write_text("\n".join(actions))
     moments = random.Random(1)
-    for _ in range(KILLS):
+    for _ in range(number):
         known, before = stored_questions(tmp_path), len(failing.bodies)
         process = start(tmp_path, failing.url)
         failing.wait_for(before + moments.randint(1, 20), process)
@@ -122,10 +125,10 @@ def test_killed_many_times_it_ends_with_all_and_asks_nothing_twice(tmp_path: Pat
             break
 
     file = DescriptionFile.load(tmp_path / "texts.json")
-    assert list(file.classes) == ACTIONS
-    assert len(failing.good) == 2 * len(ACTIONS)
+    assert list(file.classes) == actions
+    assert len(failing.good) == 2 * len(actions)
     repeated = sum(failing.good.values()) - len(failing.good)
-    assert repeated <= KILLS * THREADS, "only answers on their way when the process was killed may be asked for again"
-    assert f"{len(ACTIONS)} descriptions in".encode() in (tmp_path / "printed.txt").read_bytes()
+    assert repeated <= number * THREADS, "only answers on their way when the process was killed may be asked for again"
+    assert f"{len(actions)} descriptions in".encode() in (tmp_path / "printed.txt").read_bytes()
     for path in tmp_path.rglob("*"):
         assert path.is_dir() or KEY[8:].encode() not in path.read_bytes(), f"{path} holds the key"

@@ -32,7 +32,7 @@ def trained(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> 
     )
 
 
-@pytest.mark.parametrize("trained", ["both", "none"], indirect=True)
+@pytest.mark.parametrize("trained", ["both", pytest.param("none", marks=pytest.mark.slow)], indirect=True)
 def test_exported_program_gives_the_models_features_of_raw_clips(trained: TrainedModel, tmp_path: Path) -> None:
     clips = synthesise(3, clips_per_action=2, actions=["drop", "jump up"])
     program = torch.export.load(export(trained, tmp_path / "model.pt2", clips=4)).module()
