@@ -274,6 +274,21 @@ def retarget_plan(source: Layout, target: Layout) -> dict[str, tuple[str, tuple[
     return plan
 
 
+def on_own_joints(shares: NDArray[np.floating], source: Layout, target: Layout) -> NDArray[np.floating]:
+    """What each target joint adds to a sum, (V_target,), told of the joints that the source has.
+
+    What belongs to a joint that `retarget` puts on its parent is the parent's.
+    """
+    if source.joints == target.joints:
+        return shares
+    plan, shares = retarget_plan(source, target), shares.copy()
+    for j in np.argsort(-target.depth, kind="stable"):
+        if plan[target.joints[j]][0] == "parent":
+            shares[target.parents[j]] += shares[j]
+            shares[j] = 0.0
+    return shares
+
+
 def get_layout(name: str | Layout) -> Layout:
     """A registered layout by name, or one from a YAML file; a layout is itself.
 

@@ -210,8 +210,10 @@ def _as_dict(result: Recognition, joints: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _sentence(result: Recognition, joints: tuple[str, ...], top: int = 3) -> str:
-    ranking = ", ".join(f"{action} {score:.2f}" for action, score in result.ranking[:top])
-    why = f"unknown below {result.threshold:.2f}; decided by {result.reasons(joints, top)}"
+    best = result.ranking[0][1]  # told with as many digits as show on which side of the threshold it is
+    digits = next((d for d in (2, 3) if round(best, d) != round(result.threshold, d)), 4)
+    ranking = ", ".join(f"{action} {score:.{digits}f}" for action, score in result.ranking[:top])
+    why = f"unknown below {result.threshold:.{digits}f}; decided by {result.reasons(joints, top)}"
     return f"{result.clip}: {result.action}  ({ranking}; {why})"
 
 

@@ -30,7 +30,7 @@ from crossglg.one_shot.features import part
 from crossglg.one_shot.representation import Representation
 from crossglg.one_shot.warping import cosine_and_streams, mean_similarity, shifted_streams_leaving_out
 from crossglg.processes import sole_writer
-from crossglg.skeletons import Layout
+from crossglg.skeletons import Layout, on_own_joints
 from crossglg.training.trained_model import SIMILARITY, TrainedModel, check_model, check_set
 
 SHORTEST = 8  # frames; fewer show a pose, not a motion
@@ -40,8 +40,9 @@ UNKNOWN = "unknown"
 @dataclass(frozen=True)
 class Recognition:
     """What one clip was taken for. ranking: (action, similarity), best first;  action: the best, or "unknown" below
-    `threshold`;  decided_by: (V,) by how much the lead over the second action shrinks without each joint;  statements:
-    of recognition by descriptions, those that decided most, each with yes or no: truer than usual or less true."""
+    `threshold`;  decided_by: (V,) by how much the lead over the second action shrinks without each joint, 0 for joints
+    that the recording does not have;  statements: of recognition by descriptions, those that decided most, each with
+    yes or no: truer than usual or less true."""
 
     clip: str
     action: str
@@ -141,7 +142,7 @@ class Recognizer:
 
     def recognize(self, clips: SkeletonSet | Recording) -> list[Recognition]:
         """Recognize each clip; raises ValueError for clips that are too short or too long for one action."""
-        clips = fitting(clips, self.trained)
+        recorded, clips = as_set(clips).layout, fitting(clips, self.trained)
         check_duration(clips, self.trained)
         left_out = self.trained.embed_leaving_out(clips)  # (N, 1 + V, D)
         seen = Representation(left_out[:, 0], **self.trained.coordinates(clips))
@@ -154,7 +155,8 @@ class Recognizer:
             lead, rest = (column[0] - column[1:].sum(0) for column in (row[order[:2]], without))
             action = self.exemplars.class_names[order[0]] if row[order[0]] >= self.threshold else UNKNOWN
             ranking = tuple((self.exemplars.class_names[k], float(row[k])) for k in order)
-            results.append(Recognition(str(clips.sample_id[i]), action, ranking, self.threshold, lead - rest))
+            decided_by = on_own_joints(lead - rest, recorded, self.trained.layout)
+            results.append(Recognition(str(clips.sample_id[i]), action, ranking, self.threshold, decided_by))
         return results
 
     def follow(self, recording: SkeletonSet | Recording, window: float = 0.0, step: float = 0.0) -> Timeline:
