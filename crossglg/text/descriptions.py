@@ -24,6 +24,9 @@ from crossglg.files import InputError, expanded, nearest, project_folder, read_j
 from crossglg.skeletons import Layout, get_layout, retarget_plan
 from crossglg.text.attributes import STATEMENTS
 
+TOP = ("layout", "provenance", "classes")
+OF_A_CLASS = ("global", "key_joints", "joints", "samples", "either_side", "statements")
+
 
 @dataclass(frozen=True)
 class Description:
@@ -89,13 +92,14 @@ class DescriptionFile:
 
     @classmethod
     def load(cls, path: str | Path) -> DescriptionFile:
-        """Raises FileNotFoundError, or ValueError naming the class and the joint that is wrong."""
+        """Raises FileNotFoundError, or ValueError naming the class and the entry or joint that is wrong."""
         path = expanded(path)
         content = read_json(path)
         kinds = {"layout": str, "classes": dict}
         if not isinstance(content, dict) or not all(isinstance(content.get(k), kind) for k, kind in kinds.items()):
             raise InputError(f"{path} is no description file: it needs layout and classes")
         try:
+            _check_names("the file", content, TOP)
             layout = get_layout(content["layout"])
         except ValueError as error:
             raise InputError(f"{path}: {error}") from None
@@ -120,7 +124,18 @@ class DescriptionFile:
         )
 
 
+def _check_names(where: str, entries: Mapping[str, Any], known: Sequence[str]) -> None:
+    """A misspelt entry would be left out without a word."""
+    strange = [name for name in entries if name not in known]
+    if strange:
+        hint = nearest(strange[0], known)
+        raise InputError(f"unknown entry {strange[0]!r} in {where}{hint} Known: {', '.join(known)}")
+
+
 def _read(action: str, entry: Mapping[str, Any], layout: Layout, source: str) -> Description:
+    _check_names(f"the description of {action!r}", dict(entry.items()), OF_A_CLASS)
+    if isinstance(entry.get("joints"), dict):
+        _check_names(f"the joints of {action!r}", entry["joints"], layout.joints)
     samples = tuple(_read(action, sample, layout, source) for sample in entry.get("samples", ()))
     sides = entry.get("either_side")
     if sides not in (None, True, False):

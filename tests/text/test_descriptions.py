@@ -224,6 +224,17 @@ def put(value: Any, *keys: str) -> Callable[[dict[str, Any]], None]:
             put(["the trunk turned"], "classes", "hop", "statements"),
             "'the trunk turned' is none of the statements; did you mean 'the trunk turns'.* 'crossglg list statements'",
         ),
+        (
+            put({}, "provenence"),
+            r"own\.json: unknown entry 'provenence' in the file; did you mean 'provenance'\? Known: ",
+        ),
+        (
+            put([], "classes", "hop", "statments"),
+            r"'statments' in the description of 'hop'; did you mean 'statements'\?",
+        ),
+        (put(True, "classes", "hop", "either-side"), "'either-side' in the .*'hop'; did you mean 'either_side'"),
+        (put("", "classes", "hop", "comment"), r"'comment' in the .*'hop'\. Known: global, key_joints, joints, "),
+        (put("It sways.", "classes", "hop", "joints", "tail"), r"'tail' in the joints of 'hop'\. Known: hip center, "),
         (put("no", "classes", "hop", "either_side"), "either_side of 'hop' is 'no'; write true or false, or leave it"),
     ],
 )
