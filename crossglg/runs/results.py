@@ -193,12 +193,12 @@ def about_task(task: Task) -> dict[str, Any]:
 
 def about_model(trained: TrainedModel) -> dict[str, Any]:
     """Which model a number is of: settings, size, the epoch chosen on base classes."""
-    accuracy = trained.details["validation_accuracy"]  # not a number without validation clips
+    accuracy = trained.details["validation_accuracy"]  # without validation clips None, before that not a number
     return {
         "config": portable(trained.config.to_dict()),
         "parameters": trained.num_parameters,
         "chosen_epoch": trained.details["chosen_epoch"],
-        "validation_accuracy": accuracy if math.isfinite(accuracy) else None,
+        "validation_accuracy": accuracy if accuracy is not None and math.isfinite(accuracy) else None,
     }
 
 

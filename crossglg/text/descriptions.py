@@ -186,7 +186,8 @@ def find_descriptions(
         how: what to do with descriptions that are written then, for the error.
 
     Raises:
-        InputError: nobody described an action; names the first.
+        InputError: nobody described an action (the first is named), or the texts are about joints that are none of
+            the layout's.
         TypeError: one name in place of a list.
     """
     if isinstance(actions, str):
@@ -210,7 +211,17 @@ def find_descriptions(
             f"class {missing[0]!r} has no description ({len(missing)} of {len(actions)} lack one)"
             f"{nearest(missing[0], found)} Write them with 'crossglg describe' and {how}"
         )
-    return [found[action] for action in actions]
+    described = [found[action] for action in actions]
+    for one in {one.layout: one for one in described}.values():
+        try:
+            one.joint_texts(layout)
+        except ValueError:
+            raise InputError(
+                f"the texts of {one.action!r} ({one.source}) are about joints of {one.layout.name!r}, and none of them "
+                f"stands for {layout.root!r} of {layout.name!r}: give the joints their English names, as in 'crossglg "
+                f"list layouts', or write texts about these joints with 'crossglg describe' and {how}"
+            ) from None
+    return described
 
 
 def undescribed(actions: Sequence[str]) -> list[str]:

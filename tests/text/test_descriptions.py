@@ -179,6 +179,15 @@ def test_missing_class_is_named_with_the_nearest() -> None:
         find_descriptions(["qqqq"], NTU)
 
 
+def test_texts_cannot_reach_joints_without_english_names() -> None:
+    joints = tuple(f"Gelenk {joint}" for joint in KINECT.joints)
+    own = replace(KINECT, name="own", joints=joints, root=f"Gelenk {KINECT.root}")
+    with pytest.raises(
+        InputError, match=r"texts of 'throw' \(.*none of them stands for 'Gelenk shoulder center' of 'own': "
+    ):
+        find_descriptions(["throw"], own)
+
+
 def without(*keys: str) -> Callable[[dict[str, Any]], None]:
     def remove(content: dict[str, Any]) -> None:
         for key in keys[:-1]:
