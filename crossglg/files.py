@@ -82,6 +82,11 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else "."
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """ "1 clip", "3 clips". many: the plural, where it is not `one` with an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def some_of(names: Sequence[str], most: int = 5) -> str:
     """The first names of a list, and how many more there are."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from crossglg.files import expanded
+
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 PARTS = ("torso", "head", "left arm", "right arm", "left leg", "right leg")
 
@@ -129,7 +131,7 @@ class Layout:
         """
         import yaml
 
-        path = Path(path)
+        path = expanded(path)
         if not path.is_file():
             raise FileNotFoundError(f"no layout file {path}")
         try:

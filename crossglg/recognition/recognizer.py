@@ -24,7 +24,7 @@ from crossglg import tables
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.readers import Recording
 from crossglg.data.tasks import Task
-from crossglg.files import InputError, nearest, some_of
+from crossglg.files import InputError, counted, nearest, some_of
 from crossglg.one_shot import unit_rows
 from crossglg.one_shot.features import part
 from crossglg.one_shot.representation import Representation
@@ -215,7 +215,8 @@ def enroll(action: str, clips: SkeletonSet | Recording, path: str | Path, either
     """Add clips of an action to the file of one's own actions (made if there is none); returns all of them.
 
     either_side: the action stays the same with left and right swapped; then the mirror images are added, too. Clips are
-    carried to the layout and the frames per second of the file. Raises ValueError for clips too short to show a motion,
+    carried to the layout and the frames per second of the file; one that the action has already is not added again.
+    Raises ValueError for clips too short to show a motion,
     for one that another action has already, and for a name that differs from an enrolled one in capital letters alone.
     """
     if not action.strip() or action.strip() == UNKNOWN:
@@ -236,8 +237,7 @@ def enroll(action: str, clips: SkeletonSet | Recording, path: str | Path, either
                 )
             sets = [kept, sets[0].at_rate(kept.fps)]
             _check_long_enough(sets[1])
-        enrolled = concatenate(sets, path.stem)
-        _check_no_twins(enrolled, path)
+        enrolled = _without_twins(concatenate(sets, path.stem), path)
         enrolled.save(path)
     return enrolled
 
@@ -295,7 +295,9 @@ def sample_files(task: Task, folder: Path, actions: int = 4) -> dict[str, Any]:
         "examples": ";".join(examples),
         "queries": ";".join(queries),
         "recording": str(recording.save(folder / "recording.npz")),
-        "left_out": f"left out {len(short)} clips of fewer than {SHORTEST} frames: {some_of(short)}" if short else "",
+        "left_out": f"left out {counted(len(short), 'clip')} of fewer than {SHORTEST} frames: {some_of(short)}"
+        if short
+        else "",
     }
 
 
@@ -354,13 +356,13 @@ def _check_long_enough(clips: SkeletonSet) -> None:
     if len(short):
         i = int(short[0])
         raise ValueError(
-            f"{clips.sample_id[i]} has {clips.frames[i]} frames, at {clips.fps:g} per second; an action needs "
-            f"{SHORTEST} or more: give a longer clip"
+            f"{clips.sample_id[i]} has {counted(clips.frames[i], 'frame')}, at {clips.fps:g} per second; an action "
+            f"needs {SHORTEST} or more: give a longer clip"
         )
 
 
-def _check_no_twins(enrolled: SkeletonSet, path: Path) -> None:
-    """Nothing could tell two actions apart that have the same clip."""
+def _without_twins(enrolled: SkeletonSet, path: Path) -> SkeletonSet:
+    """Each clip once. Raises ValueError where two actions have the same one: nothing could tell them apart."""
     seen: dict[bytes, int] = {}
     for i in range(len(enrolled)):
         first = seen.setdefault(enrolled[i].tobytes(), i)
@@ -370,6 +372,7 @@ def _check_no_twins(enrolled: SkeletonSet, path: Path) -> None:
                 f"{enrolled.sample_id[i]} is enrolled as {had!r} already, not as {now!r}, too; give another clip, or "
                 f"take that action out first: {_forgets(had, path)}"
             )
+    return enrolled.subset(list(seen.values()))
 
 
 def check_duration(clips: SkeletonSet, trained: TrainedModel) -> None:

@@ -284,7 +284,8 @@ def _columns(points: Points, given: Layout | None) -> tuple[list[int], Layout, l
     lacking = [joint for joint in given.joints if _common(joint) not in index] if given else []
     raise ValueError(
         f"its joints ({', '.join(points.joints)[:300]}) are not those of {wanted}"
-        + (f": {', '.join(lacking)} missing" if lacking else "; give layout= a YAML file that names joints and bones")
+        + (f": {', '.join(lacking)} missing" if lacking else "")
+        + "; give layout= a YAML file that names the joints that it has, and their bones"
     )
 
 
