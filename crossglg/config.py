@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import wraps
 from numbers import Integral, Real
 from typing import Any
 
@@ -260,6 +261,21 @@ class RunSettings:
 _KINDS: dict[type, type] = {bool: bool, int: Integral, float: Real, str: str}
 
 
+def _names_checked(settings: type[Any]) -> type[Any]:
+    """The class, whose `__init__` answers an unknown name as `Config.create` does."""
+    made = settings.__init__
+
+    @wraps(made)
+    def init(self: Any, *args: Any, **values: Any) -> None:
+        for name in values:
+            _check_name(name)
+        made(self, *args, **values)
+
+    settings.__init__ = init
+    return settings
+
+
+@_names_checked
 @dataclass(frozen=True)
 class Config(
     RunSettings, EvaluationSettings, TrainingSettings, LossSettings, ModelSettings, TextSettings, DataSettings
@@ -337,9 +353,13 @@ def parse_values(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _parse(name, value) for name, value in values.items()}
 
 
-def _parse(name: str, value: Any) -> Any:
+def _check_name(name: str) -> None:
     if name not in HELP:
         raise InputError(f"unknown setting {name!r}{nearest(name, HELP)} Valid: {', '.join(HELP)}")
+
+
+def _parse(name: str, value: Any) -> Any:
+    _check_name(name)
     kind = type(getattr(_DEFAULTS, name))
     try:
         if value is None:

@@ -57,12 +57,22 @@ def is_full(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
+_PLACES: dict[type[OSError], str] = {
+    FileNotFoundError: "is not there; give a file or folder that is",
+    FileExistsError: "is a file, and a folder is needed; give another place",
+    NotADirectoryError: "lies below a file as if that were a folder; give another place",
+    IsADirectoryError: "is a folder, and a file is needed; give a file",
+}
+
+
 def told(error: Exception) -> str:
     """What a command says of an error: its own words; of a full disk or a forbidden place what is to be done."""
     if is_full(error) and not isinstance(error, WriteError):
         return "no room is left on the disk; make room and give the same command again"
     if isinstance(error, PermissionError) and error.filename and not isinstance(error, WriteError):
         return f"{error.filename} cannot be read or written ({error.strerror}); change that, or choose another place"
+    if isinstance(error, OSError) and error.filename and type(error) in _PLACES:
+        return f"{error.filename} {_PLACES[type(error)]}"
     return str(error)
 
 
@@ -70,6 +80,11 @@ def nearest(name: str, names: Iterable[str]) -> str:
     """The end of a sentence about an unknown `name`: a full stop, or a question about the nearest of `names`."""
     close = difflib.get_close_matches(name, names, n=1)
     return f"; did you mean {close[0]!r}?" if close else "."
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """ "1 clip", "3 clips". many: the plural, where it is not `one` with an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def some_of(names: Sequence[str], most: int = 5) -> str:

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from crossglg.files import expanded
+
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 PARTS = ("torso", "head", "left arm", "right arm", "left leg", "right leg")
 
@@ -129,7 +131,7 @@ class Layout:
         """
         import yaml
 
-        path = Path(path)
+        path = expanded(path)
         if not path.is_file():
             raise FileNotFoundError(f"no layout file {path}")
         try:
@@ -272,6 +274,21 @@ def retarget_plan(source: Layout, target: Layout) -> dict[str, tuple[str, tuple[
             f"give its joints ({', '.join(source.joints)}) their English names, as in 'crossglg list layouts'"
         )
     return plan
+
+
+def on_own_joints(shares: NDArray[np.floating], source: Layout, target: Layout) -> NDArray[np.floating]:
+    """What each target joint adds to a sum, (V_target,), told of the joints that the source has.
+
+    What belongs to a joint that `retarget` puts on its parent is the parent's.
+    """
+    if source.joints == target.joints:
+        return shares
+    plan, shares = retarget_plan(source, target), shares.copy()
+    for j in np.argsort(-target.depth, kind="stable"):
+        if plan[target.joints[j]][0] == "parent":
+            shares[target.parents[j]] += shares[j]
+            shares[j] = 0.0
+    return shares
 
 
 def get_layout(name: str | Layout) -> Layout:

@@ -143,6 +143,8 @@ def test_an_unknown_name_is_answered_with_the_nearest_and_the_valid_ones() -> No
     valid = ", ".join(NAMES)
     with pytest.raises(ValueError, match=rf"unknown setting 'epoch'; did you mean 'epochs'\? Valid: {valid}$"):
         Config.create(epoch=3)
+    with pytest.raises(ValueError, match=r"unknown setting 'epoch'; did you mean 'epochs'\?"):
+        Config(epoch=3)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match=rf"unknown setting 'zzz'\. Valid: {valid}$"):
         Config.create(zzz=3)
     with pytest.raises(ValueError, match=f"unknown preset 'papers'; presets: {', '.join(PRESETS)}"):

@@ -102,3 +102,16 @@ def test_a_forbidden_place_is_told_with_a_way_on() -> None:
     assert told(error) == (
         "/data/.mine.npz.lock cannot be read or written (Permission denied); change that, or choose another place"
     )
+
+
+def test_a_place_of_the_wrong_kind_is_told_without_numbers(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for what, said in (
+        (lambda: (tmp_path / "file").mkdir(), "file is a file, and a folder is needed"),
+        (lambda: (tmp_path / "file" / "x").mkdir(), "x lies below a file"),
+        (lambda: (tmp_path / "nix" / "x").read_text(), "x is not there"),
+        (lambda: tmp_path.read_text(), "is a folder, and a file is needed"),
+    ):
+        with pytest.raises(OSError) as caught:
+            what()
+        assert said in told(caught.value) and "Errno" not in told(caught.value)

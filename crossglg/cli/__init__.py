@@ -11,13 +11,15 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 import crossglg
-from crossglg.files import told
+from crossglg.files import expanded, told
 from crossglg.processes import spin_briefly
 
 spin_briefly()  # here, as it counts for what is loaded after it
@@ -62,8 +64,26 @@ app = typer.Typer(
 def command(
     group: str, example: str, name: str | None = None, of: typer.Typer = app
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command: its group in the help, and an example. of: the app that it belongs to."""
-    return of.command(name, cls=_Command, rich_help_panel=group, epilog=example)
+    """Register a command: its group in the help, and an example. of: the app that it belongs to.
+
+    It gets paths with "~" as the home folder, which no shell replaces in --output=~/x.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        @wraps(function)
+        def run(*args: Any, **values: Any) -> None:
+            function(*map(_at_home, args), **{name: _at_home(value) for name, value in values.items()})
+
+        of.command(name, cls=_Command, rich_help_panel=group, epilog=example)(run)
+        return function
+
+    return register
+
+
+def _at_home(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_at_home(one) for one in value]
+    return expanded(value) if isinstance(value, Path) else value
 
 
 def _print_version(wanted: bool) -> None:

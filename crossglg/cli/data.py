@@ -11,7 +11,7 @@ import typer
 from crossglg.cli import DATA, app, command
 from crossglg.cli.reading import reads_files
 from crossglg.data.reading_options import as_command_line, as_dataset
-from crossglg.files import expanded, read_json, some_of
+from crossglg.files import counted, expanded, read_json, some_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,9 +98,12 @@ def info(
     from crossglg.data.convert import stored
     from crossglg.data.survey import describe
 
-    path = stored(dataset) if ":" in dataset and not expanded(dataset).exists() else expanded(dataset)
+    if not dataset.strip():
+        raise ValueError("the data set is empty: give a .npz file, a folder of them, or FORMAT:PATH")
+    path = stored(dataset) if ":" in dataset and not expanded(dataset).exists() else expanded(dataset).absolute()
     clips = SkeletonSet.load(path)
-    typer.echo(as_dataset(describe(clips, path)))
+    words = as_command_line if path.suffix.lower() == ".npz" and ":" not in dataset else as_dataset
+    typer.echo(words(describe(clips, path)))
     _tell_texts(clips)
 
 
@@ -127,7 +130,7 @@ def sheet(
     rows = [(_from_the_front(clip), f"{name} {where}\n{clip.class_name or 'no class'}") for name, where, clip in clips]
     save(clip_gallery(rows, [clip.layout for *_, clip in clips], frames), output)
     for name, where, clip in clips:
-        typer.echo(f"{name}: {where}: {clip.class_name or 'no class'}, {clip.xyz.shape[1]} frames")
+        typer.echo(f"{name}: {where}: {clip.class_name or 'no class'}, {counted(clip.xyz.shape[1], 'frame')}")
         for note in clip.notes:
             typer.echo(f"  {as_command_line(note)}")
     typer.echo(f"{output}: the first {most} clips; --most draws more" if more else str(output))
@@ -203,6 +206,6 @@ def _tell_texts(clips: SkeletonSet) -> None:
     lacking = undescribed([name for name in clips.class_names if name != UNNAMED])
     if lacking:
         typer.echo(
-            f"texts     {len(lacking)} classes have no description ({some_of(lacking)}): write them with "
-            f"'crossglg describe', or run without texts: --set guidance=none"
+            f"texts     {counted(len(lacking), 'class has', 'classes have')} no description ({some_of(lacking)}): "
+            f"write them with 'crossglg describe', or run without texts: --set guidance=none"
         )

@@ -14,6 +14,7 @@ import typer
 from crossglg.cli import OWN, command
 from crossglg.cli.reading import reads_files
 from crossglg.data.reading_options import as_command_line
+from crossglg.files import counted
 
 if TYPE_CHECKING:
     from crossglg.data.clips import SkeletonSet
@@ -48,6 +49,7 @@ def enroll(
     from crossglg.recognition.recognizer import enroll as add
 
     _check_file(actions)
+    _check_no_set(actions)
     read = [clip for path in clips for clip in _read(path, format_, person, options)]
     read = [clip.at_rate(read[0].fps) for clip in read]
     enrolled = add(action, concatenate(read, action), actions, either_side)  # all clips or, if one is refused, none
@@ -67,6 +69,8 @@ def actions(
 
     _check_file(actions)
     _check_kept(actions)
+    if forget:
+        _check_no_set(actions)
     left = take_out(forget, actions) if forget else SkeletonSet.load(actions)
     if left is None:
         typer.echo(f"no action is left; {actions} is deleted")
@@ -188,6 +192,14 @@ def _check_file(actions: Path) -> None:
         raise ValueError(f"--actions {actions} is a folder; give the .npz file that keeps your actions")
 
 
+def _check_no_set(actions: Path) -> None:
+    """A set that was converted has a log beside it."""
+    from crossglg.data.convert import log_path
+
+    if log_path(actions).is_file():
+        raise ValueError(f"--actions {actions} is a data set made by 'crossglg data convert'; give another file")
+
+
 def _check_kept(actions: Path) -> None:
     if not actions.exists():
         raise FileNotFoundError(
@@ -198,7 +210,7 @@ def _check_kept(actions: Path) -> None:
 
 def _list(enrolled: SkeletonSet, actions: Path) -> None:
     for number, name in enumerate(enrolled.class_names):
-        typer.echo(f"{name}: {(enrolled.label == number).sum()} clip(s)")
+        typer.echo(f"{name}: {counted((enrolled.label == number).sum(), 'clip')}")
     typer.echo(f"kept in {actions}")
 
 
@@ -210,8 +222,10 @@ def _as_dict(result: Recognition, joints: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _sentence(result: Recognition, joints: tuple[str, ...], top: int = 3) -> str:
-    ranking = ", ".join(f"{action} {score:.2f}" for action, score in result.ranking[:top])
-    why = f"unknown below {result.threshold:.2f}; decided by {result.reasons(joints, top)}"
+    best = result.ranking[0][1]  # told with as many digits as show on which side of the threshold it is
+    digits = next((d for d in (2, 3) if round(best, d) != round(result.threshold, d)), 4)
+    ranking = ", ".join(f"{action} {score:.{digits}f}" for action, score in result.ranking[:top])
+    why = f"unknown below {result.threshold:.{digits}f}; decided by {result.reasons(joints, top)}"
     return f"{result.clip}: {result.action}  ({ranking}; {why})"
 
 

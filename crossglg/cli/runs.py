@@ -40,6 +40,13 @@ def build_config(preset: str, settings: list[str] | None, **named: Any) -> Confi
     return Config.create(preset, **values)
 
 
+def check_different(models: list[Path]) -> None:
+    """Raise ValueError for a model that is given twice: it would count as two."""
+    for number, folder in enumerate(models):
+        if folder.resolve() in {other.resolve() for other in models[:number]}:
+            raise ValueError(f"the model {folder} is given twice; give each model once")
+
+
 def _names(settings: list[str] | None) -> set[str]:
     """What --set was typed for."""
     return {word.partition("=")[0] for word in settings or []}
@@ -147,6 +154,7 @@ def evaluate(
 
     if descriptions and not text_at_inference:
         raise ValueError(f"--descriptions {descriptions} is read with --text-at-inference alone; give both, or neither")
+    check_different(model)
     members = [TrainedModel.load(folder) for folder in model]
     task = load_task(config_of(members[0], dataset, benchmark, episodes))
     found = evaluate_models(members, task, text_at_inference, descriptions)

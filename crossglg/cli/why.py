@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from crossglg.cli import EXPLAIN, command
-from crossglg.cli.runs import Benchmark, Dataset
+from crossglg.cli.runs import Benchmark, Dataset, check_different
 from crossglg.files import write_json
 
 
@@ -17,9 +17,11 @@ def faithfulness(
     model: Annotated[list[Path], typer.Argument(help="trained models' folders: one, or several seeds of a task")],
     dataset: Dataset = None,
     benchmark: Benchmark = None,
-    clips: Annotated[int, typer.Option(help="novel queries to measure on, drawn at random; 0: all")] = 120,
-    points: Annotated[int, typer.Option(help="numbers of joints to try between none and all; 0: every one")] = 11,
-    episode: Annotated[int, typer.Option(help="which episode, 0 the first")] = 0,
+    clips: Annotated[int, typer.Option(help="novel queries to measure on, drawn at random; 0: all", min=0)] = 120,
+    points: Annotated[
+        int, typer.Option(help="numbers of joints to try between none and all; 0: every one", min=0)
+    ] = 11,
+    episode: Annotated[int, typer.Option(help="which episode, 0 the first", min=0)] = 0,
     output: Annotated[Path, typer.Option(help="folder for faithfulness.json and .png")] = Path("runs/faithfulness"),
 ) -> None:
     """Check joint importance: freeze the joints it ranks first, see how soon recognition fails; and its rivals."""
@@ -32,6 +34,7 @@ def faithfulness(
     from crossglg.viz import figures
     from crossglg.viz.why import faithfulness_curves
 
+    check_different(model)
     loaded = [TrainedModel.load(folder) for folder in model]
     config = config_of(loaded[0], dataset, benchmark)
     task, synthetic = load_task(config), is_synthetic(config)

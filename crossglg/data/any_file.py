@@ -9,7 +9,8 @@ from typing import Any
 
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.readers import READERS, Reader, Recording, UnreadableError, get_reader, hidden
-from crossglg.files import expanded
+from crossglg.data.reading_options import OptionError
+from crossglg.files import expanded, nearest
 from crossglg.skeletons import Layout, get_layout, retarget
 
 DOCUMENTED = "npz"  # the format of crossglg.data.clips, which needs no reader elsewhere
@@ -26,7 +27,8 @@ def read_any(path: str | Path, to: Layout | str | None = None, format: str = "",
     to: carry the clips to this layout, or the one of this name, by joint name (None: as read). format: a name in
     `READERS` or "npz"; "": every format whose file pattern matches is tried. options: those of
     `crossglg.data.reading_options.OPTIONS` that the format has: layout, unit, fps, ….
-    Raises FileNotFoundError, or one ValueError that lists what was tried and why each refused.
+    Raises FileNotFoundError, OptionError for an option that cannot be, or one ValueError that lists what was tried and
+    why each refused.
     """
     path = expanded(path)
     if not path.exists():
@@ -45,9 +47,14 @@ def identify(path: Path, options: Mapping[str, Any] | None = None) -> tuple[str,
     """
     accepted: dict[str, list[Recording]] = {}
     refused: dict[str, str] = {}
-    for name in matching_formats(path):
+    wrong: OptionError | None = None
+    formats, options = matching_formats(path), options or {}
+    _check_options(path, formats, options)
+    for name in formats:
         try:
-            accepted[name] = _read(path, name, options or {})
+            accepted[name] = _read(path, name, options)
+        except OptionError as error:  # another format may know it
+            wrong = error
         except UnreadableError as error:
             refused[name] = error.reason
     closeness = {name: _closeness(path, name) for name in accepted}
@@ -56,6 +63,8 @@ def identify(path: Path, options: Mapping[str, Any] | None = None) -> tuple[str,
         return closest[0], accepted[closest[0]]
     if accepted:
         raise ValueError(f"{path.name} can be read as {' or as '.join(closest)}; say which by format=")
+    if wrong:
+        raise wrong
     if refused:
         reasons = "; ".join(f"{name}: {why.rstrip('.')}" for name, why in refused.items())
         advice = _OTHER_JSON if path.suffix.lower() == ".json" else ""
@@ -83,10 +92,23 @@ def clip_files(path: Path) -> Iterator[Path]:
         clips.add((file.parent, clip))
 
 
+def _check_options(path: Path, formats: list[str], options: Mapping[str, Any]) -> None:
+    known = dict.fromkeys(option for name in formats for option in _reader(name).options)
+    strange = [option for option in options if option not in known]
+    if formats and strange:
+        raise OptionError(
+            f"{path.name}: no format of such files has an option {strange[0]!r}{nearest(strange[0], known)} Options: "
+            f"{', '.join(known)}"
+        )
+
+
+def _reader(format: str) -> Reader:
+    return _NPZ if format == DOCUMENTED else get_reader(format)
+
+
 def _closeness(path: Path, format: str) -> int:
     """How many characters of the file's name a format asks for."""
-    reader = _NPZ if format == DOCUMENTED else READERS[format]
-    return max((len(pattern.replace("*", "")) for pattern in reader.fitting(path)), default=0)
+    return max((len(pattern.replace("*", "")) for pattern in _reader(format).fitting(path)), default=0)
 
 
 def _first_frame(folder: Path) -> Path:
@@ -106,7 +128,7 @@ def _first_frame(folder: Path) -> Path:
 
 
 def _read(path: Path, format: str, options: Mapping[str, Any]) -> list[Recording]:
-    return (_NPZ if format == DOCUMENTED else get_reader(format)).read(path, **options)
+    return _reader(format).read(path, **options)
 
 
 def _documented(path: Path) -> list[Recording]:

@@ -26,7 +26,7 @@ from tqdm.auto import tqdm
 from crossglg.data.classes import ClassTable, classify
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.readers import READERS, Reader, Recording, SourcePath, UnreadableError, get_reader, hidden
-from crossglg.data.reading_options import as_dataset
+from crossglg.data.reading_options import OptionError, as_dataset
 from crossglg.files import cache_folder, expanded, read_json, sha256, write_json
 from crossglg.processes import BusyError, end_with, sole_writer
 from crossglg.skeletons import Layout
@@ -316,6 +316,8 @@ def _read_chunk(reader: Reader, options: dict[str, Any], files: Sequence[SourceF
     for file in files:
         try:
             results.append(reader.read(file.path, **options))
+        except OptionError:  # every file would be left out
+            raise
         except UnreadableError as error:
             results.append(error.reason)
         except (ValueError, OSError) as error:  # also an archive that is gone

@@ -16,6 +16,12 @@ OPTIONS: dict[str, tuple[type, str]] = {
     "max_gap": (int, "frames that are interpolated over time; in longer gaps a joint follows its neighbor; default 15"),
     "aspect": (float, "width / height of the image, where x and y are shares of it; 1.7778 for 16:9"),
 }
+
+
+class OptionError(ValueError):
+    """An option that cannot be, whatever the file is."""
+
+
 _SAID = re.compile(rf"\b({'|'.join([*OPTIONS, 'format', 'classes'])})=(?:'([^']*)'|([\w.+-]+))?")
 
 
@@ -32,10 +38,10 @@ def _parsed(name: str, value: Any) -> Any:
     try:
         number = kind(value)
     except ValueError:
-        raise ValueError(f"{name}={str(value)!r} must be a {'whole ' if kind is int else ''}number") from None
+        raise OptionError(f"{name}={str(value)!r} must be a {'whole ' if kind is int else ''}number") from None
     may_be_0 = name in ("visible", "max_gap")
     if kind is not str and not (0 <= number < 1e6 and (number or may_be_0)):
-        raise ValueError(f"{name}={str(value)!r} must be {'0 or more' if may_be_0 else 'a number above 0'}")
+        raise OptionError(f"{name}={str(value)!r} must be {'0 or more' if may_be_0 else 'a number above 0'}")
     return number
 
 

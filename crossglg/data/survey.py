@@ -14,7 +14,7 @@ from crossglg.data.convert import log_path
 from crossglg.data.readers.points import FAR, LONGEST_TORSO, SHORTEST_TORSO, TORSO, UNITS, far_away
 from crossglg.data.readers.posture import SHORT, lacking, torso_length, up_axis
 from crossglg.data.tasks import missing_for_a_run
-from crossglg.files import read_json, sha256, some_of
+from crossglg.files import counted, read_json, sha256, some_of
 from crossglg.skeletons import Layout
 
 LONG = 60  # seconds: more is a recording of several actions, where other clips are short
@@ -35,19 +35,25 @@ def describe(clips: SkeletonSet, path: Path) -> str:
     shortest, median, longest = np.quantile(frames, [0.0, 0.5, 1.0])
     log = read_json(log_path(path)) if log_path(path).is_file() else {}
     lines = [
-        f"{clips.name}: {len(clips):,} clips, {frames.sum():,} frames at {clips.fps:g} per second",
+        f"{clips.name}: {counted(len(clips), 'clip')}, {counted(frames.sum(), 'frame')} at {clips.fps:g} per second",
         *_classes(clips, log),
         f"subjects  {_known(clips.subject)}, cameras {_known(clips.camera)}, up to {clips.persons.max()} person(s)",
         f"layout    {clips.layout.name} ({clips.layout.num_joints} joints, {clips.num_channels}-D)",
         f"frames    {shortest:.0f} to {longest:.0f}, median {median:.0f} ({median / clips.fps:.1f} s)",
     ]
     if log:
-        lines += [f"made from {log['files']} files, format {log['format']} {log['options'] or ''}".rstrip()]
-        lines += [f"          {len(log[key])} files {key.replace('_', ' ')}" for key in ("corrupt", "without_clip")]
+        lines += [f"made from {counted(log['files'], 'file')}, format {log['format']} {log['options'] or ''}".rstrip()]
+        lines += [
+            f"          {counted(len(log[key]), 'file')} {key.replace('_', ' ')}" for key in ("corrupt", "without_clip")
+        ]
         other, unused = log.get("other_formats", []), log.get("unused_rows", [])
-        lines += [f"          {len(other)} files of other formats not read: {some_of(other)}; "
+        lines += [f"          {counted(len(other), 'file')} of other formats not read: {some_of(other)}; "
                   f"convert them apart: a folder of .npz files is one data set"] if other else []  # fmt: skip
-        lines += [f"          {len(unused)} rows of the table name no file: {some_of(unused)}"] if unused else []
+        lines += (
+            [f"          {counted(len(unused), 'row')} of the table without a file: {some_of(unused)}"]
+            if unused
+            else []
+        )
         lines += [f"step {n}    {step}" for n, step in enumerate(log["steps"], start=1)]
         lines += [f"note      {note}" for note in _notes(log)]
     other_files = _other_files(path) if path.is_dir() else []
@@ -67,13 +73,18 @@ def doubts(clips: SkeletonSet) -> list[str]:
             empty.append(str(clips.sample_id[i]))
         if far_away(clip).any():
             far.append(str(clips.sample_id[i]))
-    found = [f"all coordinates of {len(empty)} clips are zero: {some_of(empty)}"] if empty else []
+    found = (
+        [f"{counted(len(empty), 'clip has', 'clips have')} no coordinate but zeros: {some_of(empty)}"] if empty else []
+    )
     if far:
-        found.append(f"{len(far)} clips have joints {FAR} times as far away as the body reaches: {some_of(far)}")
+        found.append(
+            f"{counted(len(far), 'clip has', 'clips have')} joints {FAR} times as far away as the body reaches: "
+            f"{some_of(far)}"
+        )
     same = [ids for ids in content.values() if len(ids) > 1]
     if same:
-        copies = [" = ".join(ids[:3]) for ids in same]
-        found.append(f"{sum(map(len, same)) - len(same)} clips are copies of others: {some_of(copies)}")
+        copies, number = [" = ".join(ids[:3]) for ids in same], sum(map(len, same)) - len(same)
+        found.append(f"{counted(number, 'clip is a copy', 'clips are copies')} of others: {some_of(copies)}")
     named = Counter(zip(clips.source.tolist(), clips.sample_id.tolist(), strict=True))
     shared = [name for (_, name), count in named.items() if count > 1]
     if shared:
@@ -93,11 +104,11 @@ def _doubts_of_length(clips: SkeletonSet) -> list[str]:
     long = np.flatnonzero((frames > 10 * np.median(frames)) & (frames > LONG * clips.fps))
     found = []
     for at, what in (
-        (short, f"are shorter than {SHORT} frames: a pose, not a motion"),
-        (long, f"are longer than {LONG} s and ten times the median: cut recordings into clips of one action"),
+        (short, f"shorter than {SHORT} frames: a pose, not a motion"),
+        (long, f"longer than {LONG} s and ten times the median: cut recordings into clips of one action"),
     ):
-        named = [f"{clips.sample_id[i]} ({frames[i]:,} frames)" for i in at]
-        found += [f"{len(named)} clips {what}: {some_of(named)}"] if named else []
+        named = [f"{clips.sample_id[i]} ({counted(frames[i], 'frame')})" for i in at]
+        found += [f"{counted(len(named), 'clip is', 'clips are')} {what}: {some_of(named)}"] if named else []
     return found
 
 

@@ -26,7 +26,7 @@ from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.protocols import Protocol, find_protocol, protocol_sha256, shipped_protocols
 from crossglg.data.readers import READERS
 from crossglg.data.reading_options import as_dataset
-from crossglg.files import MissingError, data_folder, expanded, nearest, sha256
+from crossglg.files import InputError, MissingError, counted, data_folder, expanded, nearest, sha256
 from crossglg.skeletons import Layout
 
 # A dataset the package knows by name: one line here, one file beside this one.
@@ -257,7 +257,9 @@ def split_task(clips: SkeletonSet, novel_classes: Sequence[str], episodes: int, 
     counts = np.bincount(novel.label, minlength=len(novel.class_names))
     if counts.min() < 2:
         short = novel.class_names[int(counts.argmin())]
-        raise ValueError(f"{name}: novel class {short!r} has {counts.min()} clips; it needs an exemplar and a query")
+        raise ValueError(
+            f"{name}: novel class {short!r} has {counted(counts.min(), 'clip')}; it needs an exemplar and a query"
+        )
     rng = np.random.default_rng(seed)
     members = [np.flatnonzero(novel.label == k) for k in range(len(novel.class_names))]
     return Task(name, base, novel, np.array([[rng.choice(m) for m in members] for _ in range(episodes)]))
@@ -295,6 +297,8 @@ def _load(dataset: str) -> SkeletonSet:
 
     The last by canonical name: two names of one action cannot fall on both sides.
     """
+    if not dataset.strip():
+        raise InputError("dataset is empty: give a registered dataset, a file or folder, or FORMAT:PATH")
     if dataset in DATASETS:
         return DATASETS[dataset]()[0]
     if f"{dataset}-one-shot" in shipped_protocols():

@@ -52,7 +52,10 @@ def build_encoder(name: str, layout: Layout, in_channels: int = 3, persons: int 
     InfoGCN's mode; the others refuse it with a ValueError.
     """
     if name not in ENCODERS:
-        raise ValueError(f"unknown encoder {name!r}{nearest(name, ENCODERS)} Encoders: {', '.join(ENCODERS)}")
+        raise ValueError(
+            f"unknown encoder {name!r}{nearest(name, ENCODERS)} Encoders: {', '.join(ENCODERS)}. One of "
+            f"another package is known once that package is installed"
+        )
     for option, value in options.items():
         takes = [other for other in ENCODERS if option in signature(ENCODERS[other]).parameters]
         if name not in takes:

@@ -107,7 +107,10 @@ def find_objective(config: Config) -> type[Objective]:
     """The objective of a run. Raises InputError for an unknown one, or if other settings do not go with it."""
     name = config.objective
     if name not in OBJECTIVES:
-        raise InputError(f"unknown objective {name!r}{nearest(name, OBJECTIVES)} Objectives: {', '.join(OBJECTIVES)}")
+        raise InputError(
+            f"unknown objective {name!r}{nearest(name, OBJECTIVES)} Objectives: {', '.join(OBJECTIVES)}. One of "
+            f"another package is known once that package is installed"
+        )
     kind = OBJECTIVES[name]
     if not kind.classifies and config.guidance in ("l2g", "both"):
         raise InputError(

@@ -17,7 +17,8 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.files import InputError
 from crossglg.one_shot import unit_rows
 from crossglg.one_shot.text_at_inference import text_similarity
-from crossglg.recognition.recognizer import UNKNOWN, Recognition, check_duration, fitting
+from crossglg.recognition.recognizer import UNKNOWN, Recognition, as_set, check_duration, fitting
+from crossglg.skeletons import on_own_joints
 from crossglg.text.attributes import attribute_names, attributes_of
 from crossglg.text.descriptions import Description
 from crossglg.text.key_joints import key_joint_targets
@@ -62,7 +63,7 @@ class DescribedActions:
 
     def recognize(self, clips: SkeletonSet) -> list[Recognition]:
         """Recognize each clip; raises ValueError for clips that are too short or too long for one action."""
-        clips, layout = fitting(clips, self.trained), self.trained.layout
+        clips, layout, recorded = fitting(clips, self.trained), self.trained.layout, as_set(clips).layout
         check_duration(clips, self.trained)
         own = unit_rows(self._predicted(clips) - self.usual)
         theirs = unit_rows(self.target - self.usual)
@@ -75,7 +76,7 @@ class DescribedActions:
             ranking = tuple((self.actions[k], float(row[k])) for k in order)
             most = np.argsort(-lead, kind="stable")[:TOLD]
             said = [f"{names[a]}: {'yes' if own[i, a] > 0 else 'no'}" for a in most if names and lead[a] > 0]
-            joints = lead[-layout.num_joints :]  # the attributes end with the joints
+            joints = on_own_joints(lead[-layout.num_joints :], recorded, layout)  # the attributes end with the joints
             results.append(Recognition(str(clips.sample_id[i]), action, ranking, self.threshold, joints, tuple(said)))
         return results
 

@@ -24,13 +24,13 @@ from crossglg import tables
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.readers import Recording
 from crossglg.data.tasks import Task
-from crossglg.files import InputError, nearest, some_of
+from crossglg.files import InputError, counted, nearest, some_of
 from crossglg.one_shot import unit_rows
 from crossglg.one_shot.features import part
 from crossglg.one_shot.representation import Representation
 from crossglg.one_shot.warping import cosine_and_streams, mean_similarity, shifted_streams_leaving_out
 from crossglg.processes import sole_writer
-from crossglg.skeletons import Layout
+from crossglg.skeletons import Layout, on_own_joints
 from crossglg.training.trained_model import SIMILARITY, TrainedModel, check_model, check_set
 
 SHORTEST = 8  # frames; fewer show a pose, not a motion
@@ -40,8 +40,9 @@ UNKNOWN = "unknown"
 @dataclass(frozen=True)
 class Recognition:
     """What one clip was taken for. ranking: (action, similarity), best first;  action: the best, or "unknown" below
-    `threshold`;  decided_by: (V,) by how much the lead over the second action shrinks without each joint;  statements:
-    of recognition by descriptions, those that decided most, each with yes or no: truer than usual or less true."""
+    `threshold`;  decided_by: (V,) by how much the lead over the second action shrinks without each joint, 0 for joints
+    that the recording does not have;  statements: of recognition by descriptions, those that decided most, each with
+    yes or no: truer than usual or less true."""
 
     clip: str
     action: str
@@ -141,7 +142,7 @@ class Recognizer:
 
     def recognize(self, clips: SkeletonSet | Recording) -> list[Recognition]:
         """Recognize each clip; raises ValueError for clips that are too short or too long for one action."""
-        clips = fitting(clips, self.trained)
+        recorded, clips = as_set(clips).layout, fitting(clips, self.trained)
         check_duration(clips, self.trained)
         left_out = self.trained.embed_leaving_out(clips)  # (N, 1 + V, D)
         seen = Representation(left_out[:, 0], **self.trained.coordinates(clips))
@@ -154,7 +155,8 @@ class Recognizer:
             lead, rest = (column[0] - column[1:].sum(0) for column in (row[order[:2]], without))
             action = self.exemplars.class_names[order[0]] if row[order[0]] >= self.threshold else UNKNOWN
             ranking = tuple((self.exemplars.class_names[k], float(row[k])) for k in order)
-            results.append(Recognition(str(clips.sample_id[i]), action, ranking, self.threshold, lead - rest))
+            decided_by = on_own_joints(lead - rest, recorded, self.trained.layout)
+            results.append(Recognition(str(clips.sample_id[i]), action, ranking, self.threshold, decided_by))
         return results
 
     def follow(self, recording: SkeletonSet | Recording, window: float = 0.0, step: float = 0.0) -> Timeline:
@@ -213,7 +215,8 @@ def enroll(action: str, clips: SkeletonSet | Recording, path: str | Path, either
     """Add clips of an action to the file of one's own actions (made if there is none); returns all of them.
 
     either_side: the action stays the same with left and right swapped; then the mirror images are added, too. Clips are
-    carried to the layout and the frames per second of the file. Raises ValueError for clips too short to show a motion,
+    carried to the layout and the frames per second of the file; one that the action has already is not added again.
+    Raises ValueError for clips too short to show a motion,
     for one that another action has already, and for a name that differs from an enrolled one in capital letters alone.
     """
     if not action.strip() or action.strip() == UNKNOWN:
@@ -234,8 +237,7 @@ def enroll(action: str, clips: SkeletonSet | Recording, path: str | Path, either
                 )
             sets = [kept, sets[0].at_rate(kept.fps)]
             _check_long_enough(sets[1])
-        enrolled = concatenate(sets, path.stem)
-        _check_no_twins(enrolled, path)
+        enrolled = _without_twins(concatenate(sets, path.stem), path)
         enrolled.save(path)
     return enrolled
 
@@ -293,7 +295,9 @@ def sample_files(task: Task, folder: Path, actions: int = 4) -> dict[str, Any]:
         "examples": ";".join(examples),
         "queries": ";".join(queries),
         "recording": str(recording.save(folder / "recording.npz")),
-        "left_out": f"left out {len(short)} clips of fewer than {SHORTEST} frames: {some_of(short)}" if short else "",
+        "left_out": f"left out {counted(len(short), 'clip')} of fewer than {SHORTEST} frames: {some_of(short)}"
+        if short
+        else "",
     }
 
 
@@ -352,13 +356,13 @@ def _check_long_enough(clips: SkeletonSet) -> None:
     if len(short):
         i = int(short[0])
         raise ValueError(
-            f"{clips.sample_id[i]} has {clips.frames[i]} frames, at {clips.fps:g} per second; an action needs "
-            f"{SHORTEST} or more: give a longer clip"
+            f"{clips.sample_id[i]} has {counted(clips.frames[i], 'frame')}, at {clips.fps:g} per second; an action "
+            f"needs {SHORTEST} or more: give a longer clip"
         )
 
 
-def _check_no_twins(enrolled: SkeletonSet, path: Path) -> None:
-    """Nothing could tell two actions apart that have the same clip."""
+def _without_twins(enrolled: SkeletonSet, path: Path) -> SkeletonSet:
+    """Each clip once. Raises ValueError where two actions have the same one: nothing could tell them apart."""
     seen: dict[bytes, int] = {}
     for i in range(len(enrolled)):
         first = seen.setdefault(enrolled[i].tobytes(), i)
@@ -368,6 +372,7 @@ def _check_no_twins(enrolled: SkeletonSet, path: Path) -> None:
                 f"{enrolled.sample_id[i]} is enrolled as {had!r} already, not as {now!r}, too; give another clip, or "
                 f"take that action out first: {_forgets(had, path)}"
             )
+    return enrolled.subset(list(seen.values()))
 
 
 def check_duration(clips: SkeletonSet, trained: TrainedModel) -> None:

@@ -193,12 +193,12 @@ def about_task(task: Task) -> dict[str, Any]:
 
 def about_model(trained: TrainedModel) -> dict[str, Any]:
     """Which model a number is of: settings, size, the epoch chosen on base classes."""
-    accuracy = trained.details["validation_accuracy"]  # not a number without validation clips
+    accuracy = trained.details["validation_accuracy"]  # without validation clips None, before that not a number
     return {
         "config": portable(trained.config.to_dict()),
         "parameters": trained.num_parameters,
         "chosen_epoch": trained.details["chosen_epoch"],
-        "validation_accuracy": accuracy if math.isfinite(accuracy) else None,
+        "validation_accuracy": accuracy if accuracy is not None and math.isfinite(accuracy) else None,
     }
 
 
@@ -279,14 +279,13 @@ def command(config: dict[str, Any]) -> str:
 
 def write_csv(folder: str | Path) -> Path:
     """`results.csv` of all runs below a folder: one row per run and classifier."""
+    of_training = ("guidance", "seed", "epochs")
     rows = [
         {
             "run": name,
             "task": run.task,
-            "encoder": run.config["encoder"],
-            "guidance": run.config["guidance"],
-            "seed": run.config["seed"],
-            "epochs": run.config["epochs"],
+            "encoder": _untrained(name, run) or run.config["encoder"],
+            **{key: "" if _untrained(name, run) else run.config[key] for key in of_training},
             "classifier": classifier,
             "episodes": len(result.episodes),
             "accuracy": f"{100 * result.mean:.2f}",
@@ -295,7 +294,7 @@ def write_csv(folder: str | Path) -> Path:
             "protocol_sha256": run.protocol_sha256[:12],
             "git_sha": run.git_sha[:12],
             "torch": run.torch,
-            "command": command(run.config),
+            "command": "" if _untrained(name, run) else command(run.config),  # studies alone make those without
         }
         for name, run in load_results(folder).items()
         for classifier, result in run.one_shot.items()

@@ -71,7 +71,7 @@ ENTRIES: dict[str, type] = {
 WORDS: dict[type, str] = {
     str: "a word",
     int: "a whole number",
-    float: "a number with a point",
+    float: "a number",
     bool: "true or false",
     list: "a list that is not empty",
     dict: "entries NAME: VALUE",
@@ -245,7 +245,8 @@ def _check(study: Study, common: Config) -> None:
             )
     methods = [*study.methods, *study.untrained]
     if study.reference not in methods:
-        raise InputError(f"the reference {study.reference!r} is no method{nearest(study.reference, methods)}")
+        hint = nearest(study.reference, methods)
+        raise InputError(f"the reference {study.reference!r} is no method{hint} Methods: {', '.join(methods)}")
     if study.ensembles and len(study.seeds) < 2:
         raise InputError(f"ensembles: an ensemble is of several seeds, and seeds are {list(study.seeds)}")
     names: set[str] = set()
@@ -287,7 +288,9 @@ def _study_path(file: str) -> Path:
 
 
 def _method_name(name: Any) -> str:
-    if not isinstance(name, str) or name in UNTRAINED or "|" in name or "×" in name:
+    if not isinstance(name, str):
+        raise InputError(f"YAML reads the name of a method as {name!r}, which is no text: write it in quotes")
+    if name in UNTRAINED or "|" in name or "×" in name:
         raise InputError(f"a method cannot be called {name!r}: give it a name, without | or ×, that is not raw or dtw")
     return name
 
@@ -315,6 +318,8 @@ def _refuse(values: Mapping[str, Any], names: tuple[str, ...], where: str, why: 
 def _distinct(content: Mapping[str, Any], key: str, default: list[Any], kind: type) -> tuple[Any, ...]:
     """The list under a key, or the default; raises InputError for one of another kind, or twice there."""
     values = content.get(key, default)
+    if kind is float:
+        values = [float(value) if type(value) is int else value for value in values]
     if any(type(value) is not kind for value in values) or len(set(values)) < len(values):
         raise InputError(f"{key}: {values!r} must be different values, each {WORDS[kind]}")
     return tuple(values)

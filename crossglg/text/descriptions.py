@@ -24,6 +24,9 @@ from crossglg.files import InputError, expanded, nearest, project_folder, read_j
 from crossglg.skeletons import Layout, get_layout, retarget_plan
 from crossglg.text.attributes import STATEMENTS
 
+TOP = ("layout", "provenance", "classes")
+OF_A_CLASS = ("global", "key_joints", "joints", "samples", "either_side", "statements")
+
 
 @dataclass(frozen=True)
 class Description:
@@ -89,13 +92,14 @@ class DescriptionFile:
 
     @classmethod
     def load(cls, path: str | Path) -> DescriptionFile:
-        """Raises FileNotFoundError, or ValueError naming the class and the joint that is wrong."""
+        """Raises FileNotFoundError, or ValueError naming the class and the entry or joint that is wrong."""
         path = expanded(path)
         content = read_json(path)
         kinds = {"layout": str, "classes": dict}
         if not isinstance(content, dict) or not all(isinstance(content.get(k), kind) for k, kind in kinds.items()):
             raise InputError(f"{path} is no description file: it needs layout and classes")
         try:
+            _check_names("the file", content, TOP)
             layout = get_layout(content["layout"])
         except ValueError as error:
             raise InputError(f"{path}: {error}") from None
@@ -120,7 +124,18 @@ class DescriptionFile:
         )
 
 
+def _check_names(where: str, entries: Mapping[str, Any], known: Sequence[str]) -> None:
+    """A misspelt entry would be left out without a word."""
+    strange = [name for name in entries if name not in known]
+    if strange:
+        hint = nearest(strange[0], known)
+        raise InputError(f"unknown entry {strange[0]!r} in {where}{hint} Known: {', '.join(known)}")
+
+
 def _read(action: str, entry: Mapping[str, Any], layout: Layout, source: str) -> Description:
+    _check_names(f"the description of {action!r}", dict(entry.items()), OF_A_CLASS)
+    if isinstance(entry.get("joints"), dict):
+        _check_names(f"the joints of {action!r}", entry["joints"], layout.joints)
     samples = tuple(_read(action, sample, layout, source) for sample in entry.get("samples", ()))
     sides = entry.get("either_side")
     if sides not in (None, True, False):
@@ -171,7 +186,8 @@ def find_descriptions(
         how: what to do with descriptions that are written then, for the error.
 
     Raises:
-        InputError: nobody described an action; names the first.
+        InputError: nobody described an action (the first is named), or the texts are about joints that are none of
+            the layout's.
         TypeError: one name in place of a list.
     """
     if isinstance(actions, str):
@@ -195,7 +211,17 @@ def find_descriptions(
             f"class {missing[0]!r} has no description ({len(missing)} of {len(actions)} lack one)"
             f"{nearest(missing[0], found)} Write them with 'crossglg describe' and {how}"
         )
-    return [found[action] for action in actions]
+    described = [found[action] for action in actions]
+    for one in {one.layout: one for one in described}.values():
+        try:
+            one.joint_texts(layout)
+        except ValueError:
+            raise InputError(
+                f"the texts of {one.action!r} ({one.source}) are about joints of {one.layout.name!r}, and none of them "
+                f"stands for {layout.root!r} of {layout.name!r}: give the joints their English names, as in 'crossglg "
+                f"list layouts', or write texts about these joints with 'crossglg describe' and {how}"
+            ) from None
+    return described
 
 
 def undescribed(actions: Sequence[str]) -> list[str]:

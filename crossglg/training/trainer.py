@@ -140,13 +140,14 @@ class Trainer:
         take_step = self.step()
         for epoch in bar:
             record = self.train_epoch(epoch, take_step)
-            record["validation_accuracy"] = self.validate()
+            if len(self.validation_clips):
+                record["validation_accuracy"] = self.validate()
             self.history.append(record)
             if chosen_epoch(self.history) == epoch:
                 self.best = {name: value.clone() for name, value in self.model.state_dict().items()}
             self.save()
-            shown = {"loss": record["total_loss"], "validation": record["validation_accuracy"]}
-            bar.set_postfix({name: f"{value:.3f}" for name, value in shown.items() if math.isfinite(value)})
+            shown = {"loss": "total_loss", "validation": "validation_accuracy"}
+            bar.set_postfix({name: f"{record[key]:.3f}" for name, key in shown.items() if key in record})
             if after_epoch:
                 after_epoch(record)
 
@@ -198,13 +199,11 @@ class Trainer:
         return self.prepare(x, generator), mask, label.to(self.device), joint_of
 
     def validate(self) -> float:
-        """Accuracy on the validation clips, NaN without any.
+        """Accuracy on the validation clips.
 
         By the classifier, or without one by the nearest of one training clip per class (cosine), over five choices of
         these.
         """
-        if not len(self.validation_clips):
-            return float("nan")
         scores = torch.from_numpy(self.trained.over(self.validation, logits_or_z))
         label = self.label[self.validation_clips]
         if self.objective.classifies:
@@ -236,7 +235,7 @@ class Trainer:
             "training_clips": len(self.training),
             "validation_clips": len(self.validation_clips),
             "chosen_epoch": chosen,
-            "validation_accuracy": self.history[chosen]["validation_accuracy"],
+            "validation_accuracy": self.history[chosen].get("validation_accuracy"),
             "history": self.history,
             "torch": torch.__version__,
             "crossglg": crossglg.__version__,
@@ -338,8 +337,8 @@ def training_exemplars(
 
 def chosen_epoch(history: History) -> int:
     """The epoch with the best accuracy on validation clips, the latest of equals; without such clips the last."""
-    accuracy = [record["validation_accuracy"] for record in history]
-    known = [0.0 if math.isnan(value) else value for value in accuracy]
+    accuracy = [record.get("validation_accuracy", math.nan) for record in history]
+    known = [0.0 if math.isnan(value) else value for value in accuracy]  # checkpoints of before have NaN
     return max(range(len(known)), key=lambda epoch: (known[epoch], epoch))
 
 

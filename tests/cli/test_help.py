@@ -46,6 +46,12 @@ def test_the_help_of_a_command_ends_with_an_example_that_can_be_read(name: str) 
     command.make_context(name, words)  # raises if an option is unknown, or a value is missing or of another type
 
 
+def test_the_home_folder_is_found_where_no_shell_replaces_it(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    done = crossglg("workshop", "~/mine", cwd=tmp_path)
+    assert done.returncode == 0 and (tmp_path / "home" / "mine" / "1_skeletons.ipynb").is_file()
+
+
 @pytest.mark.parametrize(
     "name", ["list", "protocol list", "protocol show", "layouts", "describe", "workshop", "data fetch"]
 )

@@ -20,13 +20,14 @@ from support.source_files.keypoints import array, wide
 from support.source_files.keypoints import write_sample as write_csv
 
 from crossglg import cli
+from crossglg.cli.own import _sentence
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.synthetic import synthesise
 from crossglg.data.tasks import split_task
 from crossglg.data.transforms import DeviceClips, Preprocessing
 from crossglg.one_shot import Features, evaluate
-from crossglg.recognition.recognizer import Recognizer
+from crossglg.recognition.recognizer import Recognition, Recognizer
 from crossglg.skeletons import get_layout
 from crossglg.text.descriptions import DescriptionFile, find_descriptions
 from crossglg.training.trained_model import TrainedModel, build_model
@@ -118,13 +119,36 @@ def walk(motions: SkeletonSet, frames: int, name: str = "long") -> SkeletonSet:
     return SkeletonSet.build(xyz, [0, frames], [0], ["?"], NTU, name=name, sample_id=[name], fps=30.0)
 
 
-def test_enrolled_actions_are_listed_and_kept(run: Run, tmp_path: Path, enrolled: dict[str, Path]) -> None:
-    out = run("enroll", "waving", enrolled["waving"])
-    assert out.splitlines() == ["jumping: 1 clip(s)", "standing about: 1 clip(s)", "waving: 2 clip(s)",
+def test_enrolled_actions_are_listed_and_kept(
+    run: Run, tmp_path: Path, enrolled: dict[str, Path], motions: SkeletonSet
+) -> None:
+    run("enroll", "waving", enrolled["waving"])  # the same clip again: it is kept once
+    out = run("enroll", "waving", motions.subset([0]).save(tmp_path / "other.npz"))
+    assert out.splitlines() == ["jumping: 1 clip", "standing about: 1 clip", "waving: 2 clips",
                                 "kept in my_actions.npz"]  # fmt: skip
     kept = SkeletonSet.load(tmp_path / "my_actions.npz")
-    assert sorted(kept.sample_id) == sorted(["someone", "me", "me", str(SkeletonSet.load("jump.npz").sample_id[0])])
+    of_motions = [str(motions.sample_id[i]) for i in (0, 4)]
+    assert sorted(kept.sample_id) == sorted(["someone", "me", *of_motions])
     assert kept.layout.name == "kinect20"  # of the first that was enrolled
+
+
+def test_a_converted_data_set_is_no_file_of_actions(run: Run, refusal: Run, tmp_path: Path) -> None:
+    clip = write_csv(tmp_path)
+    run("data", "convert", clip, "--format", "keypoints", "--output", "set.npz")
+    before = (tmp_path / "set.npz").read_bytes()
+    for words in (("enroll", "wave", clip), ("actions", "--forget", "wave")):
+        assert "--actions set.npz is a data set made by 'crossglg data" in refusal(*words, "--actions", "set.npz")
+    assert (tmp_path / "set.npz").read_bytes() == before
+    assert "1 clip, " in run("data", "info", "set.npz")
+
+
+def test_a_similarity_near_the_threshold_is_told_with_the_digits_that_tell() -> None:
+    def sentence(best: float, threshold: float) -> str:
+        return _sentence(Recognition("c", "a", (("a", best),), threshold, np.zeros(25)), NTU.joints)
+
+    assert "(a 0.71; unknown below 0.69;" in sentence(0.7114, 0.6872)
+    assert "(a 0.694; unknown below 0.692;" in sentence(0.6941, 0.6921)
+    assert "(a 0.6941; unknown below 0.6942;" in sentence(0.69412, 0.69418)
 
 
 def test_several_clips_are_enrolled_at_once_or_not_at_all(
@@ -135,7 +159,7 @@ def test_several_clips_are_enrolled_at_once_or_not_at_all(
     assert "short has 3 frames, at 30 per second; an action needs 8 or more" in refusal("enroll", "wave", good, short)
     assert not (tmp_path / "my_actions.npz").exists()
     out = run("enroll", "wave", good, motions.subset([1, 2]).save(tmp_path / "two.npz"))
-    assert "wave: 3 clip(s)" in out
+    assert "wave: 3 clips" in out
 
 
 def test_each_enrolled_clip_is_recognised_as_itself(run: Run, enrolled: dict[str, Path], model: Path) -> None:
@@ -182,7 +206,7 @@ def test_a_bad_recording_costs_its_own_line(
 
 
 def test_actions_are_listed_and_taken_out(run: Run, refusal: Run, enrolled: dict[str, Path]) -> None:
-    every = ["jumping: 1 clip(s)", "standing about: 1 clip(s)", "waving: 1 clip(s)", "kept in my_actions.npz"]
+    every = ["jumping: 1 clip", "standing about: 1 clip", "waving: 1 clip", "kept in my_actions.npz"]
     assert run("actions").splitlines() == every
     assert "no action 'wafing'; did you mean 'waving'?" in refusal("actions", "--forget", "wafing")
     assert run("actions", "--forget", "waving").splitlines() == [*every[:2], every[3]]
@@ -246,7 +270,7 @@ def test_one_person_of_two_is_chosen(
     assert of_two == run("recognize", alone.save(Path("alone.npz")), "--model", model)
     assert of_two != run("recognize", file, "--model", model, "--person", "1")
     assert "pair has 2 person(s), there is no person 3" in refusal("recognize", file, "--model", model, "--person", "3")
-    assert "waving: 2 clip(s)" in run("enroll", "waving", file, "--person", "1")
+    assert "waving: 2 clips" in run("enroll", "waving", file, "--person", "1")
 
 
 def test_a_stream_gives_a_timeline_as_text_table_and_picture(
@@ -292,7 +316,7 @@ def test_an_array_of_17_joints_needs_the_layout(run: Run, refusal: Run, enrolled
     )
     assert "unknown layout 'h36m'" in refusal("enroll", "wave", "people.npy", "--layout", "h36m")
     assert "no option 'layout'" in refusal("enroll", "jump", "jump.npz", "--layout", "ntu25")
-    assert "waving: 2 clip(s)" in run("enroll", "waving", "people.npy", "--layout", "h36m17")
+    assert "waving: 2 clips" in run("enroll", "waving", "people.npy", "--layout", "h36m17")
 
 
 def test_recordings_that_cannot_be_recognized(
@@ -339,7 +363,9 @@ def test_what_recognising_needs_is_named_if_it_is_not_there(
     assert "--output is for the timelines of --stream" in error
     assert "--json is for clips" in refusal("recognize", "me.csv", "--model", model, "--stream", "--json")
     (tmp_path / "file").write_text("no folder")
-    assert "File exists: 'file'" in refusal("recognize", "me.csv", "--model", model, "--stream", "--output", "file")
+    assert "file is a file, and a folder is needed" in refusal(
+        "recognize", "me.csv", "--model", model, "--stream", "--output", "file"
+    )
 
 
 def test_an_action_is_enrolled_under_a_name(refusal: Run, tmp_path: Path) -> None:
@@ -360,7 +386,7 @@ def test_genuine_files_go_through(run: Run, shared_data: Path, model: Path, patt
     files = sorted((shared_data / "raw").glob(pattern))
     assert len(files) == count
     for number, file in enumerate(files):
-        assert f"action {number}: 1 clip(s)" in run("enroll", f"action {number}", file)
+        assert f"action {number}: 1 clip" in run("enroll", f"action {number}", file)
     answers = json.loads(run("recognize", *files, "--model", model, "--json"))
     assert [answer["ranking"][0]["action"] for answer in answers] == [f"action {n}" for n in range(count)]
     assert all(answer["ranking"][0]["similarity"] == pytest.approx(1.0, abs=1e-3) for answer in answers)

@@ -14,7 +14,9 @@ from support.source_files.keypoints import write_sample as write_csv
 from crossglg.data import any_file
 from crossglg.data.any_file import read_any
 from crossglg.data.clips import SkeletonSet
+from crossglg.data.convert import convert
 from crossglg.data.readers import READERS, Reader
+from crossglg.data.reading_options import OptionError
 from crossglg.skeletons import Layout, get_layout, retarget
 
 
@@ -82,6 +84,29 @@ def test_what_cannot_be_tried_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setitem(any_file.READERS, "nobody", Reader("finds nobody", ("*.odd",), lambda path: [], ("none",)))
     with pytest.raises(ValueError, match=r"clip\.odd: nobody is seen in it"):
         read_any(file)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fps": 0}, r"^fps='0' must be a number above 0$"),
+        ({"layout": "nix"}, r"^layout='nix': unknown layout 'nix'; known layouts: ntu25"),
+        ({"layout": "nix.yaml"}, r"^layout='nix.yaml': no layout file nix.yaml"),
+        ({"unit": "inch"}, r"^unit='inch' must be one of m, cm, mm$"),
+        (
+            {"fpss": 3},
+            r"^clip\.npy: no format of such files has an option 'fpss'; did you mean 'fps'\? Options: layout",
+        ),
+    ],
+)
+def test_a_wrong_option_is_named_and_not_the_file_blamed(tmp_path: Path, options: dict, message: str) -> None:
+    file = tmp_path / "clip.npy"
+    file.write_bytes(array(standing("ntu25")))
+    with pytest.raises(OptionError, match=message):
+        read_any(file, **options)
+    if "fpss" not in options:
+        with pytest.raises(OptionError, match=message):  # no file is left out for it
+            convert(tmp_path, "keypoints", tmp_path / "x.npz", skip_corrupt=True, **options)
 
 
 NO_SKELETONS = (  # labels, angles, descriptions and a table of contents that lie beside the skeletons

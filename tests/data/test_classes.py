@@ -183,8 +183,8 @@ def test_doubts_are_told() -> None:
         xyz, [0, 10, 20, 30, 40], [0, 1, 2, 2], ["Wave", "wave", "kick"], get_layout("coco17"), sample_id=[*"abcd"]
     )
     empty, same, alike = doubts(clips)
-    assert empty == "all coordinates of 1 clips are zero: c"
-    assert same == "1 clips are copies of others: a = b"
+    assert empty == "1 clip has no coordinate but zeros: c"
+    assert same == "1 clip is a copy of others: a = b"
     assert "'Wave' and 'wave'" in alike
 
 
@@ -217,8 +217,8 @@ def test_poses_and_whole_recordings_among_clips_are_doubted() -> None:
     xyz = standing("coco17", sum(lengths))[0]
     clips = SkeletonSet.build(xyz, np.cumsum([0, *lengths]), [0] * 6, ["wave"], get_layout("coco17"))
     assert doubts(clips) == [
-        "1 clips are shorter than 8 frames: a pose, not a motion: 3 (1 frames)",
-        "1 clips are longer than 60 s and ten times the median: cut recordings into clips of one action: "
+        "1 clip is shorter than 8 frames: a pose, not a motion: 3 (1 frame)",
+        "1 clip is longer than 60 s and ten times the median: cut recordings into clips of one action: "
         "5 (4,000 frames)",
     ]
 
@@ -256,7 +256,7 @@ def run(*words: str | Path) -> str:
 def test_the_command_says_what_it_found_and_what_is_missing(folder: Path, tmp_path: Path) -> None:
     out = run("data", "convert", folder, "--format", "keypoints", "--layout", "coco17", "--output", tmp_path / "o.npz")
     assert "4 of 4 have clips, up to 3" in out and "layout    coco17" in out
-    assert "1 classes have no description (my dance)" in out and "--set guidance=none" in out
+    assert "1 class has no description (my dance)" in out and "--set guidance=none" in out
     assert "bow 3" in run("data", "info", tmp_path / "o.npz")
     with pytest.raises(ValueError, match="say which, as --layout coco17"):
         run("data", "convert", folder, "--format", "keypoints", "--output", tmp_path / "p.npz")

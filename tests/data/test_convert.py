@@ -480,15 +480,15 @@ def test_files_of_other_formats_and_rows_without_a_file_are_told(tmp_path: Path)
     log = read_json(log_path(tmp_path / "o.npz"))
     assert log["other_formats"] == ["bow/other.BVH"] and log["unused_rows"] == ["zzz.npy"]
     told = describe(clips, tmp_path / "o.npz")
-    assert "1 files of other formats not read: bow/other.BVH" in told
-    assert "1 rows of the table name no file: zzz.npy" in told
+    assert "1 file of other formats not read: bow/other.BVH" in told
+    assert "1 row of the table without a file: zzz.npy" in told
 
 
 def test_clips_far_from_the_body_are_doubted() -> None:
     clip = standing("ntu25", 10)[0]
     clip[3, 4, 0] = 1e5
     clips = SkeletonSet.build(clip, [0, 10], [0], ["wave"], get_layout("ntu25"))
-    assert doubts(clips) == ["1 clips have joints 20 times as far away as the body reaches: 0"]
+    assert doubts(clips) == ["1 clip has joints 20 times as far away as the body reaches: 0"]
 
 
 def test_a_set_of_another_source_is_not_replaced(tree: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from crossglg.data.convert import parse_dataset
 from crossglg.data.protocols import write_protocol
 from crossglg.data.synthetic import ACTIONS, NOVEL_ACTIONS
 from crossglg.data.tasks import Task, draw_novel_classes, is_synthetic, load_task, split_task, validation_task
+from crossglg.files import InputError
 from crossglg.runs.results import absolute_paths, task_name
 from crossglg.skeletons import get_layout
 
@@ -122,7 +123,7 @@ def test_split_task_is_the_same_every_time_and_more_draws_extend_it() -> None:
 
 def test_split_task_needs_an_exemplar_and_a_query_of_known_classes() -> None:
     clips = clips_of({"a": 5, "b": 1, "c": 4, "none": 0})
-    with pytest.raises(ValueError, match="split: novel class 'b' has 1 clips; it needs an exemplar and a query"):
+    with pytest.raises(ValueError, match="split: novel class 'b' has 1 clip; it needs an exemplar and a query"):
         split_task(clips, ["b", "c"], 2, "split")
     with pytest.raises(ValueError, match="mine has no class 'jump'; its classes are a, b, c, none"):
         split_task(clips, ["jump"], 2, "split")
@@ -190,6 +191,8 @@ def test_unknown_dataset_is_answered_with_the_registered_and_the_nearest() -> No
         FileNotFoundError, match=r"'syntetic' is neither registered \(synthetic.*did you mean 'synthetic'"
     ):
         load_task(Config(dataset="syntetic"))
+    with pytest.raises(InputError, match="dataset is empty: give a registered dataset"):
+        load_task(Config(dataset=""))
 
 
 # ---- validation classes

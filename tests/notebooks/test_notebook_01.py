@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -11,6 +12,7 @@ from support.chat_server import KEY, LAYOUT, Server, refused
 
 from crossglg.config import Config
 from crossglg.data import synthetic
+from crossglg.data.clips import SkeletonSet
 from crossglg.runs import pipeline
 from crossglg.text.descriptions import DescriptionFile
 
@@ -50,6 +52,28 @@ def test_generating_leaves_descriptions_a_comparison_and_no_key(
     }  # fmt: skip
     (tmp_path / "proof").write_text(f"key={KEY}")
     assert files_with(KEY, tmp_path) == [tmp_path / "proof"], "neither in the run's folder nor in the cache"
+
+
+def test_classes_that_nobody_has_described_are_described_here(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("CROSSGLG_CACHE", str(tmp_path / "cache"))
+    known = SkeletonSet.load(clips)
+    own = replace(known, class_names=tuple(f"my {name}" for name in known.class_names), canonical_names=())
+    values = {"dataset": str(own.save(tmp_path / "own.npz")), "output": str(tmp_path / "run")}
+    copy = tmp_path / "run" / "copy.ipynb"
+    with pytest.raises(pipeline.NotebookError, match=r"no description .* set generate = True") as failed:
+        pipeline.execute("01_describe_actions", values, copy)
+    assert "crossglg describe" in str(failed.value)
+    assert "generate = True would ask" in copy.read_text(), "the prompts come first"
+    with HTTPServer(threaded=True) as http:
+        server = Server(http.url_for("/v1"))
+        http.expect_request("/v1/chat/completions", method="POST").respond_with_handler(server)
+        asking = {"generate": True, "model": "tiny", "base_url": server.url}
+        pipeline.execute("01_describe_actions", values | asking, copy)
+    assert "described in descriptions.json:" in copy.read_text()
+    assert "only one set of descriptions here" in copy.read_text()
 
 
 def test_a_refused_key_is_in_no_notebook_either(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

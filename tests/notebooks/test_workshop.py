@@ -28,6 +28,7 @@ from crossglg import losses, workshop
 from crossglg.cli import main
 from crossglg.cli.teaching import workshop as workshop_command
 from crossglg.config import HELP
+from crossglg.data.synthetic import ACTIONS, synthesise
 from crossglg.encoders.graph import EncodingBlock
 from crossglg.explain.attention import received, rollout
 from crossglg.model import JointImportanceModule
@@ -649,6 +650,15 @@ def names_in(cell: nbformat.NotebookNode, context: type[ast.expr_context]) -> se
         return set()
     nodes = ast.walk(ast.parse(cell.source))
     return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
+
+
+def test_session_1_takes_clips_of_ones_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Of other classes and fewer joints than those of the workshop."""
+    clips = synthesise(seed=3, clips_per_action=4, actions=ACTIONS[:8]).retargeted(get_layout("kinect20"))
+    own = replace(clips, class_names=tuple(f"my {name}" for name in clips.class_names), canonical_names=())
+    values = QUICK | {"dataset": str(own.save(tmp_path / "own.npz"))}
+    copy = small_run.write_parameterized(f"workshop/solutions/{SOLUTIONS[0].stem}", values, tmp_path / "copy.ipynb")
+    assert run_cells(nbformat.read(copy, 4), monkeypatch, tmp_path) == {}
 
 
 @pytest.mark.parametrize("path", EXERCISES, ids=lambda path: path.stem)

@@ -310,7 +310,10 @@ def test_a_killed_training_of_an_objective_with_parameters_of_its_own_goes_on(ba
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"objective": "protnet"}, "unknown objective 'protnet'; did you mean 'protonet'.* Objectives: classification"),
+        (
+            {"objective": "protnet"},
+            "unknown objective 'protnet'; did you mean 'protonet'.* Objectives: classification.* package is",
+        ),
         (
             {"objective": "triplet", "guidance": "none", "batch_size": 31},
             "batch_classes=16 must lie between 2 and half of .*=31",

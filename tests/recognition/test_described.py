@@ -63,6 +63,8 @@ def test_scores_threshold_and_deciding_joints_agree(
     assert result.ranking[0][0] == actions.actions[int(scores.argmax())] and result.threshold == 0.0
     assert result.decided_by.sum() == pytest.approx(result.ranking[0][1] - result.ranking[1][1], abs=1e-6)
     assert replace(actions, threshold=float(scores.max()) + 0.01).recognize(clip)[0].action == UNKNOWN
+    (kinect,) = actions.recognize(clip.retargeted(get_layout("kinect20")))
+    assert kinect.decided_by[trained.layout.index("right hand tip")] == 0.0, "it has no fingers"
 
 
 def test_actions_whose_texts_name_the_same_joints_are_one(

@@ -124,6 +124,18 @@ def test_deciding_joints_are_those_whose_absence_costs_the_lead(recognizer: Reco
         assert recognizer.recognize(query)[0].decided_by[joint] == pytest.approx(float(expected), abs=1e-5)
 
 
+def test_joints_that_the_recording_lacks_decide_nothing(recognizer: Recognizer, task: Task) -> None:
+    """Fingers of a Kinect of the first kind lie on the hand: what they decide is the hand's."""
+    query = task.novel.subset([9]).retargeted(KINECT)
+    found = recognizer.recognize(query)[0].decided_by
+    carried = recognizer.recognize(query.retargeted(NTU))[0].decided_by
+    for side in ("left", "right"):
+        hand, *fingers = (NTU.index(f"{side} {joint}") for joint in ("hand", "hand tip", "thumb"))
+        assert not found[fingers].any() and carried[fingers].any()
+        assert found[hand] == pytest.approx(carried[[hand, *fingers]].sum(), abs=1e-6)
+    assert found.sum() == pytest.approx(carried.sum(), abs=1e-6)
+
+
 def test_of_several_clips_of_an_action_the_nearest_is_the_one_without_joints(trained: TrainedModel, task: Task) -> None:
     """A second clip of the best and of the second action that lie far away change nothing."""
     query, near = task.novel.subset([9]), task.novel.subset(task.episodes[0])

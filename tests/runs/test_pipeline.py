@@ -324,6 +324,10 @@ def test_threads_of_a_kernel_spin_briefly_unless_the_user_says_otherwise(own, tm
         (["run", "--nonsense"], "No such option"),
         (["list", "everything"], "choose one of"),
         (["evaluate", "nowhere"], "no trained model"),
+        (["evaluate", "synthetic", "synthetic"], "the model synthetic is given twice; give each model once"),
+        (["faithfulness", "synthetic", "synthetic"], "the model synthetic is given twice; give each model once"),
+        (["faithfulness", "synthetic", "--clips", "-1"], "Invalid value for '--clips'"),
+        (["data", "info", ""], "the data set is empty: give a .npz file"),
         (["table", "--figures", "nowhere"], "no folder nowhere; 'crossglg publish RUN --figures nowhere' makes it"),
         (
             ["evaluate", "synthetic", "--descriptions", "a.json"],

@@ -258,6 +258,10 @@ def test_runs_of_a_study_that_learned_nothing_are_called_what_they_are(tmp_path:
         ["raw coordinates, time warping (dtw-shifted)", "–"],
         ["2 models as one: lean-gcn, CrossGLG", "1"],
     ]
+    with open(write_csv(tmp_path), newline="", encoding="utf-8") as file:
+        found = [[row[key] for key in ("encoder", "guidance", "seed")] for row in csv.DictReader(file)]
+    learned_nothing = [["raw coordinates, time warping (dtw-shifted)", "", ""], ["raw coordinates", "", ""]]
+    assert found == [*learned_nothing, ["lean-gcn", "both", "0"]]
 
 
 def test_table_of_no_runs_is_a_header(tmp_path: Path) -> None:

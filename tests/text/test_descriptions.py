@@ -179,6 +179,15 @@ def test_missing_class_is_named_with_the_nearest() -> None:
         find_descriptions(["qqqq"], NTU)
 
 
+def test_texts_cannot_reach_joints_without_english_names() -> None:
+    joints = tuple(f"Gelenk {joint}" for joint in KINECT.joints)
+    own = replace(KINECT, name="own", joints=joints, root=f"Gelenk {KINECT.root}")
+    with pytest.raises(
+        InputError, match=r"texts of 'throw' \(.*none of them stands for 'Gelenk shoulder center' of 'own': "
+    ):
+        find_descriptions(["throw"], own)
+
+
 def without(*keys: str) -> Callable[[dict[str, Any]], None]:
     def remove(content: dict[str, Any]) -> None:
         for key in keys[:-1]:
@@ -224,6 +233,17 @@ def put(value: Any, *keys: str) -> Callable[[dict[str, Any]], None]:
             put(["the trunk turned"], "classes", "hop", "statements"),
             "'the trunk turned' is none of the statements; did you mean 'the trunk turns'.* 'crossglg list statements'",
         ),
+        (
+            put({}, "provenence"),
+            r"own\.json: unknown entry 'provenence' in the file; did you mean 'provenance'\? Known: ",
+        ),
+        (
+            put([], "classes", "hop", "statments"),
+            r"'statments' in the description of 'hop'; did you mean 'statements'\?",
+        ),
+        (put(True, "classes", "hop", "either-side"), "'either-side' in the .*'hop'; did you mean 'either_side'"),
+        (put("", "classes", "hop", "comment"), r"'comment' in the .*'hop'\. Known: global, key_joints, joints, "),
+        (put("It sways.", "classes", "hop", "joints", "tail"), r"'tail' in the joints of 'hop'\. Known: hip center, "),
         (put("no", "classes", "hop", "either_side"), "either_side of 'hop' is 'no'; write true or false, or leave it"),
     ],
 )

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.reading_options import parsed
+from crossglg.data.reading_options import OptionError, parsed
 from crossglg.skeletons import Layout
 
 SourcePath = Path | zipfile.Path  # a file in a folder, or a member of a zip
@@ -114,12 +114,18 @@ class Reader:
         return parsed(options, self.options, format)
 
     def read(self, path: SourcePath, **options: Any) -> list[Recording]:
-        """The recordings of one file. Raises UnreadableError: here, and nowhere else, an error gets the file's name."""
+        """The recordings of one file.
+
+        Raises OptionError for an option that cannot be, else UnreadableError: here, and nowhere else, an error gets the
+        file's name.
+        """
         try:
             options = self.parsed(options)
             known = inspect.signature(self.read_file).parameters
             recordings = self.read_file(path, **{name: value for name, value in options.items() if name in known})
             return [replace(recording, fps=options.get("fps", recording.fps)) for recording in recordings]
+        except OptionError:
+            raise
         except GARBLED as error:
             raise UnreadableError(path, in_a_line(error)) from error
         except Exception as error:  # whatever a reader of somebody else does wrong

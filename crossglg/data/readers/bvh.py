@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 
 from crossglg.data.readers.base import Reader, Recording, SourcePath
 from crossglg.data.readers.common import folder_of, text_of
-from crossglg.data.readers.points import one_of
+from crossglg.data.readers.points import layout_of, one_of
 from crossglg.data.readers.posture import SHORT, UP_AXES, turned, up_axis
-from crossglg.skeletons import Layout, get_layout, name_words, retarget, retarget_plan
+from crossglg.skeletons import Layout, name_words, retarget, retarget_plan
 
 MAX_JOINTS, MAX_POSITIONS = 2_000, 40_000_000  # an hour at 60 Hz of 160 joints is 35 million
 # Meters in a file unit; 56 mm is the unit of CMU's original files (0.45 inch = 1 there).
@@ -90,7 +90,7 @@ def read(path: SourcePath, layout: str = "kinect20", unit: str = "", up: str = "
     unit: one of `UNITS`, up: "y", "z", …; both are estimated where they are "" (see the module's description).
     Raises ValueError if it is no BVH or essential joints have no conventional name.
     """
-    return [_recording(parse(path.read_bytes()), path, get_layout(layout), unit, up)]
+    return [_recording(parse(path.read_bytes()), path, layout_of(layout), unit, up)]
 
 
 def parse(content: bytes) -> Motion:

@@ -122,6 +122,8 @@ def _table(content: bytes) -> Points:
     if len(rows) < 2:
         raise ValueError("it is neither a .npy array nor a table with a header and rows")
     header = [name.strip() for name in rows[0]]
+    if len(header) == 1:
+        raise ValueError(f"its cells are separated by none of , ; | and tab (row {number[0]}: {header[0][:40]!r})")
     if _is_number(header[0]) and header != [str(c) for c in range(len(header))] and all(map(_is_number, header)):
         header = [str(c) for c in range(len(header))]  # no header at all
     else:
@@ -151,10 +153,10 @@ def _headed(text: str) -> tuple[list[str], int, str]:
     said = re.match(r"sep=(.)\s*$", lines[0], re.IGNORECASE) if lines else None
     start = next((n for n, line in enumerate(lines) if n >= bool(said) and re.match(r"\s*[^#\s]", line)), len(lines))
     comments = [n for n in range(start) if lines[n].lstrip().startswith("#")]
-    if comments and start < len(lines) and _is_number(re.split(r"[,;\t]", lines[start])[0]):
+    if comments and start < len(lines) and _is_number(re.split(r"[,;\t|]", lines[start])[0]):
         start = comments[-1]
     lines, first = lines[start:], "".join(lines[start : start + 1])
-    return lines, start, said[1] if said else max(",;\t", key=first.count)
+    return lines, start, said[1] if said else max(",;\t|", key=first.count)
 
 
 def _timed(points: Points, column: dict[str, tuple[str, ...]]) -> Points:

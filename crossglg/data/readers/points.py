@@ -25,6 +25,7 @@ from crossglg.data.readers.base import Reader, Recording, SourcePath
 from crossglg.data.readers.common import folder_of
 from crossglg.data.readers.gaps import MAX_GAP, fill_gaps
 from crossglg.data.readers.posture import SHORT, UP_AXES, lacking, torso_length, turned, up_axis
+from crossglg.data.reading_options import OptionError
 from crossglg.skeletons import LAYOUTS, SYNONYMS, Layout, get_layout, name_words
 
 MAX_PERSONS = 20
@@ -229,10 +230,18 @@ def _shares(points: Points, xyz: NDArray[np.float64], layout: Layout, aspect: fl
 
 
 def one_of(value: str, known: tuple[str, ...], what: str) -> str:
-    """The value of an option, "" where it is not given; raises ValueError for an unknown one."""
+    """The value of an option, "" where it is not given; raises OptionError for an unknown one."""
     if value and value not in known:
-        raise ValueError(f"{what}={value!r} must be one of {', '.join(known)}")
+        raise OptionError(f"{what}={value!r} must be one of {', '.join(known)}")
     return value
+
+
+def layout_of(name: str) -> Layout:
+    """The layout that the option names; raises OptionError where there is none."""
+    try:
+        return get_layout(name)
+    except (ValueError, OSError) as error:
+        raise OptionError(f"layout={name!r}: {error}") from None
 
 
 def _scale(seen: NDArray[np.float64], layout: Layout, unit: str, given: bool) -> tuple[float, str]:
@@ -254,7 +263,7 @@ def _scale(seen: NDArray[np.float64], layout: Layout, unit: str, given: bool) ->
 def _named_layout(path: SourcePath, layout: str) -> Layout | None:
     """The layout that was asked for, or of the YAML beside the file (not inside a zip), or None."""
     if layout:
-        return get_layout(layout)
+        return layout_of(layout)
     beside = path.with_suffix(".yaml") if isinstance(path, Path) else None
     return Layout.load(beside) if beside and beside.is_file() else None
 
@@ -275,7 +284,8 @@ def _columns(points: Points, given: Layout | None) -> tuple[list[int], Layout, l
     lacking = [joint for joint in given.joints if _common(joint) not in index] if given else []
     raise ValueError(
         f"its joints ({', '.join(points.joints)[:300]}) are not those of {wanted}"
-        + (f": {', '.join(lacking)} missing" if lacking else "; give layout= a YAML file that names joints and bones")
+        + (f": {', '.join(lacking)} missing" if lacking else "")
+        + "; give layout= a YAML file that names the joints that it has, and their bones"
     )
 
 

@@ -51,7 +51,7 @@ def test_z_up_is_turned_unless_told_otherwise(tmp_path: Path) -> None:
     assert "z was up: turned" in recording.notes
     close(recording, PEOPLE["kinect20"])
     close(read(tmp_path, array(z_up), up="y"), z_up)
-    with pytest.raises(ValueError, match=r"clip\.npy: up='sky' must be one of y, -y"):
+    with pytest.raises(ValueError, match=r"^up='sky' must be one of y, -y"):
         read(tmp_path, array(z_up), up="sky")
 
 
@@ -212,6 +212,7 @@ def test_joints_nobody_knows_are_listed(tmp_path: Path) -> None:
         (b",".join([b"1"] * 66) + b"\n" + b",".join([b"x"] * 66), "row 2, column '0': 'x' is no finite number"),
         (b"nose_x,nose_y\n1\n", "row 2 has another number of columns"),
         (b"nose_x,nose_x\n1,2\n", "names a column twice"),
+        (b"nose_x nose_y\n1 2\n", "its cells are separated by none of , ; | and tab (row 1: 'nose_x nose_y')"),
         ("nose_x,nose_y\n1,2\n".encode("utf-16-le"), "it holds NUL bytes, as UTF-16 without its mark does; save it as"),
         (b"nose_x,nose_y\nm,m\n1,2\n", "row 2, column 'nose_x': 'm' is no finite number; row 2 holds no number: take"),
         (b"# me\nframe,nose_x,nose_y\n,px,px\n0,1,2\n", "row 3 holds no number: take out a second header"),
@@ -260,6 +261,7 @@ def test_tables_as_mediapipe_users_have_them(tmp_path: Path) -> None:
     for header, lines, name in (
         (names, body, ""), ("class," + lettered, classed, "wave"), (",".join(map(str, range(132))), body, ""),
         ("", body, ""), (names.replace(",", ";"), semicolons, ""),
+        (names.replace(",", " | "), body.replace(",", " | "), ""),
     ):  # fmt: skip
         text = f"{header}\n{lines}\n" if header else lines
         for encoding in ("utf-8", "utf-16"):
