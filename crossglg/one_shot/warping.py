@@ -46,7 +46,8 @@ def shifted_streams(exemplar: Representation, query: Representation, base: Base 
     """Mean of the time warpings of three streams, each as shifted-movement: joints, bones and motion.
 
     Of motion, half the squared difference counts, in units of each clip's speed: where a person stands still, only
-    noise has a direction.  Source: ours (docs/notes/classifiers.md); encoders read the same streams (Shi et al., CVPR 2019).
+    noise has a direction.  Source: ours (docs/notes/classifiers.md); encoders read the same streams (Shi et al., CVPR
+    2019).
     """
     return np.mean([_shifted(*pair) for pair in zip(_streams(exemplar), _streams(query), strict=True)], axis=0)
 
