@@ -343,6 +343,8 @@ class TrainedModel:
                     f"{folder} was trained before there was the setting {min(absent)}; train it again, in a new "
                     f"folder: crossglg train --output NEW_FOLDER"
                 )
+            if unknown := settings.keys() - HELP:
+                raise TypeError(f"unknown setting {min(unknown)!r}")
             config = Config(**settings)
             persons, channels, classes = content["persons"], content["channels"], tuple(content["class_names"])
         except (KeyError, TypeError) as error:

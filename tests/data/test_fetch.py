@@ -247,4 +247,4 @@ def test_a_fetched_zip_is_converted_where_it_lies(
     server.content = (tmp_path / "all.zip").read_bytes()
     run("nw-ucla", "--url", server.url, "--sha256", sha256(server.content), "--accept-terms")
     result = CliRunner().invoke(app, shlex.split(convert_command("nw-ucla"))[1:], catch_exceptions=False)
-    assert "nw-ucla: 1 clips" in result.output
+    assert "nw-ucla: 1 clip" in result.output

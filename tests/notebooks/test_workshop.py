@@ -658,7 +658,7 @@ def test_session_1_takes_clips_of_ones_own(monkeypatch: pytest.MonkeyPatch, tmp_
     own = replace(clips, class_names=tuple(f"my {name}" for name in clips.class_names), canonical_names=())
     values = QUICK | {"dataset": str(own.save(tmp_path / "own.npz"))}
     copy = small_run.write_parameterized(f"workshop/solutions/{SOLUTIONS[0].stem}", values, tmp_path / "copy.ipynb")
-    assert run_cells(nbformat.read(copy, 4), monkeypatch, tmp_path) == {}
+    assert run_cells(cells_of(copy), monkeypatch, tmp_path) == {}
 
 
 @pytest.mark.parametrize("path", EXERCISES, ids=lambda path: path.stem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -146,7 +147,8 @@ def test_an_ensemble_of_no_model_is_refused() -> None:
 def test_several_models_are_evaluated_as_one(tmp_path: Path) -> None:
     folders = [str(untrained(replace(CONFIG, seed=seed)).save(tmp_path / f"model{seed}")) for seed in (0, 1)]
     alone = [evaluated(folder)[0]["one_shot"]["cosine"] for folder in folders]
-    twice = evaluated(folders[0], folders[0])[0]["one_shot"]["cosine"]["episodes"]
+    twin = shutil.copytree(folders[0], tmp_path / "twin")
+    twice = evaluated(folders[0], str(twin))[0]["one_shot"]["cosine"]["episodes"]
     both = evaluated(*folders)[0]["one_shot"]["cosine"]
     np.testing.assert_allclose(twice, alone[0]["episodes"], atol=1e-9)
     assert both["confusion"] not in (alone[0]["confusion"], alone[1]["confusion"])
