@@ -80,12 +80,10 @@ def shifted_streams_leaving_out(
     without = np.arange(len(parents))[:, None, None]
     joints = without != joint_of  # (V, 1, F)
     bones = joints & (without != parents[joint_of])
-    found = []
-    for own, theirs in zip(*(_streams(clips, joints, bones) for clips in (exemplar, query)), strict=True):
-        cost = _cost(own, theirs)  # (N, V, T, T)
-        pairs = cost.reshape(-1, *cost.shape[2:]).transpose(2, 1, 0)
-        found.append(-_best_beginning(pairs).reshape(cost.shape[:2]))
-    return np.mean(found, axis=0)
+    streams = zip(*(_streams(clips, joints, bones) for clips in (exemplar, query)), strict=True)
+    cost = np.stack([_cost(own, theirs) for own, theirs in streams])  # (3, N, V, T, T)
+    pairs = cost.reshape(-1, *cost.shape[3:]).transpose(2, 1, 0)
+    return -_best_beginning(pairs).reshape(cost.shape[:3]).mean(0)
 
 
 def warped_fusion(exemplar: Representation, query: Representation, base: Base) -> Array:
