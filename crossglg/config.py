@@ -61,6 +61,12 @@ class DataSettings:
         "fraction of the base classes to learn from; smaller ones are part of larger ones",
         **FRACTION | {"low": 0.01},
     )
+    base_clips: int = setting(
+        0,
+        "learn from at most so many clips of each base class; fewer are part of more; 0: all",
+        before=0,
+        **SIZE | {"low": 0},
+    )
     frames: int = setting(32, "T, frames every clip is resampled to", **SIZE)
     streams: str = setting("joint+bone+motion", "input channels: joint, bone, motion, joined by +")
     align_view: bool = setting(True, "turn each clip about the vertical until shoulders and hips face the camera")
@@ -156,7 +162,10 @@ class ModelSettings:
         ("both", "g2l", "l2g", "none"),
     )
     importance_after_block: int = setting(
-        0, "N_pre, blocks before joint importance; 0: the encoder's recommendation", **DEPTH
+        0,
+        "N_pre, blocks before joint importance; all of them: joints are weighted only when they are pooled; 0: the "
+        "encoder's recommendation",
+        **DEPTH,
     )
     scale_importance: bool = setting(True, "multiply importance by V, so that uniform importance is the identity")
     importance_share: float = setting(

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossglg.encoders.base import Attention, PersonIndex, SkeletonEncoder
+from crossglg.encoders.base import Attention, PersonIndex, SkeletonEncoder, weight_joints
 
 
 @dataclass(frozen=True)
@@ -146,6 +146,7 @@ class CrossGLG(nn.Module):
     joint_importance None: no global-to-local guidance;  cross_modal None: no local-to-global guidance (or removed, as
     at inference). scale_importance: weight joints by V·k_out, so that uniform importance changes nothing.
     importance_share: weight them by so much of k_out, the rest uniform. Not in the paper, where it is 1.
+    importance_after_block: N_pre; with all blocks, joints are weighted only when they are pooled. 0: as recommended.
     num_classes 0: no classifier, for objectives that compare representations.
     persons_with_zeros: above 0, every clip has so many persons and absent ones are zeros, as in published code.
     num_attributes: A, attributes that are predicted from z; 0: none.
@@ -170,10 +171,10 @@ class CrossGLG(nn.Module):
         self.joint_importance = joint_importance
         self.cross_modal = cross_modal
         self.importance_after_block = importance_after_block or encoder.importance_after_block
-        if not 1 <= self.importance_after_block < len(encoder.blocks):
+        if not 1 <= self.importance_after_block <= len(encoder.blocks):
             raise ValueError(
-                f"importance_after_block={self.importance_after_block} must lie between 1 and "
-                f"{len(encoder.blocks) - 1}, so that at least one block runs before and after joint importance"
+                f"importance_after_block={self.importance_after_block} must lie between 1 and {len(encoder.blocks)}, "
+                f"the number of blocks: importance is read from what they give"
             )
         self.scale_importance, self.importance_share = scale_importance, importance_share
         self.classifier: nn.Sequential | None = None
@@ -241,7 +242,11 @@ class CrossGLG(nn.Module):
             weight = share * importance[bodies.clip] + (1.0 - share) / joints
             weight = weight * joints if self.scale_importance else weight
             importance = importance.mean(1) if importance.dim() == 3 else importance
-        return self.encoder.run_blocks(feat, split, blocks, weight, attention), importance, bodies
+        feat = self.encoder.run_blocks(feat, split, blocks, weight, attention)
+        feat = (
+            weight_joints(feat, weight) if split == len(self.encoder.blocks) else feat
+        )  # weights of the pooling alone
+        return feat, importance, bodies
 
     def embed(self, x: Tensor, person_mask: Tensor | None = None) -> Tensor:
         """The one-shot representation z (N, D): skeleton alone, no text, no cross-modal branch.

@@ -185,7 +185,7 @@ def test_a_share_of_importance_is_mixed_with_uniform(batch: tuple[Tensor, Tensor
     torch.testing.assert_close(importance, k_out)  # what is predicted and calibrated stays
 
 
-@pytest.mark.parametrize("after_block", [1, 2, 5])
+@pytest.mark.parametrize("after_block", [1, 2, 5, 6])
 def test_importance_is_read_after_n_pre_blocks_and_weights_only_later_ones(batch, after_block: int) -> None:
     """The encoder's own blocks, taken one by one with the clip's importance repeated for each of its persons."""
     x, mask, _ = batch
@@ -198,6 +198,8 @@ def test_importance_is_read_after_n_pre_blocks_and_weights_only_later_ones(batch
     weight = 25 * torch.stack([k_out[clip] for clip in (0, 0, 1, 2, 2)])
     for block in model.encoder.blocks[after_block:]:
         feat = block(feat, weight)
+    if after_block == 6:  # all of them: weights of the pooling
+        feat = feat * weight[:, None, None]
     joints, importance = model.joint_features(x, mask)
     torch.testing.assert_close(importance, k_out)
     persons = feat.mean(2).transpose(1, 2)
@@ -258,11 +260,11 @@ def test_guidance_adds_at_most_a_tenth_of_a_million_inference_parameters() -> No
 
 
 @pytest.mark.parametrize("guidance", ["both", "none"])
-@pytest.mark.parametrize("after_block", [-1, 6, 20])
+@pytest.mark.parametrize("after_block", [-1, 7, 20])
 def test_importance_after_block_out_of_range_is_named(after_block: int, guidance: str) -> None:
     with pytest.raises(ValueError, match=f"importance_after_block={after_block} must"):
         build(guidance, importance_after_block=after_block)
-    with pytest.raises(ValueError, match=f"importance_after_block={after_block} must lie between 1 and 5"):
+    with pytest.raises(ValueError, match=f"importance_after_block={after_block} must lie between 1 and 6"):
         CrossGLG(build_encoder("infogcn-small", NTU), 7, importance_after_block=after_block)
 
 

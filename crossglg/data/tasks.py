@@ -114,7 +114,7 @@ def load_task(config: Config) -> Task:
 
     Args:
         config: `dataset`, `benchmark` and `episodes` choose the task. Above 0, `validation_classes` makes a task of the
-            base classes alone; below 1, `base_share` leaves out base classes.
+            base classes alone; below 1, `base_share` leaves out base classes; above 0, `base_clips` leaves out clips.
 
     Returns:
         The task: base clips, novel clips, and the exemplars of each episode.
@@ -130,7 +130,8 @@ def load_task(config: Config) -> Task:
     task = _real_task(config)
     if config.validation_classes:
         task = validation_task(task, config.validation_classes, config.validation_split)
-    return with_fewer_base_classes(task, config.base_share) if config.base_share < 1.0 else task
+    task = with_fewer_base_classes(task, config.base_share) if config.base_share < 1.0 else task
+    return with_fewer_base_clips(task, config.base_clips) if config.base_clips else task
 
 
 def is_synthetic(config: DataSettings) -> bool:
@@ -161,6 +162,17 @@ def with_fewer_base_classes(task: Task, share: float) -> Task:
     return replace(task, name=share_name(task.name, share), base=base)
 
 
+def with_fewer_base_clips(task: Task, count: int) -> Task:
+    """The task with at most `count` random clips of each base class, and all of its novel side.
+
+    The choice depends on nothing but the clips, and fewer clips are part of more.
+    """
+    rng = np.random.default_rng(0)
+    members = [np.flatnonzero(task.base.label == k) for k in range(len(task.base.class_names))]
+    kept = np.concatenate([rng.permutation(clips)[:count] for clips in members])
+    return replace(task, name=clips_name(task.name, count), base=task.base.subset(np.sort(kept)))
+
+
 def validation_name(task: str, split: int) -> str:
     """What the validation task of a task is called."""
     return f"{task}-validation{split}"
@@ -169,6 +181,11 @@ def validation_name(task: str, split: int) -> str:
 def share_name(task: str, share: float) -> str:
     """What a task is called that has this share of its base classes."""
     return f"{task}-base{100 * share:g}"
+
+
+def clips_name(task: str, count: int) -> str:
+    """What a task is called that has at most so many clips of each base class."""
+    return f"{task}-clips{count}"
 
 
 def _real_task(config: Config) -> Task:

@@ -17,7 +17,7 @@ import crossglg
 from crossglg import tables
 from crossglg.config import DEFAULTS, Config
 from crossglg.data.convert import dataset_name, parse_dataset
-from crossglg.data.tasks import Task, share_name, validation_name
+from crossglg.data.tasks import Task, clips_name, share_name, validation_name
 from crossglg.files import MissingError, as_record, expanded, write_file, write_json
 from crossglg.one_shot import OneShotResult
 from crossglg.statistics import Interval
@@ -253,7 +253,8 @@ def task_name(config: Config) -> str:
     """What a Config's one-shot task is called before its clips are loaded."""
     name = config.benchmark.rpartition(":")[2] if config.benchmark else dataset_name(config.dataset)
     name = validation_name(name, config.validation_split) if config.validation_classes else name
-    return share_name(name, config.base_share) if config.base_share < 1.0 else name
+    name = share_name(name, config.base_share) if config.base_share < 1.0 else name
+    return clips_name(name, config.base_clips) if config.base_clips else name
 
 
 def method_name(config: Config) -> str:

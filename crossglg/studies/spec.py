@@ -6,6 +6,7 @@ All entries but `methods` may be left out:
     settings: {epochs: 15}          # of every run, on top of the preset
     benchmarks: [DATA/benchmarks.json:to-utd-mhad, ntu120-one-shot]  # DATA: the folder given with --data
     base_shares: [0.5, 1.0]         # fractions of the base classes, each a benchmark of its own
+    base_clips: [5, 20, 0]          # clips of each base class, likewise; 0: all
     encoders: [lean-gcn]
     seeds: [0, 1, 2, 3, 4]
     methods:                        # name → settings in which it differs
@@ -26,7 +27,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import combinations, product
 from pathlib import Path
@@ -62,6 +63,7 @@ ENTRIES: dict[str, type] = {
     "ensembles": bool,
     "benchmarks": list,
     "base_shares": list,
+    "base_clips": list,
     "encoders": list,
     "seeds": list,
     "untrained": list,
@@ -125,11 +127,28 @@ class Run:
 
 
 @dataclass(frozen=True)
+class BaseSide:
+    """How much of a benchmark's base side is learned from: settings of a run."""
+
+    base_share: float
+    base_clips: int
+
+    @classmethod
+    def of(cls, config: Config) -> BaseSide:
+        """That of a run."""
+        return cls(config.base_share, config.base_clips)
+
+    def __str__(self) -> str:
+        classes = f"{self.base_share:.0%} of the base classes".replace("%", " %")
+        return f"{classes}, {self.base_clips} clips of each" if self.base_clips else classes
+
+
+@dataclass(frozen=True)
 class Study:
     """A parsed study; the module's docstring says what each entry means.
 
     A benchmark "" is the dataset's own, an encoder "" that of the method's settings; nothing measured is all that a
-    model allows. Seed, benchmark, base share and encoder of a method come from the lists.
+    model allows. Seed, benchmark, base side and encoder of a method come from the lists.
     """
 
     name: str
@@ -141,6 +160,7 @@ class Study:
     untrained: tuple[str, ...] = (RAW,)
     classifiers: tuple[str, ...] = ("cosine",)
     base_shares: tuple[float, ...] = (1.0,)
+    base_clips: tuple[int, ...] = (0,)
     measured: tuple[str, ...] = ()
     ensembles: bool = False
 
@@ -161,12 +181,17 @@ class Study:
         except ValueError as error:
             raise InputError(f"study {path}: {error}") from None
 
+    @property
+    def base_sides(self) -> list[BaseSide]:
+        """What is learned from, each a benchmark of its own."""
+        return [BaseSide(share, clips) for share in self.base_shares for clips in self.base_clips]
+
     def runs(self) -> list[Run]:
         """Every run, seed by seed, so that an unfinished study has about as many of every method; ensembles last."""
         common = next(iter(self.methods.values()))
         shared: dict[str, Any] = {name: getattr(common, name) for name in SHARED}
         tasks: list[dict[str, Any]] = [
-            {"benchmark": name, "base_share": share} for name in self.benchmarks for share in self.base_shares
+            {"benchmark": name, **asdict(side)} for name in self.benchmarks for side in self.base_sides
         ]
         untrained = [Run(method, Config(**shared, **task)) for task in tasks for method in self.untrained]
         trained = []
@@ -204,6 +229,7 @@ def _parse(name: str, content: Any) -> Study:
         untrained=_distinct(content, "untrained", [RAW], str),
         classifiers=_distinct(content, "classifiers", ["cosine"], str),
         base_shares=_distinct(content, "base_shares", [common.base_share], float),
+        base_clips=_distinct(content, "base_clips", [common.base_clips], int),
         measured=_distinct(content, "measured", [], str),
         ensembles=content.get("ensembles", False),
     )
@@ -300,7 +326,12 @@ def _method_config(name: str, values: Any, preset: str, settings: Mapping[str, A
     where = f"method {name!r}"
     if not isinstance(values, dict):
         raise InputError(f"{where}: {values!r} must be settings, NAME: VALUE")
-    _refuse(values, ("seed", "benchmark", "base_share", *SHARED), where, "methods are compared on the same ones")
+    _refuse(
+        values,
+        ("seed", "benchmark", "base_share", "base_clips", *SHARED),
+        where,
+        "methods are compared on the same ones",
+    )
     if encoders:
         _refuse(values, ("encoder",), where, "they are listed under encoders")
     try:

@@ -14,7 +14,7 @@ from crossglg import tables
 from crossglg.files import InputError, nearest
 from crossglg.statistics import Array, Interval, sign_flip_test
 from crossglg.studies.results import Row, finished
-from crossglg.studies.spec import UNTRAINED, Run, Study
+from crossglg.studies.spec import UNTRAINED, BaseSide, Run, Study
 from crossglg.viz import figures
 
 Runs = Mapping[int | None, Array]  # seed → (R,) accuracy per episode; None: a method that knows no seed
@@ -68,7 +68,7 @@ def study_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (
 def means_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (), reference: str = "") -> str:
     """Markdown of the means over a study's benchmarks, a column per classifier: accuracies, paired differences.
 
-    Every encoder and every share of the base classes has tables of its own; a method is compared with the reference by
+    Every encoder and every base side has tables of its own; a method is compared with the reference by
     the same classifier. Ensembles are left out, and methods that have not run on all benchmarks.
 
     Args and Raises: as `study_table`; default are all classifiers that were measured.
@@ -80,11 +80,11 @@ def means_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (
         f"{study.name}: {len(found)} of {len(study.runs())} runs, means over {len(study.benchmarks)} benchmarks. Top-1 "
         "accuracy, %, and differences in points, with 95 % intervals over seeds and episodes; a column per classifier."
     ]
-    several = len(study.encoders) > 1 or len(study.base_shares) > 1
-    for encoder, share in product(study.encoders, study.base_shares):
-        ours = [(run, row) for run, row in _of_encoder(found, encoder) if run.config.base_share == share]
+    several = len(study.encoders) > 1 or len(study.base_sides) > 1
+    for encoder, side in product(study.encoders, study.base_sides):
+        ours = _of_side(_of_encoder(found, encoder), side)
         if several:
-            parts.append(f"### {f'{encoder}, ' if encoder else ''}{share:.0%} of the base classes".replace("%", " %"))
+            parts.append(f"### {f'{encoder}, ' if encoder else ''}{side}")
         names = _evaluated(tuple(classifiers) or study.measured or study.classifiers, ours)
         parts += _mean_tables({name: accuracies(ours, (name,)) for name in names}, reference or study.reference)
     return "\n\n".join([*parts, _provenance(found)])
@@ -121,11 +121,11 @@ def _pairs(found: Accuracies, method: str, reference: str) -> list[Array]:
 def study_figure(study: Study, folder: str | Path, classifiers: Sequence[str] = ()) -> Figure:
     """The accuracies of `study_table` as dots with their intervals, a panel per benchmark.
 
-    Of a study of several shares of the base classes: what each method gains over the reference, a panel per classifier.
+    Of a study of several base sides: what each method gains over the reference, a panel per classifier.
     """
     found = finished(study, folder)
     classifiers = tuple(classifiers) or _evaluated(study.classifiers, found) or study.classifiers
-    if len(study.base_shares) > 1:
+    if len(study.base_sides) > 1:
         return _gains(study, found, classifiers)
     if any(study.encoders):
         found = [(replace(run, method=_with_encoder(run)), row) for run, row in found]
@@ -136,17 +136,18 @@ def study_figure(study: Study, folder: str | Path, classifiers: Sequence[str] = 
 
 
 def _gains(study: Study, rows: Sequence[Finished], classifiers: Sequence[str]) -> Figure:
-    gains: dict[str, dict[str, dict[float, tuple[float, float, float]]]] = {}
-    for classifier, share in product(classifiers, study.base_shares):
-        ours = [(run, row) for run, row in rows if run.config.base_share == share]
+    gains: dict[str, dict[str, dict[str, tuple[float, float, float]]]] = {}
+    for classifier, side in product(classifiers, study.base_sides):
+        ours = _of_side(rows, side)
         found = accuracies(ours, _evaluated((classifier,), ours))
         for method in study.methods:
             pairs = _pairs(found, method, study.reference)
             if method != study.reference and pairs:
                 cell = Interval.of([100 * table for table in pairs])
                 points = gains.setdefault(classifier, {}).setdefault(method, {})
-                points[share] = (cell.mean, cell.low, cell.high)
-    return figures.gain_by_base_share(gains, study.reference)
+                points[_tick(study, side)] = (cell.mean, cell.low, cell.high)
+    what = "base classes" if len(study.base_shares) > 1 else "clips of each base class"
+    return figures.gain_by_base_side(gains, study.reference, f"{what} learned from")
 
 
 def accuracies(rows: Iterable[Finished], classifiers: Sequence[str] = ("cosine",)) -> Accuracies:
@@ -260,6 +261,18 @@ def _has_method(rows: Sequence[Finished], method: str) -> bool:
 def _of_encoder(rows: Sequence[Finished], encoder: str) -> list[Finished]:
     """The rows that belong to an encoder of the study: all if it names none; what learns nothing belongs to each."""
     return [(r, row) for r, row in rows if not encoder or r.method in UNTRAINED or r.config.encoder == encoder]
+
+
+def _of_side(rows: Sequence[Finished], side: BaseSide) -> list[Finished]:
+    return [(run, row) for run, row in rows if BaseSide.of(run.config) == side]
+
+
+def _tick(study: Study, side: BaseSide) -> str:
+    """What tells a base side from the others of a study, for an axis."""
+    share, clips = f"{side.base_share:.0%}".replace("%", " %"), str(side.base_clips or "all")
+    if len(study.base_clips) == 1:
+        return share
+    return clips if len(study.base_shares) == 1 else f"{share}, {clips}"
 
 
 def _with_encoder(run: Run) -> str:

@@ -44,7 +44,7 @@ from crossglg.viz.results import (
     accuracy_by_classifier,
     exemplar_sensitivity,
     feature_map,
-    gain_by_base_share,
+    gain_by_base_side,
     method_intervals,
     timeline,
     training_curves,
@@ -53,7 +53,7 @@ from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart, chart, color_bar
 
 __all__ = [
     "accuracy_by_base_classes", "accuracy_by_classifier", "clip_gallery", "confusion_matrix", "exemplar_sensitivity",
-    "feature_map", "gain_by_base_share", "importance_bars", "importance_by_class", "method_intervals", "png", "save",
+    "feature_map", "gain_by_base_side", "importance_bars", "importance_by_class", "method_intervals", "png", "save",
     "similarity_map", "skeleton_strip", "timeline", "training_curves", "what_if",
 ]  # fmt: skip
 

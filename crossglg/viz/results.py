@@ -150,31 +150,33 @@ def accuracy_by_base_classes(accuracies: Mapping[str, Mapping[int, ArrayLike]], 
 
 
 @rc_context(STYLE)
-def gain_by_base_share(
-    gains: Mapping[str, Mapping[str, Mapping[float, tuple[float, float, float]]]], reference: str
+def gain_by_base_side(
+    gains: Mapping[str, Mapping[str, Mapping[str, tuple[float, float, float]]]], reference: str, sides: str
 ) -> Figure:
-    """{classifier: {method: {share of base classes: (mean, low, high)}}}: a panel per classifier, a line per method.
+    """{classifier: {method: {base side: (mean, low, high)}}}: a panel per classifier, a line per method.
 
-    Means and intervals are differences to `reference` in points; zero is the reference.
+    Means and intervals are differences to `reference` in points; zero is the reference. sides: what the base sides are,
+    below the axis, where they are in the order in which they are first named.
     """
     if not any(gains.values()):
-        raise ValueError("gain_by_base_share needs at least one classifier with a method")
-    shares = sorted({share for methods in gains.values() for points in methods.values() for share in points})
+        raise ValueError("gain_by_base_side needs at least one classifier with a method")
+    named = [side for methods in gains.values() for points in methods.values() for side in points]
+    ticks = list(dict.fromkeys(named))
     figure = Chart(figsize=(1.0 + 2.6 * len(gains), 3.2), layout="constrained")
     panels = figure.subplots(1, len(gains), sharey=True, squeeze=False)[0]
     for axes, (classifier, methods) in zip(panels, gains.items(), strict=True):
         axes.axhline(0.0, color=GREY, linewidth=1)
         for i, (method, points) in enumerate(methods.items()):
-            at = [shares.index(share) + 0.08 * (i - (len(methods) - 1) / 2) for share in points]
+            at = [ticks.index(side) + 0.08 * (i - (len(methods) - 1) / 2) for side in points]
             mean, low, high = np.array(list(points.values())).T
             look: Any = {"color": SERIES[i % len(SERIES)], "marker": MARKERS[i % len(MARKERS)]}
             length = [mean - low, high - mean]
             axes.errorbar(at, mean, yerr=length, label=method, linewidth=1.4, markersize=5, capsize=3, **look)
         axes.set_title(classifier)
-        axes.set_xticks(range(len(shares)), [f"{share:.0%}".replace("%", " %") for share in shares])
+        axes.set_xticks(range(len(ticks)), ticks)
         axes.grid(axis="y")
     panels[0].set_ylabel(f"points above {reference}")
-    figure.supxlabel("base classes learned from")
+    figure.supxlabel(sides)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(SERIES))
     return figure
 

@@ -251,6 +251,23 @@ def test_a_smaller_share_of_the_base_classes_is_part_of_a_larger_one() -> None:
     assert tasks[0.2].name == "synthetic-small-base20"
 
 
+def test_fewer_base_clips_are_part_of_more() -> None:
+    real = load_task(Config(dataset="synthetic-small", episodes=2))
+    tasks = {n: load_task(Config(dataset="synthetic-small", episodes=2, base_clips=n)) for n in (1, 4, 100)}
+    kept = {
+        n: {tuple(map(str, pair)) for pair in zip(t.base.source, t.base.sample_id, strict=True)}
+        for n, t in tasks.items()
+    }
+    assert kept[1] < kept[4] < kept[100] and len(kept[100]) == len(real.base)
+    for count, task in tasks.items():
+        assert task.base.class_names == real.base.class_names and task.novel.class_names == real.novel.class_names
+        assert (np.bincount(task.base.label) == np.minimum(np.bincount(real.base.label), count)).all()
+        np.testing.assert_array_equal(task.episodes, real.episodes)
+        config = Config(dataset="synthetic-small", episodes=2, base_clips=count, seed=4)
+        assert load_task(config).clips_sha256 == task.clips_sha256 and task_name(config) == task.name
+    assert tasks[4].name == "synthetic-small-clips4" and tasks[4].clips_sha256 != real.clips_sha256
+
+
 # ---- benchmark files
 
 

@@ -62,6 +62,20 @@ def test_every_share_of_the_base_classes_is_a_benchmark(tmp_path: Path) -> None:
     assert {r.name for r in runs} >= {r.name for r in load(tmp_path, seeds=[0]).runs()}, "the whole is shared"
 
 
+def test_every_number_of_base_clips_is_a_benchmark(tmp_path: Path) -> None:
+    runs = load(tmp_path, base_clips=[5, 0], seeds=[0]).runs()
+    assert [(r.method, r.config.base_clips) for r in runs] == [
+        ("raw", 5), ("raw", 0), ("base", 5), ("crossglg", 5), ("base", 0), ("crossglg", 0),
+    ]  # fmt: skip
+    assert sum(r.name.startswith("toy-clips5-") for r in runs) == 3
+    assert {r.name for r in runs} >= {r.name for r in load(tmp_path, seeds=[0]).runs()}, "the whole is shared"
+    sides = load(tmp_path, base_clips=[5, 0], base_shares=[0.5, 1.0]).base_sides
+    assert [str(side) for side in sides] == [
+        "50 % of the base classes, 5 clips of each", "50 % of the base classes",
+        "100 % of the base classes, 5 clips of each", "100 % of the base classes",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -70,6 +84,8 @@ def test_every_share_of_the_base_classes_is_a_benchmark(tmp_path: Path) -> None:
         ({"base_shares": ["all"]}, r"base_shares: \['all'\] must be different values, each a number$"),
         ({"methods": {True: {}}}, "YAML reads the name of a method as True, which is no text: write it in quotes"),
         ({"methods": {"a": {"base_share": 0.5}}}, "method 'a' must not set 'base_share'"),
+        ({"base_clips": [-5]}, "base_clips=-5 must be at least 0"),
+        ({"methods": {"a": {"base_clips": 5}}}, "method 'a' must not set 'base_clips'"),
         ({"benchmark": ["a"]}, r"unknown entry 'benchmark'; did you mean 'benchmarks'"),
         ({"seeds": [0, 0]}, r"seeds: \[0, 0\] must be different values, each a whole number"),
         ({"seeds": [True]}, "each a whole number"),
