@@ -12,7 +12,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -31,7 +31,7 @@ from crossglg.files import InputError, MissingError, nearest, told
 from crossglg.one_shot import Features, OneShotResult, evaluate, usable
 from crossglg.one_shot.baselines.raw import raw_coordinates, raw_poses
 from crossglg.one_shot.representation import Representation
-from crossglg.processes import end_with, sole_writer, spin_briefly
+from crossglg.processes import BusyError, end_with, sole_writer, spin_briefly
 from crossglg.runs.results import (
     RESULTS,
     RunResults,
@@ -267,10 +267,14 @@ def not_measured(run: Run, known: Collection[str], measured: Collection[str]) ->
 
 
 def _rows_of(runs: Sequence[Run], output: Path, known: Mapping[str, Row]) -> dict[str, Row]:
-    """Rows of runs that are finished in `output` and not known yet: of another study, or of one that was cut off."""
+    """Rows of runs that are finished in `output` and not known yet: of another study, or of one that was cut off.
+
+    What a study that was killed right then has left beside the results is removed.
+    """
     names = [run.name for run in runs if run.name not in known and (output / run.name / RESULTS).is_file()]
     for name in names:
-        _remove_checkpoint(output / name)
+        with suppress(BusyError), sole_writer(output / name / ".lock", output / name):
+            _remove_checkpoint(output / name)
     return {name: Row.of(name, read_results(output / name)) for name in names}
 
 

@@ -34,6 +34,7 @@ from crossglg.studies.runner import run_study
 from crossglg.studies.spec import Study
 from crossglg.studies.tables import accuracies, accuracy_table, difference_table, intervals, study_figure, study_table
 from crossglg.training import recipe
+from crossglg.training.checkpoint import CHECKPOINT
 from crossglg.training.trained_model import TrainedModel
 
 
@@ -111,6 +112,20 @@ def test_every_run_leaves_what_was_measured(finished: tuple[Study, Path], data: 
             np.testing.assert_allclose(record.one_shot[name].episodes, expected.accuracy)
             np.testing.assert_array_equal(row.accuracy(name), record.one_shot[name].episodes)
             assert record.one_shot[name].mean == pytest.approx(expected.mean)
+
+
+def test_what_a_kill_right_after_the_results_left_is_removed(
+    finished: tuple[Study, Path], data: Path, tmp_path: Path
+) -> None:
+    parsed, folder = finished[0], tmp_path / "runs"
+    shutil.copytree(finished[1], folder)
+    (folder / "mine.jsonl").unlink()  # it did not come to write its row
+    names = (".lock", CHECKPOINT, ".results.json.999999999-1.tmp")
+    left = [folder / parsed.runs()[-1].name / name for name in names]
+    for path in left:
+        path.write_text("")
+    assert len(run(parsed, folder, data)) == 1, "nothing is made again"
+    assert not [path.name for path in left if path.exists()]
 
 
 def test_time_warping_is_a_row_of_its_own_once_per_benchmark(
