@@ -19,12 +19,12 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parents[1]
 IN_SITE = (
     "CONTRIBUTING.md", "CHANGELOG.md", "figures/*.*", "figures/synthetic-*/*.png", "notebooks/*.ipynb",
-    "notebooks/workshop/*.html", "notebooks/workshop/*.md",
+    "notebooks/workshop/*.html", "notebooks/workshop/*.md", "models/README.md",
 )  # fmt: skip
 REPOSITORY = re.compile(r"^\[repository\]: (\S+)$", re.MULTILINE)
 NOTEBOOK_LINK = re.compile(r'href="([^":#]+\.(?:ipynb|md))"')
 PICTURE = re.compile(r'(?<!">)<img [^>]*src="([^"]+)"[^>]*>')
-UNBROKEN = re.compile(r" (?=±)|(?<=±) |(?<=\d,) (?=[-+−]?[\d.]+\])")  # spaces in "58.7 ± 0.6" and "[−2.0, −1.0]"
+UNBROKEN = re.compile(r" (?=±)|(?<=±) |(?<=\d) (?=%)|(?<=\d,) (?=[-+−]?[\d.]+\])")  # in "58.7 ± 0.6 %", "[−2.0, −1.0]"
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#:]+)(#[^)\s]*)?\)")
 
 
