@@ -2,7 +2,7 @@
 
 Pictures, notebooks and CONTRIBUTING.md become part of the site at their own path. Links to other files, such as source
 code, lead to the repository. Its address is that of docs/guide/install.md; while that names no owner, the text of such
-a link stays and the link goes.
+a link stays and the link goes. A click on a picture opens it in full size, as on GitHub.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parents[1]
 IN_SITE = (
     "CONTRIBUTING.md", "CHANGELOG.md", "figures/*.*", "figures/synthetic-*/*.png", "notebooks/*.ipynb",
-    "notebooks/workshop/*.html", "notebooks/workshop/*.md",
+    "notebooks/workshop/*.html", "notebooks/workshop/*.md", "models/README.md",
 )  # fmt: skip
 REPOSITORY = re.compile(r"^\[repository\]: (\S+)$", re.MULTILINE)
 NOTEBOOK_LINK = re.compile(r'href="([^":#]+\.(?:ipynb|md))"')
-UNBROKEN = re.compile(r" (?=±)|(?<=±) |(?<=\d,) (?=[-+−]?[\d.]+\])")  # spaces in "58.7 ± 0.6" and "[−2.0, −1.0]"
+PICTURE = re.compile(r'(?<!">)<img [^>]*src="([^"]+)"[^>]*>')
+UNBROKEN = re.compile(r" (?=±)|(?<=±) |(?<=\d) (?=%)|(?<=\d,) (?=[-+−]?[\d.]+\])")  # in "58.7 ± 0.6 %", "[−2.0, −1.0]"
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#:]+)(#[^)\s]*)?\)")
 
 
@@ -60,11 +61,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Links of notebooks, which are pages already when they come here."""
+    """Links of notebooks, which are pages already when they come here; pictures of other pages open in full size."""
 
     def led_right(link: re.Match[str]) -> str:
         path = posixpath.normpath(posixpath.join(posixpath.dirname(page.file.src_uri), link[1]))
         file = files.get_file_from_path(path.removeprefix("docs/"))
         return f'href="{file.url_relative_to(page.file)}"' if file else link[0]
 
-    return NOTEBOOK_LINK.sub(led_right, html) if page.file.src_uri.endswith(".ipynb") else html
+    if page.file.src_uri.endswith(".ipynb"):
+        return NOTEBOOK_LINK.sub(led_right, html)
+    return PICTURE.sub(r'<a href="\1" title="full size">\g<0></a>', html)

@@ -72,10 +72,7 @@ def convert(
     *,
     options: dict[str, Any],
 ) -> None:
-    """Convert a source into one memory-mapped .npz; a conversion that was stopped goes on where it was.
-
-    Example: crossglg data convert my_clips --format keypoints --layout coco17 --output my_clips.npz
-    """
+    """Convert a source into one memory-mapped .npz; a conversion that was stopped goes on where it was."""
     from crossglg.data.convert import convert as convert_source
     from crossglg.data.convert import log_path
     from crossglg.data.survey import describe

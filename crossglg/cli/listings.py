@@ -169,7 +169,7 @@ LISTINGS = {
     "text-encoders": (_text_encoders, "for --set text_encoder=…"),
     "providers": (_providers, "language models, for 'crossglg describe'"),
     "statements": (_statements, "what a description may say in yes and no, for its 'statements'"),
-    "objectives": (_objectives, "what training can ask, for --set objective=…"),
+    "objectives": (_objectives, "what a training can learn to do, for --set objective=…"),
     "classifiers": (_classifiers, "how clips are compared one-shot"),
     "studies": (_studies, "comparisons that come with the package, for 'crossglg study'"),
 }

@@ -66,7 +66,7 @@ def fold(
     benchmarks: Annotated[list[str], typer.Argument(metavar="FILE:NAME...", help="protocols that name their sets")],
     output: Annotated[Path, typer.Option(help="the JSON file to write, in the folder of the sets")],
 ) -> None:
-    """Give protocols one base side, which knows no novel class of any, so that a study trains once for all of them."""
+    """Leave out the novel classes of several protocols together, so that a study trains once for all of them."""
     from crossglg.data import tasks
     from crossglg.data.protocols import find_protocol, write_protocol
 

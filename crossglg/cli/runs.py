@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from crossglg.runs.results import Accuracy
 
 Setting = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="any setting; see 'list settings'")
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="any setting; see 'crossglg list settings'")
 ]
 Dataset = Annotated[str | None, typer.Option(help=HELP["dataset"])]
 Benchmark = Annotated[str | None, typer.Option(help=HELP["benchmark"])]
@@ -115,7 +115,7 @@ def train(
         bool, typer.Option("--overwrite", help="replace a training of other settings, clips or texts in --output")
     ] = False,
 ) -> None:
-    """Only train; again, to continue. On several GPUs: torchrun --nproc-per-node 2 -m crossglg train …"""
+    """Train, without evaluation; repeat it to continue. Two GPUs: torchrun --nproc-per-node 2 -m crossglg train …"""
     from crossglg.runs import pipeline
     from crossglg.training import distributed
     from crossglg.training.trained_model import resolve_device

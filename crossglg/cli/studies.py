@@ -56,7 +56,7 @@ def study(
     classifier: Annotated[
         list[str] | None, typer.Option(help="how clips are compared, repeatable; default the study's")
     ] = None,
-    reference: Annotated[str, typer.Option(help="whom the other methods are compared with; default the study's")] = "",
+    reference: Annotated[str, typer.Option(help="the method to compare the others with; default the study's")] = "",
     means: Annotated[bool, typer.Option("--means", help="only the means over the benchmarks, by classifier")] = False,
     figure: Annotated[Path | None, typer.Option(help="also draw the table: .png, .svg or .pdf")] = None,
     readme: Annotated[Path | None, typer.Option(help="also write the table between its marks in this page")] = None,

@@ -24,7 +24,7 @@ def faithfulness(
     episode: Annotated[int, typer.Option(help="which episode, 0 the first", min=0)] = 0,
     output: Annotated[Path, typer.Option(help="folder for faithfulness.json and .png")] = Path("runs/faithfulness"),
 ) -> None:
-    """Check joint importance: freeze the joints it ranks first, see how soon recognition fails; and its rivals."""
+    """Check joint importance and its rivals: if the joints ranked first are frozen, how soon does recognition fail?"""
     from crossglg.data.synthetic import true_importance
     from crossglg.data.tasks import is_synthetic, load_task
     from crossglg.explain.faithfulness import METRICS, study, table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,7 @@ def method_intervals(accuracies: Mapping[str, Mapping[str, tuple[float, float, f
                 raise ValueError(f"{method!r} on {benchmark!r}: the mean {mean} is not within {low} to {high}")
             i, error = methods.index(method), [[mean - low], [high - mean]]
             axes.errorbar(mean, i, xerr=error, fmt="o", color=SERIES[0], markersize=5, capsize=3, linewidth=1.4)
-        axes.set_title(benchmark)
+        axes.set_title(fill(benchmark, 20))
         name_rows(axes, methods)
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         axes.xaxis.set_major_locator(MaxNLocator(4))
