@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -52,8 +53,12 @@ class ClassTable:
             rows = {_key(row["file"]): _label(row, number) for number, row in enumerate(fields, start=2)}
         except (ValueError, csv.Error) as error:
             raise ValueError(f"{path.name} is no table of classes: {error}") from None
-        if len(rows) < len(fields):
-            raise ValueError(f"{path.name}: a file stands in it twice")
+        (file, count), *_ = Counter(_key(row["file"]) for row in fields).most_common(1)
+        if count > 1:
+            raise ValueError(
+                f"{path.name}: {file} stands in it twice; name files that are called the same by their paths in the "
+                f"folder"
+            )
         return cls(path, rows)
 
     def key(self, file: str, sample_id: str) -> str:

@@ -101,7 +101,7 @@ def test_letters_that_macos_takes_apart_are_one(tmp_path: Path) -> None:
         ("name,kind\na,b\n", "it needs a header with file, class"),
         ("file,class\na,\n", "row 2 lacks the file or the class"),
         ("file,class,subject\na,b,me\n", "row 2: the subject must be a number, or end with one, got 'me'"),
-        ("file,class\na,b\na,c\n", "a file stands in it twice"),
+        ("file,class\na,b\na,c\n", "a stands in it twice; name files that are called the same by their paths"),
         ("", "it needs a header"),
     ],
 )

@@ -9,10 +9,10 @@ Joint names are compared word by word ("LEFT_ELBOW", "leftElbow", "ElbowLeft", "
 without a separator ("ElbowLeftX", as the Kinect's software writes); "visibility" may be called v, score or confidence.
 A column "class" that says the same in all rows is the class, a column "time", "timestamp" or "t" tells the frame rate:
 a date and time, or a number whose unit is in the column's name, "time (us)", or is plain by the size of the steps.
-Cells may be separated by semicolons or tabs, with commas as decimal points; Excel's line "sep=;" and comments, which
-begin with #, may stand before the header. The layout follows from the names, or from V where only one layout has so
-many joints; else give `layout` (a name, or a YAML file for joints of your own), or put `<file>.yaml` beside
-`<file>.npy` or `<file>.csv`.
+A row of empty cells is a frame without anybody, where no such column tells the frames. Cells may be separated by
+semicolons or tabs, with commas as decimal points; Excel's line "sep=;" and comments, which begin with #, may stand
+before the header. The layout follows from the names, or from V where only one layout has so many joints; else give
+`layout` (a name, or a YAML file for joints of your own), or put `<file>.yaml` beside `<file>.npy` or `<file>.csv`.
 
 What the numbers leave open is decided as in `crossglg.data.readers.points`, and said in the notes.
 """
