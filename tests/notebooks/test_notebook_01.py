@@ -13,9 +13,8 @@ from support.chat_server import KEY, LAYOUT, Server, refused
 from crossglg.config import Config
 from crossglg.data import synthetic
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.tasks import load_task
 from crossglg.runs import pipeline
-from crossglg.text.descriptions import DescriptionFile, find_descriptions
+from crossglg.text.descriptions import DescriptionFile
 
 
 def files_with(secret: str, folder: Path) -> list[Path]:
@@ -75,16 +74,6 @@ def test_classes_that_nobody_has_described_are_described_here(
         pipeline.execute("01_describe_actions", values | asking, copy)
     assert "described in descriptions.json:" in copy.read_text()
     assert "only one set of descriptions here" in copy.read_text()
-
-
-def test_texts_of_another_language_that_name_no_joint_are_shown_too(clips: Path, tmp_path: Path) -> None:
-    base = load_task(Config.create(dataset=str(clips))).base
-    found = find_descriptions(base.class_names, base.layout, "", base.name)
-    german = {one.action: replace(one, global_="Jemand winkt.") for one in found}
-    texts = DescriptionFile(found[0].layout, {}, german).save(tmp_path / "german.json")
-    values = {"dataset": str(clips), "descriptions": str(texts), "output": str(tmp_path / "run")}
-    pipeline.execute("01_describe_actions", values, tmp_path / "copy.ipynb")
-    assert "precision 0.00" in (tmp_path / "copy.ipynb").read_text()
 
 
 def test_a_refused_key_is_in_no_notebook_either(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
