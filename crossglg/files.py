@@ -9,6 +9,7 @@ import json
 import os
 import re
 import threading
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -80,6 +81,11 @@ def nearest(name: str, names: Iterable[str]) -> str:
     """The end of a sentence about an unknown `name`: a full stop, or a question about the nearest of `names`."""
     close = difflib.get_close_matches(name, names, n=1)
     return f"; did you mean {close[0]!r}?" if close else "."
+
+
+def composed(name: str) -> str:
+    """A name as people type it: macOS keeps the "ü" of a file's name as two characters, which look the same."""
+    return unicodedata.normalize("NFC", name)
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from crossglg.data.readers import Recording
 from crossglg.data.readers.common import text_of
+from crossglg.files import composed
 
 COLUMNS = ("file", "class", "subject", "camera")
 
@@ -51,14 +53,18 @@ class ClassTable:
             rows = {_key(row["file"]): _label(row, number) for number, row in enumerate(fields, start=2)}
         except (ValueError, csv.Error) as error:
             raise ValueError(f"{path.name} is no table of classes: {error}") from None
-        if len(rows) < len(fields):
-            raise ValueError(f"{path.name}: a file stands in it twice")
+        (file, count), *_ = Counter(_key(row["file"]) for row in fields).most_common(1)
+        if count > 1:
+            raise ValueError(
+                f"{path.name}: {file} stands in it twice; name files that are called the same by their paths in the "
+                f"folder"
+            )
         return cls(path, rows)
 
     def key(self, file: str, sample_id: str) -> str:
         """What the row of a clip is called; raises ValueError if there is none."""
         name = PurePosixPath(file)
-        for key in (file, str(name.with_suffix("")), name.name, name.stem, sample_id):
+        for key in map(composed, (file, str(name.with_suffix("")), name.name, name.stem, sample_id)):
             if key in self.rows:
                 return key
         raise ValueError(f"{file} has no row in {self.path.name}; add one, or take the file out of the folder")
@@ -87,17 +93,17 @@ def classify(
         return replace(recording, class_name=label.class_name, subject=subject, camera=camera), "table"
     if recording.class_name:
         return recording, recording.class_from or "source"
-    folders = PurePosixPath(file).parent.parts
+    folders = PurePosixPath(composed(file)).parent.parts
     if frames_of is not None and alone:
         folders = folders[:-1]
     if not folders:
         return recording, "nobody"
-    sample_id = "/".join([*folders, recording.sample_id])
+    sample_id = "/".join([*folders, composed(recording.sample_id)])
     return replace(recording, class_name=folders[-1].replace("_", " "), sample_id=sample_id), "folder"
 
 
 def _key(file: str) -> str:
-    return str(PurePosixPath(file.strip().replace("\\", "/")))
+    return str(PurePosixPath(composed(file).strip().replace("\\", "/")))
 
 
 def _label(row: Mapping[str, str], number: int) -> Label:
@@ -110,4 +116,4 @@ def _label(row: Mapping[str, str], number: int) -> Label:
         if cell and not match:
             raise ValueError(f"row {number}: the {column} must be a number, or end with one, got {cell!r}")
         numbers.append(int(match[1]) if match else -1)
-    return Label(row["class"].strip(), *numbers)
+    return Label(composed(row["class"]).strip(), *numbers)

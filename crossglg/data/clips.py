@@ -39,6 +39,7 @@ from crossglg.files import expanded, write_atomically
 from crossglg.skeletons import Layout, get_layout, match_layout, retarget
 
 REQUIRED = ("xyz", "offsets", "label", "class_names")
+_JOIN = "a list of clips (T, V, C) becomes np.concatenate(clips), with offsets np.cumsum([0, *map(len, clips)])"
 COLUMNS = ("persons", "subject", "camera", "sample_id", "source")  # that a clip has an entry in, besides its label
 
 
@@ -128,8 +129,12 @@ class SkeletonSet:
             ValueError: anything is inconsistent; the message names the clip.
         """
         count = len(label)
+        try:
+            xyz = np.asanyarray(xyz)
+        except ValueError as error:
+            raise ValueError(f"{name}: xyz must be one array, got {len(xyz)} of different lengths; {_JOIN}") from error
         return cls(
-            xyz=np.asanyarray(xyz),
+            xyz=xyz,
             offsets=_whole(offsets, f"{name}: offsets"),
             label=_whole(label, f"{name}: label"),
             class_names=_names(class_names, f"{name}: class_names"),
@@ -149,12 +154,10 @@ class SkeletonSet:
 
     def __getitem__(self, i: int) -> NDArray[np.floating]:
         try:
-            i = range(len(self))[index(i)]  # also counts from the end
+            i = self._number(i)
         except TypeError:
             advice = "take several with subset, as in clips.subset(range(3))"
             raise TypeError(f"[…] of a SkeletonSet takes the number of one clip, got {i!r}; {advice}") from None
-        except IndexError:
-            raise IndexError(f"{self.name} has no clip {i}: it has {len(self)}, counted from 0") from None
         rows = self.xyz[self.offsets[i] : self.offsets[i + 1]]
         return rows.reshape(int(self.persons[i]), -1, *rows.shape[1:])
 
@@ -170,7 +173,14 @@ class SkeletonSet:
 
     def class_of(self, i: int) -> str:
         """The class name of clip i."""
-        return self.class_names[int(self.label[i])]
+        return self.class_names[int(self.label[self._number(i)])]
+
+    def _number(self, i: int) -> int:
+        """The number of a clip from 0; also counts from the end. Raises IndexError where there is no such clip."""
+        try:
+            return range(len(self))[index(i)]
+        except IndexError:
+            raise IndexError(f"{self.name} has no clip {i}: it has {len(self)}, counted from 0") from None
 
     def where(self, *, classes: Sequence[str] | str) -> NDArray[np.int64]:
         """Find all clips of some classes.
@@ -418,7 +428,7 @@ def _check(s: SkeletonSet) -> None:
             raise TypeError(f"{s.name}: {key} must be a NumPy array, got {kind}; make one with np.asarray")
     _names(s.class_names, f"{s.name}: class_names")
     if s.xyz.ndim != 3 or s.xyz.shape[-1] not in (2, 3):
-        raise ValueError(f"{s.name}: xyz must be (rows, joints, 2 or 3), got shape {s.xyz.shape}")
+        raise ValueError(f"{s.name}: xyz must be (rows, joints, 2 or 3), got shape {s.xyz.shape}; {_JOIN}")
     if s.xyz.dtype.kind not in "fiu":
         raise ValueError(f"{s.name}: xyz must be numbers, got an array of {s.xyz.dtype}")
     s.layout.check(s.xyz, f"{s.name}: xyz")

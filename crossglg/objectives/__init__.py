@@ -11,7 +11,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from crossglg.config import Config
+from crossglg.config import HELP, Config
 from crossglg.files import InputError, nearest
 from crossglg.model import CrossGLGOutput
 from crossglg.objectives.attributes import Attributes
@@ -112,6 +112,12 @@ def find_objective(config: Config) -> type[Objective]:
             f"another package is known once that package is installed"
         )
     kind = OBJECTIVES[name]
+    for wanted in kind.settings:
+        if wanted not in HELP:
+            raise InputError(
+                f"objective={name!r} names {wanted!r} in its settings, which is no setting{nearest(wanted, HELP)} It "
+                f"may name those of 'crossglg list settings'; what is its own goes to its __init__, with a default"
+            )
     if not kind.classifies and config.guidance in ("l2g", "both"):
         raise InputError(
             f"objective={name!r} trains no classifier, through which the cross-modal branch of "

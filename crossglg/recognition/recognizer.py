@@ -24,7 +24,7 @@ from crossglg import tables
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.readers import Recording
 from crossglg.data.tasks import Task
-from crossglg.files import InputError, counted, nearest, some_of
+from crossglg.files import InputError, composed, counted, nearest, some_of
 from crossglg.one_shot import unit_rows
 from crossglg.one_shot.features import part
 from crossglg.one_shot.representation import Representation
@@ -221,7 +221,7 @@ def enroll(action: str, clips: SkeletonSet | Recording, path: str | Path, either
     """
     if not action.strip() or action.strip() == UNKNOWN:
         raise ValueError(f"an action needs a name other than {action!r}")
-    action, clips = " ".join(action.split()), as_set(clips)
+    action, clips = _named(action), as_set(clips)
     _check_long_enough(clips)
     if either_side:
         clips = concatenate([clips, clips.mirrored()], clips.name)
@@ -247,7 +247,7 @@ def forget(action: str, path: str | Path) -> SkeletonSet | None:
 
     Raises InputError for an action that is not there.
     """
-    path = Path(path)
+    action, path = _named(action), Path(path)
     with _sole_writer(path):
         kept = SkeletonSet.load(path)
         if action not in kept.class_names:
@@ -344,6 +344,11 @@ def rival_similarity(similarity: NDArray[np.floating], label: NDArray[np.int64],
     """
     of_rivals = np.where(label[:, None] == label, -1.0, similarity)
     return float(np.quantile(of_rivals.max(1), share))
+
+
+def _named(action: str) -> str:
+    """The name that an action is kept under."""
+    return " ".join(composed(action).split())
 
 
 def _sole_writer(actions: Path) -> AbstractContextManager[None]:

@@ -35,8 +35,13 @@ def notebook_config(settings: Mapping[str, Any], **parameters: Any) -> Config:
         parameters: settings that are.
 
     Raises:
-        InputError: One of `settings` is a parameter, too, or no setting.
+        InputError: One of `settings` is a parameter, too, or no setting; or they are no dictionary.
     """
+    if not isinstance(settings, Mapping):
+        raise InputError(
+            f"settings must be a dictionary, as {{'frames': 64}}, got {settings!r}; papermill takes one by -y: "
+            f"papermill -y 'settings: {{frames: 64}}' …"
+        )
     if twice := sorted(settings.keys() & parameters.keys()):
         name = twice[0]
         raise InputError(

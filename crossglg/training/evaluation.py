@@ -9,7 +9,7 @@ from pathlib import Path
 from crossglg.config import Config, parse_values
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.tasks import Task, load_task
-from crossglg.files import InputError, expanded
+from crossglg.files import InputError, expanded, some_of
 from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, ClassTexts, Features, OneShotResult
 from crossglg.one_shot import evaluate as classify
 from crossglg.one_shot.representation import Representation
@@ -28,7 +28,8 @@ class Evaluation:
         one_shot: name of the classifier → its result.
         text_at_inference: the same for classifiers that read texts of the novel classes, if they were asked for.
         left_out: classifiers that compare what the model does not have → what that is.
-        note: that the clips are of another layout and were carried to the model's, or nothing.
+        note: that the clips are of another layout and were carried to the model's, or that the model has learned novel
+            classes; or nothing.
     """
 
     task: Task
@@ -81,7 +82,8 @@ def evaluate(
                 f"an ensemble compares joint by joint, so its models are of one layout"
             )
     task = task or load_task(members[0].config)
-    layout, note = members[0].layout, carried_over(task, members[0])
+    layout = members[0].layout
+    note = "\n".join(filter(None, (carried_over(task, members[0]), already_learned(task, members[0]))))
 
     def represent(clips: SkeletonSet) -> Representation:
         return Representation.joined([member.represent(member.in_layout(clips)) for member in members])
@@ -113,6 +115,18 @@ def carried_over(task: Task, trained: TrainedModel) -> str:
     if of_clips.joints == layout.joints:
         return ""
     return f"{task.name} is in layout {of_clips.name!r}; its clips were carried to the model's, {layout.name!r}"
+
+
+def already_learned(task: Task, trained: TrainedModel) -> str:
+    """That the model has learned classes that are novel in this task, in a sentence; or nothing."""
+    known = [name for name in task.novel.class_names if name in trained.class_names]
+    if not known:
+        return ""
+    return (
+        f"{len(known)} of the {len(task.novel.class_names)} novel classes of {task.name} are base classes of the model "
+        f"({some_of(known)}): it has learned them, so this is no one-shot accuracy; train a model without these "
+        f"classes"
+    )
 
 
 def config_of(

@@ -7,6 +7,7 @@ import zipfile
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -82,13 +83,25 @@ def test_a_table_says_class_subject_and_camera(folder: Path, tmp_path: Path, mon
         converted(folder, classes=table)
 
 
+def test_letters_that_macos_takes_apart_are_one(tmp_path: Path) -> None:
+    """A "ü" may be one character, as people type it, or "u" and two dots, as macOS keeps it in names of files."""
+    person = standing("coco17", 20)
+    for number, form in enumerate(("NFC", "NFD")):
+        file = tmp_path / "mine" / normalize(form, "grüßen") / normalize(form, f"Ä{number}.npy")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(array(person + number))
+    assert converted(tmp_path / "mine").class_names == (normalize("NFC", "grüßen"),)
+    (tmp_path / "classes.csv").write_text(normalize("NFC", "file,class\nÄ0,ä\nÄ1.npy,") + normalize("NFD", "ä"))
+    assert converted(tmp_path / "mine", classes=tmp_path / "classes.csv").class_names == (normalize("NFC", "ä"),)
+
+
 @pytest.mark.parametrize(
     ("content", "error"),
     [
         ("name,kind\na,b\n", "it needs a header with file, class"),
         ("file,class\na,\n", "row 2 lacks the file or the class"),
         ("file,class,subject\na,b,me\n", "row 2: the subject must be a number, or end with one, got 'me'"),
-        ("file,class\na,b\na,c\n", "a file stands in it twice"),
+        ("file,class\na,b\na,c\n", "a stands in it twice; name files that are called the same by their paths"),
         ("", "it needs a header"),
     ],
 )

@@ -268,6 +268,8 @@ def test_one_clip_is_taken_by_number_and_several_by_subset(several: Any) -> None
         small()[several]
     with pytest.raises(IndexError, match="small has no clip 5: it has 5, counted from 0"):
         small()[5]
+    with pytest.raises(IndexError, match="small has no clip 5"):
+        small().class_of(5)
     assert len(list(small())) == 5
     np.testing.assert_array_equal(small()[np.int64(-1)], small()[4])
 
@@ -470,6 +472,13 @@ def test_a_subset_by_a_mask_is_that_by_numbers() -> None:
 def test_what_a_beginner_puts_into_a_set_is_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises((TypeError, ValueError), match=message):
         replace(small(), **changes)
+
+
+@pytest.mark.parametrize("lengths", [(5, 5), (5, 7)])
+def test_a_list_of_clips_is_told_how_to_become_a_set(lengths: tuple[int, ...]) -> None:
+    clips = [np.ones((length, KINECT.num_joints, 3)) for length in lengths]
+    with pytest.raises(ValueError, match=r"mine: xyz must be .*; a list of clips .* becomes np\.concatenate\(clips\)"):
+        SkeletonSet.build(clips, [0, 5, 10], [0, 1], ["wave", "kick"], KINECT, name="mine")  # type: ignore[arg-type]
 
 
 def test_other_types_are_named() -> None:

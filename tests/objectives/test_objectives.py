@@ -326,6 +326,15 @@ def test_what_cannot_be_an_objective_is_named(values: dict, message: str) -> Non
         find_objective(Config.create(**values))
 
 
+def test_a_setting_that_there_is_not_is_told_with_its_objective(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Brier(OBJECTIVES["classification"]):
+        settings = ("brier_weight",)
+
+    monkeypatch.setitem(OBJECTIVES, "brier", Brier)
+    with pytest.raises(ValueError, match="objective='brier' names 'brier_weight' in its settings, which is no setting"):
+        find_objective(replace(CONFIG, objective="brier"))
+
+
 @pytest.mark.parametrize(
     ("losses", "got"),
     [

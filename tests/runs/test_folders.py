@@ -107,6 +107,10 @@ def test_a_setting_that_is_a_parameter_of_the_notebook_is_named() -> None:
     assert notebook_config({"frames": 32}, epochs=3) == Config.create(frames=32, epochs=3)
     with pytest.raises(InputError, match=r"^epochs is a parameter of its own in this notebook; write epochs = 5 there"):
         notebook_config({"frames": 32, "epochs": 5}, epochs=3)
+    with pytest.raises(
+        InputError, match=r"settings must be a dictionary, .*, got '\{frames: 64\}'; papermill .* by -y"
+    ):
+        notebook_config("{frames: 64}")  # type: ignore[arg-type]
     for name in ("00_tour", "01_describe_actions", "02_train"):
         assert "notebook_config(" in notebook_path(name).read_text(encoding="utf-8")
 

@@ -9,10 +9,10 @@ Joint names are compared word by word ("LEFT_ELBOW", "leftElbow", "ElbowLeft", "
 without a separator ("ElbowLeftX", as the Kinect's software writes); "visibility" may be called v, score or confidence.
 A column "class" that says the same in all rows is the class, a column "time", "timestamp" or "t" tells the frame rate:
 a date and time, or a number whose unit is in the column's name, "time (us)", or is plain by the size of the steps.
-Cells may be separated by semicolons or tabs, with commas as decimal points; Excel's line "sep=;" and comments, which
-begin with #, may stand before the header. The layout follows from the names, or from V where only one layout has so
-many joints; else give `layout` (a name, or a YAML file for joints of your own), or put `<file>.yaml` beside
-`<file>.npy` or `<file>.csv`.
+A row of empty cells is a frame without anybody, where no such column tells the frames. Cells may be separated by
+semicolons or tabs, with commas as decimal points; Excel's line "sep=;" and comments, which begin with #, may stand
+before the header. The layout follows from the names, or from V where only one layout has so many joints; else give
+`layout` (a name, or a YAML file for joints of your own), or put `<file>.yaml` beside `<file>.npy` or `<file>.csv`.
 
 What the numbers leave open is decided as in `crossglg.data.readers.points`, and said in the notes.
 """
@@ -115,8 +115,13 @@ def _table(content: bytes) -> Points:
         lines = list(csv.reader(text, delimiter=delimiter))
     except (ValueError, TypeError, csv.Error) as error:
         raise ValueError(f"it is neither a .npy array nor a csv ({error})") from error
-    number = [n for n, row in enumerate(lines, start=before + 1) if any(row)]  # of rows, as a spreadsheet numbers them
-    rows = [row for row in lines if any(row)]
+    while lines and not any(lines[-1]):
+        lines.pop()
+    names = [name.strip().lower() for name in lines[0]] if lines else []
+    told = any(name in ("frame", *_CLASS) or _TIME.fullmatch(name) for name in names)  # of every frame that there is
+    # else a row of empty cells between others is a frame in which nobody was found
+    filled = [(n, row) for n, row in enumerate(lines, start=before + 1) if any(row) or (row and not told)]
+    number, rows = [n for n, _ in filled], [row for _, row in filled]  # numbered as a spreadsheet does
     if delimiter != "," or (b'"' in content and any(map(_DECIMAL_COMMA.fullmatch, chain(*rows)))):
         rows = [[re.sub(r"^\s*(-?\d*),(\d+)", r"\1.\2", cell) for cell in row] for row in rows]
     if len(rows) < 2:
@@ -151,7 +156,8 @@ def _headed(text: str) -> tuple[list[str], int, str]:
     """
     lines = list(io.StringIO(text, newline=""))
     said = re.match(r"sep=(.)\s*$", lines[0], re.IGNORECASE) if lines else None
-    start = next((n for n, line in enumerate(lines) if n >= bool(said) and re.match(r"\s*[^#\s]", line)), len(lines))
+    content = re.compile(r"[\s,;|]*[^#\s,;|]")
+    start = next((n for n, line in enumerate(lines) if n >= bool(said) and content.match(line)), len(lines))
     comments = [n for n in range(start) if lines[n].lstrip().startswith("#")]
     if comments and start < len(lines) and _is_number(re.split(r"[,;\t|]", lines[start])[0]):
         start = comments[-1]

@@ -455,3 +455,15 @@ def test_holes_in_time_are_told_and_rows_out_of_order_refused() -> None:
     swapped[[10, 11]] = swapped[[11, 10]]
     with pytest.raises(ValueError, match="the rows are not in the order of the column 'time'; sort them"):
         keypoints.parse(table(swapped))
+
+
+def test_a_row_of_empty_cells_is_a_frame_in_which_nobody_was_found(tmp_path: Path) -> None:
+    header, *lines = (line.partition(b",")[2] for line in wide(PEOPLE["coco17"][0], COCO.joints).splitlines())
+    nothing = re.sub(rb"[^,]", b"", lines[0])
+    whole = read(tmp_path, b"\n".join([header, *lines])).xyz
+    table = [nothing, header, *lines[:10], nothing, nothing, nothing, b"", *lines[13:], nothing, nothing]
+    found = read(tmp_path, b"\n".join(table))
+    np.testing.assert_allclose(np.delete(found.xyz, [10, 11, 12], 1), np.delete(whole, [10, 11, 12], 1))
+    assert "51 of 680 points missing: interpolated over time" in found.notes
+    numbered = wide(PEOPLE["coco17"][0], COCO.joints).replace(b"\n13,", b"\n," + nothing + b"\n13,")
+    assert read(tmp_path, numbered).xyz.shape == whole.shape, "a row without its number is no frame"

@@ -1,0 +1,20 @@
+"""What is said of a model that is evaluated on another task than its own."""
+
+from __future__ import annotations
+
+from crossglg import Config, TrainedModel, evaluate
+from crossglg.data import synthetic
+from crossglg.data.tasks import split_task
+from crossglg.training.trained_model import build_model
+
+
+def test_novel_classes_that_the_model_has_learned_are_named() -> None:
+    clips = synthetic.synthesise(seed=3, clips_per_action=2, actions=synthetic.ACTIONS[:6])
+    names = clips.class_names
+    own, other = (split_task(clips, novel, 1, "mine") for novel in (names[:2], names[1:4]))
+    config, base = Config.create(frames=8, streams="joint", guidance="none", device="cpu"), own.base
+    model = build_model(config, base.layout, 1, 3, len(base.class_names), text_width=0)
+    trained = TrainedModel(model.eval(), config, base.layout, 1, 3, base.class_names, {})
+    assert evaluate(trained, own).note == ""
+    told = f"2 of the 3 novel classes of mine are base classes of the model ({names[2]}, {names[3]}): it has learned"
+    assert evaluate(trained, other).note.startswith(told)
