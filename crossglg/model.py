@@ -243,9 +243,8 @@ class CrossGLG(nn.Module):
             weight = weight * joints if self.scale_importance else weight
             importance = importance.mean(1) if importance.dim() == 3 else importance
         feat = self.encoder.run_blocks(feat, split, blocks, weight, attention)
-        feat = (
-            weight_joints(feat, weight) if split == len(self.encoder.blocks) else feat
-        )  # weights of the pooling alone
+        if split == len(self.encoder.blocks):
+            feat = weight_joints(feat, weight)  # the weights of the pooling alone
         return feat, importance, bodies
 
     def embed(self, x: Tensor, person_mask: Tensor | None = None) -> Tensor:
