@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import product
+from itertools import product, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -131,7 +131,10 @@ def study_figure(study: Study, folder: str | Path, classifiers: Sequence[str] = 
         found = [(replace(run, method=_with_encoder(run)), row) for run, row in found]
     cells = intervals(accuracies(found, classifiers))
     return figures.method_intervals(
-        {task: {method: (c.mean, c.low, c.high) for method, c in row.items()} for task, row in cells.items()}
+        {
+            task: {method: (c.mean, c.low, c.high) for method, c in row.items()}
+            for task, row in zip(short_names(cells), cells.values(), strict=True)
+        }
     )
 
 
@@ -210,7 +213,7 @@ def accuracy_table(found: Accuracies) -> str:
             seeds = _seeds(found[task][method]) if task in found else 0  # the mean has no runs of its own
             row.append(f"{text} (×{seeds})" if 0 < seeds < most else text)
         rows.append(row)
-    return tables.markdown(["method", "seeds", *cells], rows)
+    return tables.markdown(["method", "seeds", *short_names(cells)], rows)
 
 
 def difference_table(found: Accuracies, reference: str) -> str:
@@ -234,7 +237,22 @@ def difference_table(found: Accuracies, reference: str) -> str:
         pairs = sum(len(table) for table in every)
         p = sign_flip_test([table.mean(1) for table in every])
         rows.append([method, *(cells.get(column, "–") for column in columns), str(pairs), f"{p:.2g}"])
-    return tables.markdown([f"method minus {reference}", *columns, "pairs", "p"], rows)
+    return tables.markdown([f"method minus {reference}", *short_names(columns), "pairs", "p"], rows)
+
+
+def short_names(columns: Iterable[str]) -> list[str]:
+    """Names of benchmarks without the words, joined by -, that all of them begin or end with; the mean as it is."""
+    names = list(columns)
+    words = [name.split("-") for name in names if name != MEAN]
+    begin, end = (_in_common(words), _in_common([each[::-1] for each in words]))
+    if len(words) < 2 or min(map(len, words)) <= begin + end:
+        return names
+    return [name if name == MEAN else "-".join(name.split("-")[begin : -end or None]) for name in names]
+
+
+def _in_common(words: Sequence[Sequence[str]]) -> int:
+    """How many words all begin with."""
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*words, strict=False)))
 
 
 def _provenance(rows: Sequence[Finished]) -> str:

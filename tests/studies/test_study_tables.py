@@ -23,6 +23,7 @@ from crossglg.studies.tables import (
     intervals,
     means_table,
     paired,
+    short_names,
     study_figure,
     study_table,
 )  # fmt: skip
@@ -160,6 +161,19 @@ def test_the_figure_of_shares_has_a_panel_per_classifier_and_its_gains(shares: t
     np.testing.assert_allclose(line.get_ydata(), gains)
     assert joints.containers[0].lines[0].get_xdata().tolist() == [1.0], "by it, one share alone is complete"
     assert [label.get_text() for label in joints.get_xticklabels()] == ["50 %", "100 %"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "short"),
+    [
+        (["wide-to-kard-fold", "wide-to-nw-ucla-fold", "mean"], ["kard", "nw-ucla", "mean"]),
+        (["kinect-union-1", "to-kard", "mean"], ["kinect-union-1", "to-kard", "mean"]),
+        (["to-kard", "to-kard-fold"], ["to-kard", "to-kard-fold"]),  # nothing would be left of the first
+        (["wide-to-kard-fold"], ["wide-to-kard-fold"]),
+    ],
+)
+def test_benchmarks_are_named_by_what_tells_them_apart(columns: list[str], short: list[str]) -> None:
+    assert short_names(columns) == short
 
 
 def test_one_benchmark_has_no_column_of_means(records: list[tuple[Run, Row]]) -> None:
