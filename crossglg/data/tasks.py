@@ -323,8 +323,9 @@ def _load(dataset: str) -> SkeletonSet:
     if not expanded(dataset).exists():
         if ":" in dataset:
             return replace(SkeletonSet.load(convert.stored(dataset)), name=convert.dataset_name(dataset))
+        where = "" if expanded(dataset).is_absolute() else f" in {Path.cwd()}"
         raise MissingError(
-            f"dataset {dataset!r} is neither registered ({', '.join(DATASETS)}) nor a file or folder, "
+            f"dataset {dataset!r} is neither registered ({', '.join(DATASETS)}) nor a file or folder{where}, "
             f"nor FORMAT:PATH (formats: {', '.join(READERS)}){nearest(dataset, DATASETS)}"
         )
     return SkeletonSet.load(dataset).with_canonical_classes()
