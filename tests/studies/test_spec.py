@@ -53,22 +53,22 @@ def test_on_validation_classes_classes_all_runs_have_the_same(tmp_path: Path) ->
     assert not {r.name for r in runs} & {r.name for r in load(tmp_path).runs()}
 
 
-def test_every_share_of_the_base_classes_is_a_benchmark(tmp_path: Path) -> None:
-    runs = load(tmp_path, base_shares=[0.5, 1.0], seeds=[0]).runs()
-    assert [(r.method, r.config.base_share) for r in runs] == [
-        ("raw", 0.5), ("raw", 1.0), ("base", 0.5), ("crossglg", 0.5), ("base", 1.0), ("crossglg", 1.0),
+@pytest.mark.parametrize(
+    ("entry", "setting", "less", "whole", "called"),
+    [("base_shares", "base_share", 0.5, 1.0, "toy-base50-"), ("base_clips", "base_clips", 5, 0, "toy-clips5-")],
+)
+def test_every_base_side_is_a_benchmark(
+    tmp_path: Path, entry: str, setting: str, less: float, whole: float, called: str
+) -> None:
+    runs = load(tmp_path, **{entry: [less, whole]}, seeds=[0]).runs()
+    assert [(r.method, getattr(r.config, setting)) for r in runs] == [
+        ("raw", less), ("raw", whole), ("base", less), ("crossglg", less), ("base", whole), ("crossglg", whole),
     ]  # fmt: skip
-    assert sum(r.name.startswith("toy-base50-") for r in runs) == 3
+    assert sum(r.name.startswith(called) for r in runs) == 3
     assert {r.name for r in runs} >= {r.name for r in load(tmp_path, seeds=[0]).runs()}, "the whole is shared"
 
 
-def test_every_number_of_base_clips_is_a_benchmark(tmp_path: Path) -> None:
-    runs = load(tmp_path, base_clips=[5, 0], seeds=[0]).runs()
-    assert [(r.method, r.config.base_clips) for r in runs] == [
-        ("raw", 5), ("raw", 0), ("base", 5), ("crossglg", 5), ("base", 0), ("crossglg", 0),
-    ]  # fmt: skip
-    assert sum(r.name.startswith("toy-clips5-") for r in runs) == 3
-    assert {r.name for r in runs} >= {r.name for r in load(tmp_path, seeds=[0]).runs()}, "the whole is shared"
+def test_a_base_side_is_named_in_words(tmp_path: Path) -> None:
     sides = load(tmp_path, base_clips=[5, 0], base_shares=[0.5, 1.0]).base_sides
     assert [str(side) for side in sides] == [
         "50 % of the base classes, 5 clips of each", "50 % of the base classes",
