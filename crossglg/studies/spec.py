@@ -140,6 +140,8 @@ class BaseSide:
 
     def __str__(self) -> str:
         classes = f"{self.base_share:.0%} of the base classes".replace("%", " %")
+        if self.base_clips and self.base_share == 1.0:
+            return f"{self.base_clips} clips of each base class"
         return f"{classes}, {self.base_clips} clips of each" if self.base_clips else classes
 
 

@@ -72,7 +72,7 @@ def test_a_base_side_is_named_in_words(tmp_path: Path) -> None:
     sides = load(tmp_path, base_clips=[5, 0], base_shares=[0.5, 1.0]).base_sides
     assert [str(side) for side in sides] == [
         "50 % of the base classes, 5 clips of each", "50 % of the base classes",
-        "100 % of the base classes, 5 clips of each", "100 % of the base classes",
+        "5 clips of each base class", "100 % of the base classes",
     ]  # fmt: skip
 
 
