@@ -21,7 +21,7 @@ import torch
 from crossglg import tables
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.recognition.recognizer import Recognizer
 from crossglg.training.trained_model import TrainedModel, build_model
 
@@ -55,7 +55,7 @@ def window_of(clips: SkeletonSet, frames: int) -> SkeletonSet:
 
 
 def measured(rounds: int) -> list[list[object]]:
-    clips = synthesise(0, clips_per_action=1)
+    clips = synthesize(0, clips_per_action=1)
     one, long = window_of(clips, FRAMES), window_of(clips, 20 * FRAMES)
     rows: list[list[object]] = []
     for encoder in ENCODERS:

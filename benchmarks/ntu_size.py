@@ -29,7 +29,7 @@ from ntu_parsing import PeakMemory
 from crossglg import tables
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.skeletons import get_layout
 from crossglg.text.embeddings import TextBank
 from crossglg.training.trainer import Trainer
@@ -43,7 +43,7 @@ PIECE = 2000  # clips that are generated at a time
 def generate(count: int, path: Path) -> SkeletonSet:
     """So many clips, their rows in a file at `path`, so that they need not fit into memory."""
     rng = np.random.default_rng(0)
-    motions = synthesise(0, 1).xyz
+    motions = synthesize(0, 1).xyz
     frames = np.clip(np.exp(rng.normal(np.log(70), 0.4, count)), 24, 300).astype(np.int64)
     persons = np.where(rng.random(count) < TWO_PERSONS, 2, 1)
     offsets = np.concatenate([[0], np.cumsum(persons * frames)])

@@ -33,7 +33,7 @@ OURS = {  # name → study, row and column
     "DTW of joints, bones, motion": ("left_out", "dtw-streams", "cosine"),
     "baseline": ("left_out", "baseline", "cosine"),
     "CrossGLG": ("left_out", "crossglg", "cosine"),
-    "learnt features + this DTW": ("strongest", "codes", "cosine-and-streams"),
+    "learned features + this DTW": ("strongest", "codes", "cosine-and-streams"),
 }
 PAPER = {"InfoGCN": "baseline (InfoGCN)", "InfoGCN + CrossGLG": "CrossGLG"}
 
@@ -102,7 +102,7 @@ def published_means(study: str) -> dict[str, dict[str, tuple[float, ...]]]:
 def draw_bars(axes: Axes, title: str, rows: Mapping[str, tuple[float, float]]) -> None:
     means, halves = zip(*rows.values(), strict=True)
     colors = [
-        SERIES[1] if name == "CrossGLG" else SERIES[0] if name.startswith(("baseline", "learnt")) else FLOOR
+        SERIES[1] if name == "CrossGLG" else SERIES[0] if name.startswith(("baseline", "learned")) else FLOOR
         for name in rows
     ]
     axes.barh(range(len(rows)), means, height=0.6, color=colors, xerr=halves if any(halves) else None)

@@ -10,7 +10,7 @@ random order. Half of the actions have an exemplar, another clip. `Recognizer.fo
 - Right: of the time of enrolled actions, the share with the right name. Wrong: of the other time, the share that is
   called one of them.
 
-Beside it the same where each window is decided alone, not together with its neighbours. Writes
+Beside it the same where each window is decided alone, not together with its neighbors. Writes
 benchmarks/results/recordings.md.
 """
 

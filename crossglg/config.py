@@ -72,7 +72,7 @@ class DataSettings:
     align_view: bool = setting(True, "turn each clip about the vertical until shoulders and hips face the camera")
     scale_torso: bool = setting(True, "divide coordinates by the torso length")
     coordinate_steps: str = setting(
-        "", "steps joined by + (see 'list steps'), or none; empty: centre, align_view and scale_torso"
+        "", "steps joined by + (see 'list steps'), or none; empty: center, align_view and scale_torso"
     )
     posture: float = setting(
         0.1,

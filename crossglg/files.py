@@ -99,7 +99,7 @@ def some_of(names: Sequence[str], most: int = 5) -> str:
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
-    """Call `write(file)` on a temporary neighbour, then move it to `path`: readers see the old or new file whole.
+    """Call `write(file)` on a temporary neighbor, then move it to `path`: readers see the old or new file whole.
 
     Raises WriteError where that is impossible.
     """

@@ -36,7 +36,7 @@ def calibration_loss(joint_importance: Tensor, key_joint_target: Tensor, scaled:
 
 
 def marginal_prior_loss(z: Tensor) -> Tensor:
-    """L_marginal = ‖mean over clips of z‖₂: representations are centred, as their prior is. z: (N, D).
+    """L_marginal = ‖mean over clips of z‖₂: representations are centered, as their prior is. z: (N, D).
 
     Paper: InfoGCN, §3, maximum mean discrepancy with a linear kernel; its weight there is 1e-4 (from memory).
     """

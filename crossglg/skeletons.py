@@ -66,7 +66,7 @@ class Layout:
 
     name: registry key;  joints: V names in index order;  bones: (child, parent) index pairs. A bone always points from
     the parent to the child, the parent being the joint nearer to `root`; together the bones form one tree.
-    root: the joint that every bone leads away from, also the origin of centred coordinates.
+    root: the joint that every bone leads away from, also the origin of centered coordinates.
     Raises ValueError if names repeat or the bones are not one tree over all joints.
     """
 
@@ -96,18 +96,18 @@ class Layout:
         """Orient undirected index pairs `edges` away from `root`; raises ValueError unless they are one tree."""
         if root not in joints:
             raise ValueError(f"layout {name!r} has no joint {root!r} to be its root; its joints are {list(joints)}")
-        neighbours: dict[int, list[int]] = {j: [] for j in range(len(joints))}
+        neighbors: dict[int, list[int]] = {j: [] for j in range(len(joints))}
         edges = list(edges)
         for a, b in edges:
             if not (0 <= a < len(joints) and 0 <= b < len(joints)):
                 raise ValueError(f"layout {name!r}: edge ({a}, {b}) names a joint outside 0…{len(joints) - 1}")
-            neighbours[int(a)].append(int(b))
-            neighbours[int(b)].append(int(a))
+            neighbors[int(a)].append(int(b))
+            neighbors[int(b)].append(int(a))
         start = list(joints).index(root)
         seen, bones, queue = {start}, [], deque([start])
         while queue:
             parent = queue.popleft()
-            for child in neighbours[parent]:
+            for child in neighbors[parent]:
                 if child not in seen:
                     seen.add(child)
                     bones.append((child, parent))
@@ -126,7 +126,7 @@ class Layout:
         """Read a layout from YAML: `joints` (names in index order), `bones` (pairs of names), `root`, optional `name`.
 
         Joints are found by their English names ("left hip"): under others, files do not tell unit and axis, and
-        `centre`, `align_view` and `scale_torso` of training lack their joints.
+        `center`, `align_view` and `scale_torso` of training lack their joints.
         Raises FileNotFoundError, or ValueError for a file that is no such YAML or whose bones are not one tree.
         """
         import yaml

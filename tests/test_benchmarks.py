@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.encoders import ENCODERS
 from crossglg.encoders.infogcn import InfoGCN
 from crossglg.skeletons import get_layout
@@ -114,7 +114,7 @@ def camera_benchmark() -> ModuleType:
 @pytest.fixture(scope="module")
 def kinect_clips() -> SkeletonSet:
     actions = ("hand waving", "kicking something", "clapping", "squat down")
-    return replace(synthesise(0, 3, actions).retargeted(get_layout("kinect20")), name="kinect")
+    return replace(synthesize(0, 3, actions).retargeted(get_layout("kinect20")), name="kinect")
 
 
 def test_what_a_camera_sees_keeps_the_joints_it_shares_with_a_kinect(

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from crossglg.cli import app
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.synthetic import ACTIONS, synthesise
+from crossglg.data.synthetic import ACTIONS, synthesize
 from crossglg.data.tasks import load_task
 from crossglg.one_shot.features import unit_rows
 from crossglg.skeletons import get_layout
@@ -146,7 +146,7 @@ def test_every_command_is_shown():
 def desk(tmp_path_factory):
     """A folder as the pages have it: clips of one's own, files of a camera, a finished run."""
     folder = tmp_path_factory.mktemp("desk")
-    clips = synthesise(seed=3, clips_per_action=6, actions=ACTIONS[::5][:12])
+    clips = synthesize(seed=3, clips_per_action=6, actions=ACTIONS[::5][:12])
     clips.save(folder / "my_clips.npz")
     mine = folder / "runs" / "mine"
     mine.mkdir(parents=True)

@@ -78,7 +78,7 @@ def test_mirror_is_an_involution_that_swaps_sides_and_keeps_bones(layout: Layout
     assert {(mirrored[a], mirrored[b]) for a, b in layout.bones} == set(layout.bones)
 
 
-def test_adjacency_is_itself_inward_outward_with_normalised_columns(layout: Layout) -> None:
+def test_adjacency_is_itself_inward_outward_with_normalized_columns(layout: Layout) -> None:
     twin = np.zeros((3, layout.num_joints, layout.num_joints))
     for j in range(layout.num_joints):
         twin[0, j, j] = 1

@@ -17,7 +17,7 @@ ASK = "Its page says what use is allowed; where it says nothing, ask the authors
 class Source:
     """A data set and how to get it.
 
-    about: what it is;  paper: who describes it;  terms: the licence or what its owner asks for, in a sentence or two;
+    about: what it is;  paper: who describes it;  terms: the license or what its owner asks for, in a sentence or two;
     by_hand: the steps, in order, that end with its files in a folder called as the set;  format: its reader in
     `READERS`.
     """
@@ -157,7 +157,7 @@ SOURCES: dict[str, Source] = {
         terms="Its document asks to cite the paper. " + ASK,
         by_hand=(
             "Look for the dataset of the paper's authors, called MicrosoftGestureDataset-RC; the repository "
-            "corazza/pose on GitHub has a copy without a licence file.",
+            "corazza/pose on GitHub has a copy without a license file.",
             "Take the csv files and the tagstream files; without the second nobody knows where a gesture is.",
             "Put both into the folder msrc12: msrc12/P1_1_12A_p06.csv with msrc12/P1_1_12A_p06.tagstream beside it.",
         ),
@@ -171,7 +171,7 @@ SOURCES: dict[str, Source] = {
         by_hand=(
             "Look for the dataset of the paper's authors; the repository "
             "Mabdou11/Activity-Recognition-skeleton-datasets on GitHub has a copy, in its folder florence, without "
-            "a licence file.",
+            "a license file.",
             "Take the one text in world coordinates, which holds all clips.",
             "Put it into the folder florence3d: florence3d/Florence_dataset_WorldCoordinates.txt.",
         ),

@@ -61,7 +61,7 @@ class DeviceClips:
             u = torch.rand(2, len(index), generator=generator, dtype=torch.float64)
             kept = (length * (crop + (1.0 - crop) * u[0])).clamp(min=2.0).minimum(length)
             first, length = first + (length - kept) * u[1], kept
-        # Frame centres, as torch's interpolate(align_corners=False) has them; dividing last keeps whole frames exact.
+        # Frame centers, as torch's interpolate(align_corners=False) has them; dividing last keeps whole frames exact.
         step = (torch.arange(frames, dtype=torch.float64) + 0.5) * length[:, None] / frames
         time = first[:, None] + (step - 0.5).clamp(min=0.0)
         time = time.minimum((first + length - 1.0).clamp(min=0.0)[:, None])  # (N, T)
@@ -92,7 +92,7 @@ class Preprocessing:
 
     layout: Layout
     streams: tuple[str, ...] = ("joint",)
-    coordinate_steps: tuple[str, ...] = ("centre", "align_view", "scale_torso")
+    coordinate_steps: tuple[str, ...] = ("center", "align_view", "scale_torso")
     rotation: float = 0.0
     scale_jitter: float = 0.0
     shear: float = 0.0
@@ -120,7 +120,7 @@ class Preprocessing:
     @classmethod
     def from_settings(cls, config: DataSettings, layout: Layout) -> Preprocessing:
         """Raises ValueError for an unknown stream or step."""
-        switches = (("centre", True), ("align_view", config.align_view), ("scale_torso", config.scale_torso))
+        switches = (("center", True), ("align_view", config.align_view), ("scale_torso", config.scale_torso))
         steps = tuple(name for name, on in switches if on)
         if config.coordinate_steps:
             steps = () if config.coordinate_steps == "none" else tuple(config.coordinate_steps.split("+"))
@@ -156,8 +156,8 @@ class Preprocessing:
         return torch.cat([parts[stream]() for stream in self.streams], dim=-1)
 
 
-def centre(x: Tensor, layout: Layout) -> Tensor:
-    """Move the first seen person's hip centre (middle of the hips) in its first frame to the origin.
+def center(x: Tensor, layout: Layout) -> Tensor:
+    """Move the first seen person's hip center (middle of the hips) in its first frame to the origin.
 
     One translation per clip, so that traveling through the room and the distance between persons survive.
     """
@@ -166,8 +166,8 @@ def centre(x: Tensor, layout: Layout) -> Tensor:
     return (x - origin[:, None, None, None]) * _seen(x)
 
 
-def centre_each_frame(x: Tensor, layout: Layout) -> Tensor:
-    """Move the first seen person's hip centre to the origin in every frame: traveling through the room is lost."""
+def center_each_frame(x: Tensor, layout: Layout) -> Tensor:
+    """Move the first seen person's hip center to the origin in every frame: traveling through the room is lost."""
     origin = _middle(_lead(x), layout, "left hip", "right hip")  # (N, T, C); zero where that person is not seen
     return (x - origin[:, None, :, None]) * _seen(x)
 
@@ -209,12 +209,12 @@ def reduce_posture(x: Tensor, kept: float) -> Tensor:
 
 # Steps that make coordinates independent of place, direction and size: x (N, M, T, V, C), layout → the same shape.
 STEPS: dict[str, Callable[[Tensor, Layout], Tensor]] = {
-    step.__name__: step for step in (centre, centre_each_frame, align_view, align_first_frame, scale_torso)
+    step.__name__: step for step in (center, center_each_frame, align_view, align_first_frame, scale_torso)
 }
 
 _HIPS = ("left hip", "right hip")
 _TRUNK = (*_HIPS, "left shoulder", "right shoulder")
-_NEEDED = {step: _HIPS if step.startswith("centre") else _TRUNK for step in STEPS}  # joints that a step looks for
+_NEEDED = {step: _HIPS if step.startswith("center") else _TRUNK for step in STEPS}  # joints that a step looks for
 
 
 def possible_steps(layout: Layout, steps: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """HD-GCN: Hierarchically Decomposed Graph Convolutional Networks for Skeleton-Based Action Recognition.
 
-Lee, Lee, Lee and Lee, ICCV 2023. Joints are grouped by their distance from a centre; each pair of neighbouring groups
+Lee, Lee, Lee and Lee, ICCV 2023. Joints are grouped by their distance from a center; each pair of neighboring groups
 is one level of the hierarchy, a fully connected graph of its own. Every level also relates joints that are similar for
 this input, wherever they are (S-EdgeConv), and attention weighs the levels (A-HA); multi-scale temporal convolutions
 follow. Written from the paper; parameters, initial weights and outputs equal the published model's.
@@ -56,15 +56,15 @@ class HDGCN(GraphEncoder):
         return self.input_norm(x, bodies).permute(0, 3, 1, 2).contiguous()
 
 
-def hierarchy(layout: Layout, centre: str = "", most: int = 7) -> list[list[int]]:
-    """Group joints by their number of bones from `centre`; the last of `most` groups takes all that is farther.
+def hierarchy(layout: Layout, center: str = "", most: int = 7) -> list[list[int]]:
+    """Group joints by their number of bones from `center`; the last of `most` groups takes all that is farther.
 
-    centre: the hip centre, in layouts without one the root.  Returns joint indices, ascending, of at most `most`
+    center: the hip center, in layouts without one the root.  Returns joint indices, ascending, of at most `most`
     groups. Paper: §3.1. For NTU RGB+D the groups are the published ones around joints 1 and 2; around joint 21 the
     published table has both hand tips one group nearer.
     """
-    centre = centre or ("hip center" if layout.has("hip center") else layout.joints[layout.root_index])
-    around = Layout.from_edges(layout.name, layout.joints, layout.bones, layout.joints[layout.index(centre)])
+    center = center or ("hip center" if layout.has("hip center") else layout.joints[layout.root_index])
+    around = Layout.from_edges(layout.name, layout.joints, layout.bones, layout.joints[layout.index(center)])
     distance = around.depth.clip(max=most - 1)
     return [[int(j) for j in (distance == d).nonzero()[0]] for d in range(distance.max() + 1)]
 
@@ -72,7 +72,7 @@ def hierarchy(layout: Layout, centre: str = "", most: int = 7) -> list[list[int]
 def hierarchical_graph(groups: list[list[int]]) -> Tensor:
     """(L, 3, V, V) topology of L = len(groups) − 1 levels; entry [.., i, j] is how much joint i receives from joint j.
 
-    A level joins two neighbouring groups: each of its joints with itself, and every joint of one group with every
+    A level joins two neighboring groups: each of its joints with itself, and every joint of one group with every
     joint of the other, outward and inward. Each column sums to 1 or, for joints of other levels, 0.
     """
     joints = sum(map(len, groups))
@@ -102,7 +102,7 @@ class HierarchicalGraphConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(levels, subsets * rank, 1))
         self.topology = nn.Parameter(topology)
         self.mixed_norm = nn.BatchNorm2d(levels * subsets * rank)
-        self.similar = EdgeConv(rank, neighbours=5, groups=levels)
+        self.similar = EdgeConv(rank, neighbors=5, groups=levels)
         self.attention = LevelAttention(out, groups) if attention else None
         self.out_norm = nn.BatchNorm2d(out)
         self.residual = kaiming_shortcut(width, out)
@@ -153,7 +153,7 @@ class LevelAttention(nn.Module):
         self.members: Tensor
         self.register_buffer("members", members / members.sum(1, keepdim=True), persistent=False)
         self.reduce = nn.Sequential(nn.Conv1d(width, width // 4, 1), nn.BatchNorm1d(width // 4), nn.ReLU())
-        self.similar = EdgeConv(width // 4, neighbours=3)
+        self.similar = EdgeConv(width // 4, neighbors=3)
         self.expand = nn.Conv1d(width // 4, width, 1)
         kaiming(self.reduce[0], width // 4)
 
@@ -170,10 +170,10 @@ class EdgeConv(nn.Module):
     groups: independent sets of points with weights of their own.  Wang et al., "Dynamic Graph CNN", TOG 2019.
     """
 
-    def __init__(self, width: int, neighbours: int, groups: int = 1) -> None:
+    def __init__(self, width: int, neighbors: int, groups: int = 1) -> None:
         super().__init__()
-        self.neighbours = neighbours
-        # Of (neighbour − own, own).
+        self.neighbors = neighbors
+        # Of (neighbor − own, own).
         self.weight = nn.Parameter(torch.randn(groups, width, 2 * width) * (2.0 / width) ** 0.5)
         self.norm = nn.BatchNorm2d(groups * width)
 
@@ -191,4 +191,4 @@ class EdgeConv(nn.Module):
     def nearest(self, x: Tensor) -> Tensor:
         """(B, G, R, P) → (B, G, P, k) indices of the points nearest in features."""
         points = x.transpose(2, 3)
-        return torch.cdist(points, points).topk(min(self.neighbours, x.shape[3]), largest=False).indices
+        return torch.cdist(points, points).topk(min(self.neighbors, x.shape[3]), largest=False).indices

@@ -12,14 +12,14 @@ def distribution_calibration(
     exemplar: Representation,
     query: Representation,
     base: Base,
-    neighbours: int = 2,
+    neighbors: int = 2,
     spread: float = 0.21,
     samples: int = 200,
     power: float = 0.5,
 ) -> Array:
     """Logistic regression on features drawn from calibrated Gaussians, one per exemplar.
 
-    Each exemplar's mean is averaged with its `neighbours` nearest base classes' means, its covariance is their mean
+    Each exemplar's mean is averaged with its `neighbors` nearest base classes' means, its covariance is their mean
     covariance plus `spread`. Source: Yang et al., "Free Lunch for Few-Shot Learning: Distribution Calibration", ICLR
     2021; used by CrossGLG. Differs: features have mean 0 and unit variance over the base clips first, without which
     the regression does not converge where a mean is far from 0; so Tukey's power keeps the sign; base statistics are
@@ -27,10 +27,10 @@ def distribution_calibration(
     """
     from sklearn.linear_model import LogisticRegression
 
-    centre, scale = base.clips.z.mean(0), base.clips.z.std(0) + 1e-6
+    center, scale = base.clips.z.mean(0), base.clips.z.std(0) + 1e-6
 
     def tukey(z: Array) -> Array:
-        z = (z - centre) / scale
+        z = (z - center) / scale
         return np.sign(z) * np.abs(z) ** power
 
     rows, points = tukey(base.clips.z), tukey(exemplar.z)
@@ -39,8 +39,8 @@ def distribution_calibration(
     rng = np.random.default_rng(0)
     drawn = []
     for point in points:
-        near = np.argsort(((means - point) ** 2).sum(1))[:neighbours]
-        mean = (means[near].sum(0) + point) / (neighbours + 1)
+        near = np.argsort(((means - point) ** 2).sum(1))[:neighbors]
+        mean = (means[near].sum(0) + point) / (neighbors + 1)
         around = sum(_draw_around_mean(groups[k], samples, rng) for k in near) / np.sqrt(len(near))
         around = around + np.sqrt(spread) * rng.standard_normal((samples, 1))  # the same for all features
         drawn.append((mean + around).astype(np.float32))

@@ -1,6 +1,6 @@
 """Registry of one-shot classifiers: a new one is a function and a line here, or an entry point of another package.
 
-`CLASSIFIERS` recognise from skeletons alone. Those that need texts of the novel classes are in `TEXT_CLASSIFIERS`.
+`CLASSIFIERS` recognize from skeletons alone. Those that need texts of the novel classes are in `TEXT_CLASSIFIERS`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from crossglg.one_shot.calibration import distribution_calibration
 from crossglg.one_shot.combined import multi_scale, multi_scale_importance
 from crossglg.one_shot.features import Array, Features
-from crossglg.one_shot.joints import joint_centred, joint_importance, joint_motion, joint_whitened
-from crossglg.one_shot.pooled import centred_cosine, cosine, euclidean, whitened_cosine
+from crossglg.one_shot.joints import joint_centered, joint_importance, joint_motion, joint_whitened
+from crossglg.one_shot.pooled import centered_cosine, cosine, euclidean, whitened_cosine
 from crossglg.one_shot.temporal import temporal_order, temporal_set
 from crossglg.one_shot.text_at_inference import either_side, text_voting, zero_shot, zero_shot_attributes
-from crossglg.one_shot.transductive import transductive_centring, transductive_neighbours, transductive_transport
+from crossglg.one_shot.transductive import transductive_centering, transductive_neighbors, transductive_transport
 from crossglg.one_shot.warping import (
     cosine_and_streams,
     shifted_movement,
@@ -50,10 +50,10 @@ class Classifier:
 _CLASSIFIERS: dict[str, Classifier] = {
     "cosine": Classifier(cosine),
     "euclidean": Classifier(euclidean),
-    "centred-cosine": Classifier(centred_cosine),
+    "centered-cosine": Classifier(centered_cosine),
     "whitened-cosine": Classifier(whitened_cosine),
     "distribution-calibration": Classifier(distribution_calibration, alone=False),
-    "joint-centred": Classifier(joint_centred, ("joints",)),
+    "joint-centered": Classifier(joint_centered, ("joints",)),
     "joint-whitened": Classifier(joint_whitened, ("joints",)),
     "joint-importance": Classifier(joint_importance, ("joints", "importance")),
     "joint-motion": Classifier(joint_motion, ("joints", "motion")),
@@ -67,8 +67,8 @@ _CLASSIFIERS: dict[str, Classifier] = {
     "cosine-and-streams": Classifier(cosine_and_streams, ("poses", "bones")),
     "multi-scale": Classifier(multi_scale, ("joints",)),
     "multi-scale-importance": Classifier(multi_scale_importance, ("joints", "importance")),
-    "transductive-centring": Classifier(transductive_centring, alone=False),
-    "transductive-neighbours": Classifier(transductive_neighbours, alone=False),
+    "transductive-centering": Classifier(transductive_centering, alone=False),
+    "transductive-neighbors": Classifier(transductive_neighbors, alone=False),
     "transductive-transport": Classifier(transductive_transport, alone=False),
 }
 

@@ -75,16 +75,16 @@ class Features:
 
 @dataclass(frozen=True)
 class Whitening:
-    """Takes away what varies within classes. centre: (D,) mean of the class means;  matrix: (D, D)."""
+    """Takes away what varies within classes. center: (D,) mean of the class means;  matrix: (D, D)."""
 
-    centre: Array
+    center: Array
     matrix: Array
 
     @classmethod
     def of(cls, rows: Array, label: NDArray[np.int64], shrinkage: float = 0.5) -> Whitening:
         """From the covariance within classes, drawn toward a sphere of the same size by `shrinkage`, 0…1.
 
-        rows: (N, D).  Source: within-class covariance normalisation (Hatch, Kajarekar and Stolcke, Interspeech 2006).
+        rows: (N, D).  Source: within-class covariance normalization (Hatch, Kajarekar and Stolcke, Interspeech 2006).
         """
         _, of_clip = np.unique(label, return_inverse=True)
         means = class_means(rows, label)
@@ -95,7 +95,7 @@ class Whitening:
 
     def __call__(self, rows: Array) -> Array:
         """(…, D) → (…, D)."""
-        return (rows - self.centre) @ self.matrix
+        return (rows - self.center) @ self.matrix
 
 
 def part(clips: Representation, name: str) -> Array:

@@ -14,9 +14,9 @@ from crossglg.one_shot.features import Array, Base, part, unit_rows
 from crossglg.one_shot.representation import Representation
 
 
-def joint_centred(exemplar: Representation, query: Representation, base: Base) -> Array:
-    """Mean over the joints of the cosines of their centred features."""
-    return _mean_cosine(unit_rows(centred_joints(query, base)), unit_rows(centred_joints(exemplar, base)))
+def joint_centered(exemplar: Representation, query: Representation, base: Base) -> Array:
+    """Mean over the joints of the cosines of their centered features."""
+    return _mean_cosine(unit_rows(centered_joints(query, base)), unit_rows(centered_joints(exemplar, base)))
 
 
 def joint_whitened(exemplar: Representation, query: Representation, base: Base) -> Array:
@@ -37,7 +37,7 @@ def joint_motion(exemplar: Representation, query: Representation, base: Base) ->
     return _weighted_by("motion", exemplar, query, base)
 
 
-def centred_joints(clips: Representation, base: Base) -> Array:
+def centered_joints(clips: Representation, base: Base) -> Array:
     """(N, V, D) joint features less the mean of the base clips."""
     return part(clips, "joints").astype(np.float32) - base.joint_mean
 

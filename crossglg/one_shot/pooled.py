@@ -18,7 +18,7 @@ def euclidean(exemplar: Representation, query: Representation, base: Base) -> Ar
     return -cdist(query.z, exemplar.z)
 
 
-def centred_cosine(exemplar: Representation, query: Representation, base: Base) -> Array:
+def centered_cosine(exemplar: Representation, query: Representation, base: Base) -> Array:
     """Cosine after subtracting the mean of the base features. Source: SimpleShot (Wang et al. 2019), "CL2N"."""
     mean = base.clips.z.mean(0)
     return unit_rows(query.z - mean) @ unit_rows(exemplar.z - mean).T

@@ -23,7 +23,7 @@ class Representation:
     joints: (N, V, D) features of each joint, pooled over time;  sequence: (N, T', D) features over time, pooled over
     joints; float16 is enough for both.  importance: (N, V) predicted, rows sum to 1.  motion: (N, V)
     as of `motion_energy`, and poses, bones: (N, T, F), the prepared coordinates of each frame and each joint minus its
-    parent: nothing is learnt in these.
+    parent: nothing is learned in these.
     attributes: (N, A), how probable each one is.
     Raises ValueError for parts of other shapes or lengths.
     """

@@ -24,7 +24,7 @@ def temporal_order(exemplar: Representation, query: Representation, base: Base) 
     """The mean cosine along the best alignment of the two sequences that keeps the order of both.
 
     Source: dynamic time warping in the symmetric form of Sakoe and Chiba (1978), in which a diagonal step counts twice,
-    so that all alignments have the same total weight. Aligning sequences of learnt features for few-shot recognition:
+    so that all alignments have the same total weight. Aligning sequences of learned features for few-shot recognition:
     OTAM (Cao et al., CVPR 2020), which relaxes the minimum in order to learn through it.
     """
     return _compare_steps(exemplar, query, base, _aligned)

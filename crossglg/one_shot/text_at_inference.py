@@ -1,7 +1,7 @@
 """Text at inference: what a text says about a novel class takes part in the comparison. Not the paper's setting.
 
-Everything else in this package recognises from skeletons alone. These classifiers are in a registry of their own, need
-what texts say about the novel classes, which only an evaluation can hand them, and are labelled wherever a number is
+Everything else in this package recognizes from skeletons alone. These classifiers are in a registry of their own, need
+what texts say about the novel classes, which only an evaluation can hand them, and are labeled wherever a number is
 shown.
 """
 

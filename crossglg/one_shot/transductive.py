@@ -14,22 +14,22 @@ from crossglg.one_shot.features import Array, Base, unit_rows
 from crossglg.one_shot.representation import Representation
 
 
-def transductive_centring(exemplar: Representation, query: Representation, base: Base) -> Array:
+def transductive_centering(exemplar: Representation, query: Representation, base: Base) -> Array:
     """Whitened cosine with the mean of the novel clips as the origin, instead of that of the base clips."""
-    own, theirs = _centred_by_all(exemplar, query, base)
+    own, theirs = _centered_by_all(exemplar, query, base)
     return own @ theirs.T
 
 
-def transductive_neighbours(
-    exemplar: Representation, query: Representation, base: Base, neighbours: int = 5, strength: float = 0.5
+def transductive_neighbors(
+    exemplar: Representation, query: Representation, base: Base, neighbors: int = 5, strength: float = 0.5
 ) -> Array:
-    """Neighbouring queries share their classes; no assumption on how many queries a class has.
+    """Neighboring queries share their classes; no assumption on how many queries a class has.
 
-    Source: LaplacianShot (Ziko et al., ICML 2020): the distance to the exemplar, and a Laplacian over the `neighbours`
-    nearest queries of each with weight `strength`, minimised by its concave-convex bound.
+    Source: LaplacianShot (Ziko et al., ICML 2020): the distance to the exemplar, and a Laplacian over the `neighbors`
+    nearest queries of each with weight `strength`, minimized by its concave-convex bound.
     """
-    own, theirs = _centred_by_all(exemplar, query, base)
-    near = _nearest(own, min(neighbours, len(own) - 1))
+    own, theirs = _centered_by_all(exemplar, query, base)
+    near = _nearest(own, min(neighbors, len(own) - 1))
     unary = -cdist(own, theirs, "sqeuclidean")
     label = softmax(unary, axis=1)
     for _ in range(20):
@@ -45,17 +45,17 @@ def transductive_transport(
     step: float = 0.2,
     rounds: int = 20,
 ) -> Array:
-    """Optimal transport of queries to classes that all have equally many queries, and class centres that follow.
+    """Optimal transport of queries to classes that all have equally many queries, and class centers that follow.
 
     The equal shares are an assumption on the queries: where it fails, so may the classifier. Source: MAP of PT-MAP (Hu,
     Gripon and Pateux, ICANN 2021). Differs: whitened features instead of their power transform.
     """
-    own, theirs = _centred_by_all(exemplar, query, base)
-    centre = theirs
+    own, theirs = _centered_by_all(exemplar, query, base)
+    center = theirs
     for _ in range(rounds):
-        share = _sinkhorn(-sharpness * cdist(own, centre, "sqeuclidean"))
+        share = _sinkhorn(-sharpness * cdist(own, center, "sqeuclidean"))
         mean = (share.T @ own + theirs) / (share.sum(0)[:, None] + 1.0)
-        centre = centre + step * (mean - centre)
+        center = center + step * (mean - center)
     return share
 
 
@@ -80,7 +80,7 @@ def _nearest(rows: Array, count: int, at_once: int = 2048) -> csr_array:
     return csr_array((np.ones(len(row), dtype=rows.dtype), (row, column)), shape=(len(rows), len(rows)))
 
 
-def _centred_by_all(exemplar: Representation, query: Representation, base: Base) -> tuple[Array, Array]:
+def _centered_by_all(exemplar: Representation, query: Representation, base: Base) -> tuple[Array, Array]:
     """Whitened unit rows of queries and exemplars around the mean of both."""
     own, theirs = base.whitening(query.z), base.whitening(exemplar.z)
     mean = np.concatenate([own, theirs]).mean(0)

@@ -1,4 +1,4 @@
-"""Classifiers that warp time: coordinates as they are prepared, alone and together with learnt features.
+"""Classifiers that warp time: coordinates as they are prepared, alone and together with learned features.
 
 Two clips of an action need not keep the same time. Source of the warping: Sakoe and Chiba, "Dynamic programming
 algorithm optimization for spoken word recognition", IEEE Transactions on Acoustics, Speech, and Signal Processing,

@@ -1,6 +1,6 @@
 """Your own actions: enroll an action from one clip, recognize it in new clips and in long recordings.
 
-Clips are compared by learnt features and by time warping of their joints, bones and motion, as the classifier
+Clips are compared by learned features and by time warping of their joints, bones and motion, as the classifier
 cosine-and-streams does.
 
 Enrolled clips are kept as they are, in the documented `.npz`: any trained model can use them.
@@ -71,7 +71,7 @@ class Timeline:
     def labels(self) -> list[str]:
         """(W,) the most similar action of each window, or "unknown".
 
-        Neighbouring windows that are most similar to the same action are decided together, by the best of them: those
+        Neighboring windows that are most similar to the same action are decided together, by the best of them: those
         at the edges see half of another action and reach no threshold alone.
         """
         labels: list[str] = []
@@ -82,12 +82,12 @@ class Timeline:
 
     @property
     def edges(self) -> NDArray[np.float64]:
-        """(W + 1,) seconds: a window stands for the time around its middle, half way to its neighbours."""
+        """(W + 1,) seconds: a window stands for the time around its middle, half way to its neighbors."""
         middle = (self.start + self.end) / 2.0
         return np.concatenate([self.start[:1], (middle[1:] + middle[:-1]) / 2.0, self.end[-1:]])
 
     def segments(self) -> list[tuple[float, float, str]]:
-        """(start, end, label) of neighbouring windows with the same label joined, "unknown" included."""
+        """(start, end, label) of neighboring windows with the same label joined, "unknown" included."""
         labels, edges = self.labels, self.edges
         changes = [w for w in range(len(labels)) if w == 0 or labels[w] != labels[w - 1]]
         return [(float(edges[a]), float(edges[b]), labels[a]) for a, b in pairwise([*changes, len(labels)])]

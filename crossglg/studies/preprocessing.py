@@ -20,7 +20,7 @@ from crossglg.one_shot.baselines.raw import raw_coordinates
 class Variant:
     """One way to prepare clips: steps and streams of `Preprocessing`, and T."""
 
-    steps: tuple[str, ...] = ("centre", "align_view", "scale_torso")
+    steps: tuple[str, ...] = ("center", "align_view", "scale_torso")
     streams: tuple[str, ...] = ("joint",)
     frames: int = 32
 
@@ -28,11 +28,11 @@ class Variant:
 # Each differs from the first, which is what the package does with raw coordinates, in one thing.
 VARIANTS: dict[str, Variant] = {
     "default": Variant(),
-    "not centred": Variant(steps=("align_view", "scale_torso")),
-    "centred in every frame": Variant(steps=("centre_each_frame", "align_view", "scale_torso")),
-    "not aligned": Variant(steps=("centre", "scale_torso")),
-    "aligned by the first frame": Variant(steps=("centre", "align_first_frame", "scale_torso")),
-    "not scaled": Variant(steps=("centre", "align_view")),
+    "not centered": Variant(steps=("align_view", "scale_torso")),
+    "centered in every frame": Variant(steps=("center_each_frame", "align_view", "scale_torso")),
+    "not aligned": Variant(steps=("center", "scale_torso")),
+    "aligned by the first frame": Variant(steps=("center", "align_first_frame", "scale_torso")),
+    "not scaled": Variant(steps=("center", "align_view")),
     "no step at all": Variant(steps=()),
     "8 frames": Variant(frames=8),
     "16 frames": Variant(frames=16),

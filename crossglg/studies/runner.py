@@ -51,7 +51,7 @@ from crossglg.training.recipe import prepare
 from crossglg.training.trained_model import WEIGHTS, TrainedModel, resolve_device
 
 # The other classifiers need the covariance of thousands of coordinates.
-RAW_CLASSIFIERS = ("cosine", "euclidean", "centred-cosine")
+RAW_CLASSIFIERS = ("cosine", "euclidean", "centered-cosine")
 BACKENDS = ("loky", "dask")
 
 

@@ -78,9 +78,9 @@ def distinctness(classes: Sequence[Description], encoder: str = "minilm", pairs:
 
 def class_cosine(local: NDArray[np.float32]) -> NDArray[np.float32]:
     """(K, V, E) joint texts → (K, K) cosine of the classes: joints side by side, less the mean of all classes."""
-    centred = (local - local.mean(axis=0)).reshape(len(local), -1)
-    centred /= np.linalg.norm(centred, axis=1, keepdims=True).clip(1e-12)
-    return centred @ centred.T
+    centered = (local - local.mean(axis=0)).reshape(len(local), -1)
+    centered /= np.linalg.norm(centered, axis=1, keepdims=True).clip(1e-12)
+    return centered @ centered.T
 
 
 def key_joint_agreement(classes: Sequence[Description]) -> tuple[float, float]:

@@ -22,14 +22,14 @@ GLOBAL = "global"  # the name of the global text among the joints' texts
 class WhatIf:
     """What an edit changes, before and after it.
 
-    key_joint_target: (2, V) k_gt.  others: names of the K − 1 other classes.  neighbours: (2, K − 1) cosine to each of
+    key_joint_target: (2, V) k_gt.  others: names of the K − 1 other classes.  neighbors: (2, K − 1) cosine to each of
     them, as of `quality.class_cosine`.  changed: the joints of the layout whose text is another.
     """
 
     action: str
     key_joint_target: NDArray[np.float32]
     others: tuple[str, ...]
-    neighbours: NDArray[np.float32]
+    neighbors: NDArray[np.float32]
     changed: tuple[str, ...]
 
 
@@ -74,9 +74,9 @@ def what_if(
     if changed:
         moved[own, changed] = embed([after[j] for j in changed])
     target = [key_joint_target(description.key_joints, layout) for description in (classes[own], edited)]
-    neighbours = np.stack([np.delete(class_cosine(rows)[own], own) for rows in (local, moved)])
+    neighbors = np.stack([np.delete(class_cosine(rows)[own], own) for rows in (local, moved)])
     others = tuple(name for name in names if name != edited.action)
-    return WhatIf(edited.action, np.stack(target), others, neighbours, tuple(layout.joints[j] for j in changed))
+    return WhatIf(edited.action, np.stack(target), others, neighbors, tuple(layout.joints[j] for j in changed))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A trained model as one file for other programs: ONNX, or PyTorch's own exported program.
 
-The file takes raw clips: preprocessing (centre, align, scale, streams) is inside, so nobody has to repeat it.
+The file takes raw clips: preprocessing (center, align, scale, streams) is inside, so nobody has to repeat it.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from PIL import Image
 
 from crossglg.files import write_file
 from crossglg.skeletons import Layout
-from crossglg.viz.common import FLOOR, GREY, INK, Floats, as_clip, per_joint, value_range
+from crossglg.viz.common import FLOOR, GRAY, INK, Floats, as_clip, per_joint, value_range
 from crossglg.viz.figures import _box, _draw_pose, visible
 from crossglg.viz.style import IMPORTANCE_COLORS, STYLE
 
@@ -109,7 +109,7 @@ def _bars(axes: Axes, importance: Floats, layout: Layout, scale: Normalize) -> N
     axes.spines["bottom"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.set_title("joint importance", loc="center", fontsize=11)
-    axes.set_xlabel("from the skeleton alone", color=GREY)
+    axes.set_xlabel("from the skeleton alone", color=GRAY)
 
 
 def _photograph(figure: Figure) -> Image.Image:

@@ -12,9 +12,9 @@ from crossglg.skeletons import Layout
 
 Floats = NDArray[np.float64]
 
-INK, GREY, FLOOR, PALE = "#222222", "#8a8a8a", "#c4c4c4", "#e6e6e6"
+INK, GRAY, FLOOR, PALE = "#222222", "#8a8a8a", "#c4c4c4", "#e6e6e6"
 # ColorBrewer's YlGnBu without its lightest end, which would vanish on white: the important joint is the dark one, also
-# in grey print and for the color-blind.
+# in gray print and for the color-blind.
 RAMP = (
     "#e9f7b1", "#c8e9b4", "#8cd2ba", "#53bdc1", "#2da2c2", "#1f7bb6", "#2352a3", "#21308b", "#081d58",
 )  # fmt: skip

@@ -94,10 +94,10 @@ function bodyOf(panel) { // the clip itself: millimeters, who is seen when, and 
     });
   }
   const anyone = lowest[0] <= highest[0];
-  const centre = lowest.map((value, axis) => (anyone ? (value + highest[axis]) / 2 : 0));
+  const center = lowest.map((value, axis) => (anyone ? (value + highest[axis]) / 2 : 0));
   const half = lowest.map((value, axis) => (anyone ? (highest[axis] - value) / 2 : 1000));
   const radius = Math.max(half[1], Math.hypot(half[0], half[2]), 1);
-  return { persons, point, isSeen, centre, radius, floor: centre[1] - half[1], drawn: [] };
+  return { persons, point, isSeen, center, radius, floor: center[1] - half[1], drawn: [] };
 }
 
 function mapsOf(attention, count) { // joints × joints of a block and head (−1: the mean of the heads) at a step

@@ -25,7 +25,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from crossglg.skeletons import Layout
 from crossglg.viz.common import (
     FLOOR,
-    GREY,
+    GRAY,
     INK,
     PALE,
     SERIES,
@@ -84,7 +84,7 @@ def skeleton_strip(
     times = _spread(xyz.shape[1], frames)
     figure, axes, (step, _) = _sheet([xyz], [times], [layout], weights, FULL_INCHES, label)
     axes.set_xticks([k * step for k in range(len(times))], [f"frame {t}" for t in times])
-    axes.set_xlabel("as the sensor sees it: the left side of a person facing it is on the right", color=GREY)
+    axes.set_xlabel("as the sensor sees it: the left side of a person facing it is on the right", color=GRAY)
     axes.set_title(title)
     return figure
 
@@ -148,7 +148,7 @@ def importance_bars(importance: Mapping[str, ArrayLike], layout: Layout, top: in
     for part, start, stop in part_runs(parts):
         if start:
             axes.axhline(start - 0.5, color=PALE, linewidth=1, zorder=0)
-        axes.annotate(part, (1.01, 0.5 * (start + stop - 1)), xycoords=("axes fraction", "data"), color=GREY,
+        axes.annotate(part, (1.01, 0.5 * (start + stop - 1)), xycoords=("axes fraction", "data"), color=GRAY,
                       va="center", annotation_clip=False)  # fmt: skip
     name_rows(axes, [layout.joints[j] for j in order])
     axes.set_xlabel("joint importance")
@@ -181,10 +181,10 @@ def importance_by_class(
         if start:
             axes.axvline(start - 0.5, color="white", linewidth=4)
         axes.annotate(part.replace(" ", "\n"), (0.5 * (start + stop - 1), 1), xytext=(0, 4), ha="center", va="bottom",
-                      xycoords=("data", "axes fraction"), textcoords="offset points", color=GREY)  # fmt: skip
+                      xycoords=("data", "axes fraction"), textcoords="offset points", color=GRAY)  # fmt: skip
     _label_cells(axes, [layout.joints[j] for j in order], class_names)
     if yes_no:
-        axes.set_xlabel("filled: a key joint of the text", color=GREY)
+        axes.set_xlabel("filled: a key joint of the text", color=GRAY)
     else:
         color_bar(figure, axes, image, what)
     return figure
@@ -239,19 +239,19 @@ def what_if(
     pose: ArrayLike,
     layout: Layout,
     key_joint_target: ArrayLike,
-    neighbours: ArrayLike,
+    neighbors: ArrayLike,
     class_names: Sequence[str],
     title: str = "",
     nearest: int = 5,
 ) -> Figure:
     """What an edited text changes: the new key joints on a pose, k_gt per joint and the nearest classes, old and new.
 
-    pose: (V, C) meters, y up;  key_joint_target: (2, V) before and after;  neighbours: (2, K) cosines to `class_names`,
+    pose: (V, C) meters, y up;  key_joint_target: (2, V) before and after;  neighbors: (2, K) cosines to `class_names`,
     of which those are shown that are among the `nearest` before or after. Joints without weight in both are left out;
     k_gt is drawn only where it changes, as it is the same for all key joints.
     """
     weight = as_array(key_joint_target, (2, layout.num_joints), "(2, V)", f"k_gt of layout {layout.name!r}")
-    cosine = as_array(neighbours, (2, len(class_names)), "(2, K)", f"cosines to {len(class_names)} classes")
+    cosine = as_array(neighbors, (2, len(class_names)), "(2, K)", f"cosines to {len(class_names)} classes")
     points = as_clip(np.asarray(pose)[None], layout, "pose")[0, 0, :, :2] * (-1, 1)
     joints = [j for j in joint_order(layout) if weight[:, j].any()]
     close = sorted({int(k) for row in cosine for k in np.argsort(-row, kind="stable")[:nearest]},
@@ -305,7 +305,7 @@ def _sheet(
 ) -> tuple[Figure, Axes, tuple[float, float]]:
     """One Axes in meters with a row of snapshots per clip; returns it with the (step, height) between snapshots.
 
-    One scale and one step for all: the height of the tallest clip, and as wide as no two neighbours need to touch.
+    One scale and one step for all: the height of the tallest clip, and as wide as no two neighbors need to touch.
     """
     shots = [[visible(xyz, t) for t in at] for xyz, at in zip(clips, times, strict=True)]
     boxes = [_box(row) for row in shots]
@@ -355,7 +355,7 @@ def _box(shots: Sequence[Floats]) -> tuple[Floats, Floats]:
 
 
 def _step(shots: Sequence[Floats]) -> float:
-    """Meters from one snapshot to the next so that none touches its neighbour."""
+    """Meters from one snapshot to the next so that none touches its neighbor."""
     drawn = [shot[..., 0] for shot in shots if shot.size]
     overlaps = [float(a.max() - b.min()) for a, b in pairwise(drawn)]
     return max([0.2, *overlaps]) + GAP
@@ -372,7 +372,7 @@ def _draw_pose(
 ) -> None:
     """One skeleton at points (V, 2); `faint` sets a second person apart. scale: of the weights, else their own."""
     sides = side_of_joints(layout)
-    colors = [SIDES[sides[child]] if weight is None else GREY for child, _ in layout.bones]
+    colors = [SIDES[sides[child]] if weight is None else GRAY for child, _ in layout.bones]
     bones = [points[list(bone)] for bone in layout.bones]
     axes.add_collection(LineCollection(bones, colors=colors, linewidths=1.8, alpha=0.5 if faint else 1, zorder=1))
     if weight is None:
@@ -392,7 +392,7 @@ def _before_and_after(axes: Axes, labels: Sequence[str], values: Floats, same: b
     else:
         for row, shift, (color, _) in zip(values, (-0.2, 0.2), BEFORE_AFTER, strict=True):
             axes.barh(at + shift, row, height=0.36, color=color)
-    axes.axvline(0, color=GREY, linewidth=0.8)
+    axes.axvline(0, color=GRAY, linewidth=0.8)
     name_rows(axes, labels)
     axes.grid(axis="x")
 

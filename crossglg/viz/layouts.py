@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from crossglg.skeletons import SYNONYMS, Layout
-from crossglg.viz.common import GREY, INK, SIDES, side_of_joints
+from crossglg.viz.common import GRAY, INK, SIDES, side_of_joints
 from crossglg.viz.style import STYLE, Chart
 
 # Where a joint is on a standing person seen from the front, in units of the torso; the right side mirrors the left.
-_CENTRE = {
+_CENTER = {
     "hip center": (0.0, 0.0), "spine1": (0.0, 0.25), "spine": (0.0, 0.5), "spine3": (0.0, 0.75),
     "spine chest": (0.0, 0.75), "head top": (0.0, 1.7), "shoulder center": (0.0, 1.0), "neck": (0.0, 1.15),
     "nose": (0.0, 1.38), "head": (0.0, 1.55),
@@ -40,8 +40,8 @@ def standing(layout: Layout) -> NDArray[np.float64]:
     for j in np.argsort(layout.depth, kind="stable"):
         name = SYNONYMS.get(layout.joints[j], layout.joints[j])
         side, _, rest = name.partition(" ")
-        if name in _CENTRE:
-            points[j] = _CENTRE[name]
+        if name in _CENTER:
+            points[j] = _CENTER[name]
         elif side in ("left", "right") and rest in _LEFT:
             points[j] = np.array(_LEFT[rest]) * ((1.0, 1.0) if side == "left" else (-1.0, 1.0))
         else:
@@ -65,12 +65,12 @@ def layout_sheet(layouts: Iterable[Layout]) -> Figure:
     for axes, layout in zip(grid, layouts, strict=False):
         points = standing(layout)
         for child, parent in layout.bones:
-            axes.plot(*points[[child, parent]].T, color=GREY, linewidth=1.5, zorder=1)
+            axes.plot(*points[[child, parent]].T, color=GRAY, linewidth=1.5, zorder=1)
         for j, side in enumerate(side_of_joints(layout)):
             axes.scatter(*points[j], s=95, color=SIDES[side], zorder=2)
             axes.annotate(str(j), points[j], ha="center", va="center", fontsize=6.5, color="white", zorder=3)
         axes.set(title=layout.name, aspect="equal", xlim=(-1.0, 1.0), ylim=(-2.0, 1.75))
-        axes.text(0.0, 1.0, f"root: {layout.root}", transform=axes.transAxes, va="top", fontsize=8.5, color=GREY)
+        axes.text(0.0, 1.0, f"root: {layout.root}", transform=axes.transAxes, va="top", fontsize=8.5, color=GRAY)
         axes.axis("off")
         half = -(-layout.num_joints // 2)
         for column, start in enumerate((0, half)):

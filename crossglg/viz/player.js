@@ -224,7 +224,7 @@ function build(model, el, state) {
     const panel = panels[i], body = bodies[i], t = shownFrame(panel), size = Math.min(width, height);
     const [sy, cy, sp, cp] = [Math.sin(state.yaw), Math.cos(state.yaw), Math.sin(state.pitch), Math.cos(state.pitch)];
     const project = ([x, y, z]) => { // millimeters to CSS pixels; `near` is larger for points nearer to the viewer
-      const [right, up, toward] = [body.centre[0] - x, y - body.centre[1], body.centre[2] - z];
+      const [right, up, toward] = [body.center[0] - x, y - body.center[1], body.center[2] - z];
       const across = right * cy + toward * sy, depth = toward * cy - right * sy, near = up * sp + depth * cp;
       const zoom = (state.zoom * 0.42 * size / radius) * (5 * radius) / Math.max(5 * radius - near, radius);
       return { x: originX + width / 2 + across * zoom, y: originY + height / 2 - (up * cp - depth * sp) * zoom, near };
@@ -255,7 +255,7 @@ function build(model, el, state) {
     }
     for (const point of body.drawn) if (point.j === lit()) paintLabel(pen, point, i, { x: originX, y: originY, width });
   }
-  function paintFloor(pen, { centre: [x, , z], floor }, project) { // half-metre squares under the lowest joint
+  function paintFloor(pen, { center: [x, , z], floor }, project) { // half-meter squares under the lowest joint
     const reach = 500 * Math.ceil(radius / 500);
     pen.strokeStyle = theme.floor;
     pen.lineWidth = 1;

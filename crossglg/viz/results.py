@@ -17,7 +17,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentForma
 from numpy.typing import ArrayLike
 
 from crossglg.statistics import half_width
-from crossglg.viz.common import FLOOR, GREY, INK, SERIES, Floats, as_array, value_range
+from crossglg.viz.common import FLOOR, GRAY, INK, SERIES, Floats, as_array, value_range
 from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart, chart, color_bar, name_rows, note_above
 
 # Seven shapes and six colors: no two of 42 classes look the same.
@@ -48,7 +48,7 @@ def training_curves(history: Sequence[Mapping[str, float]], chosen: int | None =
     for axes, panel in zip(grid, panels, strict=True):
         axes.grid(axis="y")
         if chosen is not None:
-            axes.axvline(chosen + 1, color=GREY, linestyle="--", linewidth=1)
+            axes.axvline(chosen + 1, color=GRAY, linestyle="--", linewidth=1)
         if panel == "loss":
             _draw_losses(axes, history, losses)
         else:
@@ -82,7 +82,7 @@ def accuracy_by_classifier(accuracies: Mapping[str, ArrayLike], chance: float, d
         axes.errorbar(mean, i, xerr=half, fmt="D", color=INK, markersize=5, capsize=4, linewidth=1.6)
         spread = f" ± {100 * half:.1f}" if half else ""
         axes.annotate(f"{100 * mean:.1f}{spread} %", (1.01, i), xycoords=("axes fraction", "data"), va="center")
-    axes.axvline(chance, color=GREY, linestyle="--", linewidth=1)
+    axes.axvline(chance, color=GRAY, linestyle="--", linewidth=1)
     note_above(axes, chance, f"chance {100 * chance:.1f} %")
     name_rows(axes, list(rows))
     axes.set_xlim(0, 1)
@@ -137,9 +137,9 @@ def accuracy_by_base_classes(accuracies: Mapping[str, Mapping[int, ArrayLike]], 
         axes.plot(counts, [values.mean() for values in runs], label=method, linewidth=1.6, markersize=4, **look)
         axes.scatter(np.repeat(counts, [len(values) for values in runs]), np.concatenate(runs), s=44, alpha=0.4,
                      linewidths=0, **look)  # fmt: skip
-    axes.axhline(chance, color=GREY, linestyle="--", linewidth=1)
+    axes.axhline(chance, color=GRAY, linestyle="--", linewidth=1)
     axes.annotate(f"chance {100 * chance:.1f} %", (1, chance), xytext=(0, 3), xycoords=("axes fraction", "data"),
-                  textcoords="offset points", ha="right", color=GREY)  # fmt: skip
+                  textcoords="offset points", ha="right", color=GRAY)  # fmt: skip
     axes.set_ylim(bottom=0)
     axes.set_xticks(sorted({count for points in accuracies.values() for count in points}))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
@@ -166,7 +166,7 @@ def gain_by_base_side(
     figure = Chart(figsize=(1.0 + 2.6 * len(gains), 3.2), layout="constrained")
     panels = figure.subplots(1, len(gains), sharey=True, squeeze=False)[0]
     for axes, (classifier, methods) in zip(panels, gains.items(), strict=True):
-        axes.axhline(0.0, color=GREY, linewidth=1)
+        axes.axhline(0.0, color=GRAY, linewidth=1)
         for i, (method, points) in enumerate(methods.items()):
             at = [ticks.index(side) + 0.08 * (i - (len(methods) - 1) / 2) for side in points]
             mean, low, high = np.array(list(points.values())).T
@@ -207,8 +207,8 @@ def exemplar_sensitivity(accuracy: ArrayLike, class_names: Sequence[str]) -> Fig
         axes.scatter(values, np.full(len(values), i), s=18, color=color, alpha=0.45, linewidths=0, zorder=2)
         axes.plot(values.mean(), i, "|", color=color, markersize=11, markeredgewidth=2, zorder=3)
         axes.annotate(f"{100 * low:.0f} … {100 * high:.0f} %", (1.01, i), xycoords=("axes fraction", "data"),
-                      va="center", color=INK if i == 0 else GREY)  # fmt: skip
-    axes.axhline(0.5, color=GREY, linewidth=0.8)
+                      va="center", color=INK if i == 0 else GRAY)  # fmt: skip
+    axes.axhline(0.5, color=GRAY, linewidth=0.8)
     name_rows(axes, ["mean of the classes", *(class_names[k] for k in order)])
     axes.set_xlim(-0.02, 1.02)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))

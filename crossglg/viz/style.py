@@ -19,7 +19,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from crossglg.files import write_file
-from crossglg.viz.common import GREY, INK, PALE, RAMP
+from crossglg.viz.common import GRAY, INK, PALE, RAMP
 
 STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
@@ -27,7 +27,7 @@ STYLE: Any = {
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "axes.edgecolor": GREY,
+    "axes.edgecolor": GRAY,
     "axes.labelcolor": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -119,7 +119,7 @@ def name_rows(axes: Axes, names: Sequence[str]) -> None:
 
 def note_above(axes: Axes, x: float, text: str) -> None:
     axes.annotate(text, (x, 1), xytext=(0, 3), xycoords=("data", "axes fraction"), textcoords="offset points",
-                  ha="center", va="bottom", color=GREY)  # fmt: skip
+                  ha="center", va="bottom", color=GRAY)  # fmt: skip
 
 
 def color_bar(figure: Figure, axes: Axes, of: ScalarMappable, label: str, ticks: Any = None) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from crossglg.skeletons import Layout
 from crossglg.viz.common import (
     FLOOR,
-    GREY,
+    GRAY,
     INK,
     PALE,
     SERIES,
@@ -32,7 +32,7 @@ from crossglg.viz.figures import GAP, visible
 from crossglg.viz.style import IMPORTANCE_COLORS, STYLE, Chart
 
 SIDE_BY_SIDE = (("winner", SERIES[0]), ("rival", SERIES[1]))
-REFERENCES = {"random order": ":", "truth": "--"}  # scores that no method stands for are drawn in grey
+REFERENCES = {"random order": ":", "truth": "--"}  # scores that no method stands for are drawn in gray
 JOINT_AREA = (3.0, 60.0)  # points²
 LEGEND: Any = {"loc": "lower left", "bbox_to_anchor": (-0.05, 1), "ncols": 2, "handlelength": 1, "columnspacing": 1}
 
@@ -64,7 +64,7 @@ def decision(
     halves: Any = figure.subfigures(1, 2, width_ratios=(1.0, 1.3))
     left, right = halves
     left.suptitle(title, x=0.02, ha="left", weight="bold", size=11)
-    left.supxlabel("the darker, the more is lost without it (query) or added by it (exemplars)", color=GREY, size=9)
+    left.supxlabel("the darker, the more is lost without it (query) or added by it (exemplars)", color=GRAY, size=9)
     rows = [_snapshots(as_clip(clip, layout, f"clip {name!r}"), frames) for clip, name in clips]
     step = GAP + max(float(np.ptp(shot[..., 0])) for shots in rows for shot in shots)
     height = max(float(np.ptp(shot[..., 1])) for shots in rows for shot in shots)
@@ -87,7 +87,7 @@ def decision(
         bars[2].axvline(1 / len(order), color=INK, linestyle="--", linewidth=1)
         bars[2].set_xlabel(f"joint importance; uniform 1/{len(order)}")
     for axes in bars:
-        axes.axvline(0, color=GREY, linewidth=0.8)
+        axes.axvline(0, color=GRAY, linewidth=0.8)
         axes.grid(axis="x")
         axes.tick_params(axis="y", length=0)
         axes.xaxis.set_major_locator(MaxNLocator(3))
@@ -118,7 +118,7 @@ def faithfulness_curves(
     for axes, (direction, row) in zip(grid, bands.items(), strict=True):
         for score, band in row.items():
             mean, low, high = (as_array(v, x.shape, "(P,)", f"{direction} of {score!r}") for v in band)
-            color, style = colors.get(score, GREY), REFERENCES.get(score, "-")
+            color, style = colors.get(score, GRAY), REFERENCES.get(score, "-")
             if score not in REFERENCES:  # their bands would lie over the others
                 axes.fill_between(x, low, high, color=color, alpha=0.12, linewidth=0)
             name = f"{areas[direction][score]:.3f}  {score}"
@@ -145,12 +145,12 @@ def _draw_lost(axes: Axes, layout: Layout, lost: Floats, by_part: Mapping[str, f
 
 def _name_parts(axes: Axes, layout: Layout) -> None:
     for part, start, stop in part_runs(layout.parts):
-        axes.annotate(part, (1.02, 0.5 * (start + stop - 1)), xycoords=("axes fraction", "data"), color=GREY,
+        axes.annotate(part, (1.02, 0.5 * (start + stop - 1)), xycoords=("axes fraction", "data"), color=GRAY,
                       rotation=90, va="center", annotation_clip=False)  # fmt: skip
 
 
 def _snapshots(xyz: Floats, frames: int) -> list[Floats]:
-    """`frames` moments of a clip (M, T, V, C), evenly spread: who is seen, (M', V, 2), feet on 0, centred on 0."""
+    """`frames` moments of a clip (M, T, V, C), evenly spread: who is seen, (M', V, 2), feet on 0, centered on 0."""
     times = np.linspace(0, xyz.shape[1] - 1, frames).round().astype(int)
     shots = [shot for t in times if (shot := visible(xyz, t)).size]
     if not shots:
@@ -167,7 +167,7 @@ def _draw_row(axes: Axes, shots: Sequence[Floats], layout: Layout, weight: Float
         axes.plot(step * (column + np.array([-0.4, 0.4])), [0, 0], color=FLOOR, linewidth=1, zorder=0)
         for points in shot + np.array([column * step, 0]):
             bones = [points[list(bone)] for bone in layout.bones]
-            axes.add_collection(LineCollection(bones, colors=GREY, linewidths=1.4, zorder=1))
+            axes.add_collection(LineCollection(bones, colors=GRAY, linewidths=1.4, zorder=1))
             axes.scatter(points[order, 0], points[order, 1], s=area, c=weight[order], cmap=IMPORTANCE_COLORS,
                          vmin=0, vmax=top, edgecolors=INK, linewidths=0.3, zorder=2)  # fmt: skip
     axes.set_aspect("equal")

@@ -1,12 +1,12 @@
 """The workshop: checks of its exercises, each with a sentence that helps; the exercise notebooks are `notebooks.py`.
 
-In a notebook: `from crossglg import workshop`, then `workshop.check_centre(centre)`. A check is handed what the learner
+In a notebook: `from crossglg import workshop`, then `workshop.check_center(center)`. A check is handed what the learner
 wrote, tries it on random input and compares with plain loops; it prints ✓ and a remark, or raises `Unsolved`.
 """
 
 from crossglg.workshop.feedback import Unsolved as Unsolved
 from crossglg.workshop.session1 import check_accuracy as check_accuracy
-from crossglg.workshop.session1 import check_centre as check_centre
+from crossglg.workshop.session1 import check_center as check_center
 from crossglg.workshop.session1 import check_honest_accuracy as check_honest_accuracy
 from crossglg.workshop.session1 import check_nearest_exemplar as check_nearest_exemplar
 from crossglg.workshop.session1 import check_retarget as check_retarget

@@ -16,13 +16,13 @@ Array = NDArray[np.floating]
 Project = Callable[[Array], Array]
 
 
-def check_centre(centre: Callable[[Array, Layout], Any]) -> None:
-    """centre(clip, layout): (T, V, 3) → the same, the middle of the hips of the first frame at the origin."""
-    exercise, rng = Exercise("1.1", "centre"), np.random.default_rng(1)
+def check_center(center: Callable[[Array, Layout], Any]) -> None:
+    """center(clip, layout): (T, V, 3) → the same, the middle of the hips of the first frame at the origin."""
+    exercise, rng = Exercise("1.1", "center"), np.random.default_rng(1)
     for layout in (get_layout("ntu25"), get_layout("smpl24")):
         clip = rng.normal((0.4, -1.0, 3.0), size=(7, layout.num_joints, 3))
         hips = [layout.index("left hip"), layout.index("right hip")]
-        found = exercise.array(exercise.call(centre, clip, layout), clip.shape, "(T, V, 3)")
+        found = exercise.array(exercise.call(center, clip, layout), clip.shape, "(T, V, 3)")
         middle = np.array([(clip[0, hips[0], c] + clip[0, hips[1], c]) / 2 for c in range(3)])
         exercise.same(found, clip - middle, {
             "nothing moved; subtract the middle of the hips.": clip,
@@ -119,7 +119,7 @@ def check_accuracy(accuracy: Callable[[Array, NDArray[np.int64], NDArray[np.int6
             "label[k] is the class of clip k; the class of exemplar k is label[draw][k].":
                 np.mean(label[nearest] == label[queries]),
             "the exemplars are among the queries, and each finds itself: that is no test. Leave them out.": everyone,
-            "clips of classes without an exemplar are among the queries; nobody can recognise these.": strangers,
+            "clips of classes without an exemplar are among the queries; nobody can recognize these.": strangers,
             "that is a percentage; return a share between 0 and 1.": 100 * right,
             "that is the share of errors, 1 − accuracy.": 1 - right,
         })  # fmt: skip
@@ -153,10 +153,10 @@ def check_honest_accuracy(honest_accuracy: Callable[..., Any]) -> None:
     exercise.need(all(len(classes) == base_clips for classes in seen), "learn should see every base clip.")
     right = [_loop_accuracy(z @ turn, label, draw, "right") for draw in episodes]
     exercise.same(found, right, {
-        "the features are not the learnt ones: learn returns a function, apply it to z.":
+        "the features are not the learned ones: learn returns a function, apply it to z.":
             [_loop_accuracy(z, label, draw, "right") for draw in episodes],
     })  # fmt: skip
-    exercise.passed("No clip and no label of a novel class reached what was learnt.")
+    exercise.passed("No clip and no label of a novel class reached what was learned.")
 
 
 def learn_projection(z: Array, label: NDArray[np.int64]) -> Project:

@@ -101,18 +101,18 @@ def check_class_cosine(classes_cosine: Callable[[NDArray[np.floating]], Any]) ->
     found = exercise.array(result, (6, 6), "(K, K)", "A row and a column for each class.")
     rows = [(local[k] - local.mean(0)).ravel() for k in range(6)]
     right = [[a @ b / np.linalg.norm(a) / np.linalg.norm(b) for b in rows] for a in rows]
-    centred = local - local.mean(0)
+    centered = local - local.mean(0)
     flat, one_mean = local.reshape(6, -1), (local - local.mean()).reshape(6, -1)
-    wrong_axis = centred.reshape(6, -1) / np.linalg.norm(centred.reshape(6, -1), axis=0)
+    wrong_axis = centered.reshape(6, -1) / np.linalg.norm(centered.reshape(6, -1), axis=0)
     exercise.same(found, right, {
         "all classes look alike: subtract the mean over classes, local.mean(axis=0), before comparing.": _cosine(flat),
         "that subtracts one number; what classes share is a vector for each joint, local.mean(axis=0).":
             _cosine(one_mean),
         "rows are not divided by their length yet, so the diagonal is not 1.":
-            centred.reshape(6, -1) @ centred.reshape(6, -1).T,
+            centered.reshape(6, -1) @ centered.reshape(6, -1).T,
         "the norm is taken over classes (axis 0); each class is a row, norm over axis 1.": wrong_axis @ wrong_axis.T,
         "joints are averaged away before comparing; keep them apart, side by side (reshape(K, -1)).":
-            _cosine(centred.mean(1)),
+            _cosine(centered.mean(1)),
     })  # fmt: skip
     exercise.passed("Without the shared part, what remains is what makes an action special.")
 

@@ -23,7 +23,7 @@ from crossglg import cli
 from crossglg.cli.own import _sentence
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.data.tasks import split_task
 from crossglg.data.transforms import DeviceClips, Preprocessing
 from crossglg.one_shot import Features, evaluate
@@ -40,7 +40,7 @@ Run = Callable[..., str]
 
 @pytest.fixture(scope="module")
 def motions() -> SkeletonSet:
-    return synthesise(0, clips_per_action=3, actions=ACTIONS)
+    return synthesize(0, clips_per_action=3, actions=ACTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,7 @@ def test_several_clips_are_enrolled_at_once_or_not_at_all(
     assert "wave: 3 clips" in out
 
 
-def test_each_enrolled_clip_is_recognised_as_itself(run: Run, enrolled: dict[str, Path], model: Path) -> None:
+def test_each_enrolled_clip_is_recognized_as_itself(run: Run, enrolled: dict[str, Path], model: Path) -> None:
     out = run("recognize", *enrolled.values(), "--model", model, "--threshold", "0.5")  # all are alike to this model
     for line, (action, file) in zip(out.splitlines(), enrolled.items(), strict=True):
         head, _, similarity = line.partition(",")[0].rpartition(" ")  # not quite 1: kept in the layout of the first
@@ -349,7 +349,7 @@ def test_a_ten_minute_file_is_streamed(run: Run, enrolled: dict[str, Path], mode
     assert out.splitlines()[-1].split("–")[1].startswith(" 600.00 s")
 
 
-def test_what_recognising_needs_is_named_if_it_is_not_there(
+def test_what_recognizing_needs_is_named_if_it_is_not_there(
     refusal: Run, enrolled: dict[str, Path], model: Path, tmp_path: Path
 ) -> None:
     assert "no trained model in nowhere; 'crossglg run' makes one" in refusal(
@@ -409,7 +409,7 @@ def test_accuracy_on_genuine_clips_is_the_benchmarks(run: Run, shared_data: Path
     assert len(right) == 44 and 0.25 < np.mean(right) < 1.0
 
 
-def test_what_a_file_describes_is_recognised_without_a_clip(
+def test_what_a_file_describes_is_recognized_without_a_clip(
     run: Run, refusal: Run, tmp_path: Path, motions: SkeletonSet, model: Path
 ) -> None:
     described = find_descriptions(ACTIONS, NTU)

@@ -252,7 +252,7 @@ def test_a_set_whose_joints_a_training_would_not_find_is_told(tmp_path: Path) ->
         standing("coco17", 80)[0], range(0, 81, 10), [0, 0, 1, 1, 2, 2, 3, 3], [*"abcd"], layout, name="own"
     )
     replace(clips, layout=own).save(tmp_path / "own.npz")
-    told = "has no joint called left hip, right hip, which the coordinate step 'centre' needs"
+    told = "has no joint called left hip, right hip, which the coordinate step 'center' needs"
     assert told in run("data", "info", tmp_path / "own.npz") and "enough" in describe(clips, tmp_path / "x.npz")
     words = ("--preset", "smoke", "--dataset", tmp_path / "own.npz", "--set", "guidance=none")
     with pytest.raises(ValueError, match=told):

@@ -434,7 +434,7 @@ def test_real_set_has_the_counts_of_its_readme(shared_data: Path, name: str) -> 
 
 
 def test_embedded_set_round_trips_like_a_users_own(tmp_path: Path) -> None:
-    clips = synthetic.synthesise(clips_per_action=2, actions=synthetic.ACTIONS[:3])
+    clips = synthetic.synthesize(clips_per_action=2, actions=synthetic.ACTIONS[:3])
     loaded = SkeletonSet.load(clips.save(tmp_path / "own.npz"))
     same(loaded, clips)
     assert len(loaded) == 6 and loaded.layout is NTU

@@ -10,7 +10,7 @@ from support.tiny_training import TINY
 
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.encoders import ENCODERS
 from crossglg.text.descriptions import find_descriptions
 from crossglg.text.embeddings import TextBank, build_text_bank
@@ -37,7 +37,7 @@ def tiny_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def base() -> SkeletonSet:
-    return synthesise(0, clips_per_action=6, actions=tuple(SIDED))
+    return synthesize(0, clips_per_action=6, actions=tuple(SIDED))
 
 
 @pytest.fixture(scope="module")

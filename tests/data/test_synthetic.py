@@ -16,7 +16,7 @@ from crossglg.data.synthetic import (
     is_left_handed,
     load,
     performances,
-    synthesise,
+    synthesize,
     true_importance,
 )
 from crossglg.data.synthetic.actions import ACTION_TABLE, GROUPS, LANDMARKS, Target
@@ -24,7 +24,7 @@ from crossglg.skeletons import get_layout
 
 LAYOUT = get_layout("ntu25")
 
-# A1…A49 and A61…A105 of NTU RGB+D 120, the actions of one person, as spelt by its authors.
+# A1…A49 and A61…A105 of NTU RGB+D 120, the actions of one person, as spelled by its authors.
 OFFICIAL = {
     1: """drink water|eat meal/snack|brushing teeth|brushing hair|drop|pickup|throw|sitting down|standing up (from
     sitting position)|clapping|reading|writing|tear up paper|wear jacket|take off jacket|wear a shoe|take off a
@@ -46,7 +46,7 @@ OFFICIAL = {
 
 @pytest.fixture(scope="module")
 def small() -> SkeletonSet:
-    return synthesise(seed=3, clips_per_action=4)
+    return synthesize(seed=3, clips_per_action=4)
 
 
 def ideal(name: str, count: int = 30) -> tuple[list[NDArray[np.float32]], NDArray[np.int64]]:
@@ -91,18 +91,18 @@ def test_the_set_is_valid_and_looks_like_ntu(small: SkeletonSet) -> None:
 
 
 def test_the_seed_decides_everything(small: SkeletonSet) -> None:
-    again, other = synthesise(3, 4), synthesise(4, 4)
+    again, other = synthesize(3, 4), synthesize(4, 4)
     assert np.array_equal(small.xyz, again.xyz) and list(small.sample_id) == list(again.sample_id)
     assert not np.array_equal(small.frames, other.frames)
-    waving = synthesise(3, 4, ["hand waving"])
+    waving = synthesize(3, 4, ["hand waving"])
     assert np.array_equal(waving.xyz, small.subset(small.where(classes=["hand waving"])).xyz)
 
 
 def test_wrong_requests_are_refused() -> None:
     with pytest.raises(ValueError, match="no synthetic action 'flying'"):
-        synthesise(0, 1, ["flying"])
+        synthesize(0, 1, ["flying"])
     with pytest.raises(ValueError, match="at least 1"):
-        synthesise(0, 0)
+        synthesize(0, 0)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_what_matters_moves_more_than_the_rest(name: str) -> None:
 
 def test_the_cache_is_used_and_a_damaged_one_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CROSSGLG_CACHE", str(tmp_path))
-    fresh = synthesise(5, 1)
+    fresh = synthesize(5, 1)
     made = load(5, 1)
     (file,) = (tmp_path / "synthetic").glob("*.npz")
     whole = file.read_bytes()
@@ -219,8 +219,8 @@ def test_an_unwritable_cache_does_no_harm(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(load(5, 1)) == len(ACTIONS)
 
 
-def test_one_shot_nearest_neighbour_is_neither_hopeless_nor_easy() -> None:
-    clips = synthesise(0, 25, NOVEL_ACTIONS)
+def test_one_shot_nearest_neighbor_is_neither_hopeless_nor_easy() -> None:
+    clips = synthesize(0, 25, NOVEL_ACTIONS)
     features = np.stack([aligned(clips[i][0]) for i in range(len(clips))])
     features /= np.linalg.norm(features, axis=1, keepdims=True)
     rng, accuracy = np.random.default_rng(0), []
@@ -232,7 +232,7 @@ def test_one_shot_nearest_neighbour_is_neither_hopeless_nor_easy() -> None:
 
 
 def aligned(xyz: NDArray[np.floating], frames: int = 32) -> NDArray[np.floating]:
-    """Flat (frames · V · 3): resampled, centred on the middle of the spine, facing the camera, in torso lengths."""
+    """Flat (frames · V · 3): resampled, centered on the middle of the spine, facing the camera, in torso lengths."""
     time = np.linspace(0, len(xyz) - 1, frames)
     before = np.minimum(time.astype(int), len(xyz) - 2)
     part = (time - before)[:, None, None]

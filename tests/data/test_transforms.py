@@ -16,7 +16,7 @@ from torch import Tensor
 
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.synthetic import ACTIONS, synthesise
+from crossglg.data.synthetic import ACTIONS, synthesize
 from crossglg.data.transforms import (
     STEPS,
     STREAMS,
@@ -27,8 +27,8 @@ from crossglg.data.transforms import (
     align_view,
     augment,
     bones,
-    centre,
-    centre_each_frame,
+    center,
+    center_each_frame,
     freeze_joints,
     mirror,
     motion,
@@ -198,12 +198,12 @@ def vertical_turn(angle: float) -> Tensor:
     return torch.tensor([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], dtype=torch.float64)
 
 
-def test_centre_puts_the_first_seen_persons_hips_at_the_origin(x: Tensor) -> None:
-    out = centre(x, LAYOUT)
+def test_center_puts_the_first_seen_persons_hips_at_the_origin(x: Tensor) -> None:
+    out = center(x, LAYOUT)
     for before, after in zip(x, out, strict=True):
         torch.testing.assert_close(after, moved(before, lambda c, b=before: c - middle(lead(b), "hip")[0]))
     shifted = moved(x, lambda x: x + torch.tensor([3.0, -1.0, 2.0]))
-    torch.testing.assert_close(centre(shifted, LAYOUT), out)
+    torch.testing.assert_close(center(shifted, LAYOUT), out)
 
 
 def test_align_view_turns_left_to_right_to_plus_x(x: Tensor) -> None:
@@ -221,8 +221,8 @@ def test_align_view_turns_left_to_right_to_plus_x(x: Tensor) -> None:
         torch.testing.assert_close(align_view(x @ vertical_turn(angle).T, LAYOUT), out)
 
 
-def test_centre_each_frame_keeps_the_first_seen_persons_hips_at_the_origin(x: Tensor) -> None:
-    out = centre_each_frame(x, LAYOUT)
+def test_center_each_frame_keeps_the_first_seen_persons_hips_at_the_origin(x: Tensor) -> None:
+    out = center_each_frame(x, LAYOUT)
     for before, after in zip(x, out, strict=True):
         person = next(m for m, person in enumerate(before) if (person != 0).any())
         for m, t in np.ndindex(*before.shape[:2]):
@@ -298,7 +298,7 @@ def test_reduce_posture_equals_the_loop_over_seen_frames(x: Tensor, kept: float)
             torch.testing.assert_close(out[n, m, t], expected)
 
 
-@pytest.mark.parametrize("chosen", [(), ("centre", "align_view", "scale_torso"), tuple(STEPS)])
+@pytest.mark.parametrize("chosen", [(), ("center", "align_view", "scale_torso"), tuple(STEPS)])
 def test_absent_stays_exactly_zero_and_finite_through_all_steps(ragged: SkeletonSet, chosen: tuple[str, ...]) -> None:
     x, mask = DeviceClips(ragged).batch(torch.arange(len(ragged)), 16)
     steps = Preprocessing(LAYOUT, STREAMS, chosen, rotation=0.3, scale_jitter=0.1, shear=0.1, noise=0.1)
@@ -395,16 +395,16 @@ def test_two_dimensional_skeletons_take_the_same_path(ragged: SkeletonSet) -> No
     out = Preprocessing.from_settings(Config(), LAYOUT)(x, seeded(0))
     assert out.shape == (2, 2, 16, V, 6) and out.isfinite().all()
     canonical = Preprocessing(LAYOUT).canonical(x)
-    torch.testing.assert_close(canonical, scale_torso(centre(x, LAYOUT), LAYOUT))  # there is no view to align
+    torch.testing.assert_close(canonical, scale_torso(center(x, LAYOUT), LAYOUT))  # there is no view to align
 
 
 @pytest.mark.parametrize(
     ("values", "steps"),
     [
-        ({}, ("centre", "align_view", "scale_torso", "posture:0.1", "stream:joint", "stream:bone", "stream:motion")),
-        ({"align_view": False, "streams": "bone"}, ("centre", "scale_torso", "posture:0.1", "stream:bone")),
-        ({"scale_torso": False, "streams": "joint"}, ("centre", "align_view", "posture:0.1", "stream:joint")),
-        ({"posture": 1.0, "streams": "joint"}, ("centre", "align_view", "scale_torso", "stream:joint")),
+        ({}, ("center", "align_view", "scale_torso", "posture:0.1", "stream:joint", "stream:bone", "stream:motion")),
+        ({"align_view": False, "streams": "bone"}, ("center", "scale_torso", "posture:0.1", "stream:bone")),
+        ({"scale_torso": False, "streams": "joint"}, ("center", "align_view", "posture:0.1", "stream:joint")),
+        ({"posture": 1.0, "streams": "joint"}, ("center", "align_view", "scale_torso", "stream:joint")),
     ],
 )
 def test_preprocessing_does_and_names_what_the_config_says(
@@ -413,7 +413,7 @@ def test_preprocessing_does_and_names_what_the_config_says(
     config = Config(**values)
     preprocessing = Preprocessing.from_settings(config, LAYOUT)
     assert preprocessing.steps == steps
-    expected = centre(x, LAYOUT)
+    expected = center(x, LAYOUT)
     expected = align_view(expected, LAYOUT) if config.align_view else expected
     expected = scale_torso(expected, LAYOUT) if config.scale_torso else expected
     expected = reduce_posture(expected, config.posture) if config.posture < 1 else expected
@@ -426,7 +426,7 @@ def test_preprocessing_does_and_names_what_the_config_says(
     [
         ("none", ()),
         ("scale_torso", (scale_torso,)),
-        ("align_first_frame+centre_each_frame", (align_first_frame, centre_each_frame)),
+        ("align_first_frame+center_each_frame", (align_first_frame, center_each_frame)),
     ],
 )
 def test_coordinate_steps_replace_the_switches_in_the_order_given(
@@ -442,18 +442,18 @@ def test_coordinate_steps_replace_the_switches_in_the_order_given(
 
 def test_an_unknown_step_is_answered_with_the_known_ones() -> None:
     with pytest.raises(
-        ValueError, match=r"unknown step 'center' in coordinate_steps='center'; steps: centre, centre_e"
+        ValueError, match=r"unknown step 'centre' in coordinate_steps='centre'; steps: center, center_e"
     ):
-        Preprocessing.from_settings(Config(coordinate_steps="center"), LAYOUT)
+        Preprocessing.from_settings(Config(coordinate_steps="centre"), LAYOUT)
 
 
 def test_a_step_whose_joints_are_not_there_is_answered_with_those_that_work() -> None:
     own = Layout.from_edges("own", ("left hip", "right hip", "tail"), [(0, 1), (1, 2)], "tail")
-    with pytest.raises(ValueError, match=r"no joint called left shoulder, .*'align_view' needs; .*_steps=centre$"):
+    with pytest.raises(ValueError, match=r"no joint called left shoulder, .*'align_view' needs; .*_steps=center$"):
         Preprocessing(own)
-    with pytest.raises(ValueError, match=r"no joint called left hip, .*'centre' needs; .*coordinate_steps=none$"):
+    with pytest.raises(ValueError, match=r"no joint called left hip, .*'center' needs; .*coordinate_steps=none$"):
         Preprocessing(replace(own, joints=("m0", "m1", "tail")))
-    assert Preprocessing(own, coordinate_steps=("centre",)).steps == ("centre", "stream:joint")
+    assert Preprocessing(own, coordinate_steps=("center",)).steps == ("center", "stream:joint")
 
 
 def test_an_unknown_stream_is_answered_with_the_known_ones() -> None:
@@ -464,14 +464,14 @@ def test_an_unknown_stream_is_answered_with_the_known_ones() -> None:
 
 
 def test_clips_in_memory_are_shared_not_copied() -> None:
-    clips = synthesise(0, 1, ACTIONS[:2])
+    clips = synthesize(0, 1, ACTIONS[:2])
     assert np.shares_memory(DeviceClips(clips).xyz.numpy(), clips.xyz)
     double = replace(clips, xyz=clips.xyz.astype(np.float64))
     assert DeviceClips(double).xyz.dtype == torch.float32
 
 
 def test_a_memory_mapped_set_is_copied_without_a_warning(tmp_path: Path) -> None:
-    clips = SkeletonSet.load(synthesise(0, 1, ACTIONS[:2]).save(tmp_path / "mapped.npz"))
+    clips = SkeletonSet.load(synthesize(0, 1, ACTIONS[:2]).save(tmp_path / "mapped.npz"))
     assert isinstance(clips.xyz, np.memmap)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -525,7 +525,7 @@ def test_frozen_joints_equal_a_loop(ragged: SkeletonSet, share: float) -> None:
 
 
 def test_a_frozen_joint_moves_with_its_parent_only() -> None:
-    clip = torch.as_tensor(synthesise(0, 1, ["hand waving"])[0])[None]
+    clip = torch.as_tensor(synthesize(0, 1, ["hand waving"])[0])[None]
     wrist, hand = LAYOUT.index("right wrist"), LAYOUT.index("right hand")
     moving = torch.ones(1, V, dtype=torch.bool)
     moving[0, hand] = False
@@ -536,7 +536,7 @@ def test_a_frozen_joint_moves_with_its_parent_only() -> None:
 
 
 def test_nothing_moving_is_a_pose_and_a_walk_goes_on_with_any_joint_of_the_torso() -> None:
-    clip = torch.as_tensor(synthesise(0, 1, ["hand waving"])[0])[None]
+    clip = torch.as_tensor(synthesize(0, 1, ["hand waving"])[0])[None]
     clip = clip + torch.linspace(0, 2, clip.shape[2])[None, None, :, None, None]  # walking while waving
     nothing = torch.zeros(1, V, dtype=torch.bool)
     assert motion(freeze_joints(clip, nothing, LAYOUT)).abs().max() < 1e-5

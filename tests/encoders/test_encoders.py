@@ -173,7 +173,7 @@ def test_joint_weights_act_after_the_spatial_interaction(name: str) -> None:
 
 
 @each_encoder
-def test_folded_normalisation_changes_nothing_but_the_speed(name: str) -> None:
+def test_folded_normalization_changes_nothing_but_the_speed(name: str) -> None:
     encoder = build(name)
     fill_by_rule(encoder)
     before = {key: value.clone() for key, value in encoder.state_dict().items()}
@@ -185,7 +185,7 @@ def test_folded_normalisation_changes_nothing_but_the_speed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["infogcn-small", "ctrgcn-small", "stgcn++-small", "hdgcn-small"])
-def test_most_normalisations_of_graph_convolutions_are_folded(name: str) -> None:
+def test_most_normalizations_of_graph_convolutions_are_folded(name: str) -> None:
     def normalized(module: nn.Module) -> int:
         return sum(part.num_features for part in module.modules() if isinstance(part, nn.BatchNorm2d))
 

@@ -48,9 +48,9 @@ def test_hdgcn_has_the_published_number_of_parameters(classes: int, count: int) 
 
 def test_joints_have_five_nearest_and_levels_three() -> None:
     blocks = HDGCN(NTU, in_channels=3, persons=2).blocks
-    assert [block.spatial.similar.neighbours for block in blocks] == [5] * 10
+    assert [block.spatial.similar.neighbors for block in blocks] == [5] * 10
     assert blocks[0].spatial.attention is None
-    assert [block.spatial.attention.similar.neighbours for block in blocks[1:]] == [3] * 9
+    assert [block.spatial.attention.similar.neighbors for block in blocks[1:]] == [3] * 9
 
 
 @pytest.mark.parametrize("name", ["hdgcn", "hdgcn-small"])
@@ -64,7 +64,7 @@ def test_groups_of_ntu_around_the_base_and_the_middle_of_the_spine_are_the_publi
     assert numbers_from_one(hierarchy(NTU)) == [
         {1}, {2, 13, 17}, {14, 18, 21}, {3, 5, 9, 15, 19}, {4, 6, 10, 16, 20}, {7, 11}, {8, 12, 22, 23, 24, 25},
     ]  # fmt: skip
-    assert numbers_from_one(hierarchy(NTU, centre="middle of spine")) == [
+    assert numbers_from_one(hierarchy(NTU, center="middle of spine")) == [
         {2}, {1, 21}, {3, 5, 9, 13, 17}, {4, 6, 10, 14, 18}, {7, 11, 15, 19}, {8, 12, 16, 20}, {22, 23, 24, 25},
     ]  # fmt: skip
 
@@ -73,7 +73,7 @@ def test_groups_of_ntu_around_the_shoulders_differ_from_the_published_ones_in_th
     published = [
         {21}, {2, 3, 5, 9}, {1, 4, 6, 10}, {7, 11, 13, 17}, {8, 12, 14, 18}, {15, 19, 22, 23, 24, 25}, {16, 20},
     ]  # fmt: skip
-    ours = numbers_from_one(hierarchy(NTU, centre="shoulder center"))
+    ours = numbers_from_one(hierarchy(NTU, center="shoulder center"))
     assert ours == [*published[:5], published[5] - {22, 24}, published[6] | {22, 24}]
 
 
@@ -88,7 +88,7 @@ def test_groups_of_another_layout_are_distances_in_its_tree() -> None:
         {"left wrist", "right wrist"},
         {"left hand", "right hand"},
     ]
-    assert hierarchy(FIVE, centre="b") == [[1], [0, 2, 3], [4]]
+    assert hierarchy(FIVE, center="b") == [[1], [0, 2, 3], [4]]
     assert hierarchy(FIVE, most=3) == [[0], [1], [2, 3, 4]]  # what is farther goes into the last group
 
 
@@ -101,9 +101,9 @@ def test_groups_share_out_all_joints_and_bones_never_skip_a_group(layout: Layout
     assert 2 <= len(groups) <= 7
 
 
-def test_a_centre_that_is_no_joint_is_an_error() -> None:
+def test_a_center_that_is_no_joint_is_an_error() -> None:
     with pytest.raises(ValueError, match="has no joint 'navel'"):
-        hierarchy(NTU, centre="navel")
+        hierarchy(NTU, center="navel")
 
 
 def test_hierarchical_graph_equals_a_loop_over_joints() -> None:
@@ -124,7 +124,7 @@ def edges(x: Tensor, layer: EdgeConv, group: int, training: bool) -> Tensor:
     """S-EdgeConv of one group, edge by edge. x: (B, R, P)."""
     batch, width, points = x.shape
     place = x.detach()
-    nearest = min(layer.neighbours, points)
+    nearest = min(layer.neighbors, points)
     found = torch.zeros(batch, width, points, nearest)
     for b in range(batch):
         for i in range(points):
@@ -145,7 +145,7 @@ def normed(x: Tensor, norm: nn.Module, start: int, training: bool) -> Tensor:
 @pytest.mark.parametrize("points", [4, 9])
 def test_edge_conv_equals_a_loop_over_edges(points: int, training: bool) -> None:
     torch.manual_seed(0)
-    layer = EdgeConv(width := 3, neighbours=5, groups=2).train(training)
+    layer = EdgeConv(width := 3, neighbors=5, groups=2).train(training)
     unsettle(layer)
     x = torch.randn(2, 2, width, points)
     expected = torch.stack([edges(x[:, group], layer, group, training) for group in range(2)], 1)

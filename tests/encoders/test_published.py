@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 from crossglg.cli import app
 from crossglg.config import Config
-from crossglg.data.synthetic import ACTIONS, synthesise
+from crossglg.data.synthetic import ACTIONS, synthesize
 from crossglg.data.tasks import load_task
 from crossglg.encoders import build_encoder
 from crossglg.encoders.base import PersonIndex, SkeletonEncoder
@@ -355,7 +355,7 @@ STARTED = {"epochs": 1, "batch_size": 16, "device": "cpu", "guidance": "none", "
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Settings of a training on few clips."""
-    clips = synthesise(seed=3, clips_per_action=4, actions=ACTIONS[:8])
+    clips = synthesize(seed=3, clips_per_action=4, actions=ACTIONS[:8])
     return {**STARTED, "dataset": str(clips.save(tmp_path_factory.mktemp("data") / "few.npz"))}
 
 

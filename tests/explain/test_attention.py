@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.synthetic import synthesise, true_importance
+from crossglg.data.synthetic import synthesize, true_importance
 from crossglg.data.transforms import DeviceClips, Preprocessing
 from crossglg.encoders.base import PersonIndex
 from crossglg.explain.attention import activation, agreement, attended_frames, mean_by_class, uniform_importance
@@ -62,7 +62,7 @@ def test_graded_truth_keeps_its_order() -> None:
 
 
 def test_uniform_importance_is_chance_and_truth_is_perfect() -> None:
-    clips = synthesise(0, 3, ["drink water", "kicking something", "clapping"])
+    clips = synthesize(0, 3, ["drink water", "kicking something", "clapping"])
     truth, uniform = true_importance(clips), uniform_importance(clips)
     np.testing.assert_allclose(uniform.sum(1), 1.0)
     assert agreement(uniform, truth).auc == 0.5
@@ -96,7 +96,7 @@ def test_motion_energy_is_each_joints_share_of_the_movement(standing: np.ndarray
 
 
 def test_motion_energy_rows_sum_to_one() -> None:
-    energy = motion_energy(synthesise(0, 2, ["drink water", "kicking something"]))
+    energy = motion_energy(synthesize(0, 2, ["drink water", "kicking something"]))
     np.testing.assert_allclose(energy.sum(1), 1.0)
     assert (energy >= 0).all()
     assert energy.std(1).min() > 1e-3
@@ -117,7 +117,7 @@ def test_a_person_who_comes_into_view_does_not_move(standing: np.ndarray) -> Non
 
 
 def test_mean_by_class_averages_the_clips_of_each_class() -> None:
-    clips = synthesise(0, 3, ["drink water", "clapping"])
+    clips = synthesize(0, 3, ["drink water", "clapping"])
     importance = np.random.default_rng(0).dirichlet(np.ones(V), 6)
     np.testing.assert_allclose(mean_by_class(importance, clips), [importance[:3].mean(0), importance[3:].mean(0)])
 
@@ -131,7 +131,7 @@ def trained() -> TrainedModel:
 @pytest.fixture(scope="module")
 def few() -> SkeletonSet:
     """A clip of one person and one of two."""
-    one = synthesise(0, 1, ["drop"])[0]
+    one = synthesize(0, 1, ["drop"])[0]
     rows = np.concatenate([one, one, one + 1.0]).reshape(-1, V, 3)
     return SkeletonSet.build(rows, [0, len(rows) // 3, len(rows)], [0, 0], ["drop"], NTU, persons=[1, 2])
 

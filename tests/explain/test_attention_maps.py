@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.data.transforms import DeviceClips
 from crossglg.encoders import ENCODERS
 from crossglg.encoders.base import PersonIndex
@@ -48,7 +48,7 @@ def untrained(encoder: str = "infogcn-small", text_width: int = 0, **settings: o
 @pytest.fixture(scope="module")
 def clips() -> SkeletonSet:
     """A clip of one person, one of two."""
-    one = synthesise(0, 1, ["drop"])[0]
+    one = synthesize(0, 1, ["drop"])[0]
     rows = np.concatenate([one, one, one + 1.0]).reshape(-1, V, 3)
     return SkeletonSet.build(rows, [0, len(rows) // 3, len(rows)], [0, 0], ["drop"], NTU, persons=[1, 2])
 

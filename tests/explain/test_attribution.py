@@ -11,7 +11,7 @@ import torch
 from support.tiny_models import tiny_encoders, untrained  # noqa: F401 (a fixture)
 
 from crossglg.data.clips import SkeletonSet, concatenate
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.data.transforms import freeze_joints
 from crossglg.explain.attribution import (
     embed_by_joint,
@@ -31,7 +31,7 @@ FRAMES = 12
 @pytest.fixture(scope="module")
 def clips() -> SkeletonSet:
     """Nine clips of FRAMES frames, the first with a second person: resampling to FRAMES changes nothing."""
-    source = synthesise(0, clips_per_action=3, actions=ACTIONS)
+    source = synthesize(0, clips_per_action=3, actions=ACTIONS)
     cut = [source[i][:, :FRAMES] for i in range(len(source))]
     cut[0] = np.concatenate([cut[0], cut[1] + 1.0])
     rows = [clip.reshape(-1, *clip.shape[2:]) for clip in cut]

@@ -10,7 +10,7 @@ import torch
 from support.tiny_models import tiny_encoders, untrained  # noqa: F401 (a fixture)
 
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.explain.attention import mean_by_class
 from crossglg.explain.edited_texts import retrain_guidance, with_edit
 from crossglg.text.descriptions import Description
@@ -27,7 +27,7 @@ KEYS = {
 
 @pytest.fixture(scope="module")
 def base() -> SkeletonSet:
-    return synthesise(0, clips_per_action=5, actions=tuple(KEYS))
+    return synthesize(0, clips_per_action=5, actions=tuple(KEYS))
 
 
 @pytest.fixture(scope="module")

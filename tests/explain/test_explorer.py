@@ -14,7 +14,7 @@ import pytest
 
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.encoders import ENCODERS
 from crossglg.encoders.infogcn import InfoGCN
 from crossglg.explain.attention import activation, block_attention, received, text_attention
@@ -45,7 +45,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> TrainedModel:
 
 @pytest.fixture(scope="module")
 def clips() -> SkeletonSet:
-    return synthesise(3, clips_per_action=2, actions=["drop", "jump up"])
+    return synthesize(3, clips_per_action=2, actions=["drop", "jump up"])
 
 
 def title_of(clips: SkeletonSet, i: int) -> str:

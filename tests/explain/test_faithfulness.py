@@ -12,7 +12,7 @@ from support.tiny_models import tiny_encoders, untrained  # noqa: F401 (a fixtur
 from typer.testing import CliRunner
 
 from crossglg import cli
-from crossglg.data.synthetic import synthesise, true_importance
+from crossglg.data.synthetic import synthesize, true_importance
 from crossglg.data.tasks import Task, load_task, split_task
 from crossglg.explain.faithfulness import (
     DIRECTIONS,
@@ -36,7 +36,7 @@ ACTIONS = ("drink water", "kicking something", "clapping", "jump up")
 
 @pytest.fixture(scope="module")
 def task() -> Task:
-    return split_task(synthesise(0, clips_per_action=3, actions=ACTIONS), ACTIONS[:3], episodes=2, name="few")
+    return split_task(synthesize(0, clips_per_action=3, actions=ACTIONS), ACTIONS[:3], episodes=2, name="few")
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,7 @@ def test_clips_of_another_layout_are_carried_to_the_models(trained: TrainedModel
 
 
 def test_the_command_writes_numbers_and_picture(trained: TrainedModel, tmp_path: Path) -> None:
-    clips = synthesise(0, clips_per_action=4, actions=("nod head/bow", "throw", *ACTIONS, "salute", "cheer up"))
+    clips = synthesize(0, clips_per_action=4, actions=("nod head/bow", "throw", *ACTIONS, "salute", "cheer up"))
     data = clips.retargeted("kinect20").save(tmp_path / "mine.npz")
     folder = trained.save(tmp_path / "model")
     words = ["faithfulness", str(folder), "--dataset", str(data), "--clips", "2", "--points", "3"]

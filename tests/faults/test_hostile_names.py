@@ -12,7 +12,7 @@ from support.offline_page import opened
 from support.small_run import begin_run, mark_executed, train_run
 
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.runs.board import write_board
 from crossglg.runs.gallery import make_gallery
 from crossglg.viz.player import Panel, player_html
@@ -90,7 +90,7 @@ def pages(folder: Path, names: tuple[str, ...]) -> list[Path]:
 
 
 def player(names: tuple[str, ...]) -> str:
-    clips = synthesise(0, 1, ("clapping", "hand waving"))
+    clips = synthesize(0, 1, ("clapping", "hand waving"))
     texts = dict(zip(clips.layout.joints, names, strict=False))
     panels = [
         Panel(clips[i], title=names[i], subtitle=names[i + 1], verdict=names[i + 2], joint_texts=texts) for i in (0, 1)

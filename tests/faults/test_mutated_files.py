@@ -21,7 +21,7 @@ from torch import nn
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.readers import READERS
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.encoders import ENCODERS
 from crossglg.encoders.published import published_names
 from crossglg.encoders.stgcn import STGCNPlusPlus
@@ -88,7 +88,7 @@ def imported(file: Path) -> TrainedModel:
 
 
 def stored_set(folder: Path) -> Path:
-    return synthesise(0, 1, ("clapping", "sitting down")).save(folder / "set.npz")
+    return synthesize(0, 1, ("clapping", "sitting down")).save(folder / "set.npz")
 
 
 @pytest.mark.parametrize("format", FORMATS)

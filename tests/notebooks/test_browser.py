@@ -396,7 +396,7 @@ def notebook(tmp_path_factory) -> Path:
         keep_text_branch=True,
     )  # fmt: skip
     base_actions = [action for action in synthetic.ACTIONS if action not in synthetic.NOVEL_ACTIONS]
-    base = synthetic.synthesise(0, clips_per_action=8, actions=base_actions[:8])
+    base = synthetic.synthesize(0, clips_per_action=8, actions=base_actions[:8])
     described = find_descriptions(base.class_names, base.layout)
     fit(config, base, build_text_bank(described, base.layout, config.text_encoder), run / "model")
     path = small_run.write_parameterized(
@@ -526,7 +526,7 @@ def pointed_at_the_largest(page) -> tuple[str, str, str, float]:
 
 def test_an_edited_text_brings_its_own_key_joints(browser, tmp_path):
     """Notebook 01: the text box is filled and left; key joints and picture follow, in the page and in the kernel."""
-    few = synthetic.synthesise(0, clips_per_action=4, actions=synthetic.ACTIONS[:6]).save(tmp_path / "mine.npz")
+    few = synthetic.synthesize(0, clips_per_action=4, actions=synthetic.ACTIONS[:6]).save(tmp_path / "mine.npz")
     path = small_run.write_parameterized(
         "01_describe_actions", {"output": str(tmp_path), "dataset": str(few)}, tmp_path / "notebooks" / "01.ipynb"
     )

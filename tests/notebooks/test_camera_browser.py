@@ -19,7 +19,7 @@ from support.jupyter import all_run, chromium, keep_picture, state, wait_until
 from support.tiny_models import untrained
 
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.recognition.camera import ASSETS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]  # a second and more for each picture without a GPU
@@ -89,7 +89,7 @@ def record(page, takes: int) -> None:
 
 
 def test_landmarks_reach_python_a_take_is_enrolled_and_recognized(camera, assets: Path, tmp_path: Path) -> None:
-    untrained(synthesise(0, 3, ("hand waving", "kicking something")), encoder="infogcn-small").save(tmp_path / "model")
+    untrained(synthesize(0, 3, ("hand waving", "kicking something")), encoder="infogcn-small").save(tmp_path / "model")
     cells = [SETUP.format(assets=str(assets)), SHOW]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}

@@ -23,7 +23,7 @@ def files_with(secret: str, folder: Path) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    few = synthetic.synthesise(seed=3, clips_per_action=4, actions=synthetic.ACTIONS[:8])
+    few = synthetic.synthesize(seed=3, clips_per_action=4, actions=synthetic.ACTIONS[:8])
     return few.retargeted(LAYOUT).save(tmp_path_factory.mktemp("data") / "mine.npz")
 
 

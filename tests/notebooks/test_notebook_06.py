@@ -16,7 +16,7 @@ from crossglg.training.trained_model import shipped_model
 
 @pytest.fixture
 def clips() -> SkeletonSet:
-    return synthetic.synthesise(seed=3, clips_per_action=1, actions=synthetic.ACTIONS[:3])
+    return synthetic.synthesize(seed=3, clips_per_action=1, actions=synthetic.ACTIONS[:3])
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import nbformat
 
-from crossglg.data.synthetic import ACTIONS, synthesise
+from crossglg.data.synthetic import ACTIONS, synthesize
 from crossglg.encoders.checks import CHECKS
 from crossglg.files import read_json
 from crossglg.runs import pipeline
 
 
 def test_an_encoder_of_ones_own_is_written_checked_and_trained(tmp_path: Path) -> None:
-    clips = synthesise(seed=3, clips_per_action=6, actions=ACTIONS[:8]).save(tmp_path / "few.npz")
+    clips = synthesize(seed=3, clips_per_action=6, actions=ACTIONS[:8]).save(tmp_path / "few.npz")
     values = {"output": str(tmp_path), "train_on": str(clips)}
     done = pipeline.execute("07_your_own_encoder", values, tmp_path / "07.ipynb")
     cells = nbformat.read(done, 4).cells

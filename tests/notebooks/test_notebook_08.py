@@ -18,7 +18,7 @@ from crossglg.training.trained_model import TrainedModel, build_model
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
     """A run's folder with an untrained model of a few clips."""
-    clips = synthetic.synthesise(seed=3, clips_per_action=4, actions=synthetic.ACTIONS[:8])
+    clips = synthetic.synthesize(seed=3, clips_per_action=4, actions=synthetic.ACTIONS[:8])
     config = Config.create(dataset=str(clips.save(tmp_path / "mine.npz")), frames=8, streams="joint", device="cpu")
     base = load_task(config).base
     model = build_model(config, base.layout, 1, 3, len(base.class_names), text_width=0)

@@ -28,7 +28,7 @@ from crossglg import losses, workshop
 from crossglg.cli import main
 from crossglg.cli.teaching import workshop as workshop_command
 from crossglg.config import HELP
-from crossglg.data.synthetic import ACTIONS, synthesise
+from crossglg.data.synthetic import ACTIONS, synthesize
 from crossglg.encoders.graph import EncodingBlock
 from crossglg.explain.attention import received, rollout
 from crossglg.model import JointImportanceModule
@@ -101,22 +101,22 @@ def recursive(clip, source, target):
 
 HIPS = ("left hip", "right hip")
 WRONG_1 = [
-    (workshop.check_centre, lambda clip, layout: ..., "not solved yet: it returns nothing"),
-    (workshop.check_centre, lambda clip, layout: None, "three dots"),
-    (workshop.check_centre, ..., "not solved yet"),
-    (workshop.check_centre, "clip - hips", "a function was expected"),
-    (workshop.check_centre, lambda clip, layout: clip, "nothing moved"),
-    (workshop.check_centre, lambda clip, layout: clip[0], r"shape \(25, 3\); \(T, V, 3\) = \(7, 25, 3\)"),
-    (workshop.check_centre, lambda clip, layout: clip - clip[:, [12, 16]].mean(1, keepdims=True), "every frame"),
-    (workshop.check_centre, lambda clip, layout: clip - clip[0, 12], "that is one hip"),
-    (workshop.check_centre, lambda clip, layout: clip - clip[0, [12, 16]].mean(0), "hips of ntu25 only"),
-    (workshop.check_centre, lambda clip, layout: clip - clip[0, layout.index("base of spine")], "base of the spine"),
-    (workshop.check_centre, lambda clip, layout: clip - clip[0, layout.root_index], "the root of the layout"),
-    (workshop.check_centre, lambda clip, layout: clip * np.nan, "not finite"),
-    (workshop.check_centre, lambda clip, layout: clip - 1, "shape fits, the numbers do not"),
-    (workshop.check_centre, lambda clip, layout: clip[99], r"stops with IndexError: index 99.*line \d+: "),
-    (workshop.check_centre, lambda clip: clip, "stops with TypeError"),
-    (workshop.check_centre, in_place, "changes the array"),
+    (workshop.check_center, lambda clip, layout: ..., "not solved yet: it returns nothing"),
+    (workshop.check_center, lambda clip, layout: None, "three dots"),
+    (workshop.check_center, ..., "not solved yet"),
+    (workshop.check_center, "clip - hips", "a function was expected"),
+    (workshop.check_center, lambda clip, layout: clip, "nothing moved"),
+    (workshop.check_center, lambda clip, layout: clip[0], r"shape \(25, 3\); \(T, V, 3\) = \(7, 25, 3\)"),
+    (workshop.check_center, lambda clip, layout: clip - clip[:, [12, 16]].mean(1, keepdims=True), "every frame"),
+    (workshop.check_center, lambda clip, layout: clip - clip[0, 12], "that is one hip"),
+    (workshop.check_center, lambda clip, layout: clip - clip[0, [12, 16]].mean(0), "hips of ntu25 only"),
+    (workshop.check_center, lambda clip, layout: clip - clip[0, layout.index("base of spine")], "base of the spine"),
+    (workshop.check_center, lambda clip, layout: clip - clip[0, layout.root_index], "the root of the layout"),
+    (workshop.check_center, lambda clip, layout: clip * np.nan, "not finite"),
+    (workshop.check_center, lambda clip, layout: clip - 1, "shape fits, the numbers do not"),
+    (workshop.check_center, lambda clip, layout: clip[99], r"stops with IndexError: index 99.*line \d+: "),
+    (workshop.check_center, lambda clip: clip, "stops with TypeError"),
+    (workshop.check_center, in_place, "changes the array"),
     (workshop.check_retarget, by_number, "the joint of the same number.*Go by name"),
     (workshop.check_retarget, lambda clip, source, target: clip, r"\(T, V, 3\) = \(6, 24, 3\).*each of the 24 joints"),
     (workshop.check_retarget, lambda c, s, t: by_name(c, s, t, parents=False), "lie on its parent"),
@@ -139,10 +139,10 @@ WRONG_1 = [
     (workshop.check_honest_accuracy, lambda *a: np.max(honest(*a)), "lucky draw"),
     (workshop.check_honest_accuracy, lambda z, y, n, d, learn: [accuracy(z, y, i) for i in d], "never called"),
     (workshop.check_honest_accuracy, lambda z, y, n, d, learn: honest(z, y, n, d, lambda a, b: learn(a, b) and
-                                                                     (lambda x: x)), "not the learnt ones"),
+                                                                     (lambda x: x)), "not the learned ones"),
 ]  # fmt: skip
 RIGHT_1 = [
-    (workshop.check_centre, lambda c, lay: c - (c[0, lay.index(HIPS[0])] + c[0, lay.index(HIPS[1])])[None, None] / 2),
+    (workshop.check_center, lambda c, lay: c - (c[0, lay.index(HIPS[0])] + c[0, lay.index(HIPS[1])])[None, None] / 2),
     (workshop.check_retarget, by_name),
     (workshop.check_retarget, recursive),
     (workshop.check_nearest_exemplar, nearest),
@@ -654,7 +654,7 @@ def names_in(cell: nbformat.NotebookNode, context: type[ast.expr_context]) -> se
 
 def test_session_1_takes_clips_of_ones_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Of other classes and fewer joints than those of the workshop."""
-    clips = synthesise(seed=3, clips_per_action=4, actions=ACTIONS[:8]).retargeted(get_layout("kinect20"))
+    clips = synthesize(seed=3, clips_per_action=4, actions=ACTIONS[:8]).retargeted(get_layout("kinect20"))
     own = replace(clips, class_names=tuple(f"my {name}" for name in clips.class_names), canonical_names=())
     values = QUICK | {"dataset": str(own.save(tmp_path / "own.npz"))}
     copy = small_run.write_parameterized(f"workshop/solutions/{SOLUTIONS[0].stem}", values, tmp_path / "copy.ipynb")
@@ -690,7 +690,7 @@ def nbval(folder: Path, *paths: Path) -> subprocess.CompletedProcess[str]:
 
 def test_an_unsolved_notebook_fails_in_jupyter_at_its_first_exercise_with_one_sentence() -> None:
     notebook = nbformat.read(EXERCISES[0], 4)
-    with pytest.raises(CellExecutionError, match=r"✗ Exercise 1\.1 \(centre\): not solved yet"):
+    with pytest.raises(CellExecutionError, match=r"✗ Exercise 1\.1 \(center\): not solved yet"):
         NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(FOLDER)}}).execute()
     (error,) = [out for cell in notebook.cells for out in cell.get("outputs", []) if out.output_type == "error"]
     assert error.traceback == [f"✗ {error.evalue}"]

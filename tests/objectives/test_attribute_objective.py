@@ -13,7 +13,7 @@ import torch
 from support.tiny_training import TINY
 
 from crossglg.config import Config
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.encoders import ENCODERS
 from crossglg.files import InputError
 from crossglg.model import CrossGLGOutput
@@ -93,7 +93,7 @@ def test_a_training_learns_attributes_and_keeps_what_predicts_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(ENCODERS, "tiny", partial(TINY, bottleneck=False))
-    base = synthesise(0, clips_per_action=6, actions=("drink water", "kicking something", "clapping", "sitting down"))
+    base = synthesize(0, clips_per_action=6, actions=("drink water", "kicking something", "clapping", "sitting down"))
     told = find_descriptions(base.class_names, base.layout)
     bank = build_text_bank(told, base.layout)
     config = Config(

@@ -43,13 +43,13 @@ def test_the_losses_equal_the_loops() -> None:
     codes, out, label = Codes(SIZES, 2.0, 0.0), output(), [3, 0, 3]
     assert codes.projection is not None and codes.clip_codes is not None and codes.joint_codes is not None
     found = codes.losses(out, torch.tensor(label), BANK)
-    centred = codes.joint_codes - codes.joint_codes.mean(0)
+    centered = codes.joint_codes - codes.joint_codes.mean(0)
     clip = joint = 0.0
     for n, k in enumerate(label):
         clip -= log_softmax_of_cosines(codes.projection.clip(out.z[n]), list(codes.clip_codes), k) / N
         for v in range(LAYOUT.num_joints):
             vector = codes.projection.joint(out.joint_features[n, v])
-            joint -= log_softmax_of_cosines(vector, list(centred[:, v]), k) / N / LAYOUT.num_joints
+            joint -= log_softmax_of_cosines(vector, list(centered[:, v]), k) / N / LAYOUT.num_joints
     assert found["clip_code_loss"].item() == pytest.approx(clip, rel=1e-4)
     assert found["joint_code_loss"].item() == pytest.approx(joint, rel=1e-4)
     assert codes.weights == {"clip_code_loss": 2.0, "joint_code_loss": 2.0}

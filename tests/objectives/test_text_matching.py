@@ -12,7 +12,7 @@ import torch
 from support.tiny_training import TINY
 
 from crossglg.config import Config
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.encoders import ENCODERS
 from crossglg.model import CrossGLGOutput
 from crossglg.objectives.base import Sizes
@@ -85,7 +85,7 @@ def test_scores_and_gradients_reach_the_joints_and_the_module_is_no_part_of_the_
 
 def test_a_training_with_it_learns_which_text_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ENCODERS, "tiny", partial(TINY, bottleneck=False))
-    base = synthesise(0, clips_per_action=6, actions=("drink water", "kicking something", "clapping", "sitting down"))
+    base = synthesize(0, clips_per_action=6, actions=("drink water", "kicking something", "clapping", "sitting down"))
     bank = build_text_bank(find_descriptions(base.class_names, base.layout), base.layout)
     config = Config(
         encoder="tiny", learning_rate=1e-2, objective="text-matching", guidance="g2l", frames=8, epochs=16,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from crossglg.config import Config
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.model import CrossGLGOutput
 from crossglg.objectives.text_retrieval import TEMPERATURE, class_texts, clip_text_loss, distinct, joint_text_loss
 from crossglg.skeletons import get_layout
@@ -120,7 +120,7 @@ def test_joints_of_a_mirrored_clip_meet_the_texts_of_the_other_side() -> None:
 
 
 def test_a_training_with_texts_and_mirrored_clips_learns(tmp_path: Path) -> None:
-    base = synthesise(0, clips_per_action=6, actions=("drink water", "kicking something", "clapping", "sitting down"))
+    base = synthesize(0, clips_per_action=6, actions=("drink water", "kicking something", "clapping", "sitting down"))
     bank = build_text_bank(find_descriptions(base.class_names, base.layout), base.layout)
     config = Config(
         encoder="infogcn-small", objective="text-retrieval", frames=8, epochs=6, batch_size=8, mirror=0.5,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from support.one_shot_toys import few_of, make_task
 
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.one_shot import CLASSIFIERS
 from crossglg.one_shot.baselines.raw import raw_poses
 from crossglg.one_shot.representation import Representation, unit_rows
@@ -173,7 +173,7 @@ def dissimilarity(clips: SkeletonSet) -> NDArray[np.float64]:
 
 
 def test_a_clip_at_another_pace_is_the_same_clip() -> None:
-    clips = synthesise(0, 1, ("hand waving", "squat down"))
+    clips = synthesize(0, 1, ("hand waving", "squat down"))
     rows = [clips[i][0] for i in range(2)]
     slow = np.concatenate([rows[0][:20].repeat(2, axis=0), rows[0][20:]])  # the beginning takes twice as long
     xyz = np.concatenate([*rows, slow])
@@ -187,7 +187,7 @@ def test_a_clip_at_another_pace_is_the_same_clip() -> None:
 
 
 def test_every_person_counts() -> None:
-    clips = synthesise(0, 1, ("hand waving", "squat down"))
+    clips = synthesize(0, 1, ("hand waving", "squat down"))
     alone = [clips[i][0][:30] for i in range(2)]
     xyz = np.concatenate([alone[0], alone[0], alone[0], alone[1]])  # with a twin, with somebody who squats
     pairs = SkeletonSet.build(xyz, [0, 60, 120], [0, 1], clips.class_names, clips.layout, persons=[2, 2])

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from support.one_shot_toys import Few, few_of, make_features, make_task, only_z
 
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.data.tasks import Task
 from crossglg.files import InputError
 from crossglg.one_shot import CLASSIFIERS, Base, Classifier, Features, OneShotResult, evaluate, usable  # fmt: skip
@@ -48,38 +48,38 @@ def scores_loop(name: str, exemplars: Representation, queries: Representation, b
     score = {
         "cosine": cosine_loop,
         "euclidean": lambda q, e: -math.sqrt(sum((x - y) ** 2 for x, y in zip(q, e, strict=True))),
-        "centred-cosine": lambda q, e: cosine_loop(q - mean, e - mean),
+        "centered-cosine": lambda q, e: cosine_loop(q - mean, e - mean),
     }[name]
     return [[score(q, e) for e in exemplars.z] for q in queries.z]
 
 
-@pytest.mark.parametrize("name", ["cosine", "euclidean", "centred-cosine"])
-def test_nearest_neighbour_scores_equal_the_loop(few: Few, name: str) -> None:
+@pytest.mark.parametrize("name", ["cosine", "euclidean", "centered-cosine"])
+def test_nearest_neighbor_scores_equal_the_loop(few: Few, name: str) -> None:
     np.testing.assert_allclose(CLASSIFIERS[name].score(*few), scores_loop(name, *few), atol=1e-9)
 
 
-def calibrated_loop(exemplar: Array, base: Base, neighbours: int, spread: float) -> tuple[Array, Array]:
+def calibrated_loop(exemplar: Array, base: Base, neighbors: int, spread: float) -> tuple[Array, Array]:
     """Equations 4–6 of Yang et al. for one exemplar, with the power transform of `distribution_calibration`."""
     width = len(exemplar)
-    centre = [np.mean(c) for c in base.clips.z.T]
-    scale = [math.sqrt(np.mean([(v - m) ** 2 for v in c])) + 1e-6 for c, m in zip(base.clips.z.T, centre, strict=True)]
+    center = [np.mean(c) for c in base.clips.z.T]
+    scale = [math.sqrt(np.mean([(v - m) ** 2 for v in c])) + 1e-6 for c, m in zip(base.clips.z.T, center, strict=True)]
 
     def tukey(z: Array) -> Array:
         return np.array(
-            [math.copysign(abs((v - m) / s) ** 0.5, v - m) for v, m, s in zip(z, centre, scale, strict=True)]
+            [math.copysign(abs((v - m) / s) ** 0.5, v - m) for v, m, s in zip(z, center, scale, strict=True)]
         )
 
     groups = [[tukey(z) for z, k in zip(base.clips.z, base.label, strict=True) if k == c] for c in range(4)]
     means = [sum(group) / len(group) for group in groups]
     point = tukey(exemplar)
-    near = sorted(range(4), key=lambda c: sum((means[c] - point) ** 2))[:neighbours]
-    mean = (point + sum(means[c] for c in near)) / (neighbours + 1)
+    near = sorted(range(4), key=lambda c: sum((means[c] - point) ** 2))[:neighbors]
+    mean = (point + sum(means[c] for c in near)) / (neighbors + 1)
     covariance = np.full((width, width), spread)
     for c in near:
         for i in range(width):
             for j in range(width):
                 products = [(z[i] - means[c][i]) * (z[j] - means[c][j]) for z in groups[c]]
-                covariance[i, j] += sum(products) / (len(groups[c]) - 1) / neighbours
+                covariance[i, j] += sum(products) / (len(groups[c]) - 1) / neighbors
     return mean, covariance
 
 
@@ -101,10 +101,10 @@ def test_calibrated_statistics_equal_the_loop(few: Few, caught: list[tuple[Array
     """Draws of the calibrated Gaussians are caught on their way to the logistic regression and measured."""
     exemplars, queries, base = few
     count = 20_000
-    distribution_calibration(exemplars, queries, base, neighbours=3, spread=0.3, samples=count)
+    distribution_calibration(exemplars, queries, base, neighbors=3, spread=0.3, samples=count)
     (x, y), classes = caught[0], len(exemplars)
     assert np.bincount(y).tolist() == [count + 1] * classes  # the exemplar itself is one more sample
-    calibrated = [calibrated_loop(exemplar, base, neighbours=3, spread=0.3) for exemplar in exemplars.z]
+    calibrated = [calibrated_loop(exemplar, base, neighbors=3, spread=0.3) for exemplar in exemplars.z]
     middle = sum(mean for mean, _ in calibrated) / classes  # x is without its mean
     for k, (mean, covariance) in enumerate(calibrated):
         drawn = x[classes:][y[classes:] == k] + middle
@@ -136,7 +136,7 @@ def test_a_base_class_of_a_single_clip_can_be_calibrated_with(few: Few) -> None:
     exemplars, queries, base = few
     kept = np.flatnonzero((base.label > 0) | (np.arange(len(base.label)) == 0))
     base = Base(base.clips[kept], base.label[kept])
-    assert np.isfinite(distribution_calibration(exemplars, queries, base, neighbours=4)).all()
+    assert np.isfinite(distribution_calibration(exemplars, queries, base, neighbors=4)).all()
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
@@ -225,7 +225,7 @@ def test_parts_that_do_not_fit_are_refused(parts: dict[str, Array], message: str
         Representation(**{"z": np.ones((3, 6)), **parts})
 
 
-@pytest.mark.parametrize("name", ["cosine", "euclidean", "centred-cosine"])
+@pytest.mark.parametrize("name", ["cosine", "euclidean", "centered-cosine"])
 def test_shuffled_labels_are_chance(name: str) -> None:
     task = make_task([40] * 5, episodes=40)
     features = make_features(task, 60.0)
@@ -288,7 +288,7 @@ def test_result_as_dict_holds_plain_numbers(task: Task) -> None:
 
 
 def test_unknown_classifier_names_the_nearest(task: Task) -> None:
-    with pytest.raises(ValueError, match=r"did you mean 'euclidean'\?.*centred-cosine"):
+    with pytest.raises(ValueError, match=r"did you mean 'euclidean'\?.*centered-cosine"):
         evaluate(task, make_features(task, 1.0), "euclidian")
 
 
@@ -314,7 +314,7 @@ def test_raw_coordinates_of_a_skeleton_without_hips_are_as_they_are() -> None:
 
 
 def test_raw_coordinates_ignore_where_and_which_way_a_person_stands() -> None:
-    clips = synthesise(0, 2, ["clapping", "kicking something"])
+    clips = synthesize(0, 2, ["clapping", "kicking something"])
     turn = np.array([[math.cos(1.0), 0, math.sin(1.0)], [0, 1, 0], [-math.sin(1.0), 0, math.cos(1.0)]])
     moved = replace(clips, xyz=(1.2 * clips.xyz @ turn + [1.0, 0.5, -2.0]).astype(np.float32))
     raw = raw_coordinates(clips, frames=8)
@@ -334,10 +334,10 @@ def test_whitened_cosine_equals_the_plain_sums(few: Few) -> None:
         for row in rows:
             within += np.outer(row - rows.mean(0), row - rows.mean(0)) / (count - 1)
     within = 0.5 * within + 0.5 * np.trace(within) / width * np.eye(width)
-    inverse, centre = np.linalg.inv(within), np.mean(means, axis=0)
+    inverse, center = np.linalg.inv(within), np.mean(means, axis=0)
     expected = np.empty((len(query), len(exemplar)))
-    for i, q in enumerate(query.z - centre):
-        for j, e in enumerate(exemplar.z - centre):
+    for i, q in enumerate(query.z - center):
+        for j, e in enumerate(exemplar.z - center):
             expected[i, j] = q @ inverse @ e / np.sqrt((q @ inverse @ q) * (e @ inverse @ e))
     np.testing.assert_allclose(CLASSIFIERS["whitened-cosine"].score(*few), expected, rtol=1e-6)
 
@@ -346,9 +346,9 @@ def test_whitening_ignores_what_varies_within_classes() -> None:
     """A direction in which clips of one class differ wildly must not decide."""
     rng = np.random.default_rng(0)
 
-    def clouds(centres: Array, label: NDArray[np.int64]) -> Array:
+    def clouds(centers: Array, label: NDArray[np.int64]) -> Array:
         noise = rng.standard_normal((len(label), 12)) * [8.0, *[0.3] * 11]
-        return np.asarray(centres[label] + noise)
+        return np.asarray(centers[label] + noise)
 
     task = make_task([20] * 5)
     base, novel = rng.standard_normal((4, 12)), rng.standard_normal((5, 12))

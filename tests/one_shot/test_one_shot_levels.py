@@ -64,11 +64,11 @@ def pairs(few: Few, part: str, whitened: bool = False) -> Iterator[tuple[int, in
 # ---- joints
 
 
-@pytest.mark.parametrize("name", ["joint-centred", "joint-whitened", "joint-importance", "joint-motion"])
+@pytest.mark.parametrize("name", ["joint-centered", "joint-whitened", "joint-importance", "joint-motion"])
 def test_joint_matching_equals_the_loop(few: Few, name: str) -> None:
     exemplar, query, _ = few
     found = CLASSIFIERS[name].score(*few)
-    for i, k, q, e in pairs(few, "joints", whitened=name != "joint-centred"):
+    for i, k, q, e in pairs(few, "joints", whitened=name != "joint-centered"):
         weight = [1.0] * JOINTS
         if name in ("joint-importance", "joint-motion"):
             own, theirs = (getattr(clips, name.removeprefix("joint-")) for clips in (query, exemplar))
@@ -183,7 +183,7 @@ def unit(rows: Array) -> Array:
     return np.array([row / math.sqrt(sum(x * x for x in row)) for row in rows])
 
 
-def centred(few: Few) -> tuple[Array, Array]:
+def centered(few: Few) -> tuple[Array, Array]:
     """Whitened queries and exemplars around their common mean, of unit length."""
     exemplar, query, base = few
     own, theirs = base.whitening(query.z), base.whitening(exemplar.z)
@@ -191,16 +191,16 @@ def centred(few: Few) -> tuple[Array, Array]:
     return unit(own - mean), unit(theirs - mean)
 
 
-def test_transductive_centring_equals_the_loop(few: Few) -> None:
-    own, theirs = centred(few)
+def test_transductive_centering_equals_the_loop(few: Few) -> None:
+    own, theirs = centered(few)
     expected = [[cosine_loop(q, e) for e in theirs] for q in own]
-    np.testing.assert_allclose(CLASSIFIERS["transductive-centring"].score(*few), expected, atol=1e-9)
+    np.testing.assert_allclose(CLASSIFIERS["transductive-centering"].score(*few), expected, atol=1e-9)
 
 
 def test_a_shift_of_all_novel_clips_means_nothing_to_what_sees_them_all(few: Few) -> None:
     exemplar, query, base = few
     shifted = [replace(r, z=r.z + 7.0) for r in (exemplar, query)]
-    for name in ("transductive-centring", "transductive-neighbours", "transductive-transport"):
+    for name in ("transductive-centering", "transductive-neighbors", "transductive-transport"):
         found = CLASSIFIERS[name].score(*shifted, base)
         np.testing.assert_allclose(found, CLASSIFIERS[name].score(*few), atol=1e-6)
     assert np.abs(CLASSIFIERS["cosine"].score(*shifted, base) - CLASSIFIERS["cosine"].score(*few)).max() > 0.1
@@ -211,8 +211,8 @@ def softmax_loop(values: list[float]) -> list[float]:
     return [p / sum(powers) for p in powers]
 
 
-def test_transductive_neighbours_equals_the_loop(few: Few) -> None:
-    own, theirs = centred(few)
+def test_transductive_neighbors_equals_the_loop(few: Few) -> None:
+    own, theirs = centered(few)
     unary = [[-sum((q - e) ** 2) for e in theirs] for q in own]
     near = []
     for i, q in enumerate(own):
@@ -224,17 +224,17 @@ def test_transductive_neighbours_equals_the_loop(few: Few) -> None:
             softmax_loop([u + 0.7 * sum(label[j][k] for j in near[i]) for k, u in enumerate(row)])
             for i, row in enumerate(unary)
         ]
-    found = transductive.transductive_neighbours(*few, neighbours=3, strength=0.7)
+    found = transductive.transductive_neighbors(*few, neighbors=3, strength=0.7)
     np.testing.assert_allclose(found, label, atol=1e-9)
 
 
-def test_the_laplacian_bound_is_lowered_by_neighbours(few: Few) -> None:
-    """Without neighbours' votes it is the nearest exemplar."""
-    alone = transductive.transductive_neighbours(*few, strength=0.0)
-    assert (alone.argmax(1) == CLASSIFIERS["transductive-centring"].score(*few).argmax(1)).all()
+def test_the_laplacian_bound_is_lowered_by_neighbors(few: Few) -> None:
+    """Without neighbors' votes it is the nearest exemplar."""
+    alone = transductive.transductive_neighbors(*few, strength=0.0)
+    assert (alone.argmax(1) == CLASSIFIERS["transductive-centering"].score(*few).argmax(1)).all()
 
 
-def test_neighbours_are_found_in_parts_as_at_once() -> None:
+def test_neighbors_are_found_in_parts_as_at_once() -> None:
     rows = np.random.default_rng(0).standard_normal((23, 5))
     at_once = transductive._nearest(rows, 4).toarray()
     np.testing.assert_array_equal(transductive._nearest(rows, 4, at_once=6).toarray(), at_once)
@@ -242,7 +242,7 @@ def test_neighbours_are_found_in_parts_as_at_once() -> None:
 
 
 def test_sinkhorn_finds_the_balanced_shares_of_optimal_transport() -> None:
-    """As sharpness grows, the entropic plan becomes the plan of the linear programme."""
+    """As sharpness grows, the entropic plan becomes the plan of the linear program."""
     score = np.random.default_rng(0).random((8, 4))
     share = transductive._sinkhorn(400.0 * score, iterations=3000)
     np.testing.assert_allclose(share.sum(1), 1.0)
@@ -253,10 +253,10 @@ def test_sinkhorn_finds_the_balanced_shares_of_optimal_transport() -> None:
 
 
 def test_transductive_transport_equals_the_loop(few: Few) -> None:
-    own, theirs = centred(few)
-    centre = theirs.copy()
+    own, theirs = centered(few)
+    center = theirs.copy()
     for _ in range(3):
-        share = np.array([softmax_loop([-10.0 * sum((q - c) ** 2) for c in centre]) for q in own])
+        share = np.array([softmax_loop([-10.0 * sum((q - c) ** 2) for c in center]) for q in own])
         for _ in range(50):
             for k in range(4):
                 share[:, k] *= len(own) / 4 / sum(share[:, k])
@@ -264,16 +264,16 @@ def test_transductive_transport_equals_the_loop(few: Few) -> None:
                 share[i] /= sum(share[i])
         for k in range(4):
             total = theirs[k] + sum(share[i, k] * own[i] for i in range(len(own)))
-            centre[k] += 0.2 * (total / (1.0 + sum(share[:, k])) - centre[k])
+            center[k] += 0.2 * (total / (1.0 + sum(share[:, k])) - center[k])
     found = transductive.transductive_transport(*few, rounds=3)
     np.testing.assert_allclose(found, share, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["transductive-neighbours", "transductive-transport"])
+@pytest.mark.parametrize("name", ["transductive-neighbors", "transductive-transport"])
 def test_queries_that_stand_together_help_each_other(name: str) -> None:
     task = make_task([40] * 5, episodes=10)
     features = make_features(task, 3.0)
-    assert evaluate(task, features, name).mean > evaluate(task, features, "transductive-centring").mean + 0.03
+    assert evaluate(task, features, name).mean > evaluate(task, features, "transductive-centering").mean + 0.03
 
 
 # ---- text at inference

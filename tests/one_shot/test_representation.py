@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from crossglg import cli
 from crossglg.config import Config
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.data.tasks import load_task
 from crossglg.encoders import ENCODERS
 from crossglg.encoders.infogcn import InfoGCN
@@ -55,7 +55,7 @@ def test_a_set_that_is_asked_several_questions_is_brought_to_the_device_once(mon
 
     monkeypatch.setattr(trained_model, "DeviceClips", Counting)
     trained = untrained()
-    first, second = (synthesise(seed, 2, ["clapping"]) for seed in (0, 1))
+    first, second = (synthesize(seed, 2, ["clapping"]) for seed in (0, 1))
     z = [trained.embed(clips) for clips in (first, first, second, first)]
     trained.represent(first)
     assert made == [2, 2, 2] and np.array_equal(z[0], z[3]) and not np.array_equal(z[0], z[2])
@@ -63,7 +63,7 @@ def test_a_set_that_is_asked_several_questions_is_brought_to_the_device_once(mon
 
 def test_parts_of_a_representation_are_of_the_same_clips() -> None:
     trained = untrained()
-    clips = synthesise(0, 9, ["clapping", "kicking something"])  # more than a batch
+    clips = synthesize(0, 9, ["clapping", "kicking something"])  # more than a batch
     found = trained.represent(clips)
     shapes = {name: part.shape for name, part in found.parts().items()}
     per_joint = {"importance": (18, 25), "motion": (18, 25), "poses": (18, 8, 150), "bones": (18, 8, 150)}
@@ -84,11 +84,11 @@ def test_parts_of_a_representation_are_of_the_same_clips() -> None:
 
 
 def test_without_guidance_there_is_no_importance() -> None:
-    assert untrained(replace(CONFIG, guidance="none")).represent(synthesise(0, 1, ["clapping"])).importance is None
+    assert untrained(replace(CONFIG, guidance="none")).represent(synthesize(0, 1, ["clapping"])).importance is None
 
 
 def test_cosines_of_an_ensemble_are_the_means_of_its_members() -> None:
-    clips = synthesise(0, 3, ["clapping", "kicking something"])
+    clips = synthesize(0, 3, ["clapping", "kicking something"])
     one, other, plain = (
         untrained(replace(CONFIG, **changes)).represent(clips) for changes in ({}, {"seed": 1}, {"guidance": "none"})
     )

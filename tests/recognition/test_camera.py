@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from crossglg.cli import app
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.files import InputError
 from crossglg.recognition import camera as module
 from crossglg.recognition.camera import LAYOUT, Camera, to_clip
@@ -56,7 +56,7 @@ def tell(camera: Camera, kind: str, **content: object) -> None:
 
 @pytest.fixture(scope="module")
 def trained() -> TrainedModel:
-    return untrained(synthesise(0, 3, ("hand waving", "kicking something", "squat down")))
+    return untrained(synthesize(0, 3, ("hand waving", "kicking something", "squat down")))
 
 
 @pytest.fixture

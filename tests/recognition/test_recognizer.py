@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from crossglg.config import Config
 from crossglg.data.any_file import read_any
 from crossglg.data.clips import SkeletonSet, concatenate
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.data.tasks import Task, split_task
 from crossglg.data.transforms import DeviceClips, Preprocessing
 from crossglg.one_shot import CLASSIFIERS, Features, evaluate
@@ -41,7 +41,7 @@ ACTIONS = ("hand waving", "jump up", "kicking something", "drop", "clapping", "c
 
 @pytest.fixture(scope="module")
 def task() -> Task:
-    return split_task(synthesise(0, clips_per_action=5, actions=ACTIONS), ACTIONS[:4], episodes=2, name="own")
+    return split_task(synthesize(0, clips_per_action=5, actions=ACTIONS), ACTIONS[:4], episodes=2, name="own")
 
 
 @pytest.fixture(scope="module")
@@ -217,14 +217,14 @@ def test_following_a_recording_finds_each_action_where_it_happens(recognizer: Re
     np.testing.assert_allclose(timeline.scores[9], one_by_one[0], atol=1e-5)
 
 
-def test_neighbouring_windows_of_one_action_are_decided_by_the_best_of_them() -> None:
+def test_neighboring_windows_of_one_action_are_decided_by_the_best_of_them() -> None:
     scores = np.array([[0.3, 0.1], [0.9, 0.2], [0.2, 0.1], [0.1, 0.4], [0.2, 0.3], [0.4, 0.0], [0.1, 0.5]])
     start = np.arange(7.0)
     labels = Timeline(start, start + 2.0, scores, ("wave", "jump"), 0.5).labels
     assert labels == ["wave"] * 3 + [UNKNOWN] * 3 + ["jump"]
 
 
-def test_timeline_joins_neighbouring_windows_and_is_written(tmp_path: Path) -> None:
+def test_timeline_joins_neighboring_windows_and_is_written(tmp_path: Path) -> None:
     scores = np.array([[0.9, 0.1], [0.8, 0.2], [0.2, 0.3], [0.7, 0.1]])
     start = np.array([0.0, 1.0, 2.0, 3.0])
     timeline = Timeline(start, start + 2.0, scores, ("wave", "jump"), 0.5)

@@ -42,7 +42,7 @@ SMALL = {"epochs": 2, "frames": 12, "episodes": 3, "streams": "joint", "interact
 def own_clips(tmp_path_factory):
     """A set of our own, as a user would bring it: 12 classes that have descriptions, 6 clips each."""
     path = tmp_path_factory.mktemp("data") / "mine.npz"
-    return synthetic.synthesise(seed=3, clips_per_action=6, actions=synthetic.ACTIONS[::5][:12]).save(path)
+    return synthetic.synthesize(seed=3, clips_per_action=6, actions=synthetic.ACTIONS[::5][:12]).save(path)
 
 
 @pytest.fixture(scope="module")
@@ -344,7 +344,7 @@ def test_bad_input_exits_2_and_says_how_to_mend_it(words, message, tmp_path):
 
 
 def test_class_without_description_is_named_before_anything_runs(tmp_path):
-    clips = synthetic.synthesise(seed=3, clips_per_action=4, actions=synthetic.ACTIONS[:8])
+    clips = synthetic.synthesize(seed=3, clips_per_action=4, actions=synthetic.ACTIONS[:8])
     object.__setattr__(clips, "class_names", ("moonwalking", *clips.class_names[1:]))
     path = clips.save(tmp_path / "odd.npz")
     for seed in range(20):  # a seed that makes it a base class

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from crossglg import cli
 from crossglg.config import PRESETS, Config
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.data.tasks import split_task
 from crossglg.files import InputError, MissingError
 from crossglg.one_shot import Features, OneShotResult, evaluate
@@ -48,7 +48,7 @@ ACTIONS = ("drink water", "clapping", "kicking something", "hand waving")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, TrainedModel, list[OneShotResult]]:
     """figures/first/results.json of an untrained model on a small task, and what it was made of."""
     folder = tmp_path_factory.mktemp("figures")
-    task = split_task(synthesise(0, 3, ACTIONS), ACTIONS[2:], 3, "toy")
+    task = split_task(synthesize(0, 3, ACTIONS), ACTIONS[2:], 3, "toy")
     layout = task.base.layout
     model = build_model(CONFIG, layout, persons=1, channels=3, classes=2, text_width=0)
     details = {"chosen_epoch": 2, "validation_accuracy": 0.5}

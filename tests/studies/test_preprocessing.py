@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from crossglg import cli
 from crossglg.data.protocols import write_protocol
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.data.tasks import Task, make_protocol, split_task
 from crossglg.one_shot import Features, evaluate
 from crossglg.one_shot.baselines.raw import raw_coordinates
@@ -23,7 +23,7 @@ ACTIONS = ("drink water", "clapping", "kicking something", "hand waving", "jump 
 
 @pytest.fixture(scope="module")
 def tasks() -> list[Task]:
-    clips = synthesise(0, 4, ACTIONS)
+    clips = synthesize(0, 4, ACTIONS)
     return [split_task(clips, ACTIONS[2:], 3, "first"), split_task(clips, ACTIONS[:3], 2, "second")]
 
 
@@ -67,7 +67,7 @@ def test_table_has_the_numbers(tasks: list[Task]) -> None:
 
 
 def test_command_prints_the_table_or_json_with_hashes(tmp_path: Path) -> None:
-    data = str(synthesise(0, 4, ACTIONS).save(tmp_path / "mine.npz"))
+    data = str(synthesize(0, 4, ACTIONS).save(tmp_path / "mine.npz"))
     protocol = make_protocol(data, 2, 2, 0, "tiny")
     words = [
         "preprocessing-study",

@@ -21,7 +21,7 @@ from crossglg import cli
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.protocols import find_protocol, write_protocol
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.data.tasks import fold, load_task, make_protocol
 from crossglg.encoders import ENCODERS
 from crossglg.files import InputError
@@ -50,7 +50,7 @@ def tiny_encoder_and_one_core():
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as --data names it: eight classes of five clips, and a protocol."""
     folder = tmp_path_factory.mktemp("data")
-    clips = str(synthesise(0, 5, ACTIONS).save(folder / "mine.npz"))
+    clips = str(synthesize(0, 5, ACTIONS).save(folder / "mine.npz"))
     write_protocol(folder / "toy.json", make_protocol(clips, 2, 2, 0, "toy"))
     return folder
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from crossglg.data import synthetic
 from crossglg.data.synthetic.actions import ACTION_TABLE
 
-FIRST_ID = 72057594037931101  # larger than 2^53, as the real ones: two neighbours are one float64
+FIRST_ID = 72057594037931101  # larger than 2^53, as the real ones: two neighbors are one float64
 
 
 def skeleton_text(
@@ -52,7 +52,7 @@ def write_tree(folder: Path, files: int, classes: int, seed: int = 0) -> Path:
     """`files` embedded motions under NTU names: `classes` actions (at most 45), every fifth file with a second body
     who comes later, every seventh with a ghost of a few frames and frames in which nobody is seen."""
     actions = synthetic.ACTIONS[:classes]
-    clips = synthetic.synthesise(seed, -(-files // classes), actions)
+    clips = synthetic.synthesize(seed, -(-files // classes), actions)
     rng = np.random.default_rng(seed)
     for n in range(files):
         i = (n % classes) * (len(clips) // classes) + n // classes

@@ -33,13 +33,13 @@ def make_task(counts: list[int], episodes: int = 6, seed: int = 0) -> Task:
 
 
 def make_features(task: Task, distance: float, seed: int = 0, width: int = 6) -> Features:
-    """Gaussian clouds of unit variance around class centres `distance` from the origin."""
+    """Gaussian clouds of unit variance around class centers `distance` from the origin."""
     rng = np.random.default_rng(seed)
 
     def clouds(label: NDArray[np.int64], classes: int) -> Array:
-        centres = rng.standard_normal((classes, width))
-        centres *= distance / np.linalg.norm(centres, axis=1, keepdims=True)
-        return centres[label] + rng.standard_normal((len(label), width))
+        centers = rng.standard_normal((classes, width))
+        centers *= distance / np.linalg.norm(centers, axis=1, keepdims=True)
+        return centers[label] + rng.standard_normal((len(label), width))
 
     def represent(z: Array) -> Representation:
         """The same clouds at every joint and step, with noise of their own."""

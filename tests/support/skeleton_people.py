@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.skeletons import Layout, get_layout, retarget
 
 
 def standing(layout: str, frames: int = 40, persons: int = 1) -> NDArray[np.float32]:
     """(M, T, V, 3) meters, y up, subject's left −x: people who wave a hand beside each other, 3 m before the sensor."""
-    clips = synthesise(seed=3, clips_per_action=persons, actions=("hand waving",))
+    clips = synthesize(seed=3, clips_per_action=persons, actions=("hand waving",))
     when = [np.linspace(0, clips.frames[m] - 1, frames).astype(int) for m in range(persons)]
     people = np.stack([clips[m][0, when[m]] for m in range(persons)])
     people = people - people[:, :1, clips.layout.index("base of spine")][:, :, None]

@@ -13,7 +13,7 @@ from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
 from crossglg.config import Config
-from crossglg.data.synthetic import ACTIONS, synthesise
+from crossglg.data.synthetic import ACTIONS, synthesize
 from crossglg.data.tasks import load_task
 from crossglg.files import write_json
 from crossglg.one_shot import Features, evaluate
@@ -36,7 +36,7 @@ def write_parameterized(name: str, values: dict[str, Any], target: Path) -> Path
 
 def begin_run(folder: Path, **settings) -> Config:
     """Write the clips and the settings of a run that has not done anything yet."""
-    clips = synthesise(seed=3, clips_per_action=6, actions=ACTIONS[::5][:12]).save(folder / "clips.npz")
+    clips = synthesize(seed=3, clips_per_action=6, actions=ACTIONS[::5][:12]).save(folder / "clips.npz")
     small = {"frames": 8, "epochs": 2, "episodes": 3, "streams": "joint", "batch_size": 16, "device": "cpu"}
     config = Config.create(dataset=str(clips), **{**small, **settings})
     write_json(folder / CONFIG, config.to_dict())

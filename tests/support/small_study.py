@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from crossglg.data.protocols import Protocol, write_protocol
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.encoders.infogcn import InfoGCN
 from crossglg.studies.spec import Study
 
@@ -40,7 +40,7 @@ def load(folder: Path, content: dict[str, Any] | str = CONTENT, **changes: objec
 def write_sets_left_out(folder: Path) -> Path:
     """Three sets, and a file of two protocols, to-b and to-c: each recognizes a set that the other learns from."""
     parts = {"a": ACTIONS[:4], "b": ACTIONS[3:6], "c": ACTIONS[6:]}
-    sets = {name: synthesise(0, 4, actions) for name, actions in parts.items()}
+    sets = {name: synthesize(0, 4, actions) for name, actions in parts.items()}
     for name, clips in sets.items():
         clips.save(folder / f"{name}.npz")
     protocols = []

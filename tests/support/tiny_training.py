@@ -11,7 +11,7 @@ from torch import Tensor
 
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.data.tasks import split_task
 from crossglg.data.transforms import DeviceClips
 from crossglg.encoders import ENCODERS  # noqa: F401 (for processes that register TINY)
@@ -33,7 +33,7 @@ TINY = partial(InfoGCN, widths=(16, 16, 32), strides=(2, 1, 2), importance_after
 
 
 def make_clips(seed: int = 0) -> SkeletonSet:
-    return synthesise(seed, clips_per_action=6, actions=ACTIONS)
+    return synthesize(seed, clips_per_action=6, actions=ACTIONS)
 
 
 def make_bank(class_names: tuple[str, ...], joints: int = 25) -> TextBank:

@@ -12,7 +12,7 @@ from support.ntu_files import write_tree
 from support.small_study import ACTIONS, CONTENT, SETTINGS, write_sets_left_out
 
 from crossglg.data.protocols import find_protocol, write_protocol
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.data.tasks import fold, make_protocol
 from crossglg.studies.results import read_rows
 
@@ -28,7 +28,7 @@ class Work:
 
 def write_data(folder: Path) -> Path:
     """What all of them read."""
-    clips = str(synthesise(0, 5, ACTIONS).save(folder / "mine.npz"))
+    clips = str(synthesize(0, 5, ACTIONS).save(folder / "mine.npz"))
     write_protocol(folder / "toy.json", make_protocol(clips, 2, 2, 0, "toy"))
     left_out = write_sets_left_out(folder)
     write_protocol(folder / "fold.json", *fold([find_protocol(f"{left_out}:to-{name}") for name in "bc"]))

@@ -134,7 +134,7 @@ def test_texts_reach_a_smaller_skeleton_by_joint_name() -> None:
     assert texts["spine"] == description.joints["middle of spine"]
 
 
-def test_texts_reach_a_larger_skeleton_from_neighbours() -> None:
+def test_texts_reach_a_larger_skeleton_from_neighbors() -> None:
     description = find_descriptions(["draw letter A"], KINECT)[0]
     texts = dict(zip(NTU.joints, description.joint_texts(NTU), strict=True))
     assert texts["base of spine"] == description.joints["hip center"]

@@ -63,7 +63,7 @@ def test_an_edit_that_cannot_be_is_an_error() -> None:
         edit(CLASSES[0], {"global": " "})
 
 
-def plain_neighbours(classes: Sequence[Description]) -> dict[str, float]:
+def plain_neighbors(classes: Sequence[Description]) -> dict[str, float]:
     """Cosine of the first class's joint texts, side by side and less the mean of all classes, to the others'."""
     vectors = [np.concatenate([letters([text])[0] for text in d.joint_texts(LAYOUT)]) for d in classes]
     mean = sum(vectors) / len(vectors)
@@ -84,9 +84,9 @@ def test_what_changes_is_what_a_loop_says(local: np.ndarray) -> None:
     found = what_if(edited, CLASSES, local, LAYOUT, embed)
     assert asked == [["The head bows down.", "The left foot bows down."]], "only the new texts are embedded"
     assert found.changed == ("head", "left foot") and found.others == ("nod", "kick")
-    for row, classes in zip(found.neighbours, (CLASSES, [edited, *CLASSES[1:]]), strict=True):
-        assert dict(zip(found.others, row, strict=True)) == pytest.approx(plain_neighbours(classes), abs=1e-5)
-    assert found.neighbours[1, 0] > found.neighbours[0, 0], "two joints now say what 'nod' says"
+    for row, classes in zip(found.neighbors, (CLASSES, [edited, *CLASSES[1:]]), strict=True):
+        assert dict(zip(found.others, row, strict=True)) == pytest.approx(plain_neighbors(classes), abs=1e-5)
+    assert found.neighbors[1, 0] > found.neighbors[0, 0], "two joints now say what 'nod' says"
     before, after = found.key_joint_target
     assert {LAYOUT.joints[j]: before[j] for j in np.flatnonzero(before)} == {"right wrist": 0.5, "right hand": 0.5}
     assert {LAYOUT.joints[j]: after[j] for j in np.flatnonzero(after)} == {"head": 0.5, "left foot": 0.5}
@@ -95,7 +95,7 @@ def test_what_changes_is_what_a_loop_says(local: np.ndarray) -> None:
 def test_no_change_asks_nothing_and_changes_nothing(local: np.ndarray) -> None:
     kept = local.copy()
     found = what_if(CLASSES[1], CLASSES, local, LAYOUT, lambda texts: pytest.fail("embedded"))
-    assert found.changed == () and (found.neighbours[0] == found.neighbours[1]).all()
+    assert found.changed == () and (found.neighbors[0] == found.neighbors[1]).all()
     what_if(edit(CLASSES[1], {"head": "x"}), CLASSES, local, LAYOUT, letters)
     np.testing.assert_array_equal(local, kept)
 

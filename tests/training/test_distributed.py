@@ -195,7 +195,7 @@ def torchrun(program: list[str], clips: Path, output: Path) -> subprocess.Comple
 
 @pytest.mark.slow
 def test_a_killed_process_ends_the_training_clearly_and_the_same_command_continues(tmp_path: Path) -> None:
-    clips = synthetic.synthesise(3, clips_per_action=4, actions=synthetic.ACTIONS[::10][:8]).save(tmp_path / "mine.npz")
+    clips = synthetic.synthesize(3, clips_per_action=4, actions=synthetic.ACTIONS[::10][:8]).save(tmp_path / "mine.npz")
     (tmp_path / "fatal.py").write_text(FATAL)
     died = torchrun([str(tmp_path / "fatal.py")], clips, tmp_path / "shared")
     assert died.returncode == 1

@@ -9,7 +9,7 @@ from crossglg.training.trained_model import build_model
 
 
 def test_novel_classes_that_the_model_has_learned_are_named() -> None:
-    clips = synthetic.synthesise(seed=3, clips_per_action=2, actions=synthetic.ACTIONS[:6])
+    clips = synthetic.synthesize(seed=3, clips_per_action=2, actions=synthetic.ACTIONS[:6])
     names = clips.class_names
     own, other = (split_task(clips, novel, 1, "mine") for novel in (names[:2], names[1:4]))
     config, base = Config.create(frames=8, streams="joint", guidance="none", device="cpu"), own.base

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from crossglg.config import Config
-from crossglg.data.synthetic import synthesise
+from crossglg.data.synthetic import synthesize
 from crossglg.data.transforms import DeviceClips
 from crossglg.encoders import ENCODERS
 from crossglg.encoders.infogcn import InfoGCN
@@ -34,7 +34,7 @@ def trained(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> 
 
 @pytest.mark.parametrize("trained", ["both", pytest.param("none", marks=pytest.mark.slow)], indirect=True)
 def test_exported_program_gives_the_models_features_of_raw_clips(trained: TrainedModel, tmp_path: Path) -> None:
-    clips = synthesise(3, clips_per_action=2, actions=["drop", "jump up"])
+    clips = synthesize(3, clips_per_action=2, actions=["drop", "jump up"])
     program = torch.export.load(export(trained, tmp_path / "model.pt2", clips=4)).module()
     x, _ = DeviceClips(clips).batch(torch.arange(4), 16)
     out = program(x)

@@ -139,7 +139,7 @@ READER = Reader(
     patterns=("NTU*.npz", "PKU*.npz", "*_aligned.npz"),
     read_file=read,
     steps=(
-        "as the file was made: centred on the first person's spine in the first frame, two persons",
+        "as the file was made: centered on the first person's spine in the first frame, two persons",
         "zero frames at the end cut off; persons who are never seen dropped; clips without any person left out",
         "…_aligned.npz: turned from z up to y up, its mirror image undone",
     ),

@@ -3,7 +3,7 @@
     {"data": [{"frame_index": 1, "skeleton": [{"pose": [x, y, … 18 times], "score": [18 numbers]}, …]}, …],
      "label": "abseiling", "label_index": 0}
 
-x and y are fractions of the image's width and height, y down; here both are centred by 0.5, so from −0.5 to 0.5, and y
+x and y are fractions of the image's width and height, y down; here both are centered by 0.5, so from −0.5 to 0.5, and y
 is up (x as in the image: the subject's left is +x when facing the camera). A joint of score 0 was not found.
 
 The persons of a frame come in any order. ST-GCN keeps the two of highest summed score in each frame, so that a clip's
@@ -208,7 +208,7 @@ READER = Reader(
     patterns=("*.json",),
     read_file=read,
     steps=(
-        "x and y centred by 0.5, y up, in fractions of the image",
+        "x and y centered by 0.5, y up, in fractions of the image",
         "people followed by distance over time; the two of highest summed score kept",
         "joints that were not found interpolated over time, or put at the neck",
     ),

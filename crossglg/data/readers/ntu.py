@@ -2,7 +2,7 @@
 
 From bodies as the sensor tracked them to at most two actors, in the steps that the field shares: those of SGN (Zhang
 et al., CVPR 2020), used by CTR-GCN, InfoGCN and HD-GCN too; written from descriptions of the format and the steps.
-Centring and alignment are not done here: `crossglg.data.transforms` does them on the device.
+Centering and alignment are not done here: `crossglg.data.transforms` does them on the device.
 
 Coordinates stay as they are. Kinect v2's camera frame is right-handed: x to the sensor's left, y up, z away from the
 sensor. Whoever faces the sensor looks along −z and has the left side at −x, which is our convention; a test holds

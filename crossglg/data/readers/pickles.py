@@ -1,6 +1,6 @@
 """Pickles as data: the numbers, texts, lists, dicts and numpy arrays in a pickle, without unpickling it.
 
-A pickle is a programme for a small stack machine whose instructions may import and call anything. The machine here
+A pickle is a program for a small stack machine whose instructions may import and call anything. The machine here
 knows no modules and no functions: it reads the instructions with the standard library's disassembler and carries out
 only those that build plain values. The few names that numpy's pickles mention are recognized as words, and their
 arrays are laid over bytes that the file itself holds; every other name is an error. So no code of a file runs, and time

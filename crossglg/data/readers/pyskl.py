@@ -137,8 +137,8 @@ def _is_normalized(xyz: NDArray[np.float32]) -> bool:
     first = xyz[0, 0].astype(np.float64)
     trunk = first[ntu.index("middle of spine")] - first[ntu.index("base of spine")]
     shoulders = first[ntu.index("right shoulder")] - first[ntu.index("left shoulder")]
-    centred = np.abs(first[ntu.index("middle of spine")]).max() < 1e-5
-    return bool(centred and shoulders[0] > 100 * np.abs(shoulders[1:]).max() and trunk[2] > abs(trunk[1]))
+    centered = np.abs(first[ntu.index("middle of spine")]).max() < 1e-5
+    return bool(centered and shoulders[0] > 100 * np.abs(shoulders[1:]).max() and trunk[2] > abs(trunk[1]))
 
 
 def _class_name(label: Any, class_names: Sequence[str], sample_id: str) -> str:

@@ -5,8 +5,8 @@ from crossglg.data.synthetic.performances import (
     NOVEL_ACTIONS,
     is_left_handed,
     load,
-    synthesise,
+    synthesize,
     true_importance,
 )
 
-__all__ = ["ACTIONS", "NOVEL_ACTIONS", "is_left_handed", "load", "synthesise", "true_importance"]
+__all__ = ["ACTIONS", "NOVEL_ACTIONS", "is_left_handed", "load", "synthesize", "true_importance"]

@@ -1,7 +1,7 @@
 """The actions of the built-in synthetic dataset: what a right-handed performer does, in one entry each.
 
 To add an action, add one `Action` to `_TABLE`: its official NTU RGB+D 120 number and name, the body parts that matter,
-and a programme. A programme is a dict `{phase: pose}` over phase 0…1 plus oscillations; body and arms start and end at
+and a program. A program is a dict `{phase: pose}` over phase 0…1 plus oscillations; body and arms start and end at
 rest unless `start` or `end` say otherwise. A pose names only what changes at that phase; the rest stays as it was at
 the key before. Left-handed performers do the mirror image.
 

@@ -1,6 +1,6 @@
 """The built-in synthetic dataset: a procedural synthesizer of skeleton motion in the NTU RGB+D layout.
 
-The actions are data (`synthetic_actions`), the body is `synthetic_body`; here a programme becomes a clip: a person with
+The actions are data (`synthetic_actions`), the body is `synthetic_body`; here a program becomes a clip: a person with
 own proportions, tempo and habits performs it once or more, somewhere between idle moments, with irrelevant motion on
 top, and a Kinect-like sensor observes it from one of three directions. Nothing here was recorded from people.
 
@@ -48,7 +48,7 @@ _SUBJECT_SEED = 20240  # subjects are the same people for every seed
 _SEATED_SHIFT = np.array(actions.SEATED["hips"])
 
 
-def synthesise(seed: int = 0, clips_per_action: int = 50, actions: Sequence[str] = ACTIONS) -> SkeletonSet:
+def synthesize(seed: int = 0, clips_per_action: int = 50, actions: Sequence[str] = ACTIONS) -> SkeletonSet:
     """Perform `actions`, `clips_per_action` times each, in meters, camera frame, 30 fps, layout ntu25.
 
     Deterministic in `seed`; an action's clips do not depend on which other actions are asked for.
@@ -76,15 +76,15 @@ def synthesise(seed: int = 0, clips_per_action: int = 50, actions: Sequence[str]
 
 
 def load(seed: int = 0, clips_per_action: int = 50) -> SkeletonSet:
-    """`synthesise` for all actions, kept in the cache folder as the documented `.npz` and memory-mapped from there.
+    """`synthesize` for all actions, kept in the cache folder as the documented `.npz` and memory-mapped from there.
 
-    The file's name holds a hash of the three source files, so a changed synthesiser never reads an old file. A damaged
+    The file's name holds a hash of the three source files, so a changed synthesizer never reads an old file. A damaged
     file is made anew; where the cache cannot be written, the set is returned without it.
     """
     path = _cache_path(seed, clips_per_action)
     with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
         return replace(SkeletonSet.load(path), name="synthetic")
-    made = synthesise(seed, clips_per_action)
+    made = synthesize(seed, clips_per_action)
     with contextlib.suppress(OSError):
         return replace(SkeletonSet.load(made.save(path)), name="synthetic")
     return made
@@ -94,7 +94,7 @@ def true_importance(skeletons: SkeletonSet) -> NDArray[np.float64]:
     """(N, V) ground truth of which joints matter in each synthetic clip, equal shares, rows sum to 1.
 
     Mirrored for left-handed performers. Works in any layout that has the joints by name.
-    Raises ValueError if a class or subject is not one of the synthesiser's.
+    Raises ValueError if a class or subject is not one of the synthesizer's.
     """
     subjects = np.asarray(skeletons.subject)
     if not np.isin(subjects, np.arange(1, NUM_SUBJECTS + 1)).all():
@@ -241,7 +241,7 @@ def _draw_clips(action: Action, rng: np.random.Generator, count: int) -> _Clips:
 
 
 def _looped(u: Array, loop: tuple[float, float], repeats: NDArray[np.int64]) -> Array:
-    """Progress u through a performance whose section `loop` is repeated → phase of the programme, both 0…1."""
+    """Progress u through a performance whose section `loop` is repeated → phase of the program, both 0…1."""
     start, length = loop[0], loop[1] - loop[0]
     unrolled = u * (1 + (repeats - 1) * length)
     inside = start + (unrolled - start) % length
@@ -250,7 +250,7 @@ def _looped(u: Array, loop: tuple[float, float], repeats: NDArray[np.int64]) -> 
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Programme → channels
+# Program → channels
 
 
 @dataclass(frozen=True)
@@ -314,7 +314,7 @@ _IDLE_ELBOWS = np.array([20.0, 35.0, 30.0, 20.0])
 
 
 def _joints(action: Action, clips: _Clips) -> Array:
-    """(n, T, V, 3) ideal joints: channels of the programme with habits and irrelevant motion, through the body."""
+    """(n, T, V, 3) ideal joints: channels of the program with habits and irrelevant motion, through the body."""
     course = _course(action, clips)
     body = Body.of(
         clips.trait("height"), clips.trait("limb"), {prefix: clips.normal(1.0, 1, 3) for _, prefix, _ in SIDES}
@@ -432,7 +432,7 @@ def _observe(xyz: Array, camera: NDArray[np.integer], clips: _Clips) -> Array:
     hidden = 1 + 2.0 * np.clip((seen[..., 2] - middle) / 0.2, 0, 1)
     deviation = (_JITTER_OF_JOINT * hidden)[..., None] * np.array([1.0, 1.0, 1.4])
     jitter = rng.standard_normal((*shape, 3), dtype=np.float32)
-    jitter[:, 1:] = 0.6 * jitter[:, 1:] + 0.6 * jitter[:, :-1]  # errors of neighbouring frames are alike
+    jitter[:, 1:] = 0.6 * jitter[:, 1:] + 0.6 * jitter[:, :-1]  # errors of neighboring frames are alike
     distance = rng.uniform(2.0, 4.0, clips.count)  # meters
     seen += jitter * deviation * (distance / 3.0)[:, None, None, None]
     seen += 1.5 * _JITTER_OF_JOINT[:, None] * rng.standard_normal((shape[0], 1, shape[2], 3))  # a sensor's lasting bias

@@ -15,7 +15,7 @@ from crossglg.one_shot.representation import Representation
 def raw_coordinates(clips: SkeletonSet, frames: int = 32, prepare: Preprocessing | None = None) -> NDArray[np.float32]:
     """(N, M·T·V·C): resampled, prepared coordinates, flattened.
 
-    prepare: default centre, align_view and scale_torso, as far as the layout has their joints.
+    prepare: default center, align_view and scale_torso, as far as the layout has their joints.
     """
     return prepared_clips(clips, frames, prepare).flatten(1).numpy()
 

@@ -53,9 +53,9 @@ def aligned_body(body: np.ndarray) -> np.ndarray:
 
 def test_aligned_file_is_turned_to_y_up_and_its_mirror_image_undone(tmp_path: Path) -> None:
     person = standing("ntu25", 12).astype(np.float64)
-    centred = person[0] - person[0, 0, SPINE]
-    centred = centred @ _about_y(0.7).T  # someone who does not face the camera
-    turned = aligned_body(centred)
+    centered = person[0] - person[0, 0, SPINE]
+    centered = centered @ _about_y(0.7).T  # someone who does not face the camera
+    turned = aligned_body(centered)
     x = np.zeros((1, 30, 2, 25, 3), dtype=np.float32)
     x[0, :12, 0] = turned
     content = packed(x_train=x.reshape(1, 30, 150), y_train=np.eye(60)[[3]])
@@ -66,10 +66,10 @@ def test_aligned_file_is_turned_to_y_up_and_its_mirror_image_undone(tmp_path: Pa
     assert left[0] < -0.05 and abs(left[2]) < 1e-5, "left is −x"
     feet = [clip.xyz[0, :, NTU.index(f"left {joint}"), 2] for joint in ("foot", "ankle")]
     assert (feet[0] < feet[1]).all(), "facing −z"
-    motion = np.linalg.lstsq(centred.reshape(-1, 3), clip.xyz.reshape(-1, 3))[0]
+    motion = np.linalg.lstsq(centered.reshape(-1, 3), clip.xyz.reshape(-1, 3))[0]
     np.testing.assert_allclose(motion @ motion.T, np.eye(3), atol=1e-5)
     assert np.linalg.det(motion) == pytest.approx(1, abs=1e-5), "a rotation of what the sensor saw"
-    assert np.linalg.det(np.linalg.lstsq(centred.reshape(-1, 3), turned.reshape(-1, 3))[0]) == pytest.approx(-1)
+    assert np.linalg.det(np.linalg.lstsq(centered.reshape(-1, 3), turned.reshape(-1, 3))[0]) == pytest.approx(-1)
 
 
 def _about_y(angle: float) -> np.ndarray:

@@ -13,7 +13,7 @@ from crossglg.data.readers import kinetics_skeleton as kinetics
 from crossglg.data.readers.kinetics_skeleton import Detections, fill_joints, two_by_track
 
 
-def test_coordinates_are_centred_with_y_up() -> None:
+def test_coordinates_are_centered_with_y_up() -> None:
     pose = people(1)
     (clip,) = parse(clip_of(pose, sure(pose)))
     np.testing.assert_allclose(clip.xyz[..., 0], pose[..., 0] - 0.5, atol=1e-6)

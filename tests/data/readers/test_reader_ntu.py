@@ -51,7 +51,7 @@ def test_parse_equals_a_plain_parser() -> None:
         np.testing.assert_array_equal(body.xyz, np.array([xyz for _, xyz in bodies[body.id]], np.float32))
 
 
-def test_neighbouring_ids_beyond_float64_stay_apart() -> None:
+def test_neighboring_ids_beyond_float64_stay_apart() -> None:
     ids = [FIRST_ID, FIRST_ID + 1]
     assert float(ids[0]) == float(ids[1])
     capture = parse(skeleton_text(np.concatenate([PERSON, PERSON + 0.5]), ids))
@@ -185,7 +185,7 @@ def test_who_comes_back_under_another_id_continues_the_actor() -> None:
 
 
 def test_round_trip_of_embedded_motions(tmp_path: Path) -> None:
-    clips = synthetic.synthesise(1, 1, synthetic.ACTIONS[:3])
+    clips = synthetic.synthesize(1, 1, synthetic.ACTIONS[:3])
     for i in range(len(clips)):
         number = ACTION_TABLE[clips.class_of(i)].number
         path = write_skeleton_file(tmp_path / f"{sample_name(1, 2, 40 + i, 1, number)}.skeleton", clips[i])
@@ -219,7 +219,7 @@ def test_missing_second_body(second_body: str, persons: int, tmp_path: Path) -> 
 def test_left_and_right_and_front_are_as_in_the_other_sets(tmp_path: Path) -> None:
     """Kinect v2's frame is right-handed like ours: whoever looks at the sensor has the left side at −x, toes to −z."""
     [clip] = READER.read(write_skeleton_file(tmp_path / f"{NAME}.skeleton", PERSON))
-    for xyz in (clip.xyz[0], synthetic.synthesise(0, 1, ["hand waving"])[0][0]):
+    for xyz in (clip.xyz[0], synthetic.synthesize(0, 1, ["hand waving"])[0][0]):
         joint = {name: xyz[:, LAYOUT.index(name)].mean(0) for name in LAYOUT.joints}
         across = joint["right hip"] - joint["left hip"]
         toes = joint["left foot"] + joint["right foot"] - joint["left ankle"] - joint["right ankle"]

@@ -20,7 +20,7 @@ def parse(content: bytes | None = None, labels: bytes = LABELS, video: str = "A0
     return pku_mmd.parse(lines(recording()) if content is None else content, labels, video)
 
 
-def test_clips_are_the_labelled_lines() -> None:
+def test_clips_are_the_labeled_lines() -> None:
     drink, shake = parse()
     xyz = np.round(recording(), 6)
     np.testing.assert_allclose(drink.xyz, xyz[:1, 5:25], atol=1e-6)

@@ -37,9 +37,9 @@ def test_3d_is_kept_as_the_kinect_saw_it() -> None:
 def test_3d_clip_turned_by_prenormalize3d_stands_up_again() -> None:
     """As PYSKL turns a clip: spine middle of the first frame to the origin, spine to +z, then shoulders to +x."""
     xyz = standing("ntu25", 20, 2).astype(np.float64)
-    centred = xyz - xyz[0, 0, NTU.index("middle of spine")]
-    spine = centred[0, 0, NTU.index("base of spine")]
-    turned = centred @ _turn(-spine, [0, 0, 1]).T
+    centered = xyz - xyz[0, 0, NTU.index("middle of spine")]
+    spine = centered[0, 0, NTU.index("base of spine")]
+    turned = centered @ _turn(-spine, [0, 0, 1]).T
     shoulders = turned[0, 0, NTU.index("right shoulder")] - turned[0, 0, NTU.index("left shoulder")]
     turned = turned @ _turn(shoulders, [1, 0, 0]).T
     (clip,) = parse(annotation_3d(turned.astype(np.float32)))
@@ -47,14 +47,14 @@ def test_3d_clip_turned_by_prenormalize3d_stands_up_again() -> None:
     left = clip.xyz[0, 0, NTU.index("left shoulder")] - clip.xyz[0, 0, NTU.index("right shoulder")]
     assert left[0] < -0.2
     # A rotation, no mirror image: the toes still point ahead, to −z.
-    assert np.linalg.det(np.linalg.lstsq(centred.reshape(-1, 3), clip.xyz.reshape(-1, 3))[0]) == pytest.approx(
+    assert np.linalg.det(np.linalg.lstsq(centered.reshape(-1, 3), clip.xyz.reshape(-1, 3))[0]) == pytest.approx(
         1, abs=1e-3
     )
     feet = [clip.xyz[0, :, NTU.index(f"left {joint}"), 2] for joint in ("foot", "ankle")]
     assert (feet[0] < feet[1]).all()
 
 
-def test_centred_clip_of_somebody_lying_is_left_as_it_is() -> None:
+def test_centered_clip_of_somebody_lying_is_left_as_it_is() -> None:
     """Lying with the feet to the camera looks like z up, but for the line of the shoulders."""
     xyz = standing("ntu25", 20).astype(np.float64)
     lying = (xyz - xyz[0, 0, 1]) @ _turn([0.02, 1, 0], [0.1, 0.1, 1]).T

@@ -23,7 +23,7 @@ from crossglg.skeletons import Layout, get_layout
 
 
 class Bones(SkeletonEncoder):
-    """Every joint takes the mean over itself and its neighbours along the bones, block after block."""
+    """Every joint takes the mean over itself and its neighbors along the bones, block after block."""
 
     def __init__(self, layout: Layout, in_channels: int, persons: int, width: int = 24, depth: int = 3) -> None:
         super().__init__()
@@ -39,10 +39,10 @@ class Bones(SkeletonEncoder):
 class Block(nn.Module):
     def __init__(self, layout: Layout, width: int) -> None:
         super().__init__()
-        neighbours = torch.eye(layout.num_joints)
+        neighbors = torch.eye(layout.num_joints)
         for child, parent in layout.bones:
-            neighbours[child, parent] = neighbours[parent, child] = 1.0
-        self.register_buffer("mean", neighbours / neighbours.sum(1, keepdim=True))
+            neighbors[child, parent] = neighbors[parent, child] = 1.0
+        self.register_buffer("mean", neighbors / neighbors.sum(1, keepdim=True))
         self.each_joint = nn.Conv2d(width, width, 1)
         self.over_time = nn.Conv2d(width, width, (3, 1), padding=(1, 0))
 

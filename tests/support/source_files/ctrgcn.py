@@ -17,7 +17,7 @@ SPINE, HIPS = NTU.index("middle of spine"), (NTU.index("left hip"), NTU.index("r
 
 
 def stored(people: np.ndarray, padded: int = 30) -> np.ndarray:
-    """(M, T, 25, 3) → (padded, 2·25·3), body-major, centred as the family does, zeros where there is nothing."""
+    """(M, T, 25, 3) → (padded, 2·25·3), body-major, centered as the family does, zeros where there is nothing."""
     persons, frames = people.shape[:2]
     x = np.zeros((padded, 2, 25, 3), dtype=np.float32)
     x[:frames, :persons] = (people - people[0, 0, SPINE]).transpose(1, 0, 2, 3)
