@@ -2,7 +2,7 @@
 
     python benchmarks/ntu_parsing.py
 
-writes `benchmarks/results/ntu_parsing.json` and prints it. The files are written from embedded motions, in the format
+writes `benchmarks/results/ntu_parsing.json` and prints it. The files are written from synthetic clips, in the format
 of the data set. The plain parser goes line by line and converts every number, as the field's public parsers do. What
 memory the number of files takes is measured on as many files as NTU RGB+D 120 has, of two frames each.
 """
@@ -163,7 +163,7 @@ def main() -> None:
     result |= {"milliseconds_per_100_frame_file": time_parsers(given.repeats)}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        tree = write_tree(folder / "embedded-motions", given.files, 45)
+        tree = write_tree(folder / "synthetic-clips", given.files, 45)
         runs = [time_conversion(tree, folder, workers) for workers in (1, 2)]
         short = time_conversion(write_short_files(folder / "short", given.short_files), folder, 2)
     result |= {

@@ -1,6 +1,6 @@
 """Every setting of a run: its type, default and a sentence; presets; strict overriding.
 
-The defaults are the preset "embedded": minutes on two CPU cores, no downloads. Values are scalars, so that each can be
+The defaults are the preset "default": minutes on two CPU cores, no downloads. Values are scalars, so that each can be
 a notebook parameter and a `--set name=value` on the command line.
 """
 
@@ -311,7 +311,7 @@ class Config(
                 raise InputError(f"{name}={value} must be at most {high}: {why}")
 
     @classmethod
-    def create(cls, preset: str = "embedded", **values: Any) -> Config:
+    def create(cls, preset: str = "default", **values: Any) -> Config:
         """A preset with overrides. Strings are read as the setting's type; raises ValueError as `parse_values` does."""
         if preset not in PRESETS:
             raise InputError(f"unknown preset {preset!r}; presets: {', '.join(PRESETS)}")
@@ -323,7 +323,7 @@ class Config(
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "embedded": {},
+    "default": {},
     "smoke": {"epochs": 2, "frames": 16, "episodes": 3},
     # METHOD.md's setting as far as it is public; optimizer and schedule are those of InfoGCN (inferred).
     "paper": {
@@ -336,7 +336,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 PRESETS["published"] = {**PRESETS["paper"], "guidance": "none", "importance_after_block": 0, "absent_persons": "zeros"}
 PRESET_HELP = {
-    "embedded": "the defaults: minutes on two CPU cores, no downloads",
+    "default": "the defaults: minutes on two CPU cores, no downloads",
     "smoke": "two to three minutes, to see that everything runs; too short to learn much",
     "paper": "the paper's setting, as far as it is public",
     "paper-strong": "the recipe of the defaults at the size of NTU RGB+D 120; not tried at that size",

@@ -69,7 +69,7 @@ def run(
     dataset: Dataset = None,
     benchmark: Benchmark = None,
     encoder: Encoder = None,
-    preset: Preset = "embedded",
+    preset: Preset = "default",
     settings: Setting = None,
     output: Output = None,
     resume: Annotated[bool, typer.Option("--resume", help="continue the run in --output, with its settings")] = False,
@@ -108,7 +108,7 @@ def train(
     dataset: Dataset = None,
     benchmark: Benchmark = None,
     encoder: Encoder = None,
-    preset: Preset = "embedded",
+    preset: Preset = "default",
     settings: Setting = None,
     output: Output = None,
     overwrite: Annotated[

@@ -43,7 +43,7 @@ def preprocessing_study(
     typer.echo(f"\nProtocols: {', '.join(protocols)}")
 
 
-@command(STUDIES, "crossglg study embedded --jobs 2")
+@command(STUDIES, "crossglg study synthetic --jobs 2")
 def study(
     file: Annotated[str, typer.Argument(help="a study's .yaml, or one of 'list studies'")],
     data: Annotated[Path | None, typer.Option(help="the folder that DATA stands for in the study")] = None,

@@ -2,7 +2,7 @@
 
 All entries but `methods` may be left out:
 
-    preset: embedded                # the settings it starts from
+    preset: default                 # the settings it starts from
     settings: {epochs: 15}          # of every run, on top of the preset
     benchmarks: [DATA/benchmarks.json:to-utd-mhad, ntu120-one-shot]  # DATA: the folder given with --data
     base_shares: [0.5, 1.0]         # fractions of the base classes, each a benchmark of its own
@@ -214,7 +214,7 @@ class Study:
 def _parse(name: str, content: Any) -> Study:
     """The study that a file's content describes; raises InputError naming what is wrong."""
     _check_entries(content)
-    preset, settings = content.get("preset", "embedded"), content.get("settings", {})
+    preset, settings = content.get("preset", "default"), content.get("settings", {})
     _refuse(settings, ("seed", "benchmark"), "settings", "list them under seeds and benchmarks")
     common = Config.create(preset, **settings)
     methods = {

@@ -416,7 +416,7 @@ def test_inconsistent_content_is_refused(tmp_path: Path, changes: dict[str, Any]
         SkeletonSet.load(tmp_path / "mine.npz")
 
 
-# ---- the embedded and the real sets take the same path
+# ---- the synthetic and the real sets take the same path
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -433,7 +433,7 @@ def test_real_set_has_the_counts_of_its_readme(shared_data: Path, name: str) -> 
     assert 0.5 < np.median(standing) < 2.2, "meters with y up"
 
 
-def test_embedded_set_round_trips_like_a_users_own(tmp_path: Path) -> None:
+def test_synthetic_set_round_trips_like_a_users_own(tmp_path: Path) -> None:
     clips = synthetic.synthesize(clips_per_action=2, actions=synthetic.ACTIONS[:3])
     loaded = SkeletonSet.load(clips.save(tmp_path / "own.npz"))
     same(loaded, clips)

@@ -1,4 +1,4 @@
-"""The embedded data is valid, repeatable, physically plausible, learnable in principle and not too easy."""
+"""The synthetic dataset is valid, repeatable, physically plausible, learnable in principle and not too easy."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def test_split_task_needs_an_exemplar_and_a_query_of_known_classes() -> None:
         split_task(clips, ["none"], 2, "split")
 
 
-def test_embedded_task_teaches_and_asks_disjoint_classes() -> None:
+def test_synthetic_task_teaches_and_asks_disjoint_classes() -> None:
     task = load_task(Config(episodes=3))
     assert len(NOVEL_ACTIONS) == 20 and task.novel.class_names == NOVEL_ACTIONS
     assert sorted(task.base.class_names + task.novel.class_names) == sorted(ACTIONS)

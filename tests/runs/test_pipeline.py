@@ -311,7 +311,7 @@ def test_threads_of_a_kernel_spin_briefly_unless_the_user_says_otherwise(own, tm
         (["run", "--set", "epoch=3"], "did you mean 'epochs'"),
         (["run", "--set", "epochs=three"], "is not of the kind int"),
         (["run", "--set", "epochs"], "NAME=VALUE"),
-        (["run", "--preset", "papre"], "presets: embedded"),
+        (["run", "--preset", "papre"], "presets: default"),
         (["run", "--dataset", "nowhere.npz"], "neither registered"),
         (["run", "--encoder", "infogcm"], "did you mean 'infogcn'"),
         (["run", "--set", "text_encoder=none"], "unknown text encoder"),

@@ -143,7 +143,7 @@ def test_what_yaml_would_swallow_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_studies_that_come_with_the_project() -> None:
-    guidance, left_out, embedded = (Study.load(name) for name in ("guidance", "left_out", "embedded"))
+    guidance, left_out, synthetic = (Study.load(name) for name in ("guidance", "left_out", "synthetic"))
     assert len(guidance.runs()) == 5 * 5 + 5 * 6 * 5 and len(left_out.runs()) == 10 * 5 + 10 * 6 * 5
     assert guidance.methods == left_out.methods, "the same question on other benchmarks"
     assert [run.method for run in guidance.runs()[:5]] == ["raw", "dtw", "dtw-movement", "dtw-shifted", "dtw-streams"]
@@ -155,9 +155,9 @@ def test_the_studies_that_come_with_the_project() -> None:
     assert strongest.benchmarks == left_out.benchmarks and older.benchmarks == guidance.benchmarks
     assert variants.methods.items() > strongest.methods.items() == older.methods.items()
     assert {c.epochs for c in longer.methods.values()} == {3 * c.epochs for c in left_out.methods.values()}
-    for study in (guidance, left_out, embedded, longer, base_classes):
+    for study in (guidance, left_out, synthetic, longer, base_classes):
         assert {c.guidance for c in study.methods.values()} == {"none", "both"}
         assert {c.objective for c in study.methods.values()} <= {"classification", "text-retrieval", "attributes"}
         assert not any(c.validation_clips for c in study.methods.values()), "no method chooses its epoch"
-    for name in ("embedded", "tiny"):
+    for name in ("synthetic", "tiny"):
         assert all(r.config.dataset.startswith("synthetic") for r in Study.load(name).runs())

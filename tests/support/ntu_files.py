@@ -49,7 +49,7 @@ def sample_name(setup: int, camera: int, performer: int, replication: int, actio
 
 
 def write_tree(folder: Path, files: int, classes: int, seed: int = 0) -> Path:
-    """`files` embedded motions under NTU names: `classes` actions (at most 45), every fifth file with a second body
+    """`files` synthetic clips under NTU names: `classes` actions (at most 45), every fifth file with a second body
     who comes later, every seventh with a ghost of a few frames and frames in which nobody is seen."""
     actions = synthetic.ACTIONS[:classes]
     clips = synthetic.synthesize(seed, -(-files // classes), actions)

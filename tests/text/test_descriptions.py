@@ -115,7 +115,7 @@ def test_loaded_descriptions_name_file_and_hash(path: Path) -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-def test_every_embedded_action_is_described_for_every_layout(layout: Layout) -> None:
+def test_every_synthetic_action_is_described_for_every_layout(layout: Layout) -> None:
     for description in find_descriptions(ACTIONS, layout):
         texts = description.joint_texts(layout)
         assert len(texts) == layout.num_joints and all(texts)

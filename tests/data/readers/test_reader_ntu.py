@@ -184,7 +184,7 @@ def test_who_comes_back_under_another_id_continues_the_actor() -> None:
 # ---- whole files
 
 
-def test_round_trip_of_embedded_motions(tmp_path: Path) -> None:
+def test_round_trip_of_synthetic_motions(tmp_path: Path) -> None:
     clips = synthetic.synthesize(1, 1, synthetic.ACTIONS[:3])
     for i in range(len(clips)):
         number = ACTION_TABLE[clips.class_of(i)].number
