@@ -263,7 +263,10 @@ def _provenance(rows: Sequence[Finished]) -> str:
         place = f"torch {row.torch} on {row.device}"
         methods.setdefault(place, {})[run.method] = None
         commits.setdefault(place, {})[row.git_sha[:12]] = None
-    parts = [f"{', '.join(methods[place])} with {place} at {', '.join(commits[place])}" for place in methods]
+    if len(methods) == 1:
+        (place,) = methods
+        return f"Made with {place}, commits {', '.join(commits[place])}."
+    parts = [f"*{'*, *'.join(methods[place])}* with {place}, commits {', '.join(commits[place])}" for place in methods]
     return f"Made: {'; '.join(parts)}."
 
 
