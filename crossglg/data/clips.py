@@ -26,7 +26,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from operator import index
 from pathlib import Path
 from statistics import mode
@@ -43,7 +43,7 @@ _JOIN = "a list of clips (T, V, C) becomes np.concatenate(clips), with offsets n
 COLUMNS = ("persons", "subject", "camera", "sample_id", "source")  # that a clip has an entry in, besides its label
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SkeletonSet:
     """N clips of one layout. A set is indexed itself: `clips = SkeletonSet.load(FILE)`, then `clips[i]` is clip i.
 
@@ -82,10 +82,16 @@ class SkeletonSet:
     source: NDArray[np.str_]
     canonical_names: tuple[str, ...] = ()
     fps: float = 30.0
-    name: str = field(default="skeletons", compare=False)
+    name: str = "skeletons"
 
     def __post_init__(self) -> None:
         _check(self)
+
+    def __repr__(self) -> str:
+        return (
+            f"SkeletonSet({self.name!r}: {len(self)} clips of {len(self.class_names)} classes, "
+            f"layout {self.layout.name!r}, {self.fps:g} frames per second)"
+        )
 
     @classmethod
     def build(

@@ -108,9 +108,13 @@ def convert(
         if not store.clips:
             raise ValueError(f"{source} holds no clip: its {len(files)} file(s) are left out or corrupt")
         clips = store.to_set(reader, dataset_name(str(source)))
-        told = {"source": str(source), "other_formats": _of_other_formats(Path(source), reader, classes)}
+        told: dict[str, Any] = {
+            "source": str(source),
+            "other_formats": _of_other_formats(Path(source), reader, classes),
+        }
         if table:
             told["unused_rows"] = table.unused([clip["row"] for clip in store.clips])
+            told["shared_rows"] = store.shared_rows(files)
         write_json(log_path(output), header | told | _log(reader, store, clips))
         clips.save(output)
         store.remove()
@@ -376,6 +380,14 @@ class _Store:
     @property
     def clips(self) -> list[dict[str, Any]]:
         return [clip for entry in self.entries for clip in entry.get("clips", [])]
+
+    def shared_rows(self, files: Sequence[SourceFile]) -> dict[str, list[str]]:
+        """Rows of the table of classes that stand for several files → those."""
+        found: dict[str, dict[str, None]] = {}
+        for file, entry in zip(files, self.entries, strict=True):
+            for clip in entry.get("clips", []):
+                found.setdefault(clip["row"], {})[file.name] = None
+        return {row: list(names) for row, names in found.items() if len(names) > 1}
 
     def add(self, file: SourceFile, result: list[Recording] | str) -> None:
         """Write what a file holds, or why it holds nothing."""

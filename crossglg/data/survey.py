@@ -57,7 +57,7 @@ def describe(clips: SkeletonSet, path: Path) -> str:
         lines += [f"step {n}    {step}" for n, step in enumerate(log["steps"], start=1)]
         lines += [f"note      {note}" for note in _notes(log)]
     other_files = _other_files(path) if path.is_dir() else []
-    of_log = [*_other_rates(log, clips.fps), *_overruled_folders(log), *_sessions(log)]
+    of_log = [*_other_rates(log, clips.fps), *_overruled_folders(log), *_sessions(log), *_shared_rows(log)]
     lines += [f"doubtful  {doubt}" for doubt in [*doubts(clips), *of_log, *other_files]]
     lack = "; ".join(filter(None, (missing_for_a_run(clips), _missing_for_steps(clips.layout))))
     return "\n".join([*lines, f"for a run {lack or 'four classes or more have two clips or more: enough'}"])
@@ -201,6 +201,15 @@ def _sessions(log: dict[str, Any]) -> list[str]:
     return [
         f"the classes {some_of(list(folders))} are folders that lie in several others, {some_of(above)}: if those are "
         f"the classes, move their files up or give a table of classes (classes=FILE.csv)"
+    ]
+
+
+def _shared_rows(log: dict[str, Any]) -> list[str]:
+    """That a row of the table of classes stands for files that may be of several."""
+    return [
+        f"the row {row} of the table of classes stands for {counted(len(files), 'file')}, {some_of(files)}: if they "
+        f"are not all of that class, name them by their paths in the folder"
+        for row, files in log.get("shared_rows", {}).items()
     ]
 
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import crossglg
 from crossglg import tables
-from crossglg.config import DEFAULTS, Config
+from crossglg.config import BEFORE, DEFAULTS, Config
 from crossglg.data.convert import dataset_name, parse_dataset
 from crossglg.data.tasks import Task, clips_name, share_name, validation_name
 from crossglg.files import MissingError, as_record, expanded, write_file, write_json
@@ -124,8 +124,8 @@ class RunResults:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All settings: those that came after the run have their defaults."""
-        return {**DEFAULTS, **self.config}
+        """All settings: those that came after the run as it was made, by what stood there before, else by default."""
+        return {**DEFAULTS, **BEFORE, **self.config}
 
     def episodes(self) -> dict[str, list[float]]:
         """Accuracy of each episode by classifier, before them that of raw coordinates where it was measured."""

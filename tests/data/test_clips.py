@@ -182,6 +182,12 @@ def test_where_finds_classes_in_file_order() -> None:
         small().where(classes=["wave", "jump"])
 
 
+def test_a_set_is_shown_in_a_line_and_equal_to_itself_only() -> None:
+    clips = small()
+    assert repr(clips) == "SkeletonSet('small': 5 clips of 3 classes, layout 'ntu25', 15 frames per second)"
+    assert clips == clips and clips != small() and clips in {clips}
+
+
 def test_subset_keeps_order_content_and_columns() -> None:
     clips, chosen = small(), [4, 1, 1]
     part = clips.subset(chosen)

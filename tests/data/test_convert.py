@@ -482,6 +482,22 @@ def test_files_of_other_formats_and_rows_without_a_file_are_told(tmp_path: Path)
     told = describe(clips, tmp_path / "o.npz")
     assert "1 file of other formats not read: bow/other.BVH" in told
     assert "1 row of the table without a file: zzz.npy" in told
+    assert log["shared_rows"] == {} and "stands for" not in told
+
+
+def test_a_row_of_the_table_that_stands_for_several_files_is_doubted(tmp_path: Path) -> None:
+    for day in ("monday", "tuesday"):
+        (tmp_path / "set" / day).mkdir(parents=True)
+        np.save(tmp_path / "set" / day / "1.npy", standing("ntu25", 10)[0])
+        np.save(tmp_path / "set" / day / "2.npy", standing("ntu25", 10)[0])
+    (tmp_path / "table.csv").write_text("file,class\n1.npy,wave\nmonday/2.npy,bow\ntuesday/2,bow\n")
+    clips = convert(
+        tmp_path / "set", "keypoints", tmp_path / "o.npz", 1, classes=tmp_path / "table.csv", progress=False
+    )
+    assert [clips.class_of(i) for i in range(4)] == ["wave", "bow"] * 2
+    doubts = [line for line in describe(clips, tmp_path / "o.npz").splitlines() if "stands for" in line]
+    (doubt,) = doubts
+    assert "row 1.npy of the table of classes stands for 2 files, monday/1.npy, tuesday/1.npy: if they" in doubt
 
 
 def test_clips_far_from_the_body_are_doubted() -> None:

@@ -281,6 +281,20 @@ def test_runs_of_other_settings_or_draws_are_not_averaged_as_seeds(tmp_path: Pat
     ]
 
 
+def test_a_run_from_before_a_setting_came_was_made_as_before(tmp_path: Path) -> None:
+    add_run(tmp_path, "now", [0.5, 0.5])
+    add_run(tmp_path, "before", [0.4, 0.4])
+    run = read_results(tmp_path / "before")
+    old = {name: value for name, value in run.config.items() if name not in ("posture", "noise")}
+    replace(run, config=old).write(tmp_path / "before")
+    settings = read_results(tmp_path / "before").settings
+    assert (settings["posture"], settings["noise"]) == (1.0, 0.0) != (Config().posture, Config().noise)
+    assert {row[1] for row in rows(markdown_table(tmp_path))} == {
+        "lean-gcn, CrossGLG (posture=1.0, noise=0.0)",
+        "lean-gcn, CrossGLG (posture=0.1, noise=0.1)",
+    }
+
+
 def test_a_seed_that_was_run_twice_counts_once(tmp_path: Path) -> None:
     add_run(tmp_path, "a", [0.5, 0.5])
     add_run(tmp_path, "again elsewhere", [0.5, 0.5], dataset="synthetic", device="cpu")
