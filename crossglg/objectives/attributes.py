@@ -19,7 +19,7 @@ from crossglg.text.embeddings import TextBank
 
 
 class Attributes(Classification):
-    """Classification; besides, a linear layer on the representation tells which attributes the class of the clip has.
+    """Classification, and a linear layer on z must tell which statements (attributes) are true of the clip.
 
     The layer is kept with the model, for recognition by descriptions.
     """

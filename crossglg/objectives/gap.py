@@ -19,7 +19,7 @@ from crossglg.text.embeddings import TextBank
 
 
 class PartTextAlignment(Classification):
-    """Classification, and the features of each body part are to find the text of that part in the batch (GAP)."""
+    """Classification, and each body part must find its own text among those of the batch (GAP)."""
 
     reads_texts = True
     settings: ClassVar[tuple[str, ...]] = (*Classification.settings, "alignment_weight")

@@ -12,7 +12,7 @@ from crossglg.text.embeddings import TextBank
 
 
 class Prototypes(Comparison):
-    """One-shot episodes: in each batch a class's first clip is its prototype, the others are to find it."""
+    """One-shot episodes: in each batch the first clip of a class is its prototype; its other clips must find it."""
 
     def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank) -> dict[str, Tensor]:
         return {"prototype_loss": prototype_loss(out.z.float(), label)}

@@ -22,10 +22,11 @@ CANDIDATES = 4  # texts that a clip is read with: the right one and those it is 
 
 
 class TextMatching(Classification):
-    """Classification; besides, the paper's interaction blocks read the clip with the joint texts of several classes.
+    """Classification, and the cross-modal branch must tell which of several classes' texts fits the clip.
 
-    The classes are the right one and those that the classifier takes the clip for most. A score of each reading is to
-    tell which text fits. `guidance=g2l` with it is CrossGLG with matching in the place of its cross-modal branch.
+    The classes are the right one and those that the classifier takes the clip for most. The paper's interaction blocks
+    read the clip with the joint texts of each; a score of each reading is to tell which text fits. `guidance=g2l` with
+    it is CrossGLG with matching in the place of its cross-modal branch.
     """
 
     reads_texts = True

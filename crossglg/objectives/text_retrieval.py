@@ -21,7 +21,7 @@ TEMPERATURE = 0.1
 
 
 class TextRetrieval(Classification):
-    """Classification; besides, the clip finds the text of its class, and each asked joint its own text, among all."""
+    """Classification, and each clip must find the text of its class among all, each asked joint its own text."""
 
     reads_texts = True
     settings: ClassVar[tuple[str, ...]] = (

@@ -176,7 +176,7 @@ def _numbers(state: RunState) -> dict[str, str]:
             numbers["accuracy on validation clips"] = f"{100 * record['validation_accuracy']:.0f} %"
     if state.results:
         result, count = state.results.one_shot[CLASSIFIER], len(state.results.novel_classes)
-        about = f"one-shot, {CLASSIFIER}, {count} new classes, chance {100 / count:.0f} %"
+        about = f"one-shot, {CLASSIFIER}, {count} novel classes, chance {100 / count:.0f} %"
         numbers[about] = f"{100 * result.mean:.1f} ± {100 * result.interval:.1f} %"
     return numbers
 

@@ -171,7 +171,7 @@ def _importance(trained: TrainedModel, task: Task, classes: Sequence[str]) -> It
     clips = typical_clips(importance, task, classes)
     yield Picture(
         "skeleton_strips", "Joint importance over time",
-        f"{what}, for typical clips of classes never seen in training; large and dark joints matter.",
+        f"{what}, for typical clips of novel classes; the larger and darker a joint, the more it counts.",
         figures.clip_gallery([(novel[i], novel.class_of(i)) for i in clips], novel.layout, 6, list(importance[clips])),
     )  # fmt: skip
     yield Picture(
