@@ -19,7 +19,7 @@ from crossglg.config import BEFORE, DEFAULTS, Config
 from crossglg.data.convert import dataset_name, parse_dataset
 from crossglg.data.tasks import Task, clips_name, share_name, validation_name
 from crossglg.files import MissingError, as_record, expanded, write_file, write_json
-from crossglg.one_shot import OneShotResult
+from crossglg.one_shot import TEXT_CLASSIFIERS, OneShotResult
 from crossglg.statistics import Interval
 from crossglg.text.embeddings import TEXT_ENCODERS
 from crossglg.training.trained_model import TrainedModel
@@ -128,9 +128,13 @@ class RunResults:
         return {**DEFAULTS, **BEFORE, **self.config}
 
     def episodes(self) -> dict[str, list[float]]:
-        """Accuracy of each episode by classifier, before them that of raw coordinates where it was measured."""
+        """Accuracy of each episode by classifier, before them that of raw coordinates where it was measured.
+
+        Classifiers that read texts of the novel classes, of a run of a study, are called so.
+        """
         raw = {"raw coordinates": self.raw_coordinates} if self.raw_coordinates else {}
-        return {name: accuracy.episodes for name, accuracy in {**raw, **self.one_shot}.items()}
+        named = {f"{name} (reads texts)" if name in TEXT_CLASSIFIERS else name: a for name, a in self.one_shot.items()}
+        return {name: accuracy.episodes for name, accuracy in {**raw, **named}.items()}
 
     def write(self, folder: str | Path) -> Path:
         """Write `results.json` into a run's folder."""

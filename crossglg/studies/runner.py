@@ -25,10 +25,11 @@ from joblib import Parallel, cpu_count, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 
 from crossglg.config import Config
+from crossglg.data.clips import SkeletonSet
 from crossglg.data.protocols import find_protocol
 from crossglg.data.tasks import Task, load_task
 from crossglg.files import InputError, MissingError, nearest, told
-from crossglg.one_shot import Features, OneShotResult, evaluate, usable
+from crossglg.one_shot import TEXT_CLASSIFIERS, Array, ClassTexts, Features, OneShotResult, evaluate, usable
 from crossglg.one_shot.baselines.raw import raw_coordinates, raw_poses
 from crossglg.one_shot.representation import Representation
 from crossglg.processes import BusyError, end_with, sole_writer, spin_briefly
@@ -45,8 +46,9 @@ from crossglg.runs.results import (
     versions,
 )
 from crossglg.studies.results import Row, read_rows, table_file, write_rows
-from crossglg.studies.spec import RAW, WARPED, Run, Study, allows
+from crossglg.studies.spec import RAW, UNTRAINED, WARPED, Run, Study, lacks
 from crossglg.training.checkpoint import CHECKPOINT
+from crossglg.training.evaluation import class_texts
 from crossglg.training.recipe import prepare
 from crossglg.training.trained_model import WEIGHTS, TrainedModel, resolve_device
 
@@ -244,7 +246,7 @@ def _made(
         lacking = not_measured(run, record.one_shot, measured)
         if lacking and trained is not None:
             task = load_task(config)
-            more = _evaluated(Features.of(task, trained.represent), task, lacking)
+            more = _evaluated(task, trained.represent, lacking, _texts(task, config, lacking))
             record = replace(record, one_shot={**record.one_shot, **by_classifier(more)})
             record.write(folder)
         return Row.of(run.name, record), trained
@@ -263,7 +265,7 @@ def not_measured(run: Run, known: Collection[str], measured: Collection[str]) ->
     """The classifiers of a study that a finished training was not measured by and can be. known: those it was."""
     if run.seed is None or run.members:
         return []
-    return [name for name in measured if name not in known and allows(run.config, name)]
+    return [name for name in measured if name not in known and not lacks(run.config, name)]
 
 
 def _rows_of(runs: Sequence[Run], output: Path, known: Mapping[str, Row]) -> dict[str, Row]:
@@ -286,27 +288,28 @@ def _remove_checkpoint(folder: Path) -> None:
 def _measured(
     run: Run, config: Config, folder: Path, trained: TrainedModel | None, measured: Collection[str]
 ) -> tuple[dict[str, Any], dict[str, Any], list[OneShotResult], TrainedModel | None]:
-    """Train if the run trains, and evaluate with every classifier that sees skeletons alone.
+    """Train if the run trains, and evaluate with the classifiers that are asked for.
 
-    trained: the model of a run of the same training. Returns fields of `RunResults`, fields of `StudyDetails`, the
-    accuracies, and the model if there is one.
+    trained: the model of a run of the same training.  measured: classifiers; empty: all that see skeletons alone.
+    Returns fields of `RunResults`, fields of `StudyDetails`, the accuracies, and the model if there is one.
     """
     task = load_task(config)
     about = about_task(task)
+    texts = None if run.method in UNTRAINED else _texts(task, config, measured)  # missing ones are told before training
     study: dict[str, Any] = {"coordinates_sha256": task.coordinates_sha256}
     if run.method in WARPED:
         warped = evaluate(task, Features.of(task, raw_poses), WARPED[run.method])
         results = [replace(warped, classifier="cosine")]  # by which single poses are compared
     elif run.method == RAW:
-        results = _evaluated(Features.of(task, raw_coordinates), task, RAW_CLASSIFIERS)
+        results = _evaluated(task, raw_coordinates, RAW_CLASSIFIERS)
     elif run.members:
         ensemble = [_model(member, folder.parent) for member in run.members]
         study["members"] = [member.name for member in run.members]
-        results = _evaluated(
-            Features.of(task, lambda clips: Representation.joined([model.represent(clips) for model in ensemble])),
-            task,
-            measured,
-        )
+
+        def together(clips: SkeletonSet) -> Representation:
+            return Representation.joined([model.represent(clips) for model in ensemble])
+
+        results = _evaluated(task, together, measured, texts)
     else:
         resumed = (folder / CHECKPOINT).is_file()
         if trained is None:
@@ -315,13 +318,30 @@ def _measured(
             replace(trained, config=config).save(folder)  # a model is evaluated on the benchmark of its own folder
         about |= about_model(trained)
         study |= {"texts": trained.details["texts"], "resumed": resumed}
-        results = _evaluated(Features.of(task, trained.represent), task, measured)
+        results = _evaluated(task, trained.represent, measured, texts)
     return about, study, results, trained
 
 
-def _evaluated(features: Features, task: Task, classifiers: Collection[str] = ()) -> list[OneShotResult]:
-    """By those of the classifiers, else of all, that these features allow."""
-    return [evaluate(task, features, name) for name in usable(features) if not classifiers or name in classifiers]
+def _texts(task: Task, config: Config, classifiers: Collection[str]) -> ClassTexts | None:
+    """What the descriptions say about the novel classes, where a classifier reads that. Raises InputError."""
+    if not any(name in TEXT_CLASSIFIERS for name in classifiers):
+        return None
+    how = "name their file in the study's settings: descriptions"
+    return class_texts(task, task.novel.layout, config.descriptions, how)
+
+
+def _evaluated(
+    task: Task,
+    represent: Callable[[SkeletonSet], Representation | Array],
+    classifiers: Collection[str],
+    texts: ClassTexts | None = None,
+) -> list[OneShotResult]:
+    """By those of the classifiers that the features allow; where none are named, by all that read no texts."""
+    reading = {name: kind for name, kind in TEXT_CLASSIFIERS.items() if name in classifiers}
+    features = Features.of(task, represent, mirrored=any(kind.mirrored for kind in reading.values()))
+    names = [name for name in usable(features) if not classifiers or name in classifiers]
+    names += [name for name, kind in reading.items() if not kind.missing(features)]
+    return [evaluate(task, features, name, texts) for name in names]
 
 
 def _model(run: Run, folder: Path) -> TrainedModel:

@@ -16,7 +16,7 @@ All entries but `methods` may be left out:
     untrained: [raw, dtw-streams]   # rows that learn nothing: raw coordinates, time warping; else raw alone
     reference: base                 # whom the others are compared with; else the first method
     classifiers: [cosine]           # by which the table compares them
-    measured: [cosine, joint-motion] # what is measured, where slow classifiers are not wanted; else all
+    measured: [cosine, joint-motion] # what is measured; else all that read no texts at recognition
 
 A run is named by its settings, so studies that share a folder share their runs, and renaming a method makes nothing
 again.
@@ -40,7 +40,7 @@ from crossglg.data.tasks import DATASETS
 from crossglg.encoders import ENCODERS
 from crossglg.files import InputError, MissingError, nearest, project_folder, sha256
 from crossglg.objectives import find_objective
-from crossglg.one_shot import CLASSIFIERS
+from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS
 from crossglg.runs.results import method_name, portable, task_name
 
 RAW = "raw"  # raw coordinates
@@ -50,6 +50,11 @@ WARPED = {
     "dtw-streams": "shifted-streams",
 }  # fmt: skip
 UNTRAINED = (RAW, *WARPED)  # methods that learn nothing: one run per benchmark, whatever the seeds
+# What not every model predicts → what it is called, and which do.
+_PREDICTED = {
+    "importance": ("joint importance", "guidance: g2l or guidance: both"),
+    "attributes": ("statements", "objective: attributes"),
+}
 WITHOUT_EFFECT = ("device", "cuda_graph", "keep_text_branch")  # settings that change no result beyond rounding
 # Settings that all methods have in common.
 SHARED = ("dataset", "episodes", "device", "validation_classes", "validation_split")
@@ -261,15 +266,17 @@ def _check(study: Study, common: Config) -> None:
             f"make one with 'crossglg protocol make' and name it under benchmarks"
         )
     _check_known("untrained", study.untrained, UNTRAINED)
-    _check_known("classifiers", study.classifiers, CLASSIFIERS)
-    _check_known("measured", study.measured, CLASSIFIERS)
+    _check_known("classifiers", study.classifiers, [*CLASSIFIERS, *TEXT_CLASSIFIERS])
+    _check_known("measured", study.measured, [*CLASSIFIERS, *TEXT_CLASSIFIERS])
     for name in study.classifiers:
-        if study.measured and name not in study.measured:
+        if name not in (study.measured or CLASSIFIERS):
             raise InputError(f"classifiers: {name!r} is not measured; add it to measured")
-        if not any(allows(config, name) for config in study.methods.values()):
+        missing = [lacks(config, name) for config in study.methods.values()]
+        if all(missing):
+            what, how = _PREDICTED[missing[0]]
             raise InputError(
-                f"classifiers: {name!r} compares by joint importance, which no method learns; give a method "
-                f"guidance: g2l or guidance: both, or take {name!r} out"
+                f"classifiers: {name!r} compares by {what}, which no method learns; give a method {how}, or take "
+                f"{name!r} out"
             )
     methods = [*study.methods, *study.untrained]
     if study.reference not in methods:
@@ -294,9 +301,14 @@ def _check_known(key: str, names: Collection[str], known: Collection[str]) -> No
             raise InputError(f"{key}: unknown {name!r}{nearest(name, known)} {', '.join(known)}")
 
 
-def allows(config: Config, classifier: str) -> bool:
-    """Whether a model of these settings predicts what the classifier compares."""
-    return config.guidance in ("g2l", "both") or "importance" not in CLASSIFIERS[classifier].needs
+def lacks(config: Config, classifier: str) -> str:
+    """What the classifier compares and a model of these settings does not predict; or nothing."""
+    there = {
+        "importance": config.guidance in ("g2l", "both"),
+        "attributes": find_objective(config).predicts_attributes,
+    }
+    needs = {**CLASSIFIERS, **TEXT_CLASSIFIERS}[classifier].needs
+    return next((name for name in needs if not there.get(name, True)), "")
 
 
 def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:

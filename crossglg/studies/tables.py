@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from crossglg import tables
 from crossglg.files import InputError, nearest
+from crossglg.one_shot import TEXT_CLASSIFIERS
 from crossglg.statistics import Array, Interval, sign_flip_test
 from crossglg.studies.results import Row, finished
 from crossglg.studies.spec import UNTRAINED, BaseSide, Run, Study
@@ -46,7 +47,7 @@ def study_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (
     parts = [
         f"{study.name}: {len(found)} of {len(study.runs())} runs. Top-1 accuracy, %, by {classifiers[0]} where no "
         "other classifier is named, and differences in points, with 95 % intervals over seeds and episodes; p of "
-        "a sign-flip test."
+        "a sign-flip test." + _reading_texts(classifiers)
     ]
     against = reference or study.reference
     for encoder in study.encoders:
@@ -79,6 +80,7 @@ def means_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (
     parts = [
         f"{study.name}: {len(found)} of {len(study.runs())} runs, means over {len(study.benchmarks)} benchmarks. Top-1 "
         "accuracy, %, and differences in points, with 95 % intervals over seeds and episodes; a column per classifier."
+        + _reading_texts(_evaluated(tuple(classifiers) or study.measured or study.classifiers, found))
     ]
     several = len(study.encoders) > 1 or len(study.base_sides) > 1
     for encoder, side in product(study.encoders, study.base_sides):
@@ -88,6 +90,12 @@ def means_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (
         names = _evaluated(tuple(classifiers) or study.measured or study.classifiers, ours)
         parts += _mean_tables({name: accuracies(ours, (name,)) for name in names}, reference or study.reference)
     return "\n\n".join([*parts, _provenance(found)])
+
+
+def _reading_texts(classifiers: Sequence[str]) -> str:
+    """Which of them read texts of the novel classes: their figures are labeled."""
+    reading = [name for name in classifiers if name in TEXT_CLASSIFIERS]
+    return f" With texts of the novel classes: {', '.join(reading)}." if reading else ""
 
 
 def _mean_tables(found: Mapping[str, Accuracies], reference: str) -> list[str]:

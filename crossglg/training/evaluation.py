@@ -13,6 +13,7 @@ from crossglg.files import InputError, expanded, some_of
 from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, ClassTexts, Features, OneShotResult
 from crossglg.one_shot import evaluate as classify
 from crossglg.one_shot.representation import Representation
+from crossglg.skeletons import Layout
 from crossglg.text.attributes import attributes_of
 from crossglg.text.descriptions import find_descriptions
 from crossglg.text.key_joints import key_joint_targets
@@ -94,19 +95,26 @@ def evaluate(
     one_shot = {name: classify(task, features, name) for name in CLASSIFIERS if name not in left_out}
     with_texts = {}
     if text_at_inference:
-        novel = task.novel
         own = members[0].config.descriptions
         if not descriptions and own and expanded(own).is_file():
             descriptions = own
-        how = "give them with --descriptions FILE"
-        told = find_descriptions(novel.class_names, layout, descriptions, novel.name, how)
-        target = key_joint_targets([one.key_joints for one in told], layout)
-        texts = ClassTexts.of(target, layout.parts, [one.either_side is True for one in told])
-        texts = replace(texts, attributes=attributes_of(told, layout))
+        texts = class_texts(task, layout, descriptions, "give them with --descriptions FILE")
         if texts.attributes is None:
             left_out["zero-shot-attributes"] = "statements"  # a description says nothing of them
         with_texts = {name: classify(task, features, name, texts) for name in TEXT_CLASSIFIERS if name not in left_out}
     return Evaluation(task, one_shot, with_texts, left_out, note)
+
+
+def class_texts(task: Task, layout: Layout, descriptions: str, how: str) -> ClassTexts:
+    """What descriptions say about the novel classes, for classifiers that read texts.
+
+    layout: of the exemplars;  descriptions: a file to use before the shipped ones, or "";  how: to give one, for the
+    error. Raises InputError for a class that nobody described.
+    """
+    told = find_descriptions(task.novel.class_names, layout, descriptions, task.novel.name, how)
+    target = key_joint_targets([one.key_joints for one in told], layout)
+    texts = ClassTexts.of(target, layout.parts, [one.either_side is True for one in told])
+    return replace(texts, attributes=attributes_of(told, layout))
 
 
 def carried_over(task: Task, trained: TrainedModel) -> str:

@@ -32,9 +32,18 @@ from crossglg.studies import results as study_results
 from crossglg.studies import runner
 from crossglg.studies.runner import run_study
 from crossglg.studies.spec import Study
-from crossglg.studies.tables import accuracies, accuracy_table, difference_table, intervals, study_figure, study_table
+from crossglg.studies.tables import (
+    accuracies,
+    accuracy_table,
+    difference_table,
+    intervals,
+    means_table,
+    study_figure,
+    study_table,
+)
 from crossglg.training import recipe
 from crossglg.training.checkpoint import CHECKPOINT
+from crossglg.training.evaluation import evaluate as evaluate_models
 from crossglg.training.trained_model import TrainedModel
 
 
@@ -280,6 +289,39 @@ def test_a_classifier_is_added_to_finished_runs_whose_models_are_there(
     run(parsed, folder, data)
     rows = {r: row for r, row in study_results.finished(parsed, folder) if r.method != "raw"}
     assert {"cosine", "joint-motion", "multi-scale"} <= set(rows[kept[0]].correct), "what was measured before stays"
+
+
+def test_texts_of_novel_classes_are_read_where_a_classifier_asks_for_them(
+    finished: tuple[Study, Path], data: Path, tmp_path: Path
+) -> None:
+    folder, names = tmp_path / "runs", ["cosine", "either-side-cosine"]
+    shutil.copytree(finished[1], folder)
+    parsed = load(tmp_path, measured=names, classifiers=names)
+    run(parsed, folder, data)
+    for r, row in study_results.finished(parsed, folder):
+        if r.method != "raw":
+            trained = TrainedModel.load(folder / r.name)
+            told = evaluate_models(trained, load_task(trained.config), text_at_inference=True)
+            expected = told.text_at_inference["either-side-cosine"].accuracy
+            np.testing.assert_allclose(row.accuracy("either-side-cosine"), expected)
+    for table in (study_table(parsed, folder), means_table(parsed, folder)):
+        assert "With texts of the novel classes: either-side-cosine." in table
+    assert "With texts" not in study_table(parsed, folder, ["cosine"])
+
+
+def test_a_novel_class_without_a_description_is_told_before_anything_is_trained(data: Path, tmp_path: Path) -> None:
+    clips = SkeletonSet.load(data / "mine.npz")
+    made_up = tuple(f"gribble {k}" for k in range(len(clips.class_names)))
+    path = str(replace(clips, class_names=made_up, canonical_names=()).save(tmp_path / "mine.npz"))
+    write_protocol(tmp_path / "toy.json", make_protocol(path, 2, 2, 0, "toy"))
+    methods = {"base": {"guidance": "none"}}
+    parsed = load(tmp_path, methods=methods, seeds=[0], measured=["cosine", "either-side-cosine"])
+    with pytest.raises(RuntimeError, match="1 of 2 runs failed"):
+        lines: list[str] = []
+        run_study(parsed, tmp_path / "runs", tmp_path, jobs=1, report=lines.append)
+    (failed,) = (line for line in lines if "gribble" in line)
+    assert "has no description" in failed and "name their file in the study's settings: descriptions" in failed
+    assert not list((tmp_path / "runs").rglob("*.safetensors"))
 
 
 def written(folder: Path) -> dict[Path, int]:

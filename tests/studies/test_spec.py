@@ -116,6 +116,14 @@ def test_a_base_side_is_named_in_words(tmp_path: Path) -> None:
             {"classifiers": ["joint-importance"], "methods": {"a": {"guidance": "none"}}},
             "classifiers: 'joint-importance' compares by joint importance, which no method learns; give a method",
         ),
+        (
+            {"classifiers": ["zero-shot-attributes"], "measured": ["zero-shot-attributes"]},
+            "'zero-shot-attributes' compares by statements, which no method learns; give a method",
+        ),
+        (
+            {"classifiers": ["either-side-cosine"]},
+            "classifiers: 'either-side-cosine' is not measured; add it to measured",
+        ),
         ({"measured": ["cosin"]}, "measured: unknown 'cosin'; did you mean 'cosine'"),
         ({"measured": ["euclidean"]}, "classifiers: 'cosine' is not measured; add it to measured"),
         ({"reference": "bass"}, "reference 'bass' is no method; did you mean 'base'\\? Methods: base, "),
