@@ -23,7 +23,7 @@ import numpy as np
 from joblib.externals.loky import ProcessPoolExecutor
 from tqdm.auto import tqdm
 
-from crossglg.data.classes import ClassTable, classify
+from crossglg.data.classes import ClassTable, classify, is_table
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.readers import READERS, Reader, Recording, SourcePath, UnreadableError, get_reader, hidden
 from crossglg.data.reading_options import OptionError, as_dataset
@@ -34,7 +34,7 @@ from crossglg.skeletons import Layout
 CHUNK = 8  # files that a worker parses at a time
 UNNAMED = "unnamed"  # the class of a clip whose source does not say
 
-VERSION = 6  # of what conversion makes: a change of it converts again
+VERSION = 7  # of what conversion makes: a change of it converts again
 
 
 @dataclass(frozen=True)
@@ -102,15 +102,23 @@ def convert(
             for file, result in zip(waiting, results, strict=True):
                 why = result if isinstance(result, str) else store.of_another_layout(result)
                 if why and not skip_corrupt:
+                    if file.name.lower().endswith(".csv") and is_table(file.path.read_bytes()):
+                        raise ValueError(
+                            f"{file.name} seems to be a table of classes, not a clip: give it as "
+                            f"classes='{Path(file.root, file.name)}', or take it out of the folder"
+                        )
                     raise ValueError(f"{file.name}: {why} (to leave such files out and list them: --skip-corrupt)")
                 store.add(file, why or result)
                 bar.update()
         if not store.clips:
             raise ValueError(f"{source} holds no clip: its {len(files)} file(s) are left out or corrupt")
         clips = store.to_set(reader, dataset_name(str(source)))
+        others = _of_other_formats(Path(source), reader, classes)
+        tables = [o for o in others if o.lower().endswith(".csv") and is_table(Path(source, o).read_bytes())]
         told: dict[str, Any] = {
             "source": str(source),
-            "other_formats": _of_other_formats(Path(source), reader, classes),
+            "other_formats": [other for other in others if other not in tables],
+            "tables": tables,
         }
         if table:
             told["unused_rows"] = table.unused([clip["row"] for clip in store.clips])
@@ -230,8 +238,8 @@ def _one_per_clip(files: list[SourceFile], reader: Reader) -> list[SourceFile]:
         clips.setdefault((file.archive, str(name.parent), reader.clip_name(name.name)), []).append(file)
     folders = Counter((archive, folder) for archive, folder, _ in clips)
     return [
-        replace(frames[0], frames_of=clip, alone=folders[archive, folder] == 1, size=sum(f.size for f in frames),
-                stamp=max(f.stamp for f in frames))
+        replace(frames[0], frames_of=clip, alone=clip is not None and folders[archive, folder] == 1,
+                size=sum(f.size for f in frames), stamp=max(f.stamp for f in frames))
         for (archive, folder, clip), frames in clips.items()
     ]  # fmt: skip
 
@@ -401,7 +409,7 @@ class _Store:
                     self.layout, self.channels = recording.layout, recording.xyz.shape[-1]
                     layout = self.layout
                     entry["layout"] = [layout.name, layout.joints, layout.bones, layout.root, self.channels]
-                row = self._table.key(file.name, recording.sample_id) if self._table else ""
+                row = self._table.key(file.name, recording.sample_id, file.alone) if self._table else ""
                 recording, said_by = classify(recording, file.name, self._table, file.frames_of, file.alone)
                 self._rows.write(np.ascontiguousarray(recording.xyz, dtype="<f4").data)
                 entry["clips"].append(_about(recording) | {"class_from": said_by, "row": row})
@@ -488,6 +496,8 @@ def _numbered(clips: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     above = defaultdict(set)
     for clip in clips:
         folders = PurePosixPath(clip["sample_id"]).parent.parts
+        if folders and folders[-1].replace("_", " ") != clip["class_name"]:
+            folders = folders[:-1]  # the folder of a clip whose frames are files
         if clip["class_from"] == "folder" and len(folders) > 1 and folders[-1][-1].isdecimal():
             above[clip["class_name"]].add(folders[-2])
     return {

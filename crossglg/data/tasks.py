@@ -288,7 +288,7 @@ def missing_for_a_run(clips: SkeletonSet) -> str:
     usable = int((counts >= 2).sum())
     if usable >= 4:
         return ""
-    what = f"{clips.name} has {usable} classes with two clips or more; one-shot needs at least 4"
+    what = f"{clips.name} has {counted(usable, 'class', 'classes')} with two clips or more; one-shot needs at least 4"
     if clips.class_names == (convert.UNNAMED,):
         return (
             f"{what}. No clip says its class: put the clips of each class into a folder called as the class, or write "

@@ -29,6 +29,7 @@ from crossglg.data.readers.base import Reader, Recording, SourcePath
 from crossglg.data.readers.common import folder_of, text_of
 from crossglg.data.readers.points import layout_of, one_of
 from crossglg.data.readers.posture import SHORT, UP_AXES, turned, up_axis
+from crossglg.files import counted
 from crossglg.skeletons import Layout, name_words, retarget, retarget_plan
 
 MAX_JOINTS, MAX_POSITIONS = 2_000, 40_000_000  # an hour at 60 Hz of 160 joints is 35 million
@@ -185,7 +186,7 @@ def _recording(motion: Motion, path: SourcePath, target: Layout, unit: str, up: 
     if invented:
         notes.append(f"{len(invented)} of {target.num_joints} joints are not in the file: {', '.join(invented)}")
     if len(xyz) < SHORT:
-        notes.append(f"only {len(xyz)} frames: a pose, not a motion")
+        notes.append(f"only {counted(len(xyz), 'frame')}: a pose, not a motion")
     class_name, subject = _about(path)
     return Recording(meters, target, path.stem, class_name, subject, fps=motion.fps, notes=tuple(notes))
 
