@@ -294,6 +294,11 @@ def _check_known(key: str, names: Collection[str], known: Collection[str]) -> No
             raise InputError(f"{key}: unknown {name!r}{nearest(name, known)} {', '.join(known)}")
 
 
+def check_classifiers(names: Collection[str]) -> None:
+    """Raises InputError for a name that no classifier has, before hours of runs that would be compared by it."""
+    _check_known("classifier", names, CLASSIFIERS)
+
+
 def allows(config: Config, classifier: str) -> bool:
     """Whether a model of these settings predicts what the classifier compares."""
     return config.guidance in ("g2l", "both") or "importance" not in CLASSIFIERS[classifier].needs
