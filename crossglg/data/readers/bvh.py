@@ -6,8 +6,8 @@ unless their offset is zero.
 
 What BVH leaves open is decided so, and said in the notes:
 - names: `NAMES` (MotionBuilder, HIK, Mixamo, Rokoko, Perception Neuron, Biovision, CMU, iClone, Bandai-Namco, 3ds Max
-  Biped, Unreal, Rigify, SMPL). The default target is kinect20, every joint of which nearly every capture has, while
-  ntu25's finger tips and thumbs would often be invented.
+  Biped, Unreal, Rigify, SMPL, VRM), after a prefix that all joints share. The default target is kinect20, every joint
+  of which nearly every capture has, while ntu25's finger tips and thumbs would often be invented.
 - unit: the one of `UNITS` in which the leg, hip to ankle, has the length nearest to 0.8 m; if none lies within
   0.4 to 1.1 m, the leg is made 0.8 m long.
 - up: z if the head lies along z from the hips in the mean over frames and not along y in the rest pose (people who
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from dataclasses import dataclass
 
@@ -67,7 +68,7 @@ ESSENTIAL = (
     "head",
     *(f"{side} {j}" for side in ("left", "right") for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")),
 )
-_PREFIX = re.compile(r"^(?:.*:|(?:bip\d+|mixamorig\d*|cc_base|character\d*|joint|def|org)[_ .-])", re.IGNORECASE)
+_PREFIX = re.compile(r"^(?:.*:|(?:bip\d+|mixamorig\d*|cc_base|character\d*|joint|def|org|j_bip(?:_c)?)[_ .-])", re.IGNORECASE)
 _SIDE = {"l": "left", "left": "left", "r": "right", "right": "right"}
 
 
@@ -154,8 +155,10 @@ def named(layout: Layout) -> Layout:
     Raises ValueError listing the essential joints that no conventional name was found for.
     """
     keys: dict[str, str] = {}
-    for joint in layout.joints:
-        keys.setdefault(_key(joint), joint)
+    shared = re.sub(r"[^_:. -]*$", "", os.path.commonprefix(layout.joints))  # "Ann_" of Ann_Hips, Ann_Head, …
+    for prefix in ("", shared):
+        for joint in layout.joints:
+            keys.setdefault(_key(joint.removeprefix(prefix)), joint)
     ours: dict[str, str] = {}
     for joint, names in NAMES.items():
         side, _, _ = joint.partition(" ")
