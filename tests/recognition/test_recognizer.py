@@ -84,6 +84,11 @@ def test_a_class_nobody_enrolled_is_no_candidate(trained: TrainedModel, task: Ta
     assert part.scores(task.novel).shape == (len(task.novel), 2)
 
 
+def test_a_threshold_that_is_no_number_is_refused(recognizer: Recognizer) -> None:
+    with pytest.raises(TypeError, match="threshold must be a similarity from -1 to 1, or None to find one; got 'high'"):
+        Recognizer.of(recognizer.trained, recognizer.exemplars, threshold="high")  # type: ignore[arg-type]
+
+
 def test_ranking_and_threshold(recognizer: Recognizer, task: Task) -> None:
     query = task.novel.subset([7])
     scores = recognizer.scores(query)[0]
