@@ -161,7 +161,9 @@ def stored(dataset: str) -> Path:
         except BusyError:
             time.sleep(0.5)
         except ValueError as error:
-            raise ValueError(as_dataset(str(error))) from error
+            typed = ", convert them first: crossglg data convert --skip-corrupt"  # which no other command has
+            why = as_dataset(str(error)).replace(" and list them: --skip-corrupt", typed)
+            raise ValueError(why) from error
     return output
 
 

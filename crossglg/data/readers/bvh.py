@@ -19,8 +19,8 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +68,9 @@ ESSENTIAL = (
     "head",
     *(f"{side} {j}" for side in ("left", "right") for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")),
 )
-_PREFIX = re.compile(r"^(?:.*:|(?:bip\d+|mixamorig\d*|cc_base|character\d*|joint|def|org|j_bip(?:_c)?)[_ .-])", re.IGNORECASE)
+_PREFIX = re.compile(
+    r"^(?:.*:|(?:bip\d+|mixamorig\d*|cc_base|character\d*|joint|def|org|j_bip(?:_c)?)[_ .-])", re.IGNORECASE
+)
 _SIDE = {"l": "left", "left": "left", "r": "right", "right": "right"}
 
 
@@ -155,8 +157,7 @@ def named(layout: Layout) -> Layout:
     Raises ValueError listing the essential joints that no conventional name was found for.
     """
     keys: dict[str, str] = {}
-    shared = re.sub(r"[^_:. -]*$", "", os.path.commonprefix(layout.joints))  # "Ann_" of Ann_Hips, Ann_Head, …
-    for prefix in ("", shared):
+    for prefix in ("", _shared_prefix(layout.joints)):
         for joint in layout.joints:
             keys.setdefault(_key(joint.removeprefix(prefix)), joint)
     ours: dict[str, str] = {}
@@ -231,6 +232,13 @@ def _about(path: SourcePath) -> tuple[str, int]:
             if len(row) > 2 and row[:2] == [str(subject), str(trial)]:
                 return row[2].strip(), subject
     return "", -1
+
+
+def _shared_prefix(joints: Sequence[str]) -> str:
+    """ "Ann_" of Ann_Hips, Ann_Head, …; "" where the names share none that ends with a separator."""
+    first = joints[0]
+    prefixes = (first[: n + 1] for n in reversed(range(len(first))) if first[n] in "_:. -")
+    return next((prefix for prefix in prefixes if all(joint.startswith(prefix) for joint in joints)), "")
 
 
 def _key(joint: str) -> str:
