@@ -226,8 +226,21 @@ def source_files(source: Path, reader: Reader, classes: str | Path = "") -> list
     else:
         files = [_file(source, source.parent)]
     if not files:
-        raise FileNotFoundError(f"{source} holds no file called {' or '.join(reader.patterns)}")
+        there = _formats_in(source)
+        known = f"; those in it are of the format {' or '.join(there)}" if there else ""
+        raise FileNotFoundError(f"{source} holds no file called {' or '.join(reader.patterns)}{known}")
     return _one_per_clip(sorted(files, key=lambda file: (file.name, file.archive)), reader)
+
+
+def _formats_in(source: Path) -> list[str]:
+    """The formats that fit the names of files in a folder and below most closely; none if many do, as for *.json."""
+    names = [path.relative_to(source) for path in source.rglob("*.*")] if source.is_dir() else []
+    closeness = {
+        format: max((len(p) for name in names if not hidden(name) for p in reader.fitting(name)), default=0)
+        for format, reader in READERS.items()
+    }
+    closest = [format for format, length in closeness.items() if length and length == max(closeness.values())]
+    return closest if len(closest) <= 3 else []
 
 
 def _one_per_clip(files: list[SourceFile], reader: Reader) -> list[SourceFile]:

@@ -253,7 +253,8 @@ def forget(action: str, path: str | Path) -> SkeletonSet | None:
     with _sole_writer(path):
         kept = SkeletonSet.load(path)
         if action not in kept.class_names:
-            raise InputError(f"{path} has no action {action!r}{nearest(action, kept.class_names)}")
+            has = ", ".join(kept.class_names)
+            raise InputError(f"{path} has no action {action!r}{nearest(action, kept.class_names)} It has {has}")
         rest = kept.label != kept.class_names.index(action)
         if not rest.any():
             path.unlink()

@@ -187,8 +187,11 @@ def test_sessions_within_class_folders_are_doubted(
 def test_clips_without_any_class_say_what_to_do(folder: Path) -> None:
     clips = converted(folder / "wave")
     assert clips.class_names == ("unnamed",)
-    with pytest.raises(ValueError, match=r"No clip says its class: put the clips .* \?classes=FILE\.csv"):
+    said = "No clip says its class: put the clips .* convert the files with "
+    with pytest.raises(ValueError, match=said + r"\?classes=FILE\.csv"):
         load_task(Config(dataset=f"keypoints:{folder / 'wave'}?layout=coco17"))
+    with pytest.raises(ValueError, match=said + r"--classes FILE\.csv"):
+        load_task(Config(dataset=str(folder / "out.npz")))
 
 
 def test_a_task_is_made_of_class_folders_with_options(folder: Path, tmp_path: Path, monkeypatch) -> None:

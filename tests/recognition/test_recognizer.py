@@ -307,7 +307,7 @@ def test_an_action_is_forgotten_with_all_its_clips(tmp_path: Path, task: Task) -
     file = tmp_path / "mine.npz"
     for name, clip in (("wave", 0), ("jump", 5), ("wave", 1)):
         enroll(name, task.novel.subset([clip]), file)
-    with pytest.raises(ValueError, match=r"mine.npz has no action 'wav'; did you mean 'wave'\?"):
+    with pytest.raises(ValueError, match=r"mine.npz has no action 'wav'; did you mean 'wave'\? It has .*wave"):
         forget("wav", file)
     left = forget(" wave", file)
     assert left is not None and left.class_names == SkeletonSet.load(file).class_names == ("jump",) and len(left) == 1
