@@ -61,11 +61,12 @@ class ClassTable:
     def key(self, file: str, sample_id: str, alone: bool = False) -> str:
         """What the row of a clip is called; raises ValueError if there is none. alone: as of `classify`."""
         name = PurePosixPath(file)
-        folder = (str(name.parent), name.parent.name) if alone else ()
-        for key in map(composed, (file, str(name.with_suffix("")), name.name, name.stem, sample_id, *folder)):
+        keys = [file, str(name.with_suffix("")), name.name, name.stem, sample_id]
+        keys += [str(name.parent), name.parent.name] if alone else []
+        for key in map(composed, keys):
             if key in self.rows:
                 return key
-        called, what = (folder[0], "folder") if alone and folder[1] else (file, "file")
+        called, what = (name.parent, "folder") if alone and name.parent.name else (file, "file")
         raise ValueError(f"{called} has no row in {self.path.name}; add one, or take the {what} out")
 
     def of(self, file: str, sample_id: str, alone: bool = False) -> Label:

@@ -247,8 +247,8 @@ def _with_ranges(notes: list[str]) -> str:
     columns = iter(zip(*(_NUMBER.findall(note) for note in notes), strict=True))
 
     def joined(_: re.Match[str]) -> str:
-        least, *_, most = sorted({*next(columns)}, key=float) * 2
-        return least if least == most else f"{least} to {most}"
+        numbers = sorted(set(next(columns)), key=float)
+        return numbers[0] if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
 
     return _NUMBER.sub(joined, notes[0])
 
