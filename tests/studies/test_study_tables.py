@@ -132,7 +132,7 @@ def shares(tmp_path: Path) -> tuple[Study, dict[tuple[float, str, str], list[np.
 def test_means_have_a_column_per_classifier_and_tables_per_share(shares: tuple, tmp_path: Path) -> None:
     study, tables = shares
     text = means_table(study, tmp_path)
-    assert text.startswith("mine: 19 of 20 runs, means over 2 benchmarks.") and text.endswith("cpu at unknown.")
+    assert text.startswith("mine: 19 of 20 runs, means over 2 benchmarks.") and text.endswith("cpu, commits unknown.")
     for share, part in zip((0.5, 1.0), text.split("### ")[1:], strict=True):
         assert part.startswith(f"{share:.0%}".replace("%", " % of the base classes"))
         means, differences = (cells_of(table) for table in part.split("\n\n")[1:3])
