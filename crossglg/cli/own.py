@@ -50,7 +50,7 @@ def enroll(
 
     _check_file(actions)
     _check_no_set(actions)
-    read = [clip for path in clips for clip in _read(path, format_, person, options)]
+    read = [clip for path in clips for clip in _read(path, format_, person, options, clips)]
     read = [clip.at_rate(read[0].fps) for clip in read]
     enrolled = add(action, concatenate(read, action), actions, either_side)  # all clips or, if one is refused, none
     if max(clip.persons.max() for clip in read) > 1:
@@ -141,16 +141,17 @@ def recognize(
     else:
         recognizer = Recognizer.of(trained, actions, threshold)
     answers: list[Any] = []
-    failed, alike = False, len({path.stem for path in clips}) < len(set(clips))
+    failed = False
     taken: list[str] = []
     for path in clips:
         try:
-            read = list(_read(path, format_, person, options))
+            read = list(_read(path, format_, person, options, clips))
             if isinstance(recognizer, Recognizer) and stream:
                 for recording in read:
                     timeline = recognizer.follow(recording, window)
-                    taken.append(_file_name(str(recording.sample_id[0]), taken))
-                    _report_timeline(timeline, taken[-1], output)
+                    name = str(recording.sample_id[0])
+                    taken.append(_file_name(name, taken))
+                    _report_timeline(timeline, taken[-1], output, _place(path, name, clips))
                 continue
             results = [recognizer.recognize(clip)[0] for clip in read]
         except (ValueError, OSError) as error:
@@ -163,21 +164,27 @@ def recognize(
         for result in results:
             answers.append({"file": str(path), **_as_dict(result, trained.layout.joints)})
             if not as_json:
-                sentence = _sentence(result, trained.layout.joints)
-                typer.echo(f"{path}: {sentence}" if alike else sentence)
+                typer.echo(_place(path, result.clip, clips) + _sentence(result, trained.layout.joints))
     if as_json:
         typer.echo(json.dumps(answers, indent=1))
     if failed:
         raise typer.Exit(2)
 
 
-def _read(path: Path, format_: str, person: int, options: dict[str, Any]) -> Iterator[SkeletonSet]:
-    """Every clip of a file as a set of its own; what reading had to decide is told on stderr."""
+def _place(path: Path, clip: str, clips: list[Path]) -> str:
+    """The file, before what is said of its clip, where the clip's name does not tell which of several files it is."""
+    alike = len({path.stem for path in clips}) < len(set(clips))
+    return f"{path}: " if alike or (len(set(clips)) > 1 and clip != path.stem) else ""
+
+
+def _read(path: Path, format_: str, person: int, options: dict[str, Any], clips: list[Path]) -> Iterator[SkeletonSet]:
+    """Every clip of a file as a set of its own; what reading had to decide is told on stderr. clips: all files."""
     from crossglg.data.any_file import read_any
 
     for recording in read_any(path, format=format_, **options):
+        name = _place(path, recording.sample_id, clips) + recording.sample_id
         for note in recording.notes:
-            typer.echo(f"{recording.sample_id}: {as_command_line(note)}", err=True)
+            typer.echo(f"{name}: {as_command_line(note)}", err=True)
         yield (recording.only(person) if person else recording).to_set()
 
 
@@ -229,11 +236,11 @@ def _sentence(result: Recognition, joints: tuple[str, ...], top: int = 3) -> str
     return f"{result.clip}: {result.action}  ({ranking}; {why})"
 
 
-def _report_timeline(timeline: Timeline, name: str, output: Path | None) -> None:
+def _report_timeline(timeline: Timeline, name: str, output: Path | None, place: str) -> None:
     from crossglg.viz import figures
 
     for start, end, action in timeline.segments():
-        typer.echo(f"{name}  {start:7.2f}–{end:7.2f} s  {action}")
+        typer.echo(f"{place}{name}  {start:7.2f}–{end:7.2f} s  {action}")
     if output is not None:
         timeline.to_csv(output / f"{name}.csv")
         picture = figures.timeline(timeline.edges, timeline.scores, timeline.actions, timeline.threshold)

@@ -64,11 +64,12 @@ def study(
     """Make all runs of a study that are not finished yet, and print the table: accuracies, paired differences."""
     from crossglg.runs.results import update_readme
     from crossglg.studies.runner import run_study
-    from crossglg.studies.spec import Study
+    from crossglg.studies.spec import Study, check_classifiers
     from crossglg.studies.tables import means_table, study_figure, study_table
     from crossglg.viz import figures
 
     parsed = Study.load(file)
+    check_classifiers(classifier or ())
     if not table:
         run_study(parsed, output, data or "", jobs, backend, address, lambda line: typer.echo(line, err=True), results)
     written = (means_table if means else study_table)(parsed, results, classifier or (), reference)

@@ -31,7 +31,7 @@ class ClassTable:
     """The user's table: a csv with the columns file and class, and perhaps subject and camera.
 
     A file is named by its path in the folder, or by its name, with or without the ending; a clip of a file that holds
-    several, by its sample id.
+    several, by its sample id; a clip whose frames are files, also by the folder that holds no other.
     """
 
     path: Path
@@ -44,10 +44,7 @@ class ClassTable:
         if not path.is_file():
             raise FileNotFoundError(f"no table of classes {path}; give a csv with the columns file and class")
         try:
-            text = re.sub(r"\Asep=.\s*\n", "", text_of(path.read_bytes()), flags=re.IGNORECASE)  # Excel's own line
-            delimiter = max(",;\t", key=text.partition("\n")[0].count)
-            table = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
-            fields = [{str(k).strip().lower(): (v or "") for k, v in row.items()} for row in table]
+            fields = _fields(path.read_bytes())
             if not fields or not {"file", "class"} <= set(fields[0]):
                 raise ValueError(f"it needs a header with {', '.join(COLUMNS[:2])}, and rows")
             rows = {_key(row["file"]): _label(row, number) for number, row in enumerate(fields, start=2)}
@@ -61,21 +58,33 @@ class ClassTable:
             )
         return cls(path, rows)
 
-    def key(self, file: str, sample_id: str) -> str:
-        """What the row of a clip is called; raises ValueError if there is none."""
+    def key(self, file: str, sample_id: str, alone: bool = False) -> str:
+        """What the row of a clip is called; raises ValueError if there is none. alone: as of `classify`."""
         name = PurePosixPath(file)
-        for key in map(composed, (file, str(name.with_suffix("")), name.name, name.stem, sample_id)):
+        keys = [file, str(name.with_suffix("")), name.name, name.stem, sample_id]
+        keys += [str(name.parent), name.parent.name] if alone else []
+        for key in map(composed, keys):
             if key in self.rows:
                 return key
-        raise ValueError(f"{file} has no row in {self.path.name}; add one, or take the file out of the folder")
+        called, what = (name.parent, "folder") if alone and name.parent.name else (file, "file")
+        raise ValueError(f"{called} has no row in {self.path.name}; add one, or take the {what} out")
 
-    def of(self, file: str, sample_id: str) -> Label:
+    def of(self, file: str, sample_id: str, alone: bool = False) -> Label:
         """The row of a clip; raises ValueError if there is none."""
-        return self.rows[self.key(file, sample_id)]
+        return self.rows[self.key(file, sample_id, alone)]
 
     def unused(self, keys: Collection[str]) -> list[str]:
         """What the rows without a clip are called. keys: of all clips."""
         return [key for key in self.rows if key not in set(keys)]
+
+
+def is_table(content: bytes) -> bool:
+    """True if a csv has the header of a table of classes, and rows."""
+    try:
+        fields = _fields(content)
+    except (ValueError, csv.Error):
+        return False
+    return bool(fields) and {"file", "class"} <= set(fields[0])
 
 
 def classify(
@@ -84,22 +93,39 @@ def classify(
     """The recording with its class, and what said it: "table", "source" or what in it, "folder" or "nobody".
 
     file: path below the folder of the whole set;  frames_of: the clip whose frames the files beside it are;  alone: no
-    other clip's frames lie there, so that the folder is the clip and the folder above it the class.
+    other clip's frames lie there, so that the folder is the clip and the folder above it the class. Where the source
+    does not say the class, the sample id has all folders, since files in several may be called the same.
     """
+    alone = alone and frames_of is not None
+    named, folders = _with_folders(recording, file, alone)
     if table is not None:
-        label = table.of(file, recording.sample_id)
+        label = table.of(file, recording.sample_id, alone)
         subject = label.subject if label.subject >= 0 else recording.subject
         camera = label.camera if label.camera >= 0 else recording.camera
-        return replace(recording, class_name=label.class_name, subject=subject, camera=camera), "table"
+        return replace(named, class_name=label.class_name, subject=subject, camera=camera), "table"
     if recording.class_name:
-        return recording, recording.class_from or "source"
-    folders = PurePosixPath(composed(file)).parent.parts
-    if frames_of is not None and alone:
-        folders = folders[:-1]
+        return named, recording.class_from or "source"
     if not folders:
-        return recording, "nobody"
-    sample_id = "/".join([*folders, composed(recording.sample_id)])
-    return replace(recording, class_name=folders[-1].replace("_", " "), sample_id=sample_id), "folder"
+        return named, "nobody"
+    return replace(named, class_name=folders[-1].replace("_", " ")), "folder"
+
+
+def _with_folders(recording: Recording, file: str, alone: bool) -> tuple[Recording, tuple[str, ...]]:
+    """The recording with the folders of its file in its id, unless its source says the class, and those above it."""
+    folders = PurePosixPath(composed(file)).parent.parts
+    name = composed(recording.sample_id)
+    if recording.class_name and not recording.class_from:
+        return recording, folders
+    kept = folders[:-1] if alone and folders and folders[-1] == name else folders
+    return replace(recording, sample_id="/".join([*kept, name])), folders[:-1] if alone else folders
+
+
+def _fields(content: bytes) -> list[dict[str, str]]:
+    """The rows of a csv by its columns' names in small letters; raises ValueError or csv.Error."""
+    text = re.sub(r"\Asep=.\s*\n", "", text_of(content), flags=re.IGNORECASE)  # Excel's own line
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    return [{str(k).strip().lower(): (v or "") for k, v in row.items()} for row in table]
 
 
 def _key(file: str) -> str:

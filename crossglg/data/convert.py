@@ -23,7 +23,7 @@ import numpy as np
 from joblib.externals.loky import ProcessPoolExecutor
 from tqdm.auto import tqdm
 
-from crossglg.data.classes import ClassTable, classify
+from crossglg.data.classes import ClassTable, classify, is_table
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.readers import READERS, Reader, Recording, SourcePath, UnreadableError, get_reader, hidden
 from crossglg.data.reading_options import OptionError, as_dataset
@@ -34,7 +34,7 @@ from crossglg.skeletons import Layout
 CHUNK = 8  # files that a worker parses at a time
 UNNAMED = "unnamed"  # the class of a clip whose source does not say
 
-VERSION = 6  # of what conversion makes: a change of it converts again
+VERSION = 7  # of what conversion makes: a change of it converts again
 
 
 @dataclass(frozen=True)
@@ -102,15 +102,23 @@ def convert(
             for file, result in zip(waiting, results, strict=True):
                 why = result if isinstance(result, str) else store.of_another_layout(result)
                 if why and not skip_corrupt:
+                    if file.name.lower().endswith(".csv") and is_table(file.path.read_bytes()):
+                        raise ValueError(
+                            f"{file.name} seems to be a table of classes, not a clip: give it as "
+                            f"classes='{Path(file.root, file.name)}', or take it out of the folder"
+                        )
                     raise ValueError(f"{file.name}: {why} (to leave such files out and list them: --skip-corrupt)")
                 store.add(file, why or result)
                 bar.update()
         if not store.clips:
             raise ValueError(f"{source} holds no clip: its {len(files)} file(s) are left out or corrupt")
         clips = store.to_set(reader, dataset_name(str(source)))
+        others = _of_other_formats(Path(source), reader, classes)
+        tables = [o for o in others if o.lower().endswith(".csv") and is_table(Path(source, o).read_bytes())]
         told: dict[str, Any] = {
             "source": str(source),
-            "other_formats": _of_other_formats(Path(source), reader, classes),
+            "other_formats": [other for other in others if other not in tables],
+            "tables": tables,
         }
         if table:
             told["unused_rows"] = table.unused([clip["row"] for clip in store.clips])
@@ -153,7 +161,9 @@ def stored(dataset: str) -> Path:
         except BusyError:
             time.sleep(0.5)
         except ValueError as error:
-            raise ValueError(as_dataset(str(error))) from error
+            typed = ", convert them first: crossglg data convert --skip-corrupt"  # which no other command has
+            why = as_dataset(str(error)).replace(" and list them: --skip-corrupt", typed)
+            raise ValueError(why) from error
     return output
 
 
@@ -216,8 +226,21 @@ def source_files(source: Path, reader: Reader, classes: str | Path = "") -> list
     else:
         files = [_file(source, source.parent)]
     if not files:
-        raise FileNotFoundError(f"{source} holds no file called {' or '.join(reader.patterns)}")
+        there = _formats_in(source)
+        known = f"; those in it are of the format {' or '.join(there)}" if there else ""
+        raise FileNotFoundError(f"{source} holds no file called {' or '.join(reader.patterns)}{known}")
     return _one_per_clip(sorted(files, key=lambda file: (file.name, file.archive)), reader)
+
+
+def _formats_in(source: Path) -> list[str]:
+    """The formats that fit the names of files in a folder and below most closely; none if many do, as for *.json."""
+    names = [path.relative_to(source) for path in source.rglob("*.*")] if source.is_dir() else []
+    closeness = {
+        format: max((len(p) for name in names if not hidden(name) for p in reader.fitting(name)), default=0)
+        for format, reader in READERS.items()
+    }
+    closest = [format for format, length in closeness.items() if length and length == max(closeness.values())]
+    return closest if len(closest) <= 3 else []
 
 
 def _one_per_clip(files: list[SourceFile], reader: Reader) -> list[SourceFile]:
@@ -230,8 +253,8 @@ def _one_per_clip(files: list[SourceFile], reader: Reader) -> list[SourceFile]:
         clips.setdefault((file.archive, str(name.parent), reader.clip_name(name.name)), []).append(file)
     folders = Counter((archive, folder) for archive, folder, _ in clips)
     return [
-        replace(frames[0], frames_of=clip, alone=folders[archive, folder] == 1, size=sum(f.size for f in frames),
-                stamp=max(f.stamp for f in frames))
+        replace(frames[0], frames_of=clip, alone=clip is not None and folders[archive, folder] == 1,
+                size=sum(f.size for f in frames), stamp=max(f.stamp for f in frames))
         for (archive, folder, clip), frames in clips.items()
     ]  # fmt: skip
 
@@ -401,7 +424,7 @@ class _Store:
                     self.layout, self.channels = recording.layout, recording.xyz.shape[-1]
                     layout = self.layout
                     entry["layout"] = [layout.name, layout.joints, layout.bones, layout.root, self.channels]
-                row = self._table.key(file.name, recording.sample_id) if self._table else ""
+                row = self._table.key(file.name, recording.sample_id, file.alone) if self._table else ""
                 recording, said_by = classify(recording, file.name, self._table, file.frames_of, file.alone)
                 self._rows.write(np.ascontiguousarray(recording.xyz, dtype="<f4").data)
                 entry["clips"].append(_about(recording) | {"class_from": said_by, "row": row})
@@ -488,6 +511,8 @@ def _numbered(clips: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     above = defaultdict(set)
     for clip in clips:
         folders = PurePosixPath(clip["sample_id"]).parent.parts
+        if folders and folders[-1].replace("_", " ") != clip["class_name"]:
+            folders = folders[:-1]  # the folder of a clip whose frames are files
         if clip["class_from"] == "folder" and len(folders) > 1 and folders[-1][-1].isdecimal():
             above[clip["class_name"]].add(folders[-2])
     return {

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from crossglg.files import expanded, nearest, read_json, sha256, write_json
+from crossglg.files import InputError, expanded, nearest, read_json, sha256, write_json
 
 REQUIRED = ("base_classes", "novel_classes", "exemplar_draws")
 OTHERS = "others"
@@ -231,7 +231,7 @@ def find_protocol(benchmark: str) -> Protocol:
     if not separator and name not in shipped_protocols() and expanded(name).is_file():
         file, separator, name = name, ":", ""  # a file alone
     if not separator and name not in shipped_protocols():
-        raise ValueError(
+        raise InputError(
             f"benchmark={benchmark!r} must be FILE:NAME, e.g. data/benchmarks.json:to-utd-mhad, or a shipped protocol"
             f"{nearest(name, shipped_protocols())} Shipped: {', '.join(shipped_protocols())}"
         )
@@ -241,9 +241,9 @@ def find_protocol(benchmark: str) -> Protocol:
         raise ValueError(f"{path} must be a JSON object with one entry per protocol, {{name: protocol, …}}")
     if not name:
         ways = ", ".join(f"{file}:{one}" for one in protocols)
-        raise ValueError(f"benchmark={benchmark!r} is a file; say which protocol in it: {ways}")
+        raise InputError(f"benchmark={benchmark!r} is a file; say which protocol in it: {ways}")
     if name not in protocols:
-        raise ValueError(f"{path} has no benchmark {name!r}{nearest(name, protocols)} It has {', '.join(protocols)}")
+        raise InputError(f"{path} has no benchmark {name!r}{nearest(name, protocols)} It has {', '.join(protocols)}")
     if not isinstance(protocols[name], dict):
         raise ValueError(f"{path}: benchmark {name!r} must be a JSON object with {', '.join(REQUIRED)}")
     return Protocol.from_dict(protocols[name], name, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from crossglg.data.tasks import missing_for_a_run
 from crossglg.files import counted, read_json, sha256, some_of
 from crossglg.skeletons import Layout
 
+_NUMBER = re.compile(r"(?<![\w.:+-])\d+(?:\.\d+)?(?![\w:]|\.\d)")  # not those of "ntu25" or "16:9"
 LONG = 60  # seconds: more is a recording of several actions, where other clips are short
 _CLASSES_FROM = {
     "folder": "named by the folders that the files lie in",
@@ -35,7 +37,7 @@ def describe(clips: SkeletonSet, path: Path) -> str:
     shortest, median, longest = np.quantile(frames, [0.0, 0.5, 1.0])
     log = read_json(log_path(path)) if log_path(path).is_file() else {}
     lines = [
-        f"{clips.name}: {counted(len(clips), 'clip')}, {counted(frames.sum(), 'frame')} at {clips.fps:g} per second",
+        f"{clips.name}: {counted(len(clips), 'clip')}, {counted(frames.sum(), 'frame')} at {clips.fps:.4g} per second",
         *_classes(clips, log),
         f"subjects  {_known(clips.subject)}, cameras {_known(clips.camera)}, up to {clips.persons.max()} person(s)",
         f"layout    {clips.layout.name} ({clips.layout.num_joints} joints, {clips.num_channels}-D)",
@@ -49,6 +51,9 @@ def describe(clips: SkeletonSet, path: Path) -> str:
         other, unused = log.get("other_formats", []), log.get("unused_rows", [])
         lines += [f"          {counted(len(other), 'file')} of other formats not read: {some_of(other)}; "
                   f"convert them apart: a folder of .npz files is one data set"] if other else []  # fmt: skip
+        tables = log.get("tables", [])
+        lines += [f"          {some_of(tables)} not read: to take the classes from such a table, give it as "
+                  f"classes=FILE.csv"] if tables else []  # fmt: skip
         lines += (
             [f"          {counted(len(unused), 'row')} of the table without a file: {some_of(unused)}"]
             if unused
@@ -175,10 +180,11 @@ def _other_rates(log: dict[str, Any], fps: float) -> list[str]:
     other = {rate: count for rate, count in sorted(rates.items()) if abs(rate - fps) > 0.05 * fps}
     if not other:
         return []
-    counted = ", ".join(f"{count} at {rate:g}" for rate, count in other.items())
+    counted = ", ".join(f"{count} at {rate:.4g}" for rate, count in other.items())
     return [
-        f"{sum(other.values())} of {sum(rates.values())} clips have another frame rate than {fps:g} per second "
-        f"({counted}), but a set has only one: convert them apart; where a file says a wrong rate, give fps="
+        f"{sum(other.values())} of {sum(rates.values())} clips have another frame rate than {fps:.4g} per second "
+        f"({counted}), but a set has only one: convert them apart, and bring them to one rate with "
+        f"SkeletonSet.at_rate; where a file says a wrong rate, give fps="
     ]
 
 
@@ -226,10 +232,25 @@ def _classes(clips: SkeletonSet, log: dict[str, Any]) -> list[str]:
 
 
 def _notes(log: dict[str, Any]) -> list[str]:
-    """The notes of reading, one that many clips have said once."""
-    count = Counter(note for notes in log["notes"].values() for note in notes)
-    some = [f"{note} (in {n} clips)" for note, n in count.most_common(5)]
-    return some + ([f"and {len(count) - 5} others, in the log"] if len(count) > 5 else [])
+    """The notes of reading, one that many clips have said once, also where its numbers differ."""
+    clips_of = defaultdict[str, list[str]](list)
+    for notes in log["notes"].values():
+        for note in notes:
+            clips_of[_NUMBER.sub("#", note)].append(note)
+    kinds = sorted(clips_of.values(), key=len, reverse=True)
+    some = [f"{_with_ranges(notes)} (in {counted(len(notes), 'clip')})" for notes in kinds[:5]]
+    return some + ([f"and {counted(len(kinds) - 5, 'other')}, in the log"] if len(kinds) > 5 else [])
+
+
+def _with_ranges(notes: list[str]) -> str:
+    """Notes that differ in their numbers alone as one: "unit m, by the torso of 0.46 to 0.55 m"."""
+    columns = iter(zip(*(_NUMBER.findall(note) for note in notes), strict=True))
+
+    def joined(_: re.Match[str]) -> str:
+        numbers = sorted(set(next(columns)), key=float)
+        return numbers[0] if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+
+    return _NUMBER.sub(joined, notes[0])
 
 
 def _known(numbers: NDArray[np.int64]) -> str:

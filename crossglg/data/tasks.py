@@ -25,7 +25,7 @@ from crossglg.data import convert, synthetic
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.protocols import Protocol, find_protocol, protocol_sha256, shipped_protocols
 from crossglg.data.readers import READERS
-from crossglg.data.reading_options import as_dataset
+from crossglg.data.reading_options import as_command_line, as_dataset
 from crossglg.files import InputError, MissingError, counted, data_folder, expanded, nearest, sha256
 from crossglg.skeletons import Layout
 
@@ -197,6 +197,9 @@ def _real_task(config: Config) -> Task:
         clips, novel_classes = DATASETS[config.dataset]()
         return split_task(clips, novel_classes, config.episodes, config.dataset)
     clips = _load(config.dataset)
+    if lacking := missing_for_a_run(clips):
+        of_source = ":" in config.dataset and not expanded(config.dataset).exists()
+        raise ValueError((as_dataset if of_source else as_command_line)(lacking))
     return split_task(clips, draw_novel_classes(clips, config.seed), config.episodes, clips.name)
 
 
@@ -288,11 +291,11 @@ def missing_for_a_run(clips: SkeletonSet) -> str:
     usable = int((counts >= 2).sum())
     if usable >= 4:
         return ""
-    what = f"{clips.name} has {usable} classes with two clips or more; one-shot needs at least 4"
+    what = f"{clips.name} has {counted(usable, 'class', 'classes')} with two clips or more; one-shot needs at least 4"
     if clips.class_names == (convert.UNNAMED,):
         return (
             f"{what}. No clip says its class: put the clips of each class into a folder called as the class, or write "
-            f"a table with the columns file and class and give it as classes='FILE.csv'"
+            f"a table with the columns file and class and convert the files with classes='FILE.csv'"
         )
     return f"{what}. Add clips or classes"
 
@@ -302,7 +305,7 @@ def draw_novel_classes(clips: SkeletonSet, seed: int, number: int | None = None)
     counts = np.bincount(clips.label, minlength=len(clips.class_names))
     usable = [c for c, n in zip(clips.class_names, counts, strict=True) if n >= 2]
     if lacking := missing_for_a_run(clips):
-        raise ValueError(as_dataset(lacking))
+        raise ValueError(lacking)
     number = min(20, max(2, len(usable) // 4)) if number is None else number
     if not 2 <= number <= len(usable) - 2:
         raise ValueError(f"{number} novel classes of {len(usable)} usable ones in {clips.name}: leave 2 on either side")

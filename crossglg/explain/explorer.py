@@ -247,6 +247,8 @@ class Choice(widgets.HBox):
         self.model.value = model
         self._fill_model()
         self._fill_data()
+        if isinstance(clip, str):
+            raise TypeError(f"clip must be a number counted from 0, got {clip!r}; clips.where(classes=[NAME]) finds it")
         if not -len(self.clips) <= clip < len(self.clips):
             raise IndexError(f"{self.clips.name} has no clip {clip}: it has {len(self.clips)}, counted from 0")
         clip %= len(self.clips)  # −1 is the last one

@@ -134,6 +134,8 @@ class Recognizer:
             quantiles = trained.details.get(SIMILARITY, {})  # none from a version that compared otherwise
             threshold = equal_error_threshold(quantiles, len(exemplars.class_names))
             threshold = max(threshold, rival_similarity(cosine_and_streams(seen, seen), exemplars.label))
+        elif not isinstance(threshold, int | float | np.number):
+            raise TypeError(f"threshold must be a similarity from -1 to 1, or None to find one; got {threshold!r}")
         return cls(trained, exemplars, threshold)
 
     def scores(self, clips: SkeletonSet | Recording) -> NDArray[np.floating]:
@@ -251,7 +253,8 @@ def forget(action: str, path: str | Path) -> SkeletonSet | None:
     with _sole_writer(path):
         kept = SkeletonSet.load(path)
         if action not in kept.class_names:
-            raise InputError(f"{path} has no action {action!r}{nearest(action, kept.class_names)}")
+            has = ", ".join(kept.class_names)
+            raise InputError(f"{path} has no action {action!r}{nearest(action, kept.class_names)} It has {has}")
         rest = kept.label != kept.class_names.index(action)
         if not rest.any():
             path.unlink()

@@ -301,6 +301,11 @@ def _check_known(key: str, names: Collection[str], known: Collection[str]) -> No
             raise InputError(f"{key}: unknown {name!r}{nearest(name, known)} {', '.join(known)}")
 
 
+def check_classifiers(names: Collection[str]) -> None:
+    """Raises InputError for a name that no classifier has, before hours of runs that would be compared by it."""
+    _check_known("classifier", names, [*CLASSIFIERS, *TEXT_CLASSIFIERS])
+
+
 def lacks(config: Config, classifier: str) -> str:
     """What the classifier compares and a model of these settings does not predict; or nothing."""
     there = {

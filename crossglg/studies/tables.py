@@ -185,7 +185,8 @@ def accuracies(rows: Iterable[Finished], classifiers: Sequence[str] = ("cosine",
                 found.setdefault(row.task, {}).setdefault(name, {})[run.seed] = row.accuracy(classifier)
     for classifier in classifiers:
         if known and classifier not in known:
-            raise InputError(f"no run has the classifier {classifier!r}{nearest(classifier, known)} {', '.join(known)}")
+            hint = nearest(classifier, known)
+            raise InputError(f"no run has the classifier {classifier!r}{hint} They have {', '.join(known)}")
     return found
 
 

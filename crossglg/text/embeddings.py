@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossglg.files import cache_folder, expanded, nearest, sha256, write_atomically
+from crossglg.files import InputError, cache_folder, expanded, nearest, sha256, write_atomically
 from crossglg.skeletons import Layout
 from crossglg.text.attributes import STATEMENTS, attributes_of
 from crossglg.text.descriptions import Description
@@ -174,7 +174,7 @@ def find_encoder(encoder: str) -> TextEncoder:
     if expanded(name).is_dir() or "/" in name:
         folder = _model_folder(name)
         return TextEncoder(f"{folder.name}-{_state(folder)}-{pooling}", partial(transformer, name, pooling))
-    raise ValueError(
+    raise InputError(
         f"unknown text encoder {encoder!r}{nearest(name, TEXT_ENCODERS)} "
         f"Text encoders: {', '.join(TEXT_ENCODERS)}; or a model's folder or hub id; each may end in #cls"
     )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossglg import tables
+from crossglg.files import InputError
 from crossglg.skeletons import Layout
 from crossglg.text.descriptions import Description
 from crossglg.text.embeddings import Embed, local_embeddings
@@ -66,7 +67,7 @@ def what_if(
     """
     names = [description.action for description in classes]
     if edited.action not in names or len(names) < 2:
-        raise ValueError(f"{edited.action!r} must be one of at least two classes; they are: {', '.join(names)}")
+        raise InputError(f"{edited.action!r} must be one of at least two classes; they are: {', '.join(names)}")
     own = names.index(edited.action)
     before, after = classes[own].joint_texts(layout), edited.joint_texts(layout)
     changed = [j for j in range(layout.num_joints) if before[j] != after[j]]

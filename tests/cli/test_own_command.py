@@ -185,13 +185,31 @@ def test_a_bad_clip_costs_its_own_line(
     assert code == 2 and ["error" in answer for answer in json.loads(out)] == [True, False]
 
 
-def test_files_of_one_name_are_told_apart(run: Run, enrolled: dict[str, Path], model: Path, tmp_path: Path) -> None:
+def test_clips_that_are_not_called_as_their_files_are_told_apart(
+    run: Run, enrolled: dict[str, Path], model: Path, motions: SkeletonSet, tmp_path: Path
+) -> None:
+    files = [walk(motions, 90, name="cam").save(tmp_path / f"take{k}.npz") for k in (1, 2)]
+    for words in (("--threshold", "0.5"), ("--stream", "--window", "1", "--threshold", "-1")):
+        lines = run("recognize", *files, enrolled["waving"], "--model", model, *words).splitlines()
+        assert all(any(line.startswith(f"{file}: cam") for line in lines) for file in files)
+        assert lines[-1].startswith("me")  # its name tells the file
+
+
+def test_files_of_one_name_are_told_apart(
+    run: Run,
+    outcome: Callable[..., tuple[int, str, str]],
+    enrolled: dict[str, Path],
+    model: Path,
+    tmp_path: Path,
+) -> None:
     files = []
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         files.append(shutil.copy(enrolled["waving"], tmp_path / folder / "take.csv"))
     out = run("recognize", *files, "--model", model)
     assert [line.partition(": take: ")[0] for line in out.splitlines()] == [str(file) for file in files]
+    _, _, err = outcome("recognize", *files, "--model", model)
+    assert all(f"{file}: take: unit m, by the torso" in err for file in files)
     answers = json.loads(run("recognize", *files, "--model", model, "--json"))
     assert [answer["file"] for answer in answers] == [str(file) for file in files]
 

@@ -12,6 +12,7 @@ from unicodedata import normalize
 import numpy as np
 import pytest
 from support.skeleton_people import standing
+from support.source_files import bvh
 from support.source_files.keypoints import array
 from typer.testing import CliRunner
 
@@ -73,6 +74,7 @@ def test_a_table_says_class_subject_and_camera(folder: Path, tmp_path: Path, mon
         clips = converted(folder, classes=table)
         assert clips.class_names == ("b", "k", "m", "w")
         assert sorted(set(clips.subject.tolist())) == [0, 1, 2] and sorted(set(clips.camera.tolist())) == [1, 2, 3]
+        assert set(clips.sample_id.tolist()) == {f"{name}/clip{i}" for name in CLASSES for i in range(3)}
     inside = folder / "classes.csv"
     inside.write_bytes(table.read_bytes())
     assert converted(folder, classes=inside).class_names == ("b", "k", "m", "w")
@@ -81,6 +83,29 @@ def test_a_table_says_class_subject_and_camera(folder: Path, tmp_path: Path, mon
     table.write_text("file,class\nwave/clip0,a\n")
     with pytest.raises(ValueError, match=r"bow/clip0\.npy has no row in classes\.csv"):
         converted(folder, classes=table)
+
+
+def test_a_table_among_the_clips_that_was_not_given_is_told(folder: Path, tmp_path: Path) -> None:
+    (folder / "labels.csv").write_text("File;Class;Subject\nwave/clip0.npy;wave;Ann\n")
+    with pytest.raises(ValueError, match=r"labels\.csv seems to be a table of classes, .* --classes \S+/labels\.csv"):
+        run("data", "convert", folder, "--format", "keypoints", "--layout", "coco17", "--output", tmp_path / "o.npz")
+    (folder / "labels.csv").rename(tmp_path / "labels.csv")
+    (tmp_path / "mocap").mkdir()
+    bvh.write_sample(tmp_path / "mocap")
+    (tmp_path / "labels.csv").rename(tmp_path / "mocap" / "labels.csv")
+    out = run("data", "convert", tmp_path / "mocap", "--format", "bvh", "--output", tmp_path / "p.npz")
+    assert "labels.csv not read: to take the classes from such a table, give it as --classes FILE.csv" in out
+    assert "of other formats" not in out
+
+
+def test_notes_that_differ_in_numbers_alone_are_told_once(tmp_path: Path) -> None:
+    for k, name in enumerate(("a", "b", "c")):
+        (tmp_path / "mine" / name).mkdir(parents=True)
+        (tmp_path / "mine" / name / "clip.npy").write_bytes(array((1 + k / 10) * standing("coco17", 7 if k else 12)))
+    text = describe(converted(tmp_path / "mine"), tmp_path / "out.npz")
+    assert "note      unit m, by the torso of 0.52 to 0.62 m (in 3 clips)\n" in text
+    assert "note      only 7 frames: a pose, not a motion (in 2 clips)\n" in text
+    assert "in 1 clips" not in text
 
 
 def test_letters_that_macos_takes_apart_are_one(tmp_path: Path) -> None:
@@ -128,7 +153,8 @@ def test_a_column_that_beats_class_folders_is_doubted(tmp_path: Path) -> None:
         for i in range(2):
             rows = [",".join(map(str, [*(frame + k + i / 10).ravel(), i])) for frame in person]
             (tmp_path / "set" / name / f"c{i}.csv").write_text("\n".join([header, *rows]))
-    assert converted(tmp_path / "set").class_names == ("0", "1")
+    assert (clips := converted(tmp_path / "set")).class_names == ("0", "1")
+    assert clips.sample_id.tolist() == ["arm_raise/c0", "arm_raise/c1", "squat/c0", "squat/c1"]
     text = describe(SkeletonSet.load(tmp_path / "out.npz"), tmp_path / "out.npz")
     assert "named by the column 'Label' (4)" in text
     assert "doubtful  the classes are named by the column 'Label', not by the folders arm raise, squat: if" in text
@@ -161,8 +187,11 @@ def test_sessions_within_class_folders_are_doubted(
 def test_clips_without_any_class_say_what_to_do(folder: Path) -> None:
     clips = converted(folder / "wave")
     assert clips.class_names == ("unnamed",)
-    with pytest.raises(ValueError, match=r"No clip says its class: put the clips .* \?classes=FILE\.csv"):
+    said = "No clip says its class: put the clips .* convert the files with "
+    with pytest.raises(ValueError, match=said + r"\?classes=FILE\.csv"):
         load_task(Config(dataset=f"keypoints:{folder / 'wave'}?layout=coco17"))
+    with pytest.raises(ValueError, match=said + r"--classes FILE\.csv"):
+        load_task(Config(dataset=str(folder / "out.npz")))
 
 
 def test_a_task_is_made_of_class_folders_with_options(folder: Path, tmp_path: Path, monkeypatch) -> None:
@@ -175,7 +204,8 @@ def test_a_task_is_made_of_class_folders_with_options(folder: Path, tmp_path: Pa
     for wrong, error in (("fps=fast", "fps='fast' must be a number"), ("sides=2", "no option 'sides'")):
         with pytest.raises(ValueError, match=error):
             stored(f"keypoints:mine?layout=coco17&{wrong}")
-    with pytest.raises(ValueError, match=r"say which, as \?layout=coco17"):
+    leave_out = r"\(to leave such files out, convert them first: crossglg data convert --skip-corrupt\)"
+    with pytest.raises(ValueError, match=rf"say which, as \?layout=coco17 {leave_out}"):
         stored("keypoints:mine")
 
 

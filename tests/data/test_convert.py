@@ -183,6 +183,13 @@ def test_bad_requests_are_answered(tree: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises((ValueError, FileNotFoundError), match=message):
             call()
+    for name, format in (("take 1.bvh", "bvh"), ("a.json", ""), ("a_000000000001_keypoints.json", "openpose")):
+        (tmp_path / "other" / "wave").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "other" / "wave" / name).touch()
+        with pytest.raises(FileNotFoundError, match=r"holds no file called \*\.skeleton") as refusal:
+            convert(tmp_path / "other", "ntu", tmp_path / "x.npz")
+        assert str(refusal.value).endswith(f"; those in it are of the format {format}" if format else "*.skeleton")
+        (tmp_path / "other" / "wave" / name).unlink()
     (tmp_path / "S001C001P001R001A001.skeleton").write_text("0\n")
     with pytest.raises(ValueError, match="holds no clip"):
         convert(tmp_path, "ntu", tmp_path / "x.npz", progress=False)

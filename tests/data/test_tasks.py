@@ -328,9 +328,9 @@ def test_hash_changes_when_an_exemplar_changes(benchmark_file: Path) -> None:
 
 def test_benchmark_errors_say_what_is_wrong(benchmark_file: Path) -> None:
     folder = benchmark_file.parent
-    with pytest.raises(ValueError, match=r"'benchmarks\.json' must be FILE:NAME"):
+    with pytest.raises(InputError, match=r"'benchmarks\.json' must be FILE:NAME"):
         load_task(Config(benchmark="benchmarks.json"))
-    with pytest.raises(ValueError, match=r"no benchmark 'to-hours'; did you mean 'to-ours'\? It has union-1, to-ours"):
+    with pytest.raises(InputError, match=r"no benchmark 'to-hours'; did you mean 'to-ours'\? It has union-1, to-ours"):
         load_task(Config(benchmark=f"{benchmark_file}:to-hours"))
     with pytest.raises(FileNotFoundError, match=re.escape(f"no file {folder / 'none.json'}")):
         load_task(Config(benchmark=f"{folder / 'none.json'}:union-1"))

@@ -265,3 +265,5 @@ def test_what_does_not_fit_is_named(trained: TrainedModel, clips: SkeletonSet, m
         explore(trained, clips[0])
     with pytest.raises(IndexError, match="has no clip"):
         explore(trained, clips, clip=4)
+    with pytest.raises(TypeError, match="clip must be a number counted from 0, got 'wave'"):
+        explore(trained, clips, clip="wave")  # type: ignore[arg-type]

@@ -72,6 +72,8 @@ def test_classes_that_nobody_has_described_are_described_here(
         http.expect_request("/v1/chat/completions", method="POST").respond_with_handler(server)
         asking = {"generate": True, "model": "tiny", "base_url": server.url}
         pipeline.execute("01_describe_actions", values | asking, copy)
+        with pytest.raises(pipeline.NotebookError, match=r"'my hop' has no description .* set generate = True"):
+            pipeline.execute("01_describe_actions", values | asking | {"action": "my hop"}, tmp_path / "hop.ipynb")
     assert "described in descriptions.json:" in copy.read_text()
     assert "only one set of descriptions here" in copy.read_text()
 

@@ -84,6 +84,11 @@ def test_a_class_nobody_enrolled_is_no_candidate(trained: TrainedModel, task: Ta
     assert part.scores(task.novel).shape == (len(task.novel), 2)
 
 
+def test_a_threshold_that_is_no_number_is_refused(recognizer: Recognizer) -> None:
+    with pytest.raises(TypeError, match="threshold must be a similarity from -1 to 1, or None to find one; got 'high'"):
+        Recognizer.of(recognizer.trained, recognizer.exemplars, threshold="high")  # type: ignore[arg-type]
+
+
 def test_ranking_and_threshold(recognizer: Recognizer, task: Task) -> None:
     query = task.novel.subset([7])
     scores = recognizer.scores(query)[0]
@@ -302,7 +307,7 @@ def test_an_action_is_forgotten_with_all_its_clips(tmp_path: Path, task: Task) -
     file = tmp_path / "mine.npz"
     for name, clip in (("wave", 0), ("jump", 5), ("wave", 1)):
         enroll(name, task.novel.subset([clip]), file)
-    with pytest.raises(ValueError, match=r"mine.npz has no action 'wav'; did you mean 'wave'\?"):
+    with pytest.raises(ValueError, match=r"mine.npz has no action 'wav'; did you mean 'wave'\? It has .*wave"):
         forget("wav", file)
     left = forget(" wave", file)
     assert left is not None and left.class_names == SkeletonSet.load(file).class_names == ("jump",) and len(left) == 1

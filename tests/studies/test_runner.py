@@ -606,6 +606,19 @@ def test_the_command_prints_the_table_without_the_data_and_draws_it(
     assert isinstance(refused.exception, ValueError) and "--data FOLDER" in str(refused.exception)
 
 
+def test_an_unknown_classifier_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    from crossglg.runs.pipeline import NotebookError, execute
+
+    refusal = r"classifier: unknown 'cosin'; did you mean 'cosine'\?"
+    output = tmp_path / "out"
+    words = ["study", "tiny", "--classifier", "cosin", "--output", str(output), "--results", str(output)]
+    with pytest.raises(ValueError, match=refusal):
+        CliRunner().invoke(cli.app, words, catch_exceptions=False)
+    with pytest.raises(NotebookError, match=refusal):
+        execute("05_ablations", {"classifier": "cosin", "output": str(output)}, tmp_path / "05.ipynb")
+    assert not output.exists()
+
+
 def test_notebook_05_runs_what_is_missing_and_shows_the_table(
     by_workers: tuple[Study, Path], data: Path, tmp_path: Path
 ) -> None:

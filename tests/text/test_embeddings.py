@@ -29,7 +29,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from crossglg.files import write_atomically
+from crossglg.files import InputError, write_atomically
 from crossglg.skeletons import get_layout
 from crossglg.text import embeddings
 from crossglg.text.descriptions import find_descriptions
@@ -148,7 +148,7 @@ def test_damaged_cache_is_made_anew(asked: list[list[str]], cache: Path, damage:
 
 
 def test_unknown_encoder_is_an_error_with_the_nearest() -> None:
-    with pytest.raises(ValueError, match=r"unknown text encoder 'minilmm'; did you mean 'minilm'\? Text encoders: "):
+    with pytest.raises(InputError, match=r"unknown text encoder 'minilmm'; did you mean 'minilm'\? Text encoders: "):
         embed_texts(TEXTS, "minilmm")
     with pytest.raises(ValueError, match=r"unknown text encoder 'bert'\. Text encoders"):
         embed_texts(TEXTS, "bert")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from crossglg.files import InputError
 from crossglg.skeletons import get_layout
 from crossglg.text import embeddings
 from crossglg.text.descriptions import Description
@@ -101,7 +102,7 @@ def test_no_change_asks_nothing_and_changes_nothing(local: np.ndarray) -> None:
 
 
 def test_an_action_that_is_no_class_is_an_error(local: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"'jump' must be one of at least two classes; they are: wave, nod, kick"):
+    with pytest.raises(InputError, match=r"'jump' must be one of at least two classes; they are: wave, nod, kick"):
         what_if(described("jump", "leaps.", "head"), CLASSES, local, LAYOUT, letters)
     with pytest.raises(ValueError, match="at least two classes"):
         what_if(CLASSES[0], CLASSES[:1], local[:1], LAYOUT, letters)

@@ -6,8 +6,8 @@ unless their offset is zero.
 
 What BVH leaves open is decided so, and said in the notes:
 - names: `NAMES` (MotionBuilder, HIK, Mixamo, Rokoko, Perception Neuron, Biovision, CMU, iClone, Bandai-Namco, 3ds Max
-  Biped, Unreal, Rigify, SMPL). The default target is kinect20, every joint of which nearly every capture has, while
-  ntu25's finger tips and thumbs would often be invented.
+  Biped, Unreal, Rigify, SMPL, VRM), after a prefix that all joints share. The default target is kinect20, every joint
+  of which nearly every capture has, while ntu25's finger tips and thumbs would often be invented.
 - unit: the one of `UNITS` in which the leg, hip to ankle, has the length nearest to 0.8 m; if none lies within
   0.4 to 1.1 m, the leg is made 0.8 m long.
 - up: z if the head lies along z from the hips in the mean over frames and not along y in the rest pose (people who
@@ -20,6 +20,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,7 @@ from crossglg.data.readers.base import Reader, Recording, SourcePath
 from crossglg.data.readers.common import folder_of, text_of
 from crossglg.data.readers.points import layout_of, one_of
 from crossglg.data.readers.posture import SHORT, UP_AXES, turned, up_axis
+from crossglg.files import counted
 from crossglg.skeletons import Layout, name_words, retarget, retarget_plan
 
 MAX_JOINTS, MAX_POSITIONS = 2_000, 40_000_000  # an hour at 60 Hz of 160 joints is 35 million
@@ -66,7 +68,9 @@ ESSENTIAL = (
     "head",
     *(f"{side} {j}" for side in ("left", "right") for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")),
 )
-_PREFIX = re.compile(r"^(?:.*:|(?:bip\d+|mixamorig\d*|cc_base|character\d*|joint|def|org)[_ .-])", re.IGNORECASE)
+_PREFIX = re.compile(
+    r"^(?:.*:|(?:bip\d+|mixamorig\d*|cc_base|character\d*|joint|def|org|j_bip(?:_c)?)[_ .-])", re.IGNORECASE
+)
 _SIDE = {"l": "left", "left": "left", "r": "right", "right": "right"}
 
 
@@ -153,8 +157,9 @@ def named(layout: Layout) -> Layout:
     Raises ValueError listing the essential joints that no conventional name was found for.
     """
     keys: dict[str, str] = {}
-    for joint in layout.joints:
-        keys.setdefault(_key(joint), joint)
+    for prefix in ("", _shared_prefix(layout.joints)):
+        for joint in layout.joints:
+            keys.setdefault(_key(joint.removeprefix(prefix)), joint)
     ours: dict[str, str] = {}
     for joint, names in NAMES.items():
         side, _, _ = joint.partition(" ")
@@ -185,7 +190,7 @@ def _recording(motion: Motion, path: SourcePath, target: Layout, unit: str, up: 
     if invented:
         notes.append(f"{len(invented)} of {target.num_joints} joints are not in the file: {', '.join(invented)}")
     if len(xyz) < SHORT:
-        notes.append(f"only {len(xyz)} frames: a pose, not a motion")
+        notes.append(f"only {counted(len(xyz), 'frame')}: a pose, not a motion")
     class_name, subject = _about(path)
     return Recording(meters, target, path.stem, class_name, subject, fps=motion.fps, notes=tuple(notes))
 
@@ -227,6 +232,13 @@ def _about(path: SourcePath) -> tuple[str, int]:
             if len(row) > 2 and row[:2] == [str(subject), str(trial)]:
                 return row[2].strip(), subject
     return "", -1
+
+
+def _shared_prefix(joints: Sequence[str]) -> str:
+    """ "Ann_" of Ann_Hips, Ann_Head, …; "" where the names share none that ends with a separator."""
+    first = joints[0]
+    prefixes = (first[: n + 1] for n in reversed(range(len(first))) if first[n] in "_:. -")
+    return next((prefix for prefix in prefixes if all(joint.startswith(prefix) for joint in joints)), "")
 
 
 def _key(joint: str) -> str:

@@ -54,6 +54,7 @@ _TIME = re.compile(rf"({'|'.join(_TIMES)})(?:[ _]?[(\[]({_UNITS})[)\]]|[ _]({_UN
 # Units per second → steps of frames that are plainly in it; a Kinect's of 0.1 µs are in none.
 _STEPS = {1.0: (1e-3, 1.0), 1e3: (1.0, 1e3), 1e6: (4e3, 1e5), 1e9: (4e6, 1e8)}
 _CLASS = ("class", "class_name", "label")
+_PERSON = ("person", "person_id")
 _JOINT = ("joint", "joint_name", "landmark", "landmark_name", "landmark_id", "joint_id", "keypoint")
 
 
@@ -135,9 +136,13 @@ def _table(content: bytes) -> Points:
         rows, number = rows[1:], number[1:]
     if len({name.lower() for name in header}) != len(header):
         raise ValueError("the header names a column twice")
-    uneven = next((n for n, row in zip(number, rows, strict=True) if len(row) != len(header)), None)
+    uneven = next(((n, len(row)) for n, row in zip(number, rows, strict=True) if len(row) != len(header)), None)
     if uneven is not None:
-        raise ValueError(f"row {uneven} has another number of columns than the {len(header)} of the header")
+        commas = delimiter == "," and uneven[1] > 1.5 * len(header)
+        advice = "; where commas are decimal points, separate the cells by semicolons" if commas else ""
+        raise ValueError(
+            f"row {uneven[0]} has another number of columns ({uneven[1]}) than the {len(header)} of the header{advice}"
+        )
     lower = [name.lower() for name in header]
     try:
         joint = next((name for name in _JOINT if name in lower), "")
@@ -258,6 +263,12 @@ def _wide(header: list[str], rows: list[list[str]]) -> Points:
     where = {(part[1], part[2].lower()): column for column, part in enumerate(parts) if part}
     joints = tuple(joint for joint, axis in where if axis == "x" and (joint, "y") in where)
     columns = list(zip(*rows, strict=True))
+    people = next((column for column, name in enumerate(header) if name.lower() in _PERSON), None)
+    if people is not None and len(set(columns[people])) > 1:
+        raise ValueError(
+            f"the column {header[people]!r} says several people; give each a file of their own, or the long shape, "
+            f"frame,person,joint,x,y,z"
+        )
     index, frame, frames = _frame_column(header, columns)
     said = _class_of(header, columns)
     if not joints:

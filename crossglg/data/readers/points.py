@@ -26,6 +26,7 @@ from crossglg.data.readers.common import folder_of
 from crossglg.data.readers.gaps import MAX_GAP, fill_gaps
 from crossglg.data.readers.posture import SHORT, UP_AXES, lacking, torso_length, turned, up_axis
 from crossglg.data.reading_options import OptionError
+from crossglg.files import counted
 from crossglg.skeletons import LAYOUTS, SYNONYMS, Layout, get_layout, name_words
 
 MAX_PERSONS = 20
@@ -142,7 +143,7 @@ def recording(
         notes += moved
         xyz = xyz.astype(np.float32)
     if xyz.shape[1] < SHORT:
-        notes.append(f"only {xyz.shape[1]} frames: a pose, not a motion")
+        notes.append(f"only {counted(xyz.shape[1], 'frame')}: a pose, not a motion")
     if not fps and points.fps_from:
         notes.append(f"{points.fps:g} frames per second, by {points.fps_from}")
     elif not fps and not points.fps:

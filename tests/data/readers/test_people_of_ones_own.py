@@ -20,6 +20,7 @@ from crossglg.data.readers import READERS
 from crossglg.data.readers import amass as amass_reader
 from crossglg.data.readers import asf_amc as asf_reader
 from crossglg.data.readers import msrc12 as msrc_reader
+from crossglg.data.survey import describe
 from crossglg.skeletons import get_layout, retarget
 
 # format → the layout of the person in its sample, and how exactly the joints come back
@@ -89,6 +90,24 @@ def test_frames_of_openpose_without_a_name_are_the_clip_of_their_folder(tmp_path
     clips = convert(source, "openpose", tmp_path / "o.npz", 1, progress=False)
     assert clips.class_names == ("kick", "wave") and sorted(clips.sample_id) == ["kick/a", "kick/b", "wave/a", "wave/b"]
     assert clips.frames.tolist() == [12] * 4
+
+
+def test_frames_called_alike_in_the_folders_of_several_clips_have_ids_of_their_own(tmp_path: Path) -> None:
+    """A video program calls every clip's frames after the camera; the folder tells the clips apart, also in a table."""
+    for action in ("wave", "kick"):
+        for clip in ("take_1", "take_2"):
+            openpose.write_clip(tmp_path / "set" / action / clip, "body25", "cam")
+    ids = [f"{action}/{clip}/cam" for action in ("kick", "wave") for clip in ("take_1", "take_2")]
+    clips = convert(tmp_path / "set", "openpose", tmp_path / "o.npz", 1, progress=False)
+    assert clips.class_names == ("kick", "wave") and clips.sample_id.tolist() == ids
+    assert "doubtful  the classes" not in describe(clips, tmp_path / "o.npz")
+    table = tmp_path / "classes.csv"
+    table.write_text("file,class\n" + "".join(f"{name.removesuffix('/cam')},{name[0]}\n" for name in ids))
+    clips = convert(tmp_path / "set", "openpose", tmp_path / "t.npz", 1, progress=False, classes=table)
+    assert clips.class_names == ("k", "w") and clips.sample_id.tolist() == ids
+    table.write_text("file,class\nkick/take_1,k\n")
+    with pytest.raises(ValueError, match=r"kick/take_2 has no row in classes\.csv; add one, or take the folder out"):
+        convert(tmp_path / "set", "openpose", tmp_path / "u.npz", 1, progress=False, classes=table)
 
 
 def test_labels_and_subjects(tmp_path: Path) -> None:

@@ -152,6 +152,8 @@ def test_crawling_in_a_y_up_file_is_not_turned(tmp_path: Path) -> None:
         "pelvis spine_01 neck_01 head upperarm_l lowerarm_l hand_l middle_01_l thigh_l calf_l foot_l ball_l",
         "hip abdomen neck head lShldr lForeArm lHand lMid1 lThigh lShin lFoot lToe",
         "Hips LowerBack Neck Head LeftArm LeftForeArm LeftHand LeftFingerBase LeftUpLeg LeftLeg LeftFoot LeftToeBase",
+        "J_Bip_C_Hips J_Bip_C_Spine J_Bip_C_Neck J_Bip_C_Head J_Bip_L_UpperArm J_Bip_L_LowerArm J_Bip_L_Hand "
+        "J_Bip_L_Middle1 J_Bip_L_UpperLeg J_Bip_L_LowerLeg J_Bip_L_Foot J_Bip_L_ToeBase",
         "Pelvis Spine1 Neck Head L_Shoulder L_Elbow L_Wrist L_Hand L_Hip L_Knee L_Ankle L_Foot",
         " ".join(name for name in BIOVISION.values() if "Right" not in name),
     ],
@@ -166,6 +168,7 @@ def test_crawling_in_a_y_up_file_is_not_turned(tmp_path: Path) -> None:
         "unreal",
         "daz",
         "cmu",
+        "vrm",
         "smpl",
         "bvh",
     ],
@@ -173,14 +176,22 @@ def test_crawling_in_a_y_up_file_is_not_turned(tmp_path: Path) -> None:
 def test_names_of_many_makers(names: str) -> None:
     middle, left = names.split()[:4], names.split()[4:]
     swap = {"Left": "Right", "_L": "_R", "_l": "_r", "L_": "R_"}
-    right = [next((n.replace(a, b) for a, b in swap.items() if a in n), "r" + n[1:]) for n in left]
-    joints = [*middle, *left, *right, "Prop"]
+    right = [next((n.replace(a, b, 1) for a, b in swap.items() if a in n), "r" + n[1:]) for n in left]
+    joints = [*middle, *left, *right]
+    alone = bvh.Layout("file", tuple(joints), tuple((j, 0) for j in range(1, len(joints))), joints[0])
+    joints.append("Prop")
     layout = bvh.Layout("file", tuple(joints), tuple((j, 0) for j in range(1, len(joints))), joints[0])
     order = ("shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle", "foot")
     expected = ["hip center", "spine", "shoulder center", "head"]
     expected += [f"{side} {joint}" for side in ("left", "right") for joint in order]
     assert bvh.named(layout).joints == (*expected, "file: Prop")
+    assert bvh.named(alone).joints == tuple(expected)  # all joints share a prefix
     assert {how for how, _ in bvh.retarget_plan(bvh.named(layout), KINECT).values()} == {"copy"}
+
+
+def test_a_prefix_that_all_joints_share_is_no_part_of_their_names(tmp_path: Path) -> None:
+    content = re.sub(rb"(ROOT|JOINT) ", rb"\g<0>Ann_1.", VALID)
+    np.testing.assert_array_equal(read_content(tmp_path, content).xyz, read_content(tmp_path, VALID).xyz)
 
 
 def test_clavicles_and_twist_bones_are_not_limbs() -> None:

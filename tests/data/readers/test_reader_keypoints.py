@@ -203,6 +203,8 @@ def test_joints_nobody_knows_are_listed(tmp_path: Path) -> None:
         (b"frame,joint,x,y\n" + b"".join(b"%d,j%d,1,2\n" % (t, t) for t in range(400)), "and 'joint' right"),
         (b"frame,joint,x,y\nzero,nose,1,2\n", "'frame' must hold whole numbers"),
         (b"frame,nose_x,nose_y\n0,1,2\n0,1,2\n", "a frame stands twice"),
+        (b"Person,nose_x,nose_y\n1,1,2\n2,1,2\n", "the column 'Person' says several people; give each a file"),
+        (b"nose_x,nose_y\n1,5,2,5\n", "(4) than the 2 of the header; where commas are decimal points, separate"),
         (b"", "the file is empty; copy or save it again"),
         (b"words", "neither a .npy array nor a table with a header and rows"),
         (b"nose_x,nose_y\n1,inf\n", "row 2, column 'nose_y': 'inf' is no finite number"),
