@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from crossglg.data.readers import Recording
@@ -78,10 +79,11 @@ class ClassTable:
         return [key for key in self.rows if key not in set(keys)]
 
 
-def is_table(content: bytes) -> bool:
-    """True if a csv has the header of a table of classes, and rows."""
+def is_table(path: Path) -> bool:
+    """True if a csv begins as a table of classes: its header, and a row. Only its first lines are read."""
     try:
-        fields = _fields(content)
+        with path.open("rb") as file:
+            fields = _fields(b"".join(islice(file, 5)))
     except (ValueError, csv.Error):
         return False
     return bool(fields) and {"file", "class"} <= set(fields[0])

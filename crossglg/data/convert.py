@@ -102,7 +102,7 @@ def convert(
             for file, result in zip(waiting, results, strict=True):
                 why = result if isinstance(result, str) else store.of_another_layout(result)
                 if why and not skip_corrupt:
-                    if file.name.lower().endswith(".csv") and is_table(file.path.read_bytes()):
+                    if file.name.lower().endswith(".csv") and not file.archive and is_table(Path(file.root, file.name)):
                         raise ValueError(
                             f"{file.name} seems to be a table of classes, not a clip: give it as "
                             f"classes='{Path(file.root, file.name)}', or take it out of the folder"
@@ -114,7 +114,7 @@ def convert(
             raise ValueError(f"{source} holds no clip: its {len(files)} file(s) are left out or corrupt")
         clips = store.to_set(reader, dataset_name(str(source)))
         others = _of_other_formats(Path(source), reader, classes)
-        tables = [o for o in others if o.lower().endswith(".csv") and is_table(Path(source, o).read_bytes())]
+        tables = [o for o in others if o.lower().endswith(".csv") and is_table(Path(source, o))]
         told: dict[str, Any] = {
             "source": str(source),
             "other_formats": [other for other in others if other not in tables],
