@@ -48,7 +48,8 @@ class ClassTable:
             fields = _fields(path.read_bytes())
             if not fields or not {"file", "class"} <= set(fields[0]):
                 raise ValueError(f"it needs a header with {', '.join(COLUMNS[:2])}, and rows")
-            rows = {_key(row["file"]): _label(row, number) for number, row in enumerate(fields, start=2)}
+            numbers = [_numbers([row.get(column, "").strip() for row in fields]) for column in COLUMNS[2:]]
+            rows = {_key(row["file"]): _label(row, k, *who) for k, (row, *who) in enumerate(zip(fields, *numbers), start=2)}
         except (ValueError, csv.Error) as error:
             raise ValueError(f"{path.name} is no table of classes: {error}") from None
         (file, count), *_ = Counter(_key(row["file"]) for row in fields).most_common(1)
@@ -134,14 +135,18 @@ def _key(file: str) -> str:
     return str(PurePosixPath(composed(file).strip().replace("\\", "/")))
 
 
-def _label(row: Mapping[str, str], number: int) -> Label:
+def _label(row: Mapping[str, str], number: int, subject: int, camera: int) -> Label:
     if not row["file"].strip() or not row["class"].strip():
         raise ValueError(f"row {number} lacks the file or the class")
-    numbers = []
-    for column in COLUMNS[2:]:
-        cell = row.get(column, "").strip()
-        match = re.fullmatch(r"\D*(\d+)", cell, re.ASCII)  # 1, P01, S_3
-        if cell and not match:
-            raise ValueError(f"row {number}: the {column} must be a number, or end with one, got {cell!r}")
-        numbers.append(int(match[1]) if match else -1)
-    return Label(composed(row["class"]).strip(), *numbers)
+    return Label(composed(row["class"]).strip(), subject, camera)
+
+
+def _numbers(cells: list[str]) -> list[int]:
+    """A number for each cell, −1 where it is empty: that in P01, P02, …; of names, their place in the alphabet from 1."""
+    names = sorted(set(cells) - {""})
+    parts = [match for name in names if (match := re.fullmatch(r"(\D*)(\d+)", name, re.ASCII))]
+    if len(parts) == len(names) and len({match[1] for match in parts}) == 1:
+        of = {match[0]: int(match[2]) for match in parts}
+    else:
+        of = {name: number for number, name in enumerate(names, start=1)}
+    return [of.get(cell, -1) for cell in cells]
