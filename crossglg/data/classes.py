@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path, PurePosixPath
 
 from crossglg.data.readers import Recording
@@ -48,12 +48,15 @@ class ClassTable:
             fields = _fields(path.read_bytes())
             if not fields or not {"file", "class"} <= set(fields[0]):
                 raise ValueError(f"it needs a header with {', '.join(COLUMNS[:2])}, and rows")
-            numbers = [_numbers([row.get(column, "").strip() for row in fields]) for column in COLUMNS[2:]]
-            rows = {_key(row["file"]): _label(row, k, *who) for k, (row, *who) in enumerate(zip(fields, *numbers), start=2)}
+            subjects, cameras = (_numbers([row.get(column, "").strip() for row in fields]) for column in COLUMNS[2:])
+            rows = {
+                _key(row["file"]): _label(row, number, subject, camera)
+                for number, row, subject, camera in zip(count(2), fields, subjects, cameras, strict=False)
+            }
         except (ValueError, csv.Error) as error:
             raise ValueError(f"{path.name} is no table of classes: {error}") from None
-        (file, count), *_ = Counter(_key(row["file"]) for row in fields).most_common(1)
-        if count > 1:
+        (file, times), *_ = Counter(_key(row["file"]) for row in fields).most_common(1)
+        if times > 1:
             raise ValueError(
                 f"{path.name}: {file} stands in it twice; name files that are called the same by their paths in the "
                 f"folder"
@@ -142,7 +145,7 @@ def _label(row: Mapping[str, str], number: int, subject: int, camera: int) -> La
 
 
 def _numbers(cells: list[str]) -> list[int]:
-    """A number for each cell, −1 where it is empty: that in P01, P02, …; of names, their place in the alphabet from 1."""
+    """A number for each cell, −1 where it is empty: that in P01, P02, …; of names, their place in the alphabet."""
     names = sorted(set(cells) - {""})
     parts = [match for name in names if (match := re.fullmatch(r"(\D*)(\d+)", name, re.ASCII))]
     if len(parts) == len(names) and len({match[1] for match in parts}) == 1:
