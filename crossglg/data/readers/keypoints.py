@@ -11,8 +11,9 @@ A column "class" that says the same in all rows is the class, a column "time", "
 a date and time, or a number whose unit is in the column's name, "time (us)", or is plain by the size of the steps.
 A row of empty cells is a frame without anybody, where no such column tells the frames. Cells may be separated by
 semicolons or tabs, with commas as decimal points; Excel's line "sep=;" and comments, which begin with #, may stand
-before the header. The layout follows from the names, or from V where only one layout has so many joints; else give
-`layout` (a name, or a YAML file for joints of your own), or put `<file>.yaml` beside `<file>.npy` or `<file>.csv`.
+before the header. A unit of length behind an axis, "hip_x (mm)", is read. The layout follows from the names, or
+from V where only one layout has so many joints; else give `layout` (a name, or a YAML file for joints of your own), or
+put `<file>.yaml` beside `<file>.npy` or `<file>.csv`.
 
 What the numbers leave open is decided as in `crossglg.data.readers.points`, and said in the notes.
 """
@@ -35,7 +36,7 @@ from numpy.typing import NDArray
 
 from crossglg.data.readers.common import text_of
 from crossglg.data.readers.gaps import MAX_GAP
-from crossglg.data.readers.points import MAX_PERSONS, Points, of_bytes, points_reader
+from crossglg.data.readers.points import MAX_PERSONS, UNITS, Points, of_bytes, points_reader
 from crossglg.skeletons import LAYOUTS
 
 MAX_NUMBERS = 100_000_000
@@ -53,6 +54,7 @@ _TIMES = ("time", "timestamp", "t")
 _TIME = re.compile(rf"({'|'.join(_TIMES)})(?:[ _]?[(\[]({_UNITS})[)\]]|[ _]({_UNITS}))?")
 # Units per second → steps of frames that are plainly in it; a Kinect's of 0.1 µs are in none.
 _STEPS = {1.0: (1e-3, 1.0), 1e3: (1.0, 1e3), 1e6: (4e3, 1e5), 1e9: (4e6, 1e8)}
+_LENGTH = re.compile(r"(?<=[xyzXYZ])[ _]?[(\[](m|cm|mm|px|pixels?)[)\]]$")
 _CLASS = ("class", "class_name", "label")
 _PERSON = ("person", "person_id")
 _JOINT = ("joint", "joint_name", "landmark", "landmark_name", "landmark_id", "joint_id", "keypoint")
@@ -127,7 +129,8 @@ def _table(content: bytes) -> Points:
         rows = [[re.sub(r"^\s*(-?\d*),(\d+)", r"\1.\2", cell) for cell in row] for row in rows]
     if len(rows) < 2:
         raise ValueError("it is neither a .npy array nor a table with a header and rows")
-    header = [name.strip() for name in rows[0]]
+    units = {match[1] for name in rows[0] if (match := _LENGTH.search(name.strip()))} & set(UNITS)
+    header = [_LENGTH.sub("", name.strip()) for name in rows[0]]
     if len(header) == 1:
         raise ValueError(f"its cells are separated by none of , ; | and tab (row {number[0]}: {header[0][:40]!r})")
     if _is_number(header[0]) and header != [str(c) for c in range(len(header))] and all(map(_is_number, header)):
@@ -151,6 +154,7 @@ def _table(content: bytes) -> Points:
         where = f"row {number[error.row]}, " if isinstance(error, _CellError) else ""
         more = "" if any(map(_is_number, rows[0])) else f"; row {number[0]} holds no number: take out a second header"
         raise ValueError(f"{where}{error}{more}") from None
+    points = replace(points, unit=units.pop() if len(units) == 1 else "")
     return _timed(points, dict(zip(lower, zip(*rows, strict=True), strict=True)))
 
 

@@ -390,6 +390,15 @@ def test_a_unit_that_cannot_be_right_is_doubted() -> None:
     assert any("unit m, as the file says: a torso of" in note for note in recording_of(points, "clip", layout).notes)
 
 
+@pytest.mark.parametrize(("form", "unit"), [("_{} (mm)", "mm"), (".{} [cm]", "cm"), ("_{}[m]", "m"), ("_{}(px)", "")])
+def test_a_unit_behind_the_axes_is_read(tmp_path: Path, form: str, unit: str) -> None:
+    scaled = PEOPLE["coco17"][0] * {"mm": 1000, "cm": 100}.get(unit, 1)
+    header, _, rows = wide(scaled, COCO.joints).decode().partition("\n")
+    found = read(tmp_path, f"{re.sub('_([xyz])', lambda axis: form.format(axis[1]), header)}\n{rows}".encode())
+    close(found, PEOPLE["coco17"])
+    assert any(f"unit {unit}, as the file says" in note for note in found.notes) == bool(unit), found.notes
+
+
 def test_tables_as_excel_and_numpy_write_them(tmp_path: Path) -> None:
     table = wide(PEOPLE["coco17"][0], COCO.joints).decode()
     semicolons = table.replace(",", ";").replace(".", ",")
