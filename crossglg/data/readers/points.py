@@ -1,7 +1,7 @@
 """From points of joints, as trackers and key-point detectors write them, to a recording: what most formats share.
 
 A reader of such a format parses a file into `Points`; `points_reader` gives it the options and the rest:
-- missing: NaN, a score below `visible`, in 2-D also (0, 0), "not found". Filled by `gaps.fill_gaps`.
+- missing: NaN, a score below `visible`, −1 in all axes, in 2-D also (0, 0), "not found". Filled by `gaps.fill_gaps`.
 - layout: by joint names, compared word by word; by the number of joints where the file has no names.
 - up: the axis along which the head lies from the hips in the mean over frames. Image and MediaPipe coordinates have
   y down: 3-D ones are turned by half a turn about z, which keeps left and right; in 2-D ones y is negated.
@@ -119,7 +119,7 @@ def recording(
     order, layout, notes = _columns(points, given)
     notes = [*points.notes, *notes]
     with np.errstate(over="ignore", invalid="ignore"):  # Recording refuses what became infinite
-        missing = np.zeros(points.xyz.shape[:-1], dtype=bool)
+        missing = (points.xyz == -1).all(axis=-1)
         if points.score is not None:
             missing |= ~(points.score >= visible)
         zero = (points.xyz == 0).all(axis=-1)

@@ -372,10 +372,13 @@ def test_a_column_with_the_class_is_read_in_both_shapes() -> None:
 def test_a_joint_at_zero_or_far_from_the_body_is_missing() -> None:
     layout = get_layout("ntu25")
     hand, people = layout.index("right hand"), standing("ntu25", 40)
-    left_at_zero, far, centered = people.copy(), people.copy(), people - people[:, :, [layout.index("base of spine")]]
+    left_at_zero, minus_one, far = people.copy(), people.copy(), people.copy()
+    centered = people - people[:, :, [layout.index("base of spine")]]
     left_at_zero[0, 5:9, hand] = 0
+    minus_one[0, 5:9, hand] = -1
     far[0, 7, hand, 1] = 1e9
-    for xyz, note in ((left_at_zero, "4 of 1000 points missing"), (far, "1 points more than 20 times as far away")):
+    missing = "4 of 1000 points missing"
+    for xyz, note in ((left_at_zero, missing), (minus_one, missing), (far, "1 points more than 20 times as far away")):
         found = recording_of(Points(xyz.astype(float), joints=layout.joints), "clip", layout)
         assert any(note in said for said in found.notes), found.notes
         np.testing.assert_allclose(found.xyz, people, atol=0.3)  # at zero the hand would be 3 m away
