@@ -142,7 +142,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not readable JSON ({error}); mend or delete the file") from error
+        raise InputError(f"{path} is not readable JSON ({error}); give a JSON file, or mend this one") from error
 
 
 def as_record(kind: type[Record], text: bytes, where: object, version: int | None, remedy: str) -> Record:
