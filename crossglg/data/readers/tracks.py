@@ -27,17 +27,23 @@ def people_of(frames: Sequence[Frame], persons: int = 2) -> tuple[NDArray[np.flo
     """The people of highest score over the clip: (M, T, V, C) coordinates, NaN where absent, (M, T, V) scores, notes.
 
     Detections continue the persons from whom they are the least far in all (`scipy.optimize.linear_sum_assignment`).
+    Where no frame has two of them, all are of one person.
     """
     if len(frames) > MAX_FRAMES or max(map(len, frames), default=0) > MAX_DETECTIONS:
         raise ValueError(f"more than {MAX_FRAMES} frames, or {MAX_DETECTIONS} people in one, are no clip")
-    everybody = [person for frame in frames for person in frame if (person[:, -1] > 0).any()]
+    found = [[person for person in frame if (person[:, -1] > 0).any()] for frame in frames]
+    everybody = [person for frame in found for person in frame]
     if not everybody:
         raise ValueError("nobody is found in any frame")
     every = np.concatenate(everybody)
     reach = MAX_STEP * float(np.ptp(every[every[:, -1] > 0, :-1], axis=0).max())
     tracks: list[_Track] = []
-    for t, frame in enumerate(frames):
-        _follow(t, [person for person in frame if (person[:, -1] > 0).any()], tracks, reach)
+    alone = max(map(len, found)) == 1  # however far they move between two frames
+    for t, frame in enumerate(found):
+        if alone and tracks and frame:
+            tracks[0].see(t, frame[0])
+        else:
+            _follow(t, frame, tracks, reach)
     best = sorted(tracks, key=lambda track: -track.total)[:persons]
     values = np.full((len(best), len(frames), *everybody[0].shape), np.nan)
     values[..., -1] = 0.0

@@ -20,6 +20,7 @@ from crossglg.data.readers import READERS
 from crossglg.data.readers import amass as amass_reader
 from crossglg.data.readers import asf_amc as asf_reader
 from crossglg.data.readers import msrc12 as msrc_reader
+from crossglg.data.readers.tracks import people_of
 from crossglg.data.survey import describe
 from crossglg.skeletons import get_layout, retarget
 
@@ -53,6 +54,16 @@ def test_two_people_are_followed_whatever_their_order(name: str, layout: str, tm
     assert clip.layout.name == layout
     found, expected = (people[np.argsort(people[:, 0, :, 0].mean(axis=1))] for people in (clip.xyz, expected))
     np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+def test_somebody_who_is_alone_stays_one_person_however_fast_they_are() -> None:
+    person = np.concatenate([standing("coco17", 1)[0, 0], np.ones((17, 1))], axis=-1)
+    frames = [[person + (4.0 * (t % 2), 0, 0, 0)] if t != 3 else [] for t in range(6)]
+    xyz, score, notes = people_of(frames)
+    assert xyz.shape == (1, 6, 17, 3) and not notes
+    assert (score[0] > 0).all(axis=1).tolist() == [True, True, True, False, True, True]
+    beside = [[*frame, person + (0, 0, 9.0, 0)] for frame in frames]
+    assert people_of(beside)[0].shape[0] == 2
 
 
 def test_frames_of_openpose_are_one_clip_wherever_they_are_read(tmp_path: Path) -> None:
