@@ -58,11 +58,12 @@ def test_two_people_are_followed_whatever_their_order(name: str, layout: str, tm
 
 def test_somebody_who_is_alone_stays_one_person_however_fast_they_are() -> None:
     person = np.concatenate([standing("coco17", 1)[0, 0], np.ones((17, 1))], axis=-1)
-    frames = [[person + (4.0 * (t % 2), 0, 0, 0)] if t != 3 else [] for t in range(6)]
+    step, apart = np.array([4.0, 0, 0, 0]), np.array([0, 0, 9.0, 0])
+    frames = [[person + t % 2 * step] if t != 3 else [] for t in range(6)]
     xyz, score, notes = people_of(frames)
     assert xyz.shape == (1, 6, 17, 3) and not notes
     assert (score[0] > 0).all(axis=1).tolist() == [True, True, True, False, True, True]
-    beside = [[*frame, person + (0, 0, 9.0, 0)] for frame in frames]
+    beside = [[*frame, person + apart] for frame in frames]
     assert people_of(beside)[0].shape[0] == 2
 
 
