@@ -248,9 +248,10 @@ class TrainedModel:
 
     def _on_device(self, clips: SkeletonSet) -> DeviceClips:
         """The clips where the model is; those of the last call are kept, as one set is asked several questions."""
-        if self._resident is None or self._resident[0] is not clips or self._resident[1].device != self.device:
-            self._resident = clips, DeviceClips(clips, self.device)
-        return self._resident[1]
+        kept = self._resident  # read once: another thread may ask about other clips meanwhile
+        if kept is None or kept[0] is not clips or kept[1].device != self.device:
+            kept = self._resident = clips, DeviceClips(clips, self.device)
+        return kept[1]
 
     def in_layout(self, clips: SkeletonSet) -> SkeletonSet:
         """The clips in the model's layout, their joints found by name (see `crossglg.skeletons.retarget`)."""

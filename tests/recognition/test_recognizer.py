@@ -452,3 +452,15 @@ def test_coordinates_beyond_half_precision_stay_finite(trained: TrainedModel, ta
     clips.xyz[:, NTU.index("right hand"), 0] = 1e9
     seen = trained.represent(clips)
     assert all(np.isfinite(array).all() for array in (seen.joints, seen.sequence, trained.coordinates(clips)["poses"]))
+
+
+def test_another_thread_that_asks_meanwhile_changes_no_answer(trained: TrainedModel, task: Task) -> None:
+    mine, theirs = task.novel.subset([0]), task.novel.subset([9])
+
+    class Shared(TrainedModel):
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            if name == "_resident" and isinstance(value, tuple) and value[0] is mine:
+                self.embed(theirs)  # as the other thread does at the worst moment
+
+    np.testing.assert_array_equal(Shared(**vars(trained)).embed(mine), trained.embed(mine))
