@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.resources
 import inspect
 import re
 import subprocess
@@ -53,3 +53,7 @@ def test_every_argument_is_documented(documented: object) -> None:
     described = re.findall(r"^    (\w+): ", text.partition("Args:")[2].partition("\n\n")[0], re.MULTILINE)
     assert described == list(inspect.signature(documented).parameters)  # type: ignore[arg-type]
     assert "Raises:" in text
+
+
+def test_type_checkers_of_other_programs_read_the_hints() -> None:
+    assert (importlib.resources.files(crossglg) / "py.typed").is_file()
