@@ -44,7 +44,8 @@ def test_what_is_no_model_and_no_task_is_told_how_to_get_one() -> None:
     "documented",
     [
         crossglg.SkeletonSet, crossglg.SkeletonSet.build, crossglg.SkeletonSet.load, crossglg.load_task,
-        crossglg.evaluate, crossglg.explore,
+        crossglg.evaluate, crossglg.explore, crossglg.enroll, crossglg.read_any, crossglg.read_array,
+        crossglg.Recognizer.of,
     ],
     ids=lambda documented: documented.__qualname__,
 )  # fmt: skip

@@ -278,7 +278,7 @@ class TrainedModel:
         if clips.persons.max() > self.persons:
             raise ValueError(
                 f"{clips.name} has clips of {clips.persons.max()} persons, the model knows {self.persons}; choose one "
-                f"person with --person"
+                f"person with --person, in Python with only(1) of what read_any or read_array gives"
             )
 
     def save(self, folder: str | Path) -> Path:
@@ -377,7 +377,7 @@ def check_set(given: object) -> None:
     if not isinstance(given, SkeletonSet):
         raise TypeError(
             f"a model takes a SkeletonSet, got {type(given).__name__}; read one with SkeletonSet.load(FILE), or make "
-            f"one of arrays with SkeletonSet.build"
+            f"one of an array (T, V, C) with read_array(…).to_set(); of a list, give the clips one by one"
         )
 
 

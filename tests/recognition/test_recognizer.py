@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from crossglg.config import Config
-from crossglg.data.any_file import read_any
+from crossglg.data.any_file import read_any, read_array
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.synthetic import synthesize
 from crossglg.data.tasks import Task, split_task
@@ -87,6 +87,9 @@ def test_a_class_nobody_enrolled_is_no_candidate(trained: TrainedModel, task: Ta
 def test_a_threshold_that_is_no_number_is_refused(recognizer: Recognizer) -> None:
     with pytest.raises(TypeError, match="threshold must be a similarity from -1 to 1, or None to find one; got 'high'"):
         Recognizer.of(recognizer.trained, recognizer.exemplars, threshold="high")  # type: ignore[arg-type]
+    for percent in (80, float("nan")):
+        with pytest.raises(ValueError, match=f"threshold must be a similarity from -1 to 1, .* got {percent}"):
+            Recognizer.of(recognizer.trained, recognizer.exemplars, threshold=percent)
 
 
 def test_ranking_and_threshold(recognizer: Recognizer, task: Task) -> None:
@@ -376,6 +379,9 @@ def test_recordings_that_cannot_be_one_action_are_refused(
         recognizer.recognize(cut(task.novel, 18000))
     with pytest.raises(ValueError, match=r"a window of 900.00 s .* recording's 600: choose another with --window"):
         recognizer.follow(cut(task.novel, 600), window=900.0)
+    for wrong in ({"window": -2.0}, {"window": "2"}, {"step": -1.0}, {"step": float("nan")}):
+        with pytest.raises(ValueError, match=r"(window|step) must be seconds, or 0 for the usual one; got"):
+            recognizer.follow(cut(task.novel, 600), **wrong)
     with pytest.raises(ValueError, match="one recording, got 4 clips"):
         recognizer.follow(task.novel.subset([0, 1, 2, 3]))
     with pytest.raises(ValueError, match="an action needs a name other than 'unknown'"):
@@ -440,6 +446,20 @@ def test_a_recording_and_a_file_are_taken_as_they_are(trained: TrainedModel, tas
         enroll("wave", read_any(file), kept)
     with pytest.raises(TypeError, match=r"model is expected, got str; read one with TrainedModel\.load\('a'\)"):
         Recognizer.of("a", kept)
+    with pytest.raises(TypeError, match="takes a SkeletonSet, got list"):
+        Recognizer.of(trained, [recording])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="an action is given by its name, got int: 3"):
+        enroll(3, recording, kept)  # type: ignore[arg-type]
+
+
+def test_arrays_are_enrolled_and_recognized(trained: TrainedModel, task: Task, tmp_path: Path) -> None:
+    xyz, kept = task.novel[0][0], tmp_path / "kept.npz"
+    enroll("wave", read_array(xyz, "ntu25"), kept)
+    enroll("jump", read_array(task.novel[7][0], "ntu25"), kept)
+    seen = xyz.copy()
+    seen[5:9, NTU.index("head")] = np.nan
+    (found,) = Recognizer.of(trained, kept, threshold=-1.0).recognize(read_array(seen, "ntu25", name="seen"))
+    assert (found.clip, found.action) == ("seen", "wave")
 
 
 def test_a_set_without_clips_is_named(trained: TrainedModel, task: Task) -> None:
