@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import crossglg
@@ -54,6 +55,13 @@ def test_every_argument_is_documented(documented: object) -> None:
     described = re.findall(r"^    (\w+): ", text.partition("Args:")[2].partition("\n\n")[0], re.MULTILINE)
     assert described == list(inspect.signature(documented).parameters)  # type: ignore[arg-type]
     assert "Raises:" in text
+
+
+def test_what_a_notebook_shows_of_an_object_is_a_line() -> None:
+    trained = crossglg.TrainedModel.load("synthetic")
+    assert repr(trained).startswith("TrainedModel('lean-gcn', guidance 'both': 67 base classes, layout 'ntu25', ")
+    clips = crossglg.read_array(np.random.default_rng(0).normal(size=(9, 25, 3)), "ntu25", up="y", unit="m").to_set()
+    assert len(repr(crossglg.Recognizer.of(trained, clips))) < 300
 
 
 def test_type_checkers_of_other_programs_read_the_hints() -> None:

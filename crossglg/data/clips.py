@@ -371,9 +371,15 @@ def rate_and_layout(path: Path) -> tuple[float, Layout]:
 
 
 def concatenate(sets: Sequence[SkeletonSet], name: str) -> SkeletonSet:
-    """Join sets into one, classes merged by canonical name (by own name where a set has none), layout of the first."""
+    """Join sets into one, classes merged by canonical name (by own name where a set has none).
+
+    Layout and frames per second are those of the first; frames of the others stay, unless `at_rate` carries them there.
+    """
     if not sets:
         raise ValueError("nothing to concatenate: give at least one SkeletonSet")
+    wrong = [type(s).__name__ for s in sets if not isinstance(s, SkeletonSet)]
+    if wrong:
+        raise TypeError(f"only a SkeletonSet can be concatenated, got {wrong[0]}; to_set() makes one of a Recording")
     sets = [s.with_canonical_classes() for s in sets]
     layout = sets[0].layout
     sets = [s if s.layout == layout else s.retargeted(layout) for s in sets]

@@ -16,7 +16,7 @@ from crossglg.encoders.leangcn import LeanGCN
 from crossglg.encoders.stgcn import STGCNPlusPlus
 from crossglg.files import nearest
 from crossglg.plugins import Registry
-from crossglg.skeletons import Layout
+from crossglg.skeletons import Layout, get_layout
 
 _ENCODERS: dict[str, Callable[..., SkeletonEncoder]] = {
     "lean-gcn": LeanGCN,
@@ -45,12 +45,15 @@ _ENCODERS: dict[str, Callable[..., SkeletonEncoder]] = {
 ENCODERS = Registry("encoder", _ENCODERS, Callable)
 
 
-def build_encoder(name: str, layout: Layout, in_channels: int = 3, persons: int = 2, **options: int) -> SkeletonEncoder:
-    """Build a registered encoder; raises ValueError with the valid names.
+def build_encoder(
+    name: str, layout: Layout | str, in_channels: int = 3, persons: int = 2, **options: int
+) -> SkeletonEncoder:
+    """Build a registered encoder for a layout, or the one of this name; raises ValueError with the valid names.
 
     Raises ContractError, which is one, for what is no encoder.  options: what only some encoders take, such as
     InfoGCN's mode; the others refuse it with a ValueError.
     """
+    layout = get_layout(layout)
     if name not in ENCODERS:
         raise ValueError(
             f"unknown encoder {name!r}{nearest(name, ENCODERS)} Encoders: {', '.join(ENCODERS)}. One of "

@@ -112,6 +112,12 @@ class TrainedModel:
     details: dict[str, Any]
     _resident: tuple[SkeletonSet, DeviceClips] | None = field(default=None, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        return (
+            f"TrainedModel({self.config.encoder!r}, guidance {self.config.guidance!r}: {len(self.class_names)} base "
+            f"classes, layout {self.layout.name!r}, {self.num_parameters:,} parameters)"
+        )
+
     def embed(self, clips: SkeletonSet, moving: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
         """One-shot representations z of all clips, (N, D). moving: (N, V), False for joints to freeze first."""
         return self.over(clips, CrossGLG.embed, moving)
