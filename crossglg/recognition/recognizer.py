@@ -35,6 +35,7 @@ from crossglg.training.trained_model import SIMILARITY, TrainedModel, check_mode
 
 SHORTEST = 8  # frames; fewer show a pose, not a motion
 UNKNOWN = "unknown"
+NOBODY = -1.0  # similarity of a window in which mostly nobody is seen
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,15 @@ class Recognition:
 
 @dataclass(frozen=True)
 class Timeline:
-    """A long recording, window by window. start, end: (W,) seconds;  scores: (W, K) similarity to each action."""
+    """A long recording, window by window.
+
+    Attributes:
+        start: `(W,)` seconds.
+        end: `(W,)` seconds.
+        scores: `(W, K)` similarity to each action, −1 where nobody is seen in most of the window.
+        actions: K names.
+        threshold: similarity below which a window is unknown.
+    """
 
     start: NDArray[np.float64]
     end: NDArray[np.float64]
@@ -83,9 +92,9 @@ class Timeline:
         at the edges see half of another action and reach no threshold alone.
         """
         labels: list[str] = []
-        for k, run in groupby(self.scores, key=np.argmax):
+        for (k, seen), run in groupby(self.scores, key=lambda row: (int(row.argmax()), bool(row.max() > NOBODY))):
             best = [row[k] for row in run]
-            labels += [self.actions[k] if max(best) >= self.threshold else UNKNOWN] * len(best)
+            labels += [self.actions[k] if seen and max(best) >= self.threshold else UNKNOWN] * len(best)
         return labels
 
     @property
@@ -231,6 +240,8 @@ class Recognizer:
                 for some in np.split(starts, range(512, len(starts), 512))
             ]
         )
+        seen = np.lib.stride_tricks.sliding_window_view(recording[0].any((0, 2, 3)), size)[starts]
+        scores[seen.mean(1) < 0.5] = NOBODY
         return Timeline(
             starts / recording.fps, (starts + size) / recording.fps, scores, self.exemplars.class_names, self.threshold
         )
@@ -429,6 +440,12 @@ def _check_long_enough(clips: SkeletonSet) -> None:
             f"{clips.sample_id[i]} has {counted(clips.frames[i], 'frame')}, at {clips.fps:g} per second; an action "
             f"needs {SHORTEST} or more: give a longer clip"
         )
+    for i, frames in enumerate(clips.frames):
+        if (seen := int(clips[i].any((0, 2, 3)).sum())) < SHORTEST:
+            raise ValueError(
+                f"{clips.sample_id[i]}: somebody is seen in {seen} of {frames} frames; an action needs {SHORTEST} or "
+                f"more: give a clip in which the person stays"
+            )
 
 
 def _without_twins(enrolled: SkeletonSet, path: Path) -> SkeletonSet:

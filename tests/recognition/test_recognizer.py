@@ -232,6 +232,24 @@ def test_neighboring_windows_of_one_action_are_decided_by_the_best_of_them() -> 
     assert labels == ["wave"] * 3 + [UNKNOWN] * 3 + ["jump"]
 
 
+def test_while_nobody_is_there_nothing_is_done(recognizer: Recognizer, task: Task, tmp_path: Path) -> None:
+    clip = task.novel[0][0]
+    away = np.zeros((4 * len(clip), *clip.shape[1:]), clip.dtype)
+    xyz = np.concatenate([clip, away, clip])
+    recording = SkeletonSet.build(xyz, [0, len(xyz)], [0], ["x"], NTU, name="x", sample_id=["away"])
+    seconds = len(clip) / 30.0
+    timeline = recognizer.follow(recording, seconds, 0.1)
+    middle = (timeline.start + timeline.end) / 2.0
+    alone = (middle > seconds + 1e-6) & (middle < 5.0 * seconds - 1e-6)
+    assert recognizer.threshold == -1.0  # whatever somebody does is known
+    assert [label == UNKNOWN for label in timeline.labels] == alone.tolist()
+    assert timeline.labels[0] == timeline.labels[-1] == task.novel.class_of(0)
+    recording.xyz[7:] = 0.0
+    for ask in (recognizer.recognize, recognizer.scores, lambda clips: enroll("x", clips, tmp_path / "x.npz")):
+        with pytest.raises(ValueError, match=rf"away: somebody is seen in 7 of {len(xyz)} frames; an action needs 8"):
+            ask(recording)
+
+
 def test_timeline_joins_neighboring_windows_and_is_written(tmp_path: Path) -> None:
     scores = np.array([[0.9, 0.1], [0.8, 0.2], [0.2, 0.3], [0.7, 0.1]])
     start = np.array([0.0, 1.0, 2.0, 3.0])
