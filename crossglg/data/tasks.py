@@ -72,6 +72,10 @@ class Task:
         object.__setattr__(self, "sha256", digest)
         object.__setattr__(self, "clips_sha256", sha256(json.dumps([digest, *clips])))
 
+    def __repr__(self) -> str:
+        base, novel, episodes = len(self.base.class_names), len(self.novel.class_names), len(self.episodes)
+        return f"Task({self.name!r}: {base} base and {novel} novel classes, {counted(episodes, 'episode')})"
+
     @cached_property
     def coordinates_sha256(self) -> str:
         """Hash of what the clips of both sides look like, whatever they are called."""
