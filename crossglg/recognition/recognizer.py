@@ -163,9 +163,7 @@ class Recognizer:
             quantiles = trained.details.get(SIMILARITY, {})  # none from a version that compared otherwise
             threshold = equal_error_threshold(quantiles, len(exemplars.class_names))
             threshold = max(threshold, rival_similarity(cosine_and_streams(seen, seen), exemplars.label))
-        elif not isinstance(threshold, int | float | np.number) or not -1.0 <= threshold <= 1.0:
-            wrong = ValueError if isinstance(threshold, int | float | np.number) else TypeError
-            raise wrong(f"threshold must be a similarity from -1 to 1, or None to find one; got {threshold!r}")
+        check_threshold(threshold)
         return cls(trained, exemplars, threshold)
 
     def scores(self, clips: SkeletonSet | Recording) -> NDArray[np.floating]:
@@ -429,6 +427,8 @@ def _named(action: str) -> str:
 
 def _sole_writer(actions: Path) -> AbstractContextManager[None]:
     """No other process may change the file of actions between reading and writing it."""
+    if actions.is_dir():
+        raise InputError(f"{actions} is a folder; give the .npz file that keeps your actions")
     return sole_writer(actions.with_name(f".{actions.name}.lock"), actions, wait=True)
 
 
@@ -460,6 +460,14 @@ def _without_twins(enrolled: SkeletonSet, path: Path) -> SkeletonSet:
                 f"take that action out first: {_forgets(had, path)}"
             )
     return enrolled.subset(list(seen.values()))
+
+
+def check_threshold(threshold: object) -> None:
+    """Raise TypeError or ValueError for what is no similarity."""
+    number = isinstance(threshold, int | float | np.number)
+    if not number or not -1.0 <= float(threshold) <= 1.0:  # type: ignore[arg-type]
+        wrong = ValueError if number else TypeError
+        raise wrong(f"threshold must be a similarity from -1 to 1, or None to find one; got {threshold!r}")
 
 
 def check_duration(clips: SkeletonSet, trained: TrainedModel) -> None:

@@ -468,6 +468,8 @@ def test_a_recording_and_a_file_are_taken_as_they_are(trained: TrainedModel, tas
         Recognizer.of(trained, [recording])  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="an action is given by its name, got int: 3"):
         enroll(3, recording, kept)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"is a folder; give the \.npz file that keeps your actions"):
+        enroll("wave", recording, tmp_path)
 
 
 def test_arrays_are_enrolled_and_recognized(trained: TrainedModel, task: Task, tmp_path: Path) -> None:
