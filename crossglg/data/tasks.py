@@ -129,7 +129,11 @@ def load_task(config: Config) -> Task:
         TypeError: what is given is no Config.
     """
     if not isinstance(config, Config):
-        given = f"load_task(Config(dataset={config!r}))" if isinstance(config, str) else "load_task(trained.config)"
+        given = "load_task(trained.config)"
+        if isinstance(config, str | Path):
+            given = f"load_task(Config(dataset={str(config)!r}))"
+        elif isinstance(config, SkeletonSet):
+            given = "load_task(Config(dataset=FILE)), after clips.save(FILE)"
         raise TypeError(f"load_task takes a Config, got {type(config).__name__}; write {given}")
     task = _real_task(config)
     if config.validation_classes:

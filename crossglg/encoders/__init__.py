@@ -7,7 +7,7 @@ from functools import partial
 from inspect import signature
 
 from crossglg.encoders.base import SkeletonEncoder
-from crossglg.encoders.checks import ContractError, require_parts
+from crossglg.encoders.checks import ContractError, require_arguments, require_parts
 from crossglg.encoders.ctrgcn import CTRGCN
 from crossglg.encoders.dstformer import DSTformer
 from crossglg.encoders.hdgcn import HDGCN
@@ -63,13 +63,7 @@ def build_encoder(
         takes = [other for other in ENCODERS if option in signature(ENCODERS[other]).parameters]
         if name not in takes:
             raise ValueError(f"encoder {name!r} takes no {option}={value}; encoders that do: {', '.join(takes)}")
-    try:
-        signature(ENCODERS[name]).bind(layout, in_channels, persons, **options)
-    except TypeError as error:
-        raise ContractError(
-            f"encoder {name!r} cannot be built with (layout, in_channels, persons): {error}; give its constructor "
-            f"these three, and defaults for what else it takes"
-        ) from None
+    require_arguments(ENCODERS[name], f"encoder {name!r}", layout, in_channels, persons, **options)
     encoder = ENCODERS[name](layout, in_channels, persons, **options)
     try:
         require_parts(encoder)
