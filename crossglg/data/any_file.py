@@ -61,7 +61,7 @@ def read_array(
 
     Args:
         xyz: `(T, V, C)` or `(M, T, V, C)`, lists and tensors too. C is x, y, z, or these and a visibility; for clips of
-            an image x, y, or these and a score. NaN where a joint or a whole person is missing.
+            an image x, y, or these and a score. NaN, or masked, where a joint or a whole person is missing.
         layout: of the V joints, or its name; "": the one that has so many.
         name: of the clip.
         class_name: of its action, for a set to learn from.
@@ -77,7 +77,7 @@ def read_array(
     """
     file, options = io.BytesIO(), READERS["keypoints"].parsed(options, "an array")
     try:
-        np.save(file, np.asarray(xyz, dtype=np.float64))
+        np.save(file, np.ma.filled(np.asanyarray(xyz, dtype=np.float64), np.nan))
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"{name}: an array of numbers is expected, (T, V, C), NaN where a joint is missing; got "

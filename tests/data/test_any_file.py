@@ -122,6 +122,8 @@ def test_an_array_is_read_as_a_file_of_it(tmp_path: Path) -> None:
     assert of_array.to_set().class_names == ("wave",) and of_array.fps == 25
     frames = deque(torch.as_tensor(frame) for frame in xyz)
     np.testing.assert_array_equal(read_array(frames, "mediapipe33").xyz, of_file.xyz)
+    masked = np.ma.masked_array(np.nan_to_num(xyz, nan=7.0), np.isnan(xyz))
+    np.testing.assert_array_equal(read_array(masked).xyz, of_file.xyz)
     assert read_array(standing("body25", persons=2), get_layout("body25"), up="y", unit="m").xyz.shape[0] == 2
 
 
