@@ -8,22 +8,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from crossglg.config import Config
+    from crossglg.data.any_file import read_any, read_array
     from crossglg.data.clips import SkeletonSet
     from crossglg.data.tasks import load_task
     from crossglg.explain.explorer import explore
+    from crossglg.recognition.recognizer import Recognizer, enroll
     from crossglg.training.evaluation import evaluate
     from crossglg.training.trained_model import TrainedModel
 
 __version__ = "0.2.0"
-__all__ = ["Config", "SkeletonSet", "TrainedModel", "evaluate", "explore", "load_task"]
+__all__ = [
+    "Config", "Recognizer", "SkeletonSet", "TrainedModel", "enroll", "evaluate", "explore", "load_task", "read_any",
+    "read_array",
+]  # fmt: skip
 
 _MODULES = {
     "Config": "config",
+    "Recognizer": "recognition.recognizer",
     "SkeletonSet": "data.clips",
     "TrainedModel": "training.trained_model",
+    "enroll": "recognition.recognizer",
     "evaluate": "training.evaluation",
     "explore": "explain.explorer",
     "load_task": "data.tasks",
+    "read_any": "data.any_file",
+    "read_array": "data.any_file",
 }
 
 

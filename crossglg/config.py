@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import wraps
 from numbers import Integral, Real
+from pathlib import PurePath
+from types import UnionType
 from typing import Any
 
 from crossglg.files import InputError, nearest
@@ -266,8 +268,8 @@ class RunSettings:
     compile: bool = setting(False, "torch.compile: minutes before the first step, faster steps; needs a C++ compiler")
 
 
-# What a setting of some type may be: a number of numpy, too.
-_KINDS: dict[type, type] = {bool: bool, int: Integral, float: Real, str: str}
+# What a setting of some type may be: a number of numpy and a path, too.
+_KINDS: dict[type, type | UnionType] = {bool: bool, int: Integral, float: Real, str: str | PurePath}
 
 
 def _names_checked(settings: type[Any]) -> type[Any]:
@@ -298,7 +300,7 @@ class Config(
             if type(value) is not kind:
                 if not isinstance(value, _KINDS[kind]) or (isinstance(value, bool) and kind is not bool):
                     raise InputError(f"{name}={value!r} is not of the kind {kind.__name__}: {spec.metadata['help']}")
-                if not isinstance(value, bool | int | float | str):  # a number of numpy, which no file takes
+                if not isinstance(value, bool | int | float | str):  # what no file takes
                     object.__setattr__(self, name, value := kind(value))
             if choices and value not in choices:
                 raise InputError(f"{name}={value!r} is not one of {', '.join(choices)}")

@@ -6,6 +6,7 @@ Everything that depends on how joints are numbered lives here, once. A new skele
 from __future__ import annotations
 
 import re
+import warnings
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -55,6 +56,7 @@ STAND_INS: dict[str, tuple[tuple[str, ...], ...]] = {
     **{f"{side} foot": ((f"{side} ankle",),) for side in ("left", "right")},
 }
 
+_BENDING = ("elbow", "wrist", "knee", "ankle")  # that every registered layout has, or what stands for them
 _ARM = ("shoulder", "collar", "clavicle", "elbow", "wrist", "hand", "thumb", "finger", "index", "pinky")
 _LEG = ("hip", "knee", "ankle", "foot", "heel", "toe")
 _HEAD = ("head", "neck", "nose", "eye", "ear", "mouth")
@@ -85,7 +87,7 @@ class Layout:
         if sorted(child for child, _ in self.bones) != [j for j in range(self.num_joints) if j != self.root_index]:
             raise ValueError(
                 f"layout {self.name!r}: every joint but the root {self.root!r} needs exactly one parent; "
-                f"got bones {self.bones}"
+                f"got bones {self.bones}, each (child, parent); Layout.from_edges takes them either way"
             )
         if -1 in self.depth:
             loose = [joint for joint, depth in zip(self.joints, self.depth, strict=True) if depth < 0]
@@ -243,13 +245,21 @@ def retarget(xyz: NDArray[np.floating], source: Layout, target: Layout) -> NDArr
 
     xyz: (…, V_source, C). Returns (…, V_target, C). A joint is copied if the source has it under any known name, else
     put in the middle of joints the source has (`STAND_INS`), else placed on its parent in the target (finger tips
-    of a sensor without fingers lie on the hand). Raises ValueError on a wrong joint count or when nothing matches.
+    of a sensor without fingers lie on the hand); a warning tells it of elbows, wrists, knees and ankles. Raises
+    ValueError on a wrong joint count or when nothing matches.
     """
     source.check(xyz, "retarget input")
     if source.joints == target.joints:
         return xyz
     out = np.empty((*xyz.shape[:-2], target.num_joints, xyz.shape[-1]), dtype=xyz.dtype)
     plan = retarget_plan(source, target)
+    lost = [joint for joint in target.joints if joint.endswith(_BENDING) and plan[joint][0] == "parent"]
+    if lost:
+        warnings.warn(
+            f"layout {source.name!r} has no {', '.join(lost)}: they lie on the joint before them and do not move of "
+            f"their own; if it has them under other names ({', '.join(source.joints)}), call them so",
+            stacklevel=2,
+        )
     for j in np.argsort(target.depth, kind="stable"):
         how, names = plan[target.joints[j]]
         if how == "parent":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,7 @@ def test_numbers_of_numpy_and_an_int_for_a_float_are_taken() -> None:
     config = Config(epochs=np.int64(3), learning_rate=np.float32(0.5), crop=1)
     assert config == Config(epochs=3, learning_rate=0.5, crop=1.0)
     assert json.loads(json.dumps(config.to_dict())) == config.to_dict()
+    assert Config(dataset=Path("my") / "clips.npz").dataset == str(Path("my") / "clips.npz")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

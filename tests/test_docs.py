@@ -182,6 +182,15 @@ def write_table(clip, path):
     path.write_text("\n".join([",".join(names), *rows]))
 
 
+def test_an_exported_model_gives_the_same_to_the_frames_that_the_guide_makes(desk, monkeypatch):
+    (block,) = re.findall(r"```python\n([^`]+?def resampled.+?)```", PAGES["docs/guide/train.md"], re.DOTALL)
+    monkeypatch.chdir(desk)
+    shown = {"__name__": "shown"}
+    exec(block, shown)
+    z, clips = shown["z"].detach().numpy(), shown["SkeletonSet"].load("my_clips.npz").subset([0])
+    np.testing.assert_allclose(z, shown["model"].embed(clips), atol=1e-5)
+
+
 @pytest.mark.parametrize(("language", "block"), BLOCKS)
 def test_what_takes_seconds_is_run(language, block, desk, monkeypatch):
     monkeypatch.chdir(desk)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.resources
 import inspect
 import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import crossglg
@@ -44,7 +45,8 @@ def test_what_is_no_model_and_no_task_is_told_how_to_get_one() -> None:
     "documented",
     [
         crossglg.SkeletonSet, crossglg.SkeletonSet.build, crossglg.SkeletonSet.load, crossglg.load_task,
-        crossglg.evaluate, crossglg.explore,
+        crossglg.evaluate, crossglg.explore, crossglg.enroll, crossglg.read_any, crossglg.read_array,
+        crossglg.Recognizer.of,
     ],
     ids=lambda documented: documented.__qualname__,
 )  # fmt: skip
@@ -53,3 +55,14 @@ def test_every_argument_is_documented(documented: object) -> None:
     described = re.findall(r"^    (\w+): ", text.partition("Args:")[2].partition("\n\n")[0], re.MULTILINE)
     assert described == list(inspect.signature(documented).parameters)  # type: ignore[arg-type]
     assert "Raises:" in text
+
+
+def test_what_a_notebook_shows_of_an_object_is_a_line() -> None:
+    trained = crossglg.TrainedModel.load("synthetic")
+    assert repr(trained).startswith("TrainedModel('lean-gcn', guidance 'both': 67 base classes, layout 'ntu25', ")
+    clips = crossglg.read_array(np.random.default_rng(0).normal(size=(9, 25, 3)), "ntu25", up="y", unit="m").to_set()
+    assert len(repr(crossglg.Recognizer.of(trained, clips))) < 300
+
+
+def test_type_checkers_of_other_programs_read_the_hints() -> None:
+    assert (importlib.resources.files(crossglg) / "py.typed").is_file()

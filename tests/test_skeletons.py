@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import warnings
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -268,6 +270,17 @@ def test_a_yaml_that_is_no_layout_is_refused(tmp_path: Path, content: str, messa
         Layout.load(file)
     with pytest.raises(FileNotFoundError, match="no layout file"):
         Layout.load(tmp_path / "other.yaml")
+
+
+def test_retarget_tells_of_limbs_that_are_not_found_under_their_names() -> None:
+    joints = [joint.replace("right elbow", "right_elbow") for joint in KINECT.joints]
+    mine = Layout("mine", tuple(joints), KINECT.bones, KINECT.root)
+    with pytest.warns(UserWarning, match=r"'mine' has no right elbow: they lie on .*\(hip center, .*right_elbow"):
+        retarget(np.zeros((4, 20, 3)), mine, NTU)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for source, target in product(LAYOUTS.values(), repeat=2):
+            retarget(np.zeros((4, source.num_joints, 3)), source, target)
 
 
 def test_retarget_refuses_wrong_input_and_unrelated_skeletons() -> None:

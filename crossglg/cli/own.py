@@ -110,7 +110,6 @@ def recognize(
     """Recognize your own actions in clips, or follow them through long recordings."""
     from crossglg.recognition.described import DescribedActions
     from crossglg.recognition.recognizer import Recognizer
-    from crossglg.text.descriptions import DescriptionFile
     from crossglg.training.trained_model import ABOUT_SHIPPED, SHIPPED, TrainedModel
 
     if output is not None and not stream:
@@ -137,7 +136,7 @@ def recognize(
         typer.echo(f"model: {ABOUT_SHIPPED}; give --model for one of your own", err=True)
     recognizer: Recognizer | DescribedActions
     if describe is not None:
-        recognizer = DescribedActions.of(trained, DescriptionFile.load(describe).classes.values(), threshold)
+        recognizer = DescribedActions.of(trained, describe, threshold)
     else:
         recognizer = Recognizer.of(trained, actions, threshold)
     answers: list[Any] = []

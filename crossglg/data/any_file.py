@@ -1,14 +1,18 @@
-"""Any single file of skeletons that a reader of ours understands: what `enroll` and `recognize` are given."""
+"""Any single file of skeletons that a reader of ours understands, or an array: what is enrolled and recognized."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from crossglg.data.clips import SkeletonSet
-from crossglg.data.readers import READERS, Reader, Recording, UnreadableError, get_reader, hidden
+from crossglg.data.readers import READERS, Reader, Recording, UnreadableError, get_reader, hidden, keypoints, points
 from crossglg.data.reading_options import OptionError
 from crossglg.files import expanded, nearest
 from crossglg.skeletons import Layout, get_layout, retarget
@@ -23,13 +27,23 @@ _OTHER_JSON = (
 def read_any(path: str | Path, to: Layout | str | None = None, format: str = "", **options: Any) -> list[Recording]:
     """The clips of one file: the documented `.npz`, or whatever a registered reader makes of it.
 
-    A folder that holds one clip, frame by frame, is read as that clip.
-    to: carry the clips to this layout, or the one of this name, by joint name (None: as read). format: a name in
-    `READERS` or "npz"; "": every format whose file pattern matches is tried. options: those of
-    `crossglg.data.reading_options.OPTIONS` that the format has: layout, unit, fps, ….
-    Raises FileNotFoundError, OptionError for an option that cannot be, or one ValueError that lists what was tried and
-    why each refused.
+    Args:
+        path: the file, or a folder that holds one clip, frame by frame.
+        to: carry the clips to this layout, or the one of this name, by joint name. None: as read.
+        format: a name in `READERS` or "npz"; "": every format whose file pattern matches is tried.
+        options: those of `crossglg.data.reading_options.OPTIONS` that the format has: layout, unit, fps, ….
+
+    Returns:
+        A recording for each clip: recognize and enroll them one by one. `to_set()` of it is a `SkeletonSet`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        TypeError: this is no path.
+        OptionError: an option cannot be.
+        ValueError: the file cannot be read; the message lists what was tried and why each refused.
     """
+    if not isinstance(path, str | Path):
+        raise TypeError(f"read_any reads a file, got {type(path).__name__}; read_array takes an array (T, V, C)")
     path = expanded(path)
     if not path.exists():
         raise FileNotFoundError(f"no skeleton file {path}")
@@ -38,6 +52,45 @@ def read_any(path: str | Path, to: Layout | str | None = None, format: str = "",
     if not found:
         raise ValueError(f"{path.name}: nobody is seen in it; give a file with at least one person")
     return found if to is None else [_carried(recording, get_layout(to)) for recording in found]
+
+
+def read_array(
+    xyz: ArrayLike, layout: Layout | str = "", name: str = "clip", class_name: str = "", **options: Any
+) -> Recording:
+    """One clip from an array; the same is done to it as to a file: gaps are filled, y is up, lengths are in meters.
+
+    Args:
+        xyz: `(T, V, C)` or `(M, T, V, C)`, lists and tensors too. C is x, y, z, or these and a visibility; for clips of
+            an image x, y, or these and a score. NaN, or masked, where a joint or a whole person is missing.
+        layout: of the V joints, or its name; "": the one that has so many.
+        name: of the clip.
+        class_name: of its action, for a set to learn from.
+        options: unit, up, fps and others of `crossglg.data.reading_options.OPTIONS`. Without `up` and `unit` the
+            posture and size tell: give them where people lie, or for each window of a stream.
+
+    Returns:
+        The clip, `(M, T, V, 2 or 3)`. Its `notes` say what was decided and mended.
+
+    Raises:
+        OptionError: an option cannot be.
+        ValueError: this is no clip, nobody is seen in it, or it is not clear what the joints are.
+    """
+    file, options = io.BytesIO(), READERS["keypoints"].parsed(options, "an array")
+    try:
+        np.save(file, np.ma.filled(np.asanyarray(xyz, dtype=np.float64), np.nan))
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{name}: an array of numbers is expected, (T, V, C), NaN where a joint is missing; got "
+            f"{type(xyz).__name__} ({error}). A file is read by read_any"
+        ) from error
+    try:
+        given = get_layout(layout) if layout else None
+        clip = points.recording(keypoints.parse(file.getvalue()), name, given, **options)
+    except OptionError:
+        raise
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+    return replace(clip, class_name=class_name)
 
 
 def identify(path: Path, options: Mapping[str, Any] | None = None) -> tuple[str, list[Recording]]:

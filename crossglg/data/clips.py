@@ -48,7 +48,8 @@ class SkeletonSet:
     """N clips of one layout. A set is indexed itself: `clips = SkeletonSet.load(FILE)`, then `clips[i]` is clip i.
 
     It is `(M_i, T_i, V, C)`, a view into `xyz`, which may be memory-mapped; `clips.subset(range(3))` takes several.
-    `SkeletonSet.build` fills in what is not known; `SkeletonSet.load` reads the documented `.npz`.
+    `SkeletonSet.build` fills in what is not known; `SkeletonSet.load` reads the documented `.npz`. `read_array` makes
+    one clip of an array, and mends gaps, axes and units.
 
     Args:
         xyz: `(R, V, C)` coordinates in meters, y up; C is 3, or 2 for clips of an image. Clip i owns the rows
@@ -370,9 +371,15 @@ def rate_and_layout(path: Path) -> tuple[float, Layout]:
 
 
 def concatenate(sets: Sequence[SkeletonSet], name: str) -> SkeletonSet:
-    """Join sets into one, classes merged by canonical name (by own name where a set has none), layout of the first."""
+    """Join sets into one, classes merged by canonical name (by own name where a set has none).
+
+    Layout and frames per second are those of the first; frames of the others stay, unless `at_rate` carries them there.
+    """
     if not sets:
         raise ValueError("nothing to concatenate: give at least one SkeletonSet")
+    wrong = [type(s).__name__ for s in sets if not isinstance(s, SkeletonSet)]
+    if wrong:
+        raise TypeError(f"only a SkeletonSet can be concatenated, got {wrong[0]}; to_set() makes one of a Recording")
     sets = [s.with_canonical_classes() for s in sets]
     layout = sets[0].layout
     sets = [s if s.layout == layout else s.retargeted(layout) for s in sets]
@@ -475,8 +482,8 @@ def _check(s: SkeletonSet) -> None:
             i = int(np.searchsorted(s.offsets, start + row, side="right") - 1)
             raise ValueError(
                 f"{s.name}: clip {i} ({str(s.sample_id[i])!r}) has a coordinate that is not a number at row "
-                f"{start + row - s.offsets[i]}, joint {s.layout.joints[joint]!r}; interpolate gaps or set the whole "
-                f"person to zero where it is not seen"
+                f"{start + row - s.offsets[i]}, joint {s.layout.joints[joint]!r}; read_array fills gaps, or set the "
+                f"whole person to zero where it is not seen"
             )
 
 

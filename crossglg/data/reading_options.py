@@ -37,7 +37,7 @@ def _parsed(name: str, value: Any) -> Any:
     kind = OPTIONS[name][0] if name in OPTIONS else str
     try:
         number = kind(value)
-    except ValueError:
+    except (ValueError, TypeError):
         raise OptionError(f"{name}={str(value)!r} must be a {'whole ' if kind is int else ''}number") from None
     may_be_0 = name in ("visible", "max_gap")
     if kind is not str and not (0 <= number < 1e6 and (number or may_be_0)):

@@ -72,6 +72,10 @@ class Task:
         object.__setattr__(self, "sha256", digest)
         object.__setattr__(self, "clips_sha256", sha256(json.dumps([digest, *clips])))
 
+    def __repr__(self) -> str:
+        base, novel, episodes = len(self.base.class_names), len(self.novel.class_names), len(self.episodes)
+        return f"Task({self.name!r}: {base} base and {novel} novel classes, {counted(episodes, 'episode')})"
+
     @cached_property
     def coordinates_sha256(self) -> str:
         """Hash of what the clips of both sides look like, whatever they are called."""
@@ -125,7 +129,11 @@ def load_task(config: Config) -> Task:
         TypeError: what is given is no Config.
     """
     if not isinstance(config, Config):
-        given = f"load_task(Config(dataset={config!r}))" if isinstance(config, str) else "load_task(trained.config)"
+        given = "load_task(trained.config)"
+        if isinstance(config, str | Path):
+            given = f"load_task(Config(dataset={str(config)!r}))"
+        elif isinstance(config, SkeletonSet):
+            given = "load_task(Config(dataset=FILE)), after clips.save(FILE)"
         raise TypeError(f"load_task takes a Config, got {type(config).__name__}; write {given}")
     task = _real_task(config)
     if config.validation_classes:

@@ -7,7 +7,7 @@ from functools import partial
 from inspect import signature
 
 from crossglg.encoders.base import SkeletonEncoder
-from crossglg.encoders.checks import ContractError, require_parts
+from crossglg.encoders.checks import ContractError, require_arguments, require_parts
 from crossglg.encoders.ctrgcn import CTRGCN
 from crossglg.encoders.dstformer import DSTformer
 from crossglg.encoders.hdgcn import HDGCN
@@ -16,7 +16,7 @@ from crossglg.encoders.leangcn import LeanGCN
 from crossglg.encoders.stgcn import STGCNPlusPlus
 from crossglg.files import nearest
 from crossglg.plugins import Registry
-from crossglg.skeletons import Layout
+from crossglg.skeletons import Layout, get_layout
 
 _ENCODERS: dict[str, Callable[..., SkeletonEncoder]] = {
     "lean-gcn": LeanGCN,
@@ -45,12 +45,15 @@ _ENCODERS: dict[str, Callable[..., SkeletonEncoder]] = {
 ENCODERS = Registry("encoder", _ENCODERS, Callable)
 
 
-def build_encoder(name: str, layout: Layout, in_channels: int = 3, persons: int = 2, **options: int) -> SkeletonEncoder:
-    """Build a registered encoder; raises ValueError with the valid names.
+def build_encoder(
+    name: str, layout: Layout | str, in_channels: int = 3, persons: int = 2, **options: int
+) -> SkeletonEncoder:
+    """Build a registered encoder for a layout, or the one of this name; raises ValueError with the valid names.
 
     Raises ContractError, which is one, for what is no encoder.  options: what only some encoders take, such as
     InfoGCN's mode; the others refuse it with a ValueError.
     """
+    layout = get_layout(layout)
     if name not in ENCODERS:
         raise ValueError(
             f"unknown encoder {name!r}{nearest(name, ENCODERS)} Encoders: {', '.join(ENCODERS)}. One of "
@@ -60,13 +63,7 @@ def build_encoder(name: str, layout: Layout, in_channels: int = 3, persons: int 
         takes = [other for other in ENCODERS if option in signature(ENCODERS[other]).parameters]
         if name not in takes:
             raise ValueError(f"encoder {name!r} takes no {option}={value}; encoders that do: {', '.join(takes)}")
-    try:
-        signature(ENCODERS[name]).bind(layout, in_channels, persons, **options)
-    except TypeError as error:
-        raise ContractError(
-            f"encoder {name!r} cannot be built with (layout, in_channels, persons): {error}; give its constructor "
-            f"these three, and defaults for what else it takes"
-        ) from None
+    require_arguments(ENCODERS[name], f"encoder {name!r}", layout, in_channels, persons, **options)
     encoder = ENCODERS[name](layout, in_channels, persons, **options)
     try:
         require_parts(encoder)

@@ -6,6 +6,7 @@ The tests run the same checks over ENCODERS. build: (layout, in_channels, person
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from inspect import signature
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +45,19 @@ PARTS: dict[str, tuple[type, str]] = {
 
 def has_what_the_package_reads(build: Build, layout: Layout) -> None:
     """A SkeletonEncoder with blocks, widths, a head, out_features and importance_after_block."""
+    require_arguments(build, getattr(build, "__name__", "it"), layout, 3, 2)
     require_parts(build(layout, 3, 2))
+
+
+def require_arguments(build: Callable[..., object], what: str, *args: object, **options: object) -> None:
+    """Raise ContractError unless it takes a layout, in_channels and persons, and the options."""
+    try:
+        signature(build).bind(*args, **options)
+    except TypeError as error:
+        raise ContractError(
+            f"{what} cannot be built with (layout, in_channels, persons): {error}; give its constructor these three, "
+            f"and defaults for what else it takes"
+        ) from None
 
 
 def require_parts(encoder: object) -> None:

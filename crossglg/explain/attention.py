@@ -19,7 +19,7 @@ from torch import Tensor
 from crossglg.data.clips import SkeletonSet
 from crossglg.files import nearest
 from crossglg.model import CrossGLG
-from crossglg.training.trained_model import TrainedModel
+from crossglg.training.trained_model import TrainedModel, check_model
 
 Array = NDArray[np.floating]
 OVER_TIME = "over time"  # what the names of attention among time steps begin with
@@ -27,6 +27,7 @@ OVER_TIME = "over time"  # what the names of attention among time steps begin wi
 
 def gives_attention(trained: TrainedModel) -> bool:
     """Whether the blocks of the model's encoder say what they look at."""
+    check_model(trained)
     blocks = trained.model.encoder.blocks
     return all("return_attention" in signature(block.forward).parameters for block in blocks)
 

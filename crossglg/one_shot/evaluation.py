@@ -26,6 +26,9 @@ class OneShotResult:
     accuracy: Array
     confusion: NDArray[np.int64]
 
+    def __repr__(self) -> str:
+        return f"{self.classifier}: {100 * self.mean:.1f} ± {100 * self.interval:.1f} %"
+
     @property
     def mean(self) -> float:
         return float(self.accuracy.mean())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,19 @@ from crossglg.data.clips import SkeletonSet
 from crossglg.files import InputError
 from crossglg.one_shot import unit_rows
 from crossglg.one_shot.text_at_inference import text_similarity
-from crossglg.recognition.recognizer import UNKNOWN, Recognition, as_set, check_duration, fitting
+from crossglg.recognition.recognizer import (
+    UNKNOWN,
+    Recognition,
+    as_set,
+    check_duration,
+    check_threshold,
+    fitting,
+)
 from crossglg.skeletons import on_own_joints
 from crossglg.text.attributes import attribute_names, attributes_of
-from crossglg.text.descriptions import Description
+from crossglg.text.descriptions import Description, DescriptionFile
 from crossglg.text.key_joints import key_joint_targets
-from crossglg.training.trained_model import TrainedModel
+from crossglg.training.trained_model import TrainedModel, check_model
 
 TOLD = 3  # statements that are told as the reasons of a decision
 
@@ -44,9 +52,17 @@ class DescribedActions:
 
     @classmethod
     def of(
-        cls, trained: TrainedModel, descriptions: Iterable[Description], threshold: float | None = None
+        cls, trained: TrainedModel, descriptions: Iterable[Description] | str | Path, threshold: float | None = None
     ) -> DescribedActions:
-        """Raises InputError for a model that predicts nothing which texts say, or if nothing is described."""
+        """descriptions: of the actions, or their file;  threshold: None for 0.
+
+        Raises InputError for a model that predicts nothing which texts say, or if nothing is described.
+        """
+        check_model(trained)
+        threshold = 0.0 if threshold is None else threshold
+        check_threshold(threshold)
+        if isinstance(descriptions, str | Path):
+            descriptions = DescriptionFile.load(descriptions).classes.values()
         described = list(descriptions)
         if not described:
             raise InputError("no action is described: the description file has no classes")
@@ -55,7 +71,7 @@ class DescribedActions:
         for one, row in zip(described, target, strict=True):
             named.setdefault(tuple(row), []).append(one.action)
         actions = tuple(" / ".join(alike) for alike in named.values())
-        return cls(trained, actions, np.array(list(named)), np.asarray(usual), 0.0 if threshold is None else threshold)
+        return cls(trained, actions, np.array(list(named)), np.asarray(usual), threshold)
 
     def scores(self, clips: SkeletonSet) -> NDArray[np.floating]:
         """(N, K) similarity, −1 … 1, of what is predicted for each clip to what each text says."""

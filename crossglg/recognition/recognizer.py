@@ -35,14 +35,23 @@ from crossglg.training.trained_model import SIMILARITY, TrainedModel, check_mode
 
 SHORTEST = 8  # frames; fewer show a pose, not a motion
 UNKNOWN = "unknown"
+NOBODY = -1.0  # similarity of a window in which mostly nobody is seen
 
 
 @dataclass(frozen=True)
 class Recognition:
-    """What one clip was taken for. ranking: (action, similarity), best first;  action: the best, or "unknown" below
-    `threshold`;  decided_by: (V,) by how much the lead over the second action shrinks without each joint, 0 for joints
-    that the recording does not have;  statements: of recognition by descriptions, those that decided most, each with
-    yes or no: truer than usual or less true."""
+    """What one clip was taken for.
+
+    Attributes:
+        clip: its name.
+        action: the best of the ranking, or "unknown" below `threshold`.
+        ranking: (action, similarity), best first.
+        threshold: similarity below which a clip is unknown.
+        decided_by: `(V,)` by how much the lead over the second action shrinks without each joint of the model's layout,
+            0 for joints that the recording does not have.
+        statements: of recognition by descriptions, those that decided most, each with yes or no: truer than usual or
+            less true.
+    """
 
     clip: str
     action: str
@@ -59,7 +68,15 @@ class Recognition:
 
 @dataclass(frozen=True)
 class Timeline:
-    """A long recording, window by window. start, end: (W,) seconds;  scores: (W, K) similarity to each action."""
+    """A long recording, window by window.
+
+    Attributes:
+        start: `(W,)` seconds.
+        end: `(W,)` seconds.
+        scores: `(W, K)` similarity to each action, −1 where nobody is seen in most of the window.
+        actions: K names.
+        threshold: similarity below which a window is unknown.
+    """
 
     start: NDArray[np.float64]
     end: NDArray[np.float64]
@@ -75,9 +92,9 @@ class Timeline:
         at the edges see half of another action and reach no threshold alone.
         """
         labels: list[str] = []
-        for k, run in groupby(self.scores, key=np.argmax):
+        for (k, seen), run in groupby(self.scores, key=lambda row: (int(row.argmax()), bool(row.max() > NOBODY))):
             best = [row[k] for row in run]
-            labels += [self.actions[k] if max(best) >= self.threshold else UNKNOWN] * len(best)
+            labels += [self.actions[k] if seen and max(best) >= self.threshold else UNKNOWN] * len(best)
         return labels
 
     @property
@@ -103,8 +120,12 @@ class Timeline:
 class Recognizer:
     """A trained model and the clips it compares with; several clips of one action count by the most similar.
 
-    exemplars: one class per action, in the model's layout;  threshold: similarity, −1 … 1, below which a clip is
-    "unknown".
+    Make one with `Recognizer.of`. Several threads may ask it at once.
+
+    Attributes:
+        trained: the model.
+        exemplars: one class per action, in the model's layout.
+        threshold: similarity, −1 … 1, below which a clip is "unknown".
     """
 
     trained: TrainedModel
@@ -115,18 +136,26 @@ class Recognizer:
     def of(
         cls, trained: TrainedModel, exemplars: SkeletonSet | str | Path, threshold: float | None = None
     ) -> Recognizer:
-        """exemplars: enrolled clips, or their file.
+        """Compare with some exemplars.
 
-        threshold None: calibrated, the higher of two. On validation clips: where a known action is refused as often as
-        an unknown one is accepted. On the exemplars: what three quarters of them do not reach with an exemplar of
-        another action; actions the model was not trained on look more alike to it than those it was
-        (docs/notes/unknown-actions.md).
+        Args:
+            trained: the model.
+            exemplars: clips of the actions, or the file in which `enroll` keeps them. Their classes are the actions.
+            threshold: similarity, −1 … 1. None: calibrated, the higher of two. On validation clips: where a known
+                action is refused as often as an unknown one is accepted. On the exemplars: what three quarters of them
+                do not reach with an exemplar of another action; actions the model was not trained on look more alike to
+                it than those it was (docs/notes/unknown-actions.md).
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            TypeError: something is of another kind, such as the folder of a model instead of the model.
+            ValueError: the model cannot take the exemplars, or the threshold is no similarity.
         """
         check_model(trained)
         file: str | Path = ""
         if isinstance(exemplars, str | Path):
             file, exemplars = exemplars, SkeletonSet.load(exemplars)
-        exemplars = _without_empty_classes(exemplars)
+        exemplars = _without_empty_classes(as_set(exemplars))
         _check_persons(exemplars, trained, file)
         exemplars = fitting(exemplars, trained)
         if threshold is None:
@@ -134,8 +163,7 @@ class Recognizer:
             quantiles = trained.details.get(SIMILARITY, {})  # none from a version that compared otherwise
             threshold = equal_error_threshold(quantiles, len(exemplars.class_names))
             threshold = max(threshold, rival_similarity(cosine_and_streams(seen, seen), exemplars.label))
-        elif not isinstance(threshold, int | float | np.number):
-            raise TypeError(f"threshold must be a similarity from -1 to 1, or None to find one; got {threshold!r}")
+        check_threshold(threshold)
         return cls(trained, exemplars, threshold)
 
     def scores(self, clips: SkeletonSet | Recording) -> NDArray[np.floating]:
@@ -143,7 +171,18 @@ class Recognizer:
         return self._best_per_action(self._similarity(compared(self.trained, fitting(clips, self.trained))))
 
     def recognize(self, clips: SkeletonSet | Recording) -> list[Recognition]:
-        """Recognize each clip; raises ValueError for clips that are too short or too long for one action."""
+        """Recognize each clip.
+
+        Args:
+            clips: a set of any layout, or a recording, as `read_any` and `read_array` give it.
+
+        Returns:
+            An answer for each clip, in their order.
+
+        Raises:
+            TypeError: these are no clips.
+            ValueError: a clip is too short or too long for one action, or the model cannot take it.
+        """
         recorded, clips = as_set(clips).layout, fitting(clips, self.trained)
         check_duration(clips, self.trained)
         left_out = self.trained.embed_leaving_out(clips)  # (N, 1 + V, D)
@@ -162,10 +201,26 @@ class Recognizer:
         return results
 
     def follow(self, recording: SkeletonSet | Recording, window: float = 0.0, step: float = 0.0) -> Timeline:
-        """Slide a window over one long recording. window: seconds, 0 the median of the exemplars; step: 0 a quarter."""
+        """Slide a window over one long recording.
+
+        Args:
+            recording: one clip.
+            window: seconds; 0: the median of the exemplars.
+            step: seconds from one window to the next; 0: a quarter of the window.
+
+        Returns:
+            The similarity of every window to every action; `segments()` of it joins windows of the same action.
+
+        Raises:
+            TypeError: this is no clip.
+            ValueError: these are several clips, or a window is too short or longer than the recording.
+        """
         recording = fitting(recording, self.trained)
         if len(recording) != 1:
             raise ValueError(f"following needs one recording, got {len(recording)} clips; give them one by one")
+        for what, seconds in {"window": window, "step": step}.items():
+            if not isinstance(seconds, int | float | np.number) or not 0.0 <= seconds < np.inf:
+                raise ValueError(f"{what} must be seconds, or 0 for the usual one; got {seconds!r}")
         window = window or float(np.median(self.exemplars.frames)) / self.exemplars.fps
         step = step or window / 4.0
         size, stride = round(window * recording.fps), max(1, round(step * recording.fps))
@@ -173,7 +228,7 @@ class Recognizer:
         if size < SHORTEST or size > total:
             raise ValueError(
                 f"a window of {window:.2f} s is {size} frames; it needs {SHORTEST} at least and no more than the "
-                f"recording's {total}: choose another with --window"
+                f"recording's {total}: choose another with --window, in Python window="
             )
         last = total - size  # so that the last window ends with the recording
         starts = np.unique([*range(0, last, stride), last])
@@ -183,6 +238,8 @@ class Recognizer:
                 for some in np.split(starts, range(512, len(starts), 512))
             ]
         )
+        seen = np.lib.stride_tricks.sliding_window_view(recording[0].any((0, 2, 3)), size)[starts]
+        scores[seen.mean(1) < 0.5] = NOBODY
         return Timeline(
             starts / recording.fps, (starts + size) / recording.fps, scores, self.exemplars.class_names, self.threshold
         )
@@ -214,13 +271,27 @@ class Recognizer:
 
 
 def enroll(action: str, clips: SkeletonSet | Recording, path: str | Path, either_side: bool = False) -> SkeletonSet:
-    """Add clips of an action to the file of one's own actions (made if there is none); returns all of them.
+    """Add clips of an action to the file of one's own actions.
 
-    either_side: the action stays the same with left and right swapped; then the mirror images are added, too. Clips are
-    carried to the layout and the frames per second of the file; one that the action has already is not added again.
-    Raises ValueError for clips too short to show a motion,
-    for one that another action has already, and for a name that differs from an enrolled one in capital letters alone.
+    Clips are carried to the layout and the frames per second of the file; one that the action has already is not added
+    again.
+
+    Args:
+        action: its name.
+        clips: a set, or a recording, as `read_any` and `read_array` give it.
+        path: the `.npz` file; made if there is none.
+        either_side: the action stays the same with left and right swapped; then the mirror images are added, too.
+
+    Returns:
+        All clips of the file.
+
+    Raises:
+        TypeError: these are no clips, or the name is no text.
+        ValueError: a clip is too short to show a motion, or another action has it already; or the name differs from an
+            enrolled one in capital letters alone.
     """
+    if not isinstance(action, str):
+        raise TypeError(f"an action is given by its name, got {type(action).__name__}: {action!r}")
     if not action.strip() or action.strip() == UNKNOWN:
         raise ValueError(f"an action needs a name other than {action!r}")
     action, clips = _named(action), as_set(clips)
@@ -356,6 +427,8 @@ def _named(action: str) -> str:
 
 def _sole_writer(actions: Path) -> AbstractContextManager[None]:
     """No other process may change the file of actions between reading and writing it."""
+    if actions.is_dir():
+        raise InputError(f"{actions} is a folder; give the .npz file that keeps your actions")
     return sole_writer(actions.with_name(f".{actions.name}.lock"), actions, wait=True)
 
 
@@ -367,6 +440,12 @@ def _check_long_enough(clips: SkeletonSet) -> None:
             f"{clips.sample_id[i]} has {counted(clips.frames[i], 'frame')}, at {clips.fps:g} per second; an action "
             f"needs {SHORTEST} or more: give a longer clip"
         )
+    for i, frames in enumerate(clips.frames):
+        if (seen := int(clips[i].any((0, 2, 3)).sum())) < SHORTEST:
+            raise ValueError(
+                f"{clips.sample_id[i]}: somebody is seen in {seen} of {frames} frames; an action needs {SHORTEST} or "
+                f"more: give a clip in which the person stays"
+            )
 
 
 def _without_twins(enrolled: SkeletonSet, path: Path) -> SkeletonSet:
@@ -383,6 +462,14 @@ def _without_twins(enrolled: SkeletonSet, path: Path) -> SkeletonSet:
     return enrolled.subset(list(seen.values()))
 
 
+def check_threshold(threshold: object) -> None:
+    """Raise TypeError or ValueError for what is no similarity."""
+    number = isinstance(threshold, int | float | np.number)
+    if not number or not -1.0 <= float(threshold) <= 1.0:  # type: ignore[arg-type]
+        wrong = ValueError if number else TypeError
+        raise wrong(f"threshold must be a similarity from -1 to 1, or None to find one; got {threshold!r}")
+
+
 def check_duration(clips: SkeletonSet, trained: TrainedModel) -> None:
     """Raise ValueError for a clip much longer than any the model learned from: it holds more than one action."""
     longest = trained.details.get("seconds", [0.0, 0.0, float("inf")])[2]
@@ -391,7 +478,8 @@ def check_duration(clips: SkeletonSet, trained: TrainedModel) -> None:
         i = int(seconds.argmax())
         raise ValueError(
             f"{clips.sample_id[i]} lasts {seconds[i]:.0f} s, the longest clip the model learned from {longest:.0f} s; "
-            f"follow it with a sliding window instead (--stream)"
+            f"follow it with a sliding window instead, in Python with follow (--stream), or give fps= where its "
+            f"frames per second are not {clips.fps:g}"
         )
 
 

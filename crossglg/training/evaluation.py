@@ -39,6 +39,10 @@ class Evaluation:
     left_out: dict[str, str] = field(default_factory=dict)
     note: str = ""
 
+    def __repr__(self) -> str:
+        results = {**self.one_shot, **self.text_at_inference}.values()
+        return "\n".join([f"Evaluation of {self.task!r}", *map(repr, results), *filter(None, [self.note])])
+
 
 def evaluate(
     models: TrainedModel | Sequence[TrainedModel],

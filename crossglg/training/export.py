@@ -1,6 +1,7 @@
 """A trained model as one file for other programs: ONNX, or PyTorch's own exported program.
 
-The file takes raw clips: preprocessing (center, align, scale, streams) is inside, so nobody has to repeat it.
+The file takes raw clips: preprocessing (center, align, scale, streams) is inside, so nobody has to repeat it. Only
+frames are not resampled to the model's number; the page "Train" of the guide shows how (docs/guide/train.md).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from crossglg.data.transforms import Preprocessing
 from crossglg.encoders.inference import for_inference
 from crossglg.files import write_file
-from crossglg.training.trained_model import TrainedModel
+from crossglg.training.trained_model import TrainedModel, check_model
 
 SUFFIXES = {".onnx": "ONNX", ".pt2": "torch.export"}
 
@@ -36,9 +37,10 @@ class Inference(nn.Module):
 def export(trained: TrainedModel, path: str | Path, persons: int = 1, clips: int = 1) -> Path:
     """Write `path` (.onnx or .pt2) for batches of exactly `clips` clips of `persons` persons and the model's T frames.
 
-    Outputs "z" and, with guidance, "joint_importance". Raises ValueError for another ending, too many persons, or when
-    the packages for ONNX are missing.
+    Input "x" is as `DeviceClips.batch` makes it. Outputs "z" and, with guidance, "joint_importance". Raises ValueError
+    for another ending, too many persons, or when the packages for ONNX are missing.
     """
+    check_model(trained)
     path = Path(path)
     if path.suffix not in SUFFIXES:
         raise ValueError(f"cannot export to {path.name!r}; give a name ending in {' or '.join(SUFFIXES)}")

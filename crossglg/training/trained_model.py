@@ -112,6 +112,12 @@ class TrainedModel:
     details: dict[str, Any]
     _resident: tuple[SkeletonSet, DeviceClips] | None = field(default=None, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        return (
+            f"TrainedModel({self.config.encoder!r}, guidance {self.config.guidance!r}: {len(self.class_names)} base "
+            f"classes, layout {self.layout.name!r}, {self.num_parameters:,} parameters)"
+        )
+
     def embed(self, clips: SkeletonSet, moving: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
         """One-shot representations z of all clips, (N, D). moving: (N, V), False for joints to freeze first."""
         return self.over(clips, CrossGLG.embed, moving)
@@ -248,9 +254,10 @@ class TrainedModel:
 
     def _on_device(self, clips: SkeletonSet) -> DeviceClips:
         """The clips where the model is; those of the last call are kept, as one set is asked several questions."""
-        if self._resident is None or self._resident[0] is not clips or self._resident[1].device != self.device:
-            self._resident = clips, DeviceClips(clips, self.device)
-        return self._resident[1]
+        kept = self._resident  # read once: another thread may ask about other clips meanwhile
+        if kept is None or kept[0] is not clips or kept[1].device != self.device:
+            kept = self._resident = clips, DeviceClips(clips, self.device)
+        return kept[1]
 
     def in_layout(self, clips: SkeletonSet) -> SkeletonSet:
         """The clips in the model's layout, their joints found by name (see `crossglg.skeletons.retarget`)."""
@@ -277,7 +284,7 @@ class TrainedModel:
         if clips.persons.max() > self.persons:
             raise ValueError(
                 f"{clips.name} has clips of {clips.persons.max()} persons, the model knows {self.persons}; choose one "
-                f"person with --person"
+                f"person with --person, in Python with only(1) of what read_any or read_array gives"
             )
 
     def save(self, folder: str | Path) -> Path:
@@ -376,7 +383,7 @@ def check_set(given: object) -> None:
     if not isinstance(given, SkeletonSet):
         raise TypeError(
             f"a model takes a SkeletonSet, got {type(given).__name__}; read one with SkeletonSet.load(FILE), or make "
-            f"one of arrays with SkeletonSet.build"
+            f"one of an array (T, V, C) with read_array(…).to_set(); of a list, give the clips one by one"
         )
 
 

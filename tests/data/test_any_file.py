@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from support.skeleton_people import standing
 from support.source_files.bvh import write_sample as write_bvh
 from support.source_files.keypoints import array
 from support.source_files.keypoints import write_sample as write_csv
 
 from crossglg.data import any_file
-from crossglg.data.any_file import read_any
+from crossglg.data.any_file import read_any, read_array
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.convert import convert
 from crossglg.data.readers import READERS, Reader
@@ -107,6 +110,43 @@ def test_a_wrong_option_is_named_and_not_the_file_blamed(tmp_path: Path, options
     if "fpss" not in options:
         with pytest.raises(OptionError, match=message):  # no file is left out for it
             convert(tmp_path, "keypoints", tmp_path / "x.npz", skip_corrupt=True, **options)
+
+
+def test_an_array_is_read_as_a_file_of_it(tmp_path: Path) -> None:
+    xyz = standing("mediapipe33", frames=30)[0] * (1000.0, -1000.0, -1000.0)  # mm, y down
+    xyz[4, 3], xyz[10] = np.nan, np.nan
+    np.save(tmp_path / "me.npy", xyz)
+    [of_file], of_array = read_any(tmp_path / "me.npy", fps=25), read_array(xyz, name="me", class_name="wave", fps=25)
+    np.testing.assert_array_equal(of_array.xyz, of_file.xyz)
+    assert (of_array.layout, of_array.notes) == (of_file.layout, of_file.notes)
+    assert of_array.to_set().class_names == ("wave",) and of_array.fps == 25
+    frames = deque(torch.as_tensor(frame) for frame in xyz)
+    np.testing.assert_array_equal(read_array(frames, "mediapipe33").xyz, of_file.xyz)
+    masked = np.ma.masked_array(np.nan_to_num(xyz, nan=7.0), np.isnan(xyz))
+    np.testing.assert_array_equal(read_array(masked).xyz, of_file.xyz)
+    assert read_array(standing("body25", persons=2), get_layout("body25"), up="y", unit="m").xyz.shape[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "message"),
+    [
+        ((frame for frame in np.ones((9, 25, 3))), {}, r"^clip: an array of numbers is expected, .* got generator"),
+        ([np.ones((25, 3)), np.ones((20, 3))], {}, r"^clip: .* \(T, V, C\), NaN where a joint is missing; got list"),
+        ("wave.csv", {}, r"^clip: .* got str .* A file is read by read_any$"),
+        (np.ones((25, 3)), {}, r"^clip: an array must be \(T, V, C\) or \(M, T, V, C\) .* got \(25, 3\)$"),
+        (np.ones((25, 9, 3)), {"layout": "ntu25"}, r"^clip: the array has V=9 but layout 'ntu25' has 25 joints$"),
+        (np.ones((9, 17, 3)), {}, r"^clip: 17 joints may be coco17 or h36m17; say which"),
+        (np.zeros((9, 25, 3)), {}, "^clip: nobody is seen"),
+        (np.ones((9, 25, 3)), {"fpss": 3}, "^an array has no option 'fpss'; its options: layout, unit"),
+        (np.ones((9, 25, 3)), {"fps": None}, "^fps='None' must be a number$"),
+        (np.ones((9, 25, 3)), {"up": "w"}, "^up='w' must be one of y, -y"),
+    ],
+)
+def test_what_is_no_clip_is_told_with_a_way_out(given: Any, options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        read_array(given, **options)
+    with pytest.raises(TypeError, match="read_any reads a file, got ndarray; read_array takes an array"):
+        read_any(np.ones((9, 25, 3)))  # type: ignore[arg-type]
 
 
 NO_SKELETONS = (  # labels, angles, descriptions and a table of contents that lie beside the skeletons

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from crossglg.data import synthetic
-from crossglg.data.any_file import read_any
+from crossglg.data.any_file import read_any, read_array
 from crossglg.data.clips import SkeletonSet, _pieces, concatenate
 from crossglg.skeletons import Layout, get_layout, retarget
 
@@ -251,6 +251,8 @@ def test_concatenate_refuses_nothing_and_mixed_coordinates() -> None:
         concatenate([], "none")
     with pytest.raises(ValueError, match="'flat' has 2 coordinates a joint and 'small' has 3"):
         concatenate([small(), small("flat", xyz=small().xyz[..., :2])], "mixed")
+    with pytest.raises(TypeError, match=r"only a SkeletonSet can be concatenated, got Recording; to_set\(\) makes one"):
+        concatenate([read_array(np.ones((9, 17, 3)), "coco17", up="y", unit="m")], "arrays")  # type: ignore[list-item]
 
 
 def test_a_layout_goes_by_its_name_and_a_class_alone() -> None:

@@ -71,6 +71,8 @@ def test_a_task_that_would_leak_or_does_not_fit_is_refused(changes: dict[str, An
 def test_what_is_no_config_is_told_how_to_become_one() -> None:
     with pytest.raises(TypeError, match=r"takes a Config, got str; write load_task\(Config\(dataset='my.npz'\)\)"):
         load_task("my.npz")
+    with pytest.raises(TypeError, match=r"got SkeletonSet; write load_task\(Config\(dataset=FILE\)\), after clips"):
+        load_task(task_of().base)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"takes a Config, got int; write load_task\(trained.config\)"):
         load_task(3)
 

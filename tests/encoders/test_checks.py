@@ -122,6 +122,11 @@ def test_what_builds_no_encoder_is_named() -> None:
         check_encoder(SMALL(get_layout("kinect20"), 3, 1))
 
 
+def test_a_constructor_of_other_arguments_is_told_so() -> None:
+    with pytest.raises(ContractError, match=r"^Module cannot be built with \(layout, in_channels, persons\): too many"):
+        check_encoder(type("Module", (nn.Module,), {"__init__": lambda self: None}))
+
+
 def test_what_is_registered_and_no_skeleton_encoder_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ENCODERS, "plain", lambda layout, in_channels, persons: nn.Linear(3, 4))
     with pytest.raises(ContractError, match=r"^encoder 'plain': Linear is no subclass of"):

@@ -221,6 +221,12 @@ def test_unknown_encoder_names_the_nearest() -> None:
         build_encoder("infogcm", NTU)
 
 
+def test_a_layout_may_be_given_by_its_name() -> None:
+    assert build_encoder("lean-gcn", "kinect20")(torch.randn(1, 2, 16, 20, 3)).shape[0] == 1
+    with pytest.raises(ValueError, match="unknown layout 'kinect'"):
+        build_encoder("lean-gcn", "kinect")
+
+
 def test_a_person_without_a_place_is_an_error() -> None:
     x, mask = clips(2, 3)
     encoder = build("infogcn-small", persons=2).eval()

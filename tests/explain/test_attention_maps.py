@@ -335,3 +335,8 @@ def test_importance_can_be_one_for_each_part_of_a_clip(per: str, steps: int, cli
             expected = torch.relu(block.temporal(mixed) + block.residual(feat))
             given = weight[:, 0] if steps == 1 else weight
             torch.testing.assert_close(block(feat, given), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_folder_instead_of_a_model_is_told_how_to_read_it() -> None:
+    with pytest.raises(TypeError, match=r"model is expected, got str; read one with TrainedModel\.load\('synthetic'\)"):
+        joint_attention("synthetic", synthesize(0, clips_per_action=1, actions=["drop"]))  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import pytest
 
 from crossglg.config import Config
 from crossglg.data.tasks import Task, load_task
-from crossglg.files import InputError
+from crossglg.files import InputError, project_folder
 from crossglg.one_shot import ClassTexts, Features, evaluate
 from crossglg.recognition.described import DescribedActions
 from crossglg.recognition.recognizer import UNKNOWN
@@ -91,6 +91,12 @@ def test_a_model_without_importance_and_an_empty_file_are_refused(
         DescribedActions.of(replace(trained, details={}), descriptions)
     with pytest.raises(InputError, match="no action is described"):
         DescribedActions.of(trained, [])
+    with pytest.raises(TypeError, match="a trained model is expected, got str"):
+        DescribedActions.of("synthetic", descriptions)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="threshold must be a similarity from -1 to 1, or None to find one; got 40"):
+        DescribedActions.of(trained, descriptions, threshold=40)
+    file = project_folder("prompts") / "descriptions" / "utd_mhad.json"
+    assert any("wave" in names for names in DescribedActions.of(trained, str(file)).actions)
 
 
 def test_a_model_of_attributes_recognizes_by_statements_and_tells_which(

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from crossglg.config import Config
-from crossglg.data.any_file import read_any
+from crossglg.data.any_file import read_any, read_array
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.synthetic import synthesize
 from crossglg.data.tasks import Task, split_task
@@ -87,6 +87,9 @@ def test_a_class_nobody_enrolled_is_no_candidate(trained: TrainedModel, task: Ta
 def test_a_threshold_that_is_no_number_is_refused(recognizer: Recognizer) -> None:
     with pytest.raises(TypeError, match="threshold must be a similarity from -1 to 1, or None to find one; got 'high'"):
         Recognizer.of(recognizer.trained, recognizer.exemplars, threshold="high")  # type: ignore[arg-type]
+    for percent in (80, float("nan")):
+        with pytest.raises(ValueError, match=f"threshold must be a similarity from -1 to 1, .* got {percent}"):
+            Recognizer.of(recognizer.trained, recognizer.exemplars, threshold=percent)
 
 
 def test_ranking_and_threshold(recognizer: Recognizer, task: Task) -> None:
@@ -227,6 +230,24 @@ def test_neighboring_windows_of_one_action_are_decided_by_the_best_of_them() -> 
     start = np.arange(7.0)
     labels = Timeline(start, start + 2.0, scores, ("wave", "jump"), 0.5).labels
     assert labels == ["wave"] * 3 + [UNKNOWN] * 3 + ["jump"]
+
+
+def test_while_nobody_is_there_nothing_is_done(recognizer: Recognizer, task: Task, tmp_path: Path) -> None:
+    clip = task.novel[0][0]
+    away = np.zeros((4 * len(clip), *clip.shape[1:]), clip.dtype)
+    xyz = np.concatenate([clip, away, clip])
+    recording = SkeletonSet.build(xyz, [0, len(xyz)], [0], ["x"], NTU, name="x", sample_id=["away"])
+    seconds = len(clip) / 30.0
+    timeline = recognizer.follow(recording, seconds, 0.1)
+    middle = (timeline.start + timeline.end) / 2.0
+    alone = (middle > seconds + 1e-6) & (middle < 5.0 * seconds - 1e-6)
+    assert recognizer.threshold == -1.0  # whatever somebody does is known
+    assert [label == UNKNOWN for label in timeline.labels] == alone.tolist()
+    assert timeline.labels[0] == timeline.labels[-1] == task.novel.class_of(0)
+    recording.xyz[7:] = 0.0
+    for ask in (recognizer.recognize, recognizer.scores, lambda clips: enroll("x", clips, tmp_path / "x.npz")):
+        with pytest.raises(ValueError, match=rf"away: somebody is seen in 7 of {len(xyz)} frames; an action needs 8"):
+            ask(recording)
 
 
 def test_timeline_joins_neighboring_windows_and_is_written(tmp_path: Path) -> None:
@@ -376,6 +397,9 @@ def test_recordings_that_cannot_be_one_action_are_refused(
         recognizer.recognize(cut(task.novel, 18000))
     with pytest.raises(ValueError, match=r"a window of 900.00 s .* recording's 600: choose another with --window"):
         recognizer.follow(cut(task.novel, 600), window=900.0)
+    for wrong in ({"window": -2.0}, {"window": "2"}, {"step": -1.0}, {"step": float("nan")}):
+        with pytest.raises(ValueError, match=r"(window|step) must be seconds, or 0 for the usual one; got"):
+            recognizer.follow(cut(task.novel, 600), **wrong)
     with pytest.raises(ValueError, match="one recording, got 4 clips"):
         recognizer.follow(task.novel.subset([0, 1, 2, 3]))
     with pytest.raises(ValueError, match="an action needs a name other than 'unknown'"):
@@ -440,6 +464,22 @@ def test_a_recording_and_a_file_are_taken_as_they_are(trained: TrainedModel, tas
         enroll("wave", read_any(file), kept)
     with pytest.raises(TypeError, match=r"model is expected, got str; read one with TrainedModel\.load\('a'\)"):
         Recognizer.of("a", kept)
+    with pytest.raises(TypeError, match="takes a SkeletonSet, got list"):
+        Recognizer.of(trained, [recording])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="an action is given by its name, got int: 3"):
+        enroll(3, recording, kept)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"is a folder; give the \.npz file that keeps your actions"):
+        enroll("wave", recording, tmp_path)
+
+
+def test_arrays_are_enrolled_and_recognized(trained: TrainedModel, task: Task, tmp_path: Path) -> None:
+    xyz, kept = task.novel[0][0], tmp_path / "kept.npz"
+    enroll("wave", read_array(xyz, "ntu25"), kept)
+    enroll("jump", read_array(task.novel[7][0], "ntu25"), kept)
+    seen = xyz.copy()
+    seen[5:9, NTU.index("head")] = np.nan
+    (found,) = Recognizer.of(trained, kept, threshold=-1.0).recognize(read_array(seen, "ntu25", name="seen"))
+    assert (found.clip, found.action) == ("seen", "wave")
 
 
 def test_a_set_without_clips_is_named(trained: TrainedModel, task: Task) -> None:
@@ -452,3 +492,15 @@ def test_coordinates_beyond_half_precision_stay_finite(trained: TrainedModel, ta
     clips.xyz[:, NTU.index("right hand"), 0] = 1e9
     seen = trained.represent(clips)
     assert all(np.isfinite(array).all() for array in (seen.joints, seen.sequence, trained.coordinates(clips)["poses"]))
+
+
+def test_another_thread_that_asks_meanwhile_changes_no_answer(trained: TrainedModel, task: Task) -> None:
+    mine, theirs = task.novel.subset([0]), task.novel.subset([9])
+
+    class Shared(TrainedModel):
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            if name == "_resident" and isinstance(value, tuple) and value[0] is mine:
+                self.embed(theirs)  # as the other thread does at the worst moment
+
+    np.testing.assert_array_equal(Shared(**vars(trained)).embed(mine), trained.embed(mine))

@@ -15,6 +15,12 @@ def test_novel_classes_that_the_model_has_learned_are_named() -> None:
     config, base = Config.create(frames=8, streams="joint", guidance="none", device="cpu"), own.base
     model = build_model(config, base.layout, 1, 3, len(base.class_names), text_width=0)
     trained = TrainedModel(model.eval(), config, base.layout, 1, 3, base.class_names, {})
-    assert evaluate(trained, own).note == ""
+    found = evaluate(trained, own)
+    assert found.note == ""
+    first, *results = repr(found).splitlines()
+    assert first == "Evaluation of Task('mine': 4 base and 2 novel classes, 1 episode)"
+    assert results[0] == f"cosine: {100 * found.one_shot['cosine'].mean:.1f} ± 0.0 %"
+    assert len(results) == len(found.one_shot)
     told = f"2 of the 3 novel classes of mine are base classes of the model ({names[2]}, {names[3]}): it has learned"
-    assert evaluate(trained, other).note.startswith(told)
+    found = evaluate(trained, other)
+    assert found.note.startswith(told) and repr(found).endswith(found.note)

@@ -63,4 +63,6 @@ def test_what_cannot_be_exported_is_refused(trained: TrainedModel, tmp_path: Pat
         export(trained, tmp_path / "model.txt")
     with pytest.raises(ValueError, match="persons=3, clips=1: this model takes 1 to 2 persons"):
         export(trained, tmp_path / "model.onnx", persons=3)
+    with pytest.raises(TypeError, match=r"expected, got str; read one with TrainedModel\.load\('synthetic'\)"):
+        export("synthetic", tmp_path / "model.pt2")  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
