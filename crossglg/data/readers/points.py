@@ -123,7 +123,8 @@ def recording(
         if points.score is not None:
             missing |= ~(points.score >= visible)
         zero = (points.xyz == 0).all(axis=-1)
-        missing |= zero if points.xyz.shape[-1] == 2 else _left_at_zero(zero)
+        trunk = [order[joint] for joint in layout.parts.get("torso", ())]
+        missing |= zero if points.xyz.shape[-1] == 2 else _left_at_zero(zero, trunk)
         xyz = np.where(missing[..., None], np.nan, points.xyz)[:, :, order]
         far = far_away(xyz)
         xyz[far] = np.nan
@@ -155,11 +156,16 @@ def recording(
     )  # fmt: skip
 
 
-def _left_at_zero(zero: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(M, T, V), where a joint is missing in 3-D: tools write (0, 0, 0) for it. A joint that is the origin stays."""
+def _left_at_zero(zero: NDArray[np.bool_], trunk: list[int]) -> NDArray[np.bool_]:
+    """(M, T, V), where a joint is missing in 3-D: tools write (0, 0, 0) for it. A joint that is the origin stays.
+
+    Two joints may be the origin, as some layouts have the hips' middle twice; of more only those of the trunk.
+    """
     seen = ~zero.all(axis=-1, keepdims=True)  # (M, T, 1)
     share = (zero & seen).sum(axis=1, keepdims=True) / np.maximum(seen.sum(axis=1, keepdims=True), 1)
-    return zero & seen & (share < 0.5)
+    usual = share >= 0.5  # (M, 1, V)
+    origin = usual & ((usual.sum(axis=-1, keepdims=True) <= 2) | np.isin(np.arange(zero.shape[-1]), trunk))
+    return zero & seen & ~origin
 
 
 def far_away(xyz: NDArray[np.floating]) -> NDArray[np.bool_]:

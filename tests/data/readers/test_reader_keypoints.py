@@ -387,6 +387,21 @@ def test_a_joint_at_zero_or_far_from_the_body_is_missing() -> None:
     assert not any("missing" in note for note in found.notes)
 
 
+@pytest.mark.parametrize("around", ["camera", "base of spine"])
+def test_joints_that_are_zero_in_every_frame_are_missing(around: str) -> None:
+    """A tracker at a desk writes zeros for the legs, which cannot all be the origin."""
+    layout, people = get_layout("ntu25"), standing("ntu25", 40)
+    legs = [j for part in ("left leg", "right leg") for j in layout.parts[part]]
+    if around != "camera":
+        people = people - people[:, :, [layout.index(around)]]
+    seen = [v for v in range(layout.num_joints) if v not in legs]
+    expected = people.copy()
+    people[:, :, legs] = 0
+    found = recording_of(Points(people.astype(float), joints=layout.joints), "clip", layout)
+    np.testing.assert_allclose(found.xyz[:, :, seen], expected[:, :, seen], atol=1e-5)
+    assert any("left hip in 40 frames" in note for note in found.notes), found.notes
+
+
 def test_a_unit_that_cannot_be_right_is_doubted() -> None:
     layout = get_layout("ntu25")
     points = Points(1000.0 * standing("ntu25", 10), joints=layout.joints, unit="m")
