@@ -147,9 +147,9 @@ def _label(row: Mapping[str, str], number: int, subject: int, camera: int) -> La
 def _numbers(cells: list[str]) -> list[int]:
     """A number for each cell, −1 where it is empty: that in P01, P02, …; of names, their place in the alphabet."""
     names = sorted(set(cells) - {""})
-    parts = [match for name in names if (match := re.fullmatch(r"(\D*)(\d+)", name, re.ASCII))]
-    if len(parts) == len(names) and len({match[1] for match in parts}) == 1:
-        of = {match[0]: int(match[2]) for match in parts}
-    else:
-        of = {name: number for number, name in enumerate(names, start=1)}
-    return [of.get(cell, -1) for cell in cells]
+    numbered = {name: match for name in names if (match := re.fullmatch(r"(\D*)(\d+)", name, re.ASCII))}
+    number = {name: int(match[2]) for name, match in numbered.items()}
+    people = {(match[1], number[name]) for name, match in numbered.items()}
+    if len(numbered) < len(names) or len(set(number.values())) < len(people):  # A1 and B1 are two people
+        number = {name: place for place, name in enumerate(names, start=1)}
+    return [number.get(cell, -1) for cell in cells]
