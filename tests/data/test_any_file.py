@@ -124,6 +124,8 @@ def test_an_array_is_read_as_a_file_of_it(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_array(frames, "mediapipe33").xyz, of_file.xyz)
     masked = np.ma.masked_array(np.nan_to_num(xyz, nan=7.0), np.isnan(xyz))
     np.testing.assert_array_equal(read_array(masked).xyz, of_file.xyz)
+    assert repr(of_array).startswith("Recording('me': 1 person, 30 frames at 25 per second, layout 'mediapipe33'; ")
+    assert all(note in repr(of_array) for note in of_array.notes)
     assert read_array(standing("body25", persons=2), get_layout("body25"), up="y", unit="m").xyz.shape[0] == 2
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.reading_options import OptionError, parsed
+from crossglg.files import counted
 from crossglg.skeletons import Layout
 
 SourcePath = Path | zipfile.Path  # a file in a folder, or a member of a zip
@@ -65,6 +66,12 @@ class Recording:
         self.layout.check(self.xyz, self.sample_id)
         if not np.isfinite(self.xyz).all():
             raise ValueError(f"{self.sample_id}: a coordinate is not a finite number; mend or leave out the file")
+
+    def __repr__(self) -> str:
+        persons, frames = self.xyz.shape[:2]
+        told = "".join(f"; {note}" for note in self.notes)
+        size = f"{counted(persons, 'person')}, {counted(frames, 'frame')} at {self.fps:g} per second"
+        return f"Recording({self.sample_id!r}: {size}, layout {self.layout.name!r}{told})"
 
     def only(self, person: int) -> Recording:
         """One person of the clip, counted from 1; raises ValueError if the clip has not so many."""

@@ -306,12 +306,12 @@ _COMMON = {words(name): words(common) for name, common in SYNONYMS.items()}
 
 def _numbered(points: Points, given: Layout | None) -> tuple[list[int], Layout, list[str]]:
     count = points.xyz.shape[2]
-    layout = given or layout_of_count(count, points.layouts)
+    of_image = points.xyz.shape[-1] == 2  # 25 joints: from a Kinect, or on an image from OpenPose
+    likely = points.layouts or (("body25", "ntu25") if of_image else ("ntu25", "body25"))
+    layout = given or layout_of_count(count, likely)
     layout.check(points.xyz, "the array")
     notes = []
-    if given is None and not points.layouts and count == 25:
-        notes.append("taken as ntu25; for OpenPose's BODY_25 give layout=body25")
-    others = [name for name in points.layouts if name != layout.name and get_layout(name).num_joints == count]
+    others = [name for name in likely if name != layout.name and get_layout(name).num_joints == count]
     if given is None and others:
         notes.append(f"taken as {layout.name}; if they are {others[0]}, give layout={others[0]}")
     return list(range(count)), layout, notes
@@ -320,9 +320,9 @@ def _numbered(points: Points, given: Layout | None) -> tuple[list[int], Layout, 
 def layout_of_count(count: int, names: Sequence[str] = ()) -> Layout:
     """The layout with so many joints: the first that fits of the names, else the only registered one; ValueError."""
     fitting = [layout for layout in LAYOUTS.values() if layout.num_joints == count]
-    likely = [get_layout(name) for name in names if get_layout(name).num_joints == count]
-    if likely or (fitting and fitting[0].name == "ntu25"):  # what arrays of 25 joints mostly are
-        return (likely or fitting)[0]
+    likely = [layout for name in names if (layout := get_layout(name)).num_joints == count]
+    if likely:
+        return likely[0]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:

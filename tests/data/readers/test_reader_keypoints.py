@@ -88,7 +88,10 @@ def test_seventeen_joints_are_ambiguous_and_odd_counts_unknown(tmp_path: Path) -
         read(tmp_path, array(PEOPLE["kinect20"][:, :, :19]))
     with pytest.raises(ValueError, match=r"has V=20 but layout 'ntu25' has 25 joints"):
         read(tmp_path, array(PEOPLE["kinect20"]), layout="ntu25")
-    assert any("BODY_25" in note for note in read(tmp_path, array(PEOPLE["ntu25"])).notes)
+    kinect, image = PEOPLE["ntu25"], 200 * PEOPLE["ntu25"][..., :2]
+    assert any("taken as ntu25; if they are body25" in note for note in read(tmp_path, array(kinect)).notes)
+    found = read(tmp_path, array(image))
+    assert found.layout.name == "body25" and any("if they are ntu25" in note for note in found.notes)
 
 
 def test_layout_of_ones_own_lies_beside_the_file_or_is_given(tmp_path: Path) -> None:
