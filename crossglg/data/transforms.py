@@ -23,7 +23,7 @@ STREAMS = ("joint", "bone", "motion")
 class DeviceClips:
     """A SkeletonSet resident on a device, read as resampled batches without padding.
 
-    The valid segment of a clip is what remains without leading and trailing frames in which nobody is seen.
+    The valid segment of a clip is what remains without the frames in which nobody is seen.
     """
 
     def __init__(self, clips: SkeletonSet, device: torch.device | str = "cpu") -> None:
@@ -33,6 +33,7 @@ class DeviceClips:
         self.offset = torch.as_tensor(clips.offsets[:-1])
         self.frames = torch.as_tensor(clips.frames)
         self.persons = torch.as_tensor(clips.persons)
+        self.seen: dict[int, Tensor] = {}  # clip → its frames with somebody, where there are others between them
         self.first, self.length = self._valid_segments()
 
     def __len__(self) -> int:
@@ -45,7 +46,9 @@ class DeviceClips:
             rows = seen[self.offset[i] : self.offset[i] + self.persons[i] * self.frames[i]]
             present = rows.view(int(self.persons[i]), -1).any(0).nonzero()
             if len(present):
-                first[i], length[i] = present[0, 0], present[-1, 0] - present[0, 0] + 1
+                first[i], length[i] = present[0, 0], len(present)
+                if present[-1, 0] - present[0, 0] >= len(present):
+                    self.seen[i] = present[:, 0]
         return first, length
 
     def batch(
@@ -68,6 +71,9 @@ class DeviceClips:
         low = time.floor().long()
         high = time.ceil().long().minimum(self.frames[index][:, None] - 1)
         weight = (time - low).to(torch.float32).to(self.device)[:, None, :, None, None]
+        for row, clip in enumerate(index.tolist() if self.seen else ()):
+            if clip in self.seen:
+                low[row], high[row] = (self.seen[clip][at - self.first[clip]] for at in (low[row], high[row]))
 
         person = torch.arange(int(self.persons[index].max()))
         mask = person < self.persons[index][:, None]  # (N, M)
