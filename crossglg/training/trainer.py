@@ -135,8 +135,8 @@ class Trainer:
     def train(self, after_epoch: Callable[[Record], None] | None = None) -> None:
         """Train the epochs that are left; a checkpoint follows each of them."""
         done, total = len(self.history), self.config.epochs
-        quiet = distributed.rank() > 0
-        bar = tqdm(range(done, total), initial=done, total=total, desc="training", unit="epoch", disable=quiet)
+        shown = {"disable": True} if distributed.rank() > 0 else {}  # else as TQDM_DISABLE says
+        bar = tqdm(range(done, total), initial=done, total=total, desc="training", unit="epoch", **shown)
         take_step = self.step()
         for epoch in bar:
             record = self.train_epoch(epoch, take_step)
