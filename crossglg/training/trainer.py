@@ -135,7 +135,7 @@ class Trainer:
     def train(self, after_epoch: Callable[[Record], None] | None = None) -> None:
         """Train the epochs that are left; a checkpoint follows each of them."""
         done, total = len(self.history), self.config.epochs
-        shown = {"disable": True} if distributed.rank() > 0 else {}  # else as TQDM_DISABLE says
+        shown: dict[str, Any] = {"disable": True} if distributed.rank() > 0 else {}  # else as TQDM_DISABLE says
         bar = tqdm(range(done, total), initial=done, total=total, desc="training", unit="epoch", **shown)
         take_step = self.step()
         for epoch in bar:
