@@ -10,6 +10,7 @@ import logging
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -109,8 +110,17 @@ def interrupted(command: str) -> NoReturn:
     raise typer.Exit(130) from None
 
 
+_WITH_CODE = warnings.formatwarning
+
+
+def _in_a_line(message: Warning | str, category: type[Warning], *where: Any) -> str:
+    """A warning for the user without the line of code that it comes from; others as usual."""
+    return f"warning: {message}\n" if category is UserWarning else _WITH_CODE(message, category, *where)
+
+
 def main() -> None:
     """Entry point: errors of input become one line and exit code 2, a failed run exit code 1."""
+    warnings.formatwarning = _in_a_line
     try:
         app()
     except (ValueError, OSError) as error:  # also a folder that cannot be written, a full disk

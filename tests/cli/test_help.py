@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -50,6 +52,12 @@ def test_the_home_folder_is_found_where_no_shell_replaces_it(tmp_path, monkeypat
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     done = crossglg("workshop", "~/mine", cwd=tmp_path)
     assert done.returncode == 0 and (tmp_path / "home" / "mine" / "1_skeletons.ipynb").is_file()
+
+
+def test_a_warning_is_a_line_without_code() -> None:
+    script = "import warnings; from crossglg import cli; cli.app = lambda: warnings.warn('no elbow'); cli.main()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr == "warning: no elbow\n"
 
 
 @pytest.mark.parametrize(
