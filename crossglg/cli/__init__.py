@@ -113,9 +113,13 @@ def interrupted(command: str) -> NoReturn:
 _WITH_CODE = warnings.formatwarning
 
 
-def _in_a_line(message: Warning | str, category: type[Warning], *where: Any) -> str:
+def _in_a_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
     """A warning for the user without the line of code that it comes from; others as usual."""
-    return f"warning: {message}\n" if category is UserWarning else _WITH_CODE(message, category, *where)
+    if category is UserWarning:
+        return f"warning: {message}\n"
+    return _WITH_CODE(message, category, filename, lineno, line)
 
 
 def main() -> None:
