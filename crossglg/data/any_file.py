@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -75,9 +74,9 @@ def read_array(
         OptionError: an option cannot be.
         ValueError: this is no clip, nobody is seen in it, or it is not clear what the joints are.
     """
-    file, options = io.BytesIO(), READERS["keypoints"].parsed(options, "an array")
+    options = READERS["keypoints"].parsed(options, "an array")
     try:
-        np.save(file, np.ma.filled(np.asanyarray(xyz, dtype=np.float64), np.nan))
+        values = np.ma.filled(np.asanyarray(xyz, dtype=np.float64), np.nan)
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"{name}: an array of numbers is expected, (T, V, C), NaN where a joint is missing; got "
@@ -85,7 +84,7 @@ def read_array(
         ) from error
     try:
         given = get_layout(layout) if layout else None
-        clip = points.recording(keypoints.parse(file.getvalue()), name, given, **options)
+        clip = points.recording(keypoints.of_array(values), name, given, **options)
     except OptionError:
         raise
     except ValueError as error:

@@ -126,6 +126,8 @@ def test_an_array_is_read_as_a_file_of_it(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_array(masked).xyz, of_file.xyz)
     assert repr(of_array).startswith("Recording('me': 1 person, 30 frames at 25 per second, layout 'mediapipe33'; ")
     assert all(note in repr(of_array) for note in of_array.notes)
+    with pytest.raises(ValueError, match=r"clip: it is empty: \(0, 25, 3\)"):
+        read_array(np.zeros((0, 25, 3)))
     assert read_array(standing("body25", persons=2), get_layout("body25"), up="y", unit="m").xyz.shape[0] == 2
 
 

@@ -85,23 +85,32 @@ def _array(content: bytes) -> Points:
         raise ValueError(f"its header is damaged ({' '.join(str(error).split())[:200]}); save it again") from error
     if dtype.kind not in "fiu" or dtype.hasobject:
         raise ValueError(f"it holds {dtype.kind!r} instead of numbers; save it as float32")
-    if len(shape) not in (3, 4) or shape[-1] not in (2, 3, 4):
-        raise ValueError(f"an array must be (T, V, C) or (M, T, V, C) with C 2, 3 or 4; got {shape}")
-    size = int(np.prod([int(n) for n in shape], dtype=object))
+    size = _size(shape)
     if size < 0 or size * dtype.itemsize != len(content) - file.tell():
         raise ValueError(f"the header promises {shape}, which is not what the file holds; save it again")
-    if not size:
-        raise ValueError(f"it is empty: {shape}")
+    return of_array(np.frombuffer(content, dtype, offset=file.tell()).reshape(shape, order="F" if fortran else "C"))
+
+
+def of_array(values: NDArray[Any]) -> Points:
+    """The points of an array (T, V, C) or (M, T, V, C) of numbers; raises ValueError for another shape."""
+    if not (size := _size(values.shape)):
+        raise ValueError(f"it is empty: {values.shape}")
     if size > MAX_NUMBERS:
-        raise ValueError(f"{shape} are too many numbers to read at once; cut it into parts")
-    values = np.frombuffer(content, dtype, offset=file.tell()).reshape(shape, order="F" if fortran else "C")
+        raise ValueError(f"{values.shape} are too many numbers to read at once; cut it into parts")
     with np.errstate(invalid="ignore"):  # NaN of other kinds stays NaN
-        values = values.reshape(-1, *shape[-3:]).astype(np.float64)
-    if shape[-1] == 4:
+        values = values.reshape(-1, *values.shape[-3:]).astype(np.float64)
+    if values.shape[-1] == 4:
         return Points(values[..., :3], values[..., 3])
-    if shape[-1] == 3 and _is_score(values):
+    if values.shape[-1] == 3 and _is_score(values):
         return Points(values[..., :2], values[..., 2])
     return Points(values)
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    """How many numbers an array of points has; raises ValueError if its shape is none of points."""
+    if len(shape) not in (3, 4) or shape[-1] not in (2, 3, 4):
+        raise ValueError(f"an array must be (T, V, C) or (M, T, V, C) with C 2, 3 or 4; got {shape}")
+    return int(np.prod([int(n) for n in shape], dtype=object))
 
 
 def _is_score(values: NDArray[np.float64]) -> bool:
