@@ -69,6 +69,12 @@ class DataSettings:
         before=0,
         **SIZE | {"low": 0},
     )
+    extra_base: str = setting(
+        "",
+        "learn also from the clips of this data set, as dataset, but for the classes that are novel; classes called "
+        "alike become one",
+        before="",
+    )
     frames: int = setting(32, "T, frames every clip is resampled to", **SIZE)
     streams: str = setting("joint+bone+motion", "input channels: joint, bone, motion, joined by +")
     align_view: bool = setting(True, "turn each clip about the vertical until shoulders and hips face the camera")

@@ -370,6 +370,13 @@ def rate_and_layout(path: Path) -> tuple[float, Layout]:
         return float(arrays.get("fps", 30.0)), _layout_of(arrays, path)
 
 
+def canonical_names(path: Path) -> dict[str, str]:
+    """Own → canonical name of the classes of a set, without reading its clips."""
+    with np.load(path, allow_pickle=False) as arrays:
+        own = arrays["class_names"].tolist()
+        return dict(zip(own, arrays["canonical_names"].tolist() if "canonical_names" in arrays else own, strict=True))
+
+
 def concatenate(sets: Sequence[SkeletonSet], name: str) -> SkeletonSet:
     """Join sets into one, classes merged by canonical name (by own name where a set has none).
 

@@ -249,6 +249,11 @@ def find_protocol(benchmark: str) -> Protocol:
     return Protocol.from_dict(protocols[name], name, path)
 
 
+def protocols_of(path: Path | None) -> list[Protocol]:
+    """All protocols of a file; none without one."""
+    return [Protocol.from_dict(content, name, path) for name, content in read_json(path).items()] if path else []
+
+
 def write_protocol(path: str | Path, *protocols: Protocol) -> Path:
     """Write a file with these protocols; raises ValueError if the file is there already."""
     if Path(path).exists():

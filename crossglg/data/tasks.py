@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from crossglg.config import Config, DataSettings
 from crossglg.data import convert, synthetic
-from crossglg.data.clips import SkeletonSet, concatenate
-from crossglg.data.protocols import Protocol, find_protocol, protocol_sha256, shipped_protocols
+from crossglg.data.clips import SkeletonSet, canonical_names, concatenate
+from crossglg.data.protocols import Protocol, find_protocol, protocol_sha256, protocols_of, shipped_protocols
 from crossglg.data.readers import READERS
 from crossglg.data.reading_options import as_command_line, as_dataset
 from crossglg.files import InputError, MissingError, counted, data_folder, expanded, nearest, sha256
@@ -118,7 +118,8 @@ def load_task(config: Config) -> Task:
 
     Args:
         config: `dataset`, `benchmark` and `episodes` choose the task. Above 0, `validation_classes` makes a task of the
-            base classes alone; below 1, `base_share` leaves out base classes; above 0, `base_clips` leaves out clips.
+            base classes alone; below 1, `base_share` leaves out base classes; above 0, `base_clips` leaves out clips;
+            `extra_base` adds clips of another data set to the base side.
 
     Returns:
         The task: base clips, novel clips, and the exemplars of each episode.
@@ -139,7 +140,8 @@ def load_task(config: Config) -> Task:
     if config.validation_classes:
         task = validation_task(task, config.validation_classes, config.validation_split)
     task = with_fewer_base_classes(task, config.base_share) if config.base_share < 1.0 else task
-    return with_fewer_base_clips(task, config.base_clips) if config.base_clips else task
+    task = with_fewer_base_clips(task, config.base_clips) if config.base_clips else task
+    return with_extra_base(task, config) if config.extra_base else task
 
 
 def is_synthetic(config: DataSettings) -> bool:
@@ -179,6 +181,44 @@ def with_fewer_base_clips(task: Task, count: int) -> Task:
     members = [np.flatnonzero(task.base.label == k) for k in range(len(task.base.class_names))]
     kept = np.concatenate([rng.permutation(clips)[:count] for clips in members])
     return replace(task, name=clips_name(task.name, count), base=task.base.subset(np.sort(kept)))
+
+
+def with_extra_base(task: Task, config: Config) -> Task:
+    """The task with the clips of `config.extra_base` on its base side, too, but those of classes that are novel.
+
+    Novel are the classes of the task, and those of every other protocol in its file that has the same base side, as one
+    model serves them all. Names are compared, canonical ones too; base classes of one canonical name become one. The
+    hashes stay: it is still the same task, learned with more. Raises InputError if no clip is added.
+    """
+    if config.extra_base == config.dataset and not config.benchmark:
+        raise InputError(f"extra_base={config.extra_base!r} is the dataset itself; name another one, or none")
+    extra = _load(config.extra_base)
+    extra = synthetic.with_canonical_names(extra) if config.extra_base in DATASETS else extra
+    novel = {name.casefold() for name in (*task.novel.class_names, *_novel_names(config))}
+    names = zip(extra.class_names, extra.canonical_names or extra.class_names, strict=True)
+    kept = [own for own, canonical in names if not {own.casefold(), canonical.casefold()} & novel]
+    clips = extra.subset(extra.where(classes=kept))
+    if not len(clips):
+        raise InputError(f"extra_base={config.extra_base!r} has no clip of a class that is not novel; leave it out")
+    base = concatenate([task.base, clips], task.base.name)
+    widened = replace(task, base=_only(base, _classes_with_clips(base)))
+    for of_the_task in ("sha256", "clips_sha256"):
+        object.__setattr__(widened, of_the_task, getattr(task, of_the_task))
+    return widened
+
+
+def _novel_names(config: Config) -> set[str]:
+    """Own and canonical names of the novel classes of all protocols that share the base side of `config.benchmark`."""
+    if not config.benchmark:
+        return set()
+    protocol = find_protocol(config.benchmark)
+    names: set[str] = set()
+    for other in protocols_of(protocol.path):
+        if other.base_side == protocol.base_side:
+            sets = [other.path.parent / f"{name}.npz" for name in other.novel_sets if other.path]
+            canonical = {own: name for file in sets for own, name in canonical_names(file).items()}
+            names |= {*other.novel_classes, *(canonical.get(own, own) for own in other.novel_classes)}
+    return names
 
 
 def validation_name(task: str, split: int) -> str:

@@ -229,7 +229,7 @@ def portable(config: dict[str, Any]) -> dict[str, Any]:
     return {**config, **files}
 
 
-_FILES = ("dataset", "benchmark", "descriptions", "initial_weights")
+_FILES = ("dataset", "extra_base", "benchmark", "descriptions", "initial_weights")
 
 
 def absolute_paths(config: Config) -> Config:
@@ -240,17 +240,20 @@ def absolute_paths(config: Config) -> Config:
         shipped = path in TEXT_ENCODERS or (name == "benchmark" and not found)  # a name, even if a folder is called so
         if path and expanded(path).exists() and not shipped:
             values[name] = f"{expanded(path).resolve()}{found}{rest}"
-    format_, source, options = parse_dataset(values["dataset"])
-    if source and Path(source).exists():
-        files = [name for name in ("classes", "layout") if Path(options.get(name, "")).is_file()]
-        options |= {name: str(Path(options[name]).resolve()) for name in files}
-        query = "&".join(f"{name}={value}" for name, value in options.items())
-        values["dataset"] = f"{format_}:{Path(source).resolve()}" + (f"?{query}" if query else "")
+    for name in ("dataset", "extra_base"):
+        format_, source, options = parse_dataset(values[name])
+        if source and Path(source).exists():
+            files = [key for key in ("classes", "layout") if Path(options.get(key, "")).is_file()]
+            options |= {key: str(Path(options[key]).resolve()) for key in files}
+            query = "&".join(f"{key}={value}" for key, value in options.items())
+            values[name] = f"{format_}:{Path(source).resolve()}" + (f"?{query}" if query else "")
     return Config(**values)
 
 
 # setting → what ends its path
-_PATHS = {"dataset": "", "benchmark": ":", "descriptions": "", "text_encoder": "#", "initial_weights": ""}
+_PATHS = {
+    "dataset": "", "extra_base": "", "benchmark": ":", "descriptions": "", "text_encoder": "#", "initial_weights": "",
+}  # fmt: skip
 
 
 def task_name(config: Config) -> str:

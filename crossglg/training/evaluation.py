@@ -157,5 +157,5 @@ def config_of(
         named["benchmark"] = ""
     values = parse_values({name: value for name, value in named.items() if value is not None})
     if dataset is not None or benchmark is not None:
-        values |= {"validation_classes": 0.0, "base_share": 1.0, "base_clips": 0}
+        values |= {"validation_classes": 0.0, "base_share": 1.0, "base_clips": 0, "extra_base": ""}
     return replace(trained.config, **values)

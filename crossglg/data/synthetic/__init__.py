@@ -1,5 +1,6 @@
 """The built-in synthetic dataset: actions, bodies that perform them, and the joints that matter."""
 
+from crossglg.data.synthetic.names import with_canonical_names
 from crossglg.data.synthetic.performances import (
     ACTIONS,
     NOVEL_ACTIONS,
@@ -9,4 +10,12 @@ from crossglg.data.synthetic.performances import (
     true_importance,
 )
 
-__all__ = ["ACTIONS", "NOVEL_ACTIONS", "is_left_handed", "load", "synthesize", "true_importance"]
+__all__ = [
+    "ACTIONS",
+    "NOVEL_ACTIONS",
+    "is_left_handed",
+    "load",
+    "synthesize",
+    "true_importance",
+    "with_canonical_names",
+]
