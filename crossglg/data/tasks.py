@@ -11,7 +11,7 @@ import json
 import shlex
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -136,12 +136,16 @@ def load_task(config: Config) -> Task:
         elif isinstance(config, SkeletonSet):
             given = "load_task(Config(dataset=FILE)), after clips.save(FILE)"
         raise TypeError(f"load_task takes a Config, got {type(config).__name__}; write {given}")
-    task = _real_task(config)
+    task = real = _real_task(config)
     if config.validation_classes:
         task = validation_task(task, config.validation_classes, config.validation_split)
     task = with_fewer_base_classes(task, config.base_share) if config.base_share < 1.0 else task
     task = with_fewer_base_clips(task, config.base_clips) if config.base_clips else task
-    return with_extra_base(task, config) if config.extra_base else task
+    if not config.extra_base:
+        return task
+    if config.extra_base == config.dataset and not config.benchmark:
+        raise InputError(f"extra_base={config.extra_base!r} is the dataset itself; name another one, or none")
+    return with_extra_base(task, config.extra_base, {*real.novel.class_names, *_novel_names(config.benchmark)})
 
 
 def is_synthetic(config: DataSettings) -> bool:
@@ -183,23 +187,20 @@ def with_fewer_base_clips(task: Task, count: int) -> Task:
     return replace(task, name=clips_name(task.name, count), base=task.base.subset(np.sort(kept)))
 
 
-def with_extra_base(task: Task, config: Config) -> Task:
-    """The task with the clips of `config.extra_base` on its base side, too, but those of classes that are novel.
+def with_extra_base(task: Task, dataset: str, novel: Collection[str] = ()) -> Task:
+    """The task with the clips of another data set on its base side, too, but those of classes that are novel.
 
-    Novel are the classes of the task, and those of every other protocol in its file that has the same base side, as one
-    model serves them all. Names are compared, canonical ones too; base classes of one canonical name become one. The
-    hashes stay: it is still the same task, learned with more. Raises InputError if no clip is added.
+    novel: names of classes that are novel besides those of the task. Own and canonical names are compared, capitals
+    aside; base classes of one canonical name become one. The hashes stay: it is the same task, learned with more.
+    Raises InputError if no clip is added.
     """
-    if config.extra_base == config.dataset and not config.benchmark:
-        raise InputError(f"extra_base={config.extra_base!r} is the dataset itself; name another one, or none")
-    extra = _load(config.extra_base)
-    extra = synthetic.with_canonical_names(extra) if config.extra_base in DATASETS else extra
-    novel = {name.casefold() for name in (*task.novel.class_names, *_novel_names(config))}
+    extra = synthetic.with_canonical_names(_load(dataset)) if dataset in DATASETS else _load(dataset)
+    novel = {name.casefold() for name in (*task.novel.class_names, *novel)}
     names = zip(extra.class_names, extra.canonical_names or extra.class_names, strict=True)
     kept = [own for own, canonical in names if not {own.casefold(), canonical.casefold()} & novel]
     clips = extra.subset(extra.where(classes=kept))
     if not len(clips):
-        raise InputError(f"extra_base={config.extra_base!r} has no clip of a class that is not novel; leave it out")
+        raise InputError(f"extra_base={dataset!r} has no clip of a class that is not novel; leave it out")
     base = concatenate([task.base, clips], task.base.name)
     widened = replace(task, base=_only(base, _classes_with_clips(base)))
     for of_the_task in ("sha256", "clips_sha256"):
@@ -207,12 +208,11 @@ def with_extra_base(task: Task, config: Config) -> Task:
     return widened
 
 
-def _novel_names(config: Config) -> set[str]:
-    """Own and canonical names of the novel classes of all protocols that share the base side of `config.benchmark`."""
-    if not config.benchmark:
+def _novel_names(benchmark: str) -> set[str]:
+    """Own and canonical names of the novel classes of a protocol and of those in its file that share its base side."""
+    if not benchmark:
         return set()
-    protocol = find_protocol(config.benchmark)
-    names: set[str] = set()
+    protocol, names = find_protocol(benchmark), set[str]()
     for other in protocols_of(protocol.path):
         if other.base_side == protocol.base_side:
             sets = [other.path.parent / f"{name}.npz" for name in other.novel_sets if other.path]

@@ -15,7 +15,8 @@ from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.convert import parse_dataset
 from crossglg.data.protocols import write_protocol
-from crossglg.data.synthetic import ACTIONS, NOVEL_ACTIONS
+from crossglg.data.synthetic import ACTIONS, NOVEL_ACTIONS, synthesize
+from crossglg.data.synthetic.names import CANONICAL
 from crossglg.data.tasks import Task, draw_novel_classes, is_synthetic, load_task, split_task, validation_task
 from crossglg.files import InputError
 from crossglg.runs.results import absolute_paths, task_name
@@ -372,3 +373,67 @@ def test_real_benchmark_matches_its_readme_and_does_not_leak(shared_data: Path, 
         novel_set = SkeletonSet.load(shared_data / f"{name.removeprefix('to-').replace('-', '_')}.npz")
         assert set(task.novel.class_names) == set(novel_set.class_names) and len(task.novel) == len(novel_set)
         assert not set(task.base.class_names) & set(novel_set.canonical_names)
+
+
+# ---- more base clips
+
+
+def save_extra(folder: Path) -> Path:
+    """Clips of the novel classes under other names and capitals, of a base class, and of two more."""
+    counts = {"greet": 2, "kick it": 2, "boxing": 2, "jump": 3, "sing": 4}
+    names = ["Wave hand", "Kick", "box", "jump", "sing"]
+    extra = clips_of(counts, "more", canonical_names=names)
+    return replace(extra, xyz=extra.xyz + 1000.0).save(folder / "more.npz")
+
+
+def test_an_extra_set_is_learned_from_but_for_the_novel_classes(benchmark_file: Path) -> None:
+    config = Config(benchmark=f"{benchmark_file}:to-ours", extra_base=str(save_extra(benchmark_file.parent)))
+    task, without = load_task(config), load_task(replace(config, extra_base=""))
+    count = {name: len(task.base.where(classes=[name])) for name in task.base.class_names}
+    assert count == {"box": 3 + 2, "jump": 3, "sing": 4, "sit": 3}
+    added = {float(task.base[i].max()) for i in range(len(task.base)) if task.base[i].max() > 1000}
+    extra = SkeletonSet.load(config.extra_base)
+    assert added == {float(extra[i].max()) for i in extra.where(classes=["boxing", "jump", "sing"])}
+    assert task.sha256 == without.sha256 and task.clips_sha256 == without.clips_sha256 and task.name == without.name
+    np.testing.assert_array_equal(task.novel.xyz, without.novel.xyz)
+
+
+def test_no_novel_class_of_a_protocol_with_the_same_base_side_is_added(benchmark_file: Path) -> None:
+    """Both are served by one training."""
+    third = clips_of({"leap": 2, "hum": 2}, "third", canonical_names=["jump", "hum"])
+    third.save(benchmark_file.parent / "third.npz")
+    protocols = json.loads(benchmark_file.read_text())
+    exemplars = {name: ["third", third.sample_id[third.where(classes=[name])[0]]] for name in third.class_names}
+    protocols["to-third"] = protocols["to-ours"] | {
+        "novel_sets": ["third"], "novel_classes": ["hum", "leap"], "exemplar_draws": [exemplars]
+    }  # fmt: skip
+    benchmark_file.write_text(json.dumps(protocols))
+    extra = str(save_extra(benchmark_file.parent))
+    sides = [
+        load_task(Config(benchmark=f"{benchmark_file}:{to}", extra_base=extra)).base for to in ("to-ours", "to-third")
+    ]
+    assert sides[0].class_names == sides[1].class_names == ("box", "sing", "sit")
+    np.testing.assert_array_equal(sides[0].xyz, sides[1].xyz)
+
+
+def test_the_novel_classes_stay_away_while_there_are_validation_classes(tmp_path: Path) -> None:
+    mine = synthesize(0, 3, ACTIONS[:16]).save(tmp_path / "mine.npz")
+    config = Config(dataset=str(mine), episodes=2, extra_base="synthetic-small")
+    novel = set(load_task(config).novel.class_names)
+    task = load_task(replace(config, validation_classes=0.4))
+    validation = set(task.novel.class_names)
+    alike = {CANONICAL.get(name, name) for name in novel | validation}
+    assert validation and not novel & validation
+    assert not set(task.base.class_names) & (novel | validation | alike) and len(task.base.class_names) > 40
+
+
+def test_an_extra_set_that_adds_nothing_is_refused(benchmark_file: Path) -> None:
+    ours = benchmark_file.parent / "ours.npz"
+    with pytest.raises(InputError, match=r"extra_base='.*ours.npz' has no clip of a class that is not novel; leave"):
+        load_task(Config(benchmark=f"{benchmark_file}:to-ours", extra_base=str(ours)))
+    with pytest.raises(InputError, match="extra_base='synthetic-small' is the dataset itself"):
+        load_task(Config(dataset="synthetic-small", extra_base="synthetic-small"))
+
+
+def test_every_canonical_name_stands_for_a_synthetic_action() -> None:
+    assert set(CANONICAL) <= set(ACTIONS) and not set(CANONICAL.values()) & set(CANONICAL)
