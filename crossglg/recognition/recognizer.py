@@ -296,20 +296,23 @@ def enroll(action: str, clips: SkeletonSet | Recording, path: str | Path, either
 
     Raises:
         TypeError: these are no clips, or the name is no text.
-        ValueError: there is no clip, one is too short to show a motion, or another action has it already; or the name
-            differs from an enrolled one in capital letters alone.
+        ValueError: the file is no `.npz`; there is no clip, one is too short to show a motion, or another action has it
+            already; or the name differs from an enrolled one in capital letters alone.
     """
     if not isinstance(action, str):
         raise TypeError(f"an action is given by its name, got {type(action).__name__}: {action!r}")
     if not action.strip() or action.strip() == UNKNOWN:
         raise ValueError(f"an action needs a name other than {action!r}")
     action, clips = _named(action), as_set(clips)
+    path = Path(path)
+    if path.suffix.lower() != ".npz" and not path.exists():
+        raise ValueError(f"actions are kept in a .npz file, got {path}; give {path.with_suffix('.npz')}")
     if not len(clips):
         raise ValueError(f"there is no clip to enroll as {action!r}; give one or more")
     _check_long_enough(clips)
     if either_side:
         clips = concatenate([clips, clips.mirrored()], clips.name)
-    label, path = np.zeros(len(clips), dtype=np.int64), Path(path)
+    label = np.zeros(len(clips), dtype=np.int64)
     sets = [replace(clips, label=label, class_names=(action,), canonical_names=())]
     with _sole_writer(path):
         if path.is_file():

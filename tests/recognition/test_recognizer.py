@@ -490,6 +490,12 @@ def test_a_set_without_clips_is_named(trained: TrainedModel, task: Task) -> None
         enroll("wave", task.novel.subset([]), "none.npz")
 
 
+def test_actions_are_kept_in_a_npz(task: Task, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"actions are kept in a \.npz file, got .*wave\.csv; give .*wave\.npz"):
+        enroll("wave", task.novel.subset([0]), tmp_path / "wave.csv")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("moving", [np.ones((2, 25), bool), np.ones((3, 20), bool), np.ones((3, 25)), 3])
 def test_a_mask_of_moving_joints_is_of_clips_and_joints(trained: TrainedModel, task: Task, moving: Any) -> None:
     with pytest.raises(ValueError, match=r"moving must be a mask, \(clips, joints\) = \(3, 25\) of bool, .* got \("):
