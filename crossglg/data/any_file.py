@@ -22,6 +22,9 @@ _OTHER_JSON = (
     "of the guide says (docs/guide/your-data.md)"
 )
 
+_TABLE, _SHEET = "a table of key points is read with format=keypoints", "save the sheet as .csv and give that"
+_ADVICE = {**dict.fromkeys((".txt", ".tsv", ".dat"), _TABLE), **dict.fromkeys((".xlsx", ".xls", ".ods"), _SHEET)}
+
 
 def read_any(path: str | Path, to: Layout | str | None = None, format: str = "", **options: Any) -> list[Recording]:
     """The clips of one file: the documented `.npz`, or whatever a registered reader makes of it.
@@ -77,13 +80,13 @@ def read_array(
     options = READERS["keypoints"].parsed(options, "an array")
     try:
         values = np.ma.filled(np.asanyarray(xyz, dtype=np.float64), np.nan)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RuntimeError) as error:  # of a tensor that requires gradients
         raise ValueError(
             f"{name}: an array of numbers is expected, (T, V, C), NaN where a joint is missing; got "
             f"{type(xyz).__name__} ({error}). A file is read by read_any"
         ) from error
     try:
-        given = get_layout(layout) if layout else None
+        given = None if isinstance(layout, str) and not layout else get_layout(layout)
         clip = points.recording(keypoints.of_array(values), name, given, **options)
     except OptionError:
         raise
@@ -121,6 +124,8 @@ def identify(path: Path, options: Mapping[str, Any] | None = None) -> tuple[str,
         reasons = "; ".join(f"{name}: {why.rstrip('.')}" for name, why in refused.items())
         advice = _OTHER_JSON if path.suffix.lower() == ".json" else ""
         raise ValueError(f"{path.name} cannot be read. Tried {reasons}{advice}")
+    if way := _ADVICE.get(path.suffix.lower()):
+        raise ValueError(f"{path.name}: no format has files named so; {way}")
     known = ", ".join((DOCUMENTED, *READERS))
     raise ValueError(f"{path.name}: no format has files named so; rename it, or give format= one of {known}")
 

@@ -21,11 +21,12 @@ from __future__ import annotations
 import contextlib
 import math
 import mmap
+import shlex
 import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import index
 from pathlib import Path
@@ -199,9 +200,12 @@ class SkeletonSet:
             Indices of the clips, in the order of the set.
 
         Raises:
+            TypeError: these are no names.
             ValueError: a class is unknown.
         """
         classes = [classes] if isinstance(classes, str) else classes
+        if not isinstance(classes, Iterable):
+            raise TypeError(f"where takes names of classes, as classes={list(self.class_names[:1])}; got {classes!r}")
         unknown = [c for c in classes if c not in self.class_names]
         if unknown:
             raise ValueError(f"{self.name} has no class {unknown[0]!r}; its classes are {', '.join(self.class_names)}")
@@ -215,11 +219,21 @@ class SkeletonSet:
 
         Returns:
             The clips at `indices`, in that order.
+
+        Raises:
+            IndexError: there is no such clip, or the mask is of another length.
+            TypeError, ValueError: these are no numbers of clips.
         """
         indices = np.asarray(indices)
         if indices.ndim != 1:
             raise TypeError(f"subset takes a list of clip numbers, as [0, 1], or a mask, got {indices.tolist()!r}")
-        indices = np.arange(len(self))[indices if indices.dtype == bool else _whole(indices, "numbers of clips")]
+        if indices.dtype != bool:
+            indices = _whole(indices, "numbers of clips")
+            for i in indices[(indices < -len(self)) | (indices >= len(self))][:1]:
+                self._number(i)  # says that there is no such clip
+        elif len(indices) != len(self):
+            raise IndexError(f"a mask of {self.name} has an entry for each of {len(self)} clips, got {len(indices)}")
+        indices = np.arange(len(self))[indices]
         rows = np.concatenate([np.arange(0), *(np.arange(self.offsets[i], self.offsets[i + 1]) for i in indices)])
         return replace(
             self,
@@ -359,8 +373,8 @@ def set_files(folder: Path) -> list[Path]:
 def _source_files(path: Path) -> str:
     """What to do with files of other formats."""
     return (
-        f"; files of another format are given as FORMAT:{path} (see 'crossglg list formats'), or converted before: "
-        f"crossglg data convert {path} --format FORMAT --output FILE.npz"
+        f"; files of another format are given as {shlex.quote(f'FORMAT:{path}')} (see 'crossglg list formats'), or "
+        f"converted before: crossglg data convert {shlex.quote(str(path))} --format FORMAT --output FILE.npz"
     )
 
 

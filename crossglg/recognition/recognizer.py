@@ -9,7 +9,7 @@ Enrolled clips are kept as they are, in the documented `.npz`: any trained model
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -61,8 +61,17 @@ class Recognition:
     statements: tuple[str, ...] = ()
 
     def reasons(self, joints: Sequence[str], top: int = 3) -> str:
-        """The statements that decided, or else the joints that did. joints: names in the model's order."""
-        decisive = [joints[j] for j in self.decided_by.argsort()[::-1][:top] if self.decided_by[j] > 0]
+        """The statements that decided, or else the joints that did. joints: names in the model's order.
+
+        Raises ValueError if these are not as many names as the model has joints.
+        """
+        names = list(joints) if isinstance(joints, Iterable) and not isinstance(joints, str) else []
+        if len(names) != len(self.decided_by):
+            raise ValueError(
+                f"joints must be the {len(self.decided_by)} names of the model's layout, as model.layout.joints; got "
+                f"{len(names) or repr(joints)}"
+            )
+        decisive = [names[j] for j in self.decided_by.argsort()[::-1][:top] if self.decided_by[j] > 0]
         return "; ".join(self.statements) or ", ".join(decisive) or "no single joint"
 
 
@@ -287,18 +296,23 @@ def enroll(action: str, clips: SkeletonSet | Recording, path: str | Path, either
 
     Raises:
         TypeError: these are no clips, or the name is no text.
-        ValueError: a clip is too short to show a motion, or another action has it already; or the name differs from an
-            enrolled one in capital letters alone.
+        ValueError: the file is no `.npz`; there is no clip, one is too short to show a motion, or another action has it
+            already; or the name differs from an enrolled one in capital letters alone.
     """
     if not isinstance(action, str):
         raise TypeError(f"an action is given by its name, got {type(action).__name__}: {action!r}")
     if not action.strip() or action.strip() == UNKNOWN:
         raise ValueError(f"an action needs a name other than {action!r}")
     action, clips = _named(action), as_set(clips)
+    path = Path(path)
+    if path.suffix.lower() != ".npz" and not path.exists():
+        raise ValueError(f"actions are kept in a .npz file, got {path}; give {path.with_suffix('.npz')}")
+    if not len(clips):
+        raise ValueError(f"there is no clip to enroll as {action!r}; give one or more")
     _check_long_enough(clips)
     if either_side:
         clips = concatenate([clips, clips.mirrored()], clips.name)
-    label, path = np.zeros(len(clips), dtype=np.int64), Path(path)
+    label = np.zeros(len(clips), dtype=np.int64)
     sets = [replace(clips, label=label, class_names=(action,), canonical_names=())]
     with _sole_writer(path):
         if path.is_file():

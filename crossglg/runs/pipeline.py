@@ -176,6 +176,9 @@ def execute(name: str, values: dict[str, Any], target: Path, resume: bool = Fals
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         raise NotebookError(f"{name} failed in {target}: {error.ename}: {error.evalue}") from error
+    except BaseException:  # Ctrl-C, or a kernel that died: papermill wrote that the notebook has ended without error
+        target.unlink(missing_ok=True)
+        raise
     finish_notebook(target)
     return target
 

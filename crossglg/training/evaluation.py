@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from crossglg.config import Config, parse_values
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.tasks import Task, load_task
-from crossglg.files import InputError, expanded, some_of
+from crossglg.files import InputError, counted, expanded, some_of
 from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, ClassTexts, Features, OneShotResult
 from crossglg.one_shot import evaluate as classify
 from crossglg.one_shot.representation import Representation
@@ -18,6 +17,8 @@ from crossglg.text.attributes import attributes_of
 from crossglg.text.descriptions import find_descriptions
 from crossglg.text.key_joints import key_joint_targets
 from crossglg.training.trained_model import TrainedModel, check_model
+
+FEW_EPISODES = 5  # Student's t makes the intervals of fewer very wide
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Evaluation:
         one_shot: name of the classifier → its result.
         text_at_inference: the same for classifiers that read texts of the novel classes, if they were asked for.
         left_out: classifiers that compare what the model does not have → what that is.
-        note: that the clips are of another layout and were carried to the model's, or that the model has learned novel
-            classes; or nothing.
+        note: that the clips are of another layout and were carried to the model's, that the model has learned novel
+            classes, or that the episodes are too few for an interval; or nothing.
     """
 
     task: Task
@@ -65,7 +66,7 @@ def evaluate(
             description.
         TypeError: what is given is no model, or no task.
     """
-    members = [models] if isinstance(models, TrainedModel | str | Path) else list(models)
+    members = list(models) if isinstance(models, Sequence) and not isinstance(models, str) else [models]
     if not members:
         raise ValueError("evaluate takes a trained model, or a list of one or more; the list is empty")
     for member in members:
@@ -88,7 +89,8 @@ def evaluate(
             )
     task = task or load_task(members[0].config)
     layout = members[0].layout
-    note = "\n".join(filter(None, (carried_over(task, members[0]), already_learned(task, members[0]))))
+    notes = carried_over(task, members[0]), already_learned(task, members[0]), few_episodes(task)
+    note = "\n".join(filter(None, notes))
 
     def represent(clips: SkeletonSet) -> Representation:
         return Representation.joined([member.represent(member.in_layout(clips)) for member in members])
@@ -139,6 +141,15 @@ def already_learned(task: Task, trained: TrainedModel) -> str:
         f"({some_of(known)}): it has learned them, so this is no one-shot accuracy; train a model without these "
         f"classes"
     )
+
+
+def few_episodes(task: Task) -> str:
+    """That the episodes of a task are too few for an interval, in a sentence; or nothing."""
+    number = len(task.episodes)
+    if number >= FEW_EPISODES:
+        return ""
+    says = "one says nothing of the interval" if number == 1 else "the interval of so few is wide"
+    return f"{counted(number, 'episode')}: {says}; 20 are usual"
 
 
 def config_of(

@@ -6,18 +6,21 @@ frames are not resampled to the model's number; the page "Train" of the guide sh
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+import crossglg
 from crossglg.data.transforms import Preprocessing
 from crossglg.encoders.inference import for_inference
 from crossglg.files import write_file
 from crossglg.training.trained_model import TrainedModel, check_model
 
 SUFFIXES = {".onnx": "ONNX", ".pt2": "torch.export"}
+ABOUT = "crossglg.json"  # the extra file of a .pt2 that says what `about` says
 
 
 class Inference(nn.Module):
@@ -37,8 +40,9 @@ class Inference(nn.Module):
 def export(trained: TrainedModel, path: str | Path, persons: int = 1, clips: int = 1) -> Path:
     """Write `path` (.onnx or .pt2) for batches of exactly `clips` clips of `persons` persons and the model's T frames.
 
-    Input "x" is as `DeviceClips.batch` makes it. Outputs "z" and, with guidance, "joint_importance". Raises ValueError
-    for another ending, too many persons, or when the packages for ONNX are missing.
+    Input "x" is as `DeviceClips.batch` makes it. Outputs "z" and, with guidance, "joint_importance". The file says what
+    they are: in ONNX in its metadata, in .pt2 in the extra file `ABOUT`. Raises ValueError for another ending, too many
+    persons, or when the packages for ONNX are missing.
     """
     check_model(trained)
     path = Path(path)
@@ -53,11 +57,26 @@ def export(trained: TrainedModel, path: str | Path, persons: int = 1, clips: int
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / path.name
         if path.suffix == ".pt2":
-            torch.export.save(program, file)
+            torch.export.save(program, file, extra_files={ABOUT: json.dumps(about(trained))})
         else:
-            _to_onnx(program, x, file, ["z", "joint_importance"][: len(inference(x))])
+            _to_onnx(program, x, file, ["z", "joint_importance"][: len(inference(x))], about(trained))
         content = file.read_bytes()
     return write_file(path, content)
+
+
+def about(trained: TrainedModel) -> dict[str, str]:
+    """What somebody must know who has nothing but the exported file."""
+    return {
+        "made_by": f"crossglg {crossglg.__version__}",
+        "x": f"clips, persons, {trained.config.frames} frames, {trained.layout.num_joints} joints, {trained.channels} "
+        f"coordinates; meters, y up, who faces the sensor faces -z and has the left side at -x. Frame i stands for the "
+        f"middle of the i-th of {trained.config.frames} equal parts of the clip; frames without anybody are left out "
+        f"before. Centering, turning and scaling are done in the model",
+        "joints": json.dumps(trained.layout.joints),
+        "z": "clips, D; clips are compared by the cosine of their rows",
+        "joint_importance": "clips, joints; there with guidance alone",
+        "base_classes": json.dumps(trained.class_names),
+    }
 
 
 def example(trained: TrainedModel, persons: int = 1, clips: int = 1) -> Tensor:
@@ -66,9 +85,11 @@ def example(trained: TrainedModel, persons: int = 1, clips: int = 1) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
 
-def _to_onnx(program: torch.export.ExportedProgram, x: Tensor, file: Path, outputs: list[str]) -> None:
+def _to_onnx(
+    program: torch.export.ExportedProgram, x: Tensor, file: Path, outputs: list[str], said: dict[str, str]
+) -> None:
     try:
-        import onnx  # noqa: F401
+        import onnx
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ValueError(f"ONNX needs more packages: pip install onnx onnxscript onnxruntime ({error})") from error
@@ -82,3 +103,6 @@ def _to_onnx(program: torch.export.ExportedProgram, x: Tensor, file: Path, outpu
         output_names=outputs,
         verbose=False,
     )
+    model = onnx.load(file)
+    onnx.helper.set_model_props(model, said)
+    onnx.save(model, file)

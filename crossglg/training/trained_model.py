@@ -119,7 +119,10 @@ class TrainedModel:
         )
 
     def embed(self, clips: SkeletonSet, moving: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
-        """One-shot representations z of all clips, (N, D). moving: (N, V), False for joints to freeze first."""
+        """One-shot representations z of all clips, (N, D). moving: (N, V), False for joints to freeze first.
+
+        Raises ValueError if `moving` is anything else, or as `check` does.
+        """
         return self.over(clips, CrossGLG.embed, moving)
 
     def represent(self, clips: SkeletonSet) -> Representation:
@@ -215,6 +218,13 @@ class TrainedModel:
         All inference goes through this loop, in training, too. moving: as of `embed`.
         """
         check_set(clips)
+        if moving is not None:
+            moving, expected = np.asarray(moving), (len(clips), self.layout.num_joints)
+            if moving.dtype != bool or moving.shape != expected:
+                raise ValueError(
+                    f"moving must be a mask, (clips, joints) = {expected} of bool, False for the joints to freeze; got "
+                    f"{moving.shape} of {moving.dtype}"
+                )
         model, prepare = self.model.eval(), self.preprocessing
         if self.config.compile:
             function = torch.compile(function)

@@ -82,6 +82,10 @@ def test_what_cannot_be_tried_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(ValueError, match=r"clip\.odd: no format has files named so; .* format= one of npz, .*bvh"):
         read_any(file)
     assert read_any(file, format="keypoints")[0].layout.name == "kinect20"
+    for name, advice in (("a.tsv", "is read with format=keypoints"), ("a.XLSX", r"save the sheet as \.csv")):
+        (tmp_path / name).touch()
+        with pytest.raises(ValueError, match=rf"^{name}: no format has files named so; .*{advice}"):
+            read_any(tmp_path / name)
     with pytest.raises(ValueError, match="unknown format 'bvhh'"):
         read_any(file, format="bvhh")
     monkeypatch.setitem(any_file.READERS, "nobody", Reader("finds nobody", ("*.odd",), lambda path: [], ("none",)))
@@ -141,6 +145,8 @@ def test_an_array_is_read_as_a_file_of_it(tmp_path: Path) -> None:
         (np.ones((25, 9, 3)), {"layout": "ntu25"}, r"^clip: the array has V=9 but layout 'ntu25' has 25 joints$"),
         (np.ones((9, 17, 3)), {}, r"^clip: 17 joints may be coco17 or h36m17; say which"),
         (np.zeros((9, 25, 3)), {}, "^clip: nobody is seen"),
+        (np.full((9, 25, 3), np.inf), {}, "^clip: nobody is seen"),
+        (torch.ones(9, 25, 3, requires_grad=True), {}, r"^clip: .* got Tensor .* tensor\.detach\(\)"),
         (np.ones((9, 25, 3)), {"fpss": 3}, "^an array has no option 'fpss'; its options: layout, unit"),
         (np.ones((9, 25, 3)), {"fps": None}, "^fps='None' must be a number$"),
         (np.ones((9, 25, 3)), {"up": "w"}, "^up='w' must be one of y, -y"),
@@ -151,6 +157,8 @@ def test_what_is_no_clip_is_told_with_a_way_out(given: Any, options: dict, messa
         read_array(given, **options)
     with pytest.raises(TypeError, match="read_any reads a file, got ndarray; read_array takes an array"):
         read_any(np.ones((9, 25, 3)))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"a layout is given by its name, a \.yaml file or a Layout, got ndarray"):
+        read_array(np.ones((9, 25, 3)), np.ones((25, 3)))  # type: ignore[arg-type]
 
 
 NO_SKELETONS = (  # labels, angles, descriptions and a table of contents that lie beside the skeletons

@@ -180,6 +180,8 @@ def test_where_finds_classes_in_file_order() -> None:
     assert small().where(classes=["kick", "hug"]).tolist() == [1, 2, 3]
     with pytest.raises(ValueError, match="small has no class 'jump'; its classes are wave, hug, kick"):
         small().where(classes=["wave", "jump"])
+    with pytest.raises(TypeError, match=r"where takes names of classes, as classes=\['wave'\]; got 3"):
+        small().where(classes=3)  # type: ignore[arg-type]
 
 
 def test_a_set_is_shown_in_a_line_and_equal_to_itself_only() -> None:
@@ -462,8 +464,11 @@ def test_a_subset_by_a_mask_is_that_by_numbers() -> None:
     same(s.subset(s.label == 1), s.subset([1, 3]))
     same(s.subset([-1]), s.subset([4]))
     assert len(s.subset([])) == len(s.subset(s.label == 7)) == 0
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match="a mask of small has an entry for each of 5 clips, got 2"):
         s.subset(np.array([True, False]))
+    for number in (5, -6):
+        with pytest.raises(IndexError, match=f"small has no clip {number}: it has 5, counted from 0"):
+            s.subset([0, number])
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import csv
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unicodedata import normalize
 
 import numpy as np
@@ -485,6 +486,30 @@ def test_arrays_are_enrolled_and_recognized(trained: TrainedModel, task: Task, t
 def test_a_set_without_clips_is_named(trained: TrainedModel, task: Task) -> None:
     with pytest.raises(ValueError, match="holds no clip"):
         trained.embed(task.novel.subset([]))
+    with pytest.raises(ValueError, match="there is no clip to enroll as 'wave'"):
+        enroll("wave", task.novel.subset([]), "none.npz")
+
+
+def test_actions_are_kept_in_a_npz(task: Task, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"actions are kept in a \.npz file, got .*wave\.csv; give .*wave\.npz"):
+        enroll("wave", task.novel.subset([0]), tmp_path / "wave.csv")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("moving", [np.ones((2, 25), bool), np.ones((3, 20), bool), np.ones((3, 25)), 3])
+def test_a_mask_of_moving_joints_is_of_clips_and_joints(trained: TrainedModel, task: Task, moving: Any) -> None:
+    with pytest.raises(ValueError, match=r"moving must be a mask, \(clips, joints\) = \(3, 25\) of bool, .* got \("):
+        trained.embed(task.novel.subset(range(3)), moving)
+
+
+def test_reasons_are_told_in_the_joints_of_the_model(recognizer: Recognizer, task: Task) -> None:
+    (found,) = recognizer.recognize(task.novel.subset([9]))
+    assert found.reasons(np.array(NTU.joints)) == found.reasons(NTU.joints)  # type: ignore[arg-type]
+    for joints, got in ((get_layout("coco17").joints, "17"), (NTU, r"Layout\("), ("a" * 25, "'aaa")):
+        with pytest.raises(
+            ValueError, match=rf"the 25 names of the model's layout, as model\.layout\.joints; got {got}"
+        ):
+            found.reasons(joints)  # type: ignore[arg-type]
 
 
 def test_coordinates_beyond_half_precision_stay_finite(trained: TrainedModel, task: Task) -> None:

@@ -260,6 +260,18 @@ def test_ctrl_c_ends_with_the_command_that_continues(whom, own_clips, tmp_path):
     assert not processes("-p", kernel), "the kernel is ended too"
     # That an interrupted notebook is executed again is seen once; that the folder is free, each time.
     pipeline.run(config, tmp_path / "r", resume=True, notebooks=("00_tour",) if whom == "command" else ())
+    assert all(cell.execution_count for cell in nbformat.read(copy, 4).cells if cell.cell_type == "code")
+
+
+def test_a_notebook_whose_kernel_died_is_not_finished(tmp_path, monkeypatch):
+    cells = [nbformat.v4.new_code_cell(f"import os; os.{end}") for end in ("getpid()", "_exit(1)", "getpid()")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, tmp_path / "dies.ipynb")
+    monkeypatch.setattr(pipeline, "notebook_path", lambda name: tmp_path / f"{name}.ipynb")
+    with pytest.raises(RuntimeError, match="Kernel died"):
+        pipeline.execute("dies", {}, tmp_path / "copy.ipynb")
+    assert not pipeline._finished(tmp_path / "copy.ipynb")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of Unix")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from crossglg.data.transforms import DeviceClips
 from crossglg.encoders import ENCODERS
 from crossglg.encoders.infogcn import InfoGCN
 from crossglg.skeletons import get_layout
-from crossglg.training.export import Inference, example, export
+from crossglg.training.export import ABOUT, Inference, about, example, export
 from crossglg.training.trained_model import TrainedModel, build_model
 
 
@@ -35,7 +36,10 @@ def trained(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> 
 @pytest.mark.parametrize("trained", ["both", pytest.param("none", marks=pytest.mark.slow)], indirect=True)
 def test_exported_program_gives_the_models_features_of_raw_clips(trained: TrainedModel, tmp_path: Path) -> None:
     clips = synthesize(3, clips_per_action=2, actions=["drop", "jump up"])
-    program = torch.export.load(export(trained, tmp_path / "model.pt2", clips=4)).module()
+    said = {ABOUT: ""}
+    program = torch.export.load(export(trained, tmp_path / "model.pt2", clips=4), extra_files=said).module()
+    assert json.loads(said[ABOUT]) == about(trained)
+    assert json.loads(about(trained)["joints"]) == list(trained.layout.joints) and "16 frames" in about(trained)["x"]
     x, _ = DeviceClips(clips).batch(torch.arange(4), 16)
     out = program(x)
     np.testing.assert_allclose(out[0].detach().numpy(), trained.embed(clips), atol=1e-5)
@@ -52,6 +56,7 @@ def test_onnx_runtime_agrees(trained: TrainedModel, tmp_path: Path, persons: int
     session = runtime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     assert [o.name for o in session.get_outputs()] == ["z", "joint_importance"]
     x = example(trained, persons, 3) + 2.0  # not the clips it was traced with
+    assert session.get_modelmeta().custom_metadata_map == about(trained)
     z, importance = session.run(None, {"x": x.numpy()})
     expected = Inference(trained).eval()(x)
     np.testing.assert_allclose(z, expected[0].detach().numpy(), atol=1e-4)

@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 from crossglg.data.readers.common import text_of
 from crossglg.data.readers.gaps import MAX_GAP
 from crossglg.data.readers.points import MAX_PERSONS, UNITS, Points, of_bytes, points_reader
+from crossglg.files import counted, some_of
 from crossglg.skeletons import LAYOUTS
 
 MAX_NUMBERS = 100_000_000
@@ -57,7 +58,10 @@ _STEPS = {1.0: (1e-3, 1.0), 1e3: (1.0, 1e3), 1e6: (4e3, 1e5), 1e9: (4e6, 1e8)}
 _LENGTH = re.compile(r"(?<=[xyzXYZ])[ _]?[(\[](m|cm|mm|px|pixels?)[)\]]$")
 _CLASS = ("class", "class_name", "label")
 _PERSON = ("person", "person_id")
-_JOINT = ("joint", "joint_name", "landmark", "landmark_name", "landmark_id", "joint_id", "keypoint")
+_JOINT = (
+    "joint", "joint_name", "joint_id", "joint_type", "jointtype", "landmark", "landmark_name", "landmark_id",
+    "keypoint",
+)  # fmt: skip
 
 
 class _CellError(ValueError):
@@ -141,11 +145,16 @@ def _table(content: bytes) -> Points:
     units = {match[1] for name in rows[0] if (match := _LENGTH.search(name.strip()))} & set(UNITS)
     header = [_LENGTH.sub("", name.strip()) for name in rows[0]]
     if len(header) == 1:
-        raise ValueError(f"its cells are separated by none of , ; | and tab (row {number[0]}: {header[0][:40]!r})")
+        raise ValueError(
+            f"its cells are separated by none of , ; | and tab (row {number[0]}: {header[0][:40]!r}); if that is a "
+            f"title above the header, take it out"
+        )
     if _is_number(header[0]) and header != [str(c) for c in range(len(header))] and all(map(_is_number, header)):
         header = [str(c) for c in range(len(header))]  # no header at all
     else:
         rows, number = rows[1:], number[1:]
+    if all(len(row) == len(header) + 1 and not row[-1].strip() for row in rows):  # each row ends with a separator
+        rows = [row[:-1] for row in rows]
     if len({name.lower() for name in header}) != len(header):
         raise ValueError("the header names a column twice")
     uneven = next(((n, len(row)) for n, row in zip(number, rows, strict=True) if len(row) != len(header)), None)
@@ -163,8 +172,9 @@ def _table(content: bytes) -> Points:
         where = f"row {number[error.row]}, " if isinstance(error, _CellError) else ""
         more = "" if any(map(_is_number, rows[0])) else f"; row {number[0]} holds no number: take out a second header"
         raise ValueError(f"{where}{error}{more}") from None
-    points = replace(points, unit=units.pop() if len(units) == 1 else "")
-    return _timed(points, dict(zip(lower, zip(*rows, strict=True), strict=True)))
+    columns = dict(zip(lower, zip(*rows, strict=True), strict=True))
+    notes = [*points.notes, *filter(None, (_several(name, columns.get(name, ())) for name in _CLASS))]
+    return _timed(replace(points, unit=units.pop() if len(units) == 1 else "", notes=tuple(notes)), columns)
 
 
 def _headed(text: str) -> tuple[list[str], int, str]:
@@ -195,14 +205,18 @@ def _timed(points: Points, column: dict[str, tuple[str, ...]]) -> Points:
     try:
         time, per_second = _times(column[name], name)
         step = _step(time, frame)
-    except ValueError:  # not numbers
-        step = 0.0
+    except ValueError:
+        note = f"the column {name!r} says {column[name][0].strip()[:30]!r}, which is no known form of a time: give fps="
+        return replace(points, notes=(*points.notes, note))
     if not step:
         return replace(points, notes=(*points.notes, f"the column {name!r} is too uneven to tell the frame rate"))
     if "frame" not in column:
         steps = np.diff(time) / np.median(np.diff(time))
-        if (steps < 0).any():
-            raise ValueError(f"the rows are not in the order of the column {name!r}; sort them")
+        if back := int((steps < 0).sum()):
+            raise ValueError(
+                f"the column {name!r} goes back {counted(back, 'time')}: where it starts again, cut the file into one "
+                f"for each clip; if the rows are only out of order, sort them"
+            )
         if steps.max() > MAX_GAP:
             note = f"the column {name!r} has a gap of {steps.max():.0f} frames, which is closed up; cut the file there"
             points = replace(points, notes=(*points.notes, note))
@@ -304,11 +318,10 @@ def _wide(header: list[str], rows: list[list[str]]) -> Points:
                 at = where[joint, name]
                 score[0, frame, v] = np.nan_to_num(_numbers(columns[at], header[at]))
                 used.add(at)
-    known = _CLASS if said else ()
     unused = [
         name
         for column, name in enumerate(header)
-        if column not in used and name.lower() not in known and not _TIME.fullmatch(name.lower())
+        if column not in used and name.lower() not in _CLASS and not _TIME.fullmatch(name.lower())
     ]
     unused = [name for name in unused if name]  # pandas leaves the name of its index empty, a last comma a column
     notes = (f"columns left out: {', '.join(unused)[:200]}",) if unused else ()
@@ -321,7 +334,10 @@ def _frame_column(header: list[str], columns: list[tuple[str, ...]]) -> tuple[in
     index = next((column for column, name in enumerate(header) if name.lower() == "frame"), None)
     frame, frames = _frames(columns[index]) if index is not None else (np.arange(rows), rows)
     if len(set(frame.tolist())) < len(frame):
-        raise ValueError("a frame stands twice; several people need the long shape with a column 'person'")
+        raise ValueError(
+            "a frame stands twice; several people need the long shape with a column 'person', and rows of one joint "
+            "each a column 'joint'"
+        )
     if frames > 4 * rows + 1_000:
         raise ValueError(f"{rows} rows are too few for {frames} frames; is the column 'frame' right?")
     return index, frame, frames
@@ -337,6 +353,14 @@ def _class_of(header: list[str], columns: list[tuple[str, ...]]) -> dict[str, An
     }
     [(class_name, column), *others] = [*said.items()] or [("", "")]
     return {"class_name": class_name, "class_from": f"the column {column!r}"} if class_name and not others else {}
+
+
+def _several(name: str, cells: Sequence[str]) -> str:
+    """A note where a column "class" says several classes."""
+    said = list(dict.fromkeys(cell.strip() for cell in cells))
+    if len(said) < 2:
+        return ""
+    return f"the column {name!r} says {len(said)} classes ({some_of(said)}) and is not used: cut the file between them"
 
 
 def _plain(

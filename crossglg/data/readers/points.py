@@ -119,7 +119,7 @@ def recording(
     order, layout, notes = _columns(points, given)
     notes = [*points.notes, *notes]
     with np.errstate(over="ignore", invalid="ignore"):  # Recording refuses what became infinite
-        missing = (points.xyz == -1).all(axis=-1)
+        missing = (points.xyz == -1).all(axis=-1) | np.isinf(points.xyz).any(axis=-1)
         if points.score is not None:
             missing |= ~(points.score >= visible)
         zero = (points.xyz == 0).all(axis=-1)

@@ -217,7 +217,7 @@ def test_joints_nobody_knows_are_listed(tmp_path: Path) -> None:
         (b",".join([b"1"] * 66) + b"\n" + b",".join([b"x"] * 66), "row 2, column '0': 'x' is no finite number"),
         (b"nose_x,nose_y\n1\n", "row 2 has another number of columns"),
         (b"nose_x,nose_x\n1,2\n", "names a column twice"),
-        (b"nose_x nose_y\n1 2\n", "its cells are separated by none of , ; | and tab (row 1: 'nose_x nose_y')"),
+        (b"nose_x nose_y\n1 2\n", "its cells are separated by none of , ; | and tab (row 1: 'nose_x nose_y'); if that"),
         ("nose_x,nose_y\n1,2\n".encode("utf-16-le"), "it holds NUL bytes, as UTF-16 without its mark does; save it as"),
         (b"nose_x,nose_y\nm,m\n1,2\n", "row 2, column 'nose_x': 'm' is no finite number; row 2 holds no number: take"),
         (b"# me\nframe,nose_x,nose_y\n,px,px\n0,1,2\n", "row 3 holds no number: take out a second header"),
@@ -303,9 +303,11 @@ def test_a_column_of_times_tells_the_frame_rate(tmp_path: Path, shape: Callable[
         assert not any("left out" in note or "taken" in note for note in clip.notes)
         given = timed(name, clock, fps=25)
         assert given.fps == 25 and not any("frames per second" in note for note in given.notes)
-    for clock in (lambda t: t**3, lambda t: "noon", lambda t: 0):
+    uneven = "the column 'time' is too uneven to tell the frame rate"
+    unknown = "the column 'time' says 'noon', which is no known form of a time: give fps="
+    for clock, note in ((lambda t: t**3, uneven), (lambda t: "noon", unknown), (lambda t: 0, uneven)):
         clip = timed("time", clock)
-        assert clip.fps == 30 and "the column 'time' is too uneven to tell the frame rate" in clip.notes
+        assert clip.fps == 30 and note in clip.notes
         assert "30 frames per second taken; fps= gives another" in clip.notes
 
 
@@ -369,7 +371,8 @@ def test_a_column_with_the_class_is_read_in_both_shapes() -> None:
         points = keypoints.parse("\n".join(table).encode())
         assert points.class_name == "wave" and points.notes == ()
     mixed = keypoints.parse("\n".join([header, wide[0].replace("wave", "kick"), *wide]).encode())
-    assert mixed.class_name == "" and mixed.notes == ("columns left out: class",)
+    told = "the column 'class' says 2 classes (kick, wave) and is not used: cut the file between them"
+    assert mixed.class_name == "" and mixed.notes == (told,)
 
 
 def test_a_joint_at_zero_or_far_from_the_body_is_missing() -> None:
@@ -425,7 +428,7 @@ def test_tables_as_excel_and_numpy_write_them(tmp_path: Path) -> None:
     semicolons = table.replace(",", ";").replace(".", ",")
     quoted = re.sub(r"-?\d+,\d+", r'"\g<0>"', semicolons).replace(";", ",")
     for before, text in (("sep=;\r\n", semicolons), ("SEP=,\n", table), ("# by me, today\n\n# x\n", table),
-                         ("# me\n# ", table), ("", quoted)):  # fmt: skip
+                         ("# me\n# ", table), ("", quoted), ("", re.sub(r"(\d)\r?\n", r"\1,\n", table))):  # fmt: skip
         close(read(tmp_path, f"{before}{text}".encode()), PEOPLE["coco17"])
     with pytest.raises(ValueError, match=r"row 5, column 'NOSE_x': 'x.*' is no finite number"):
         read(tmp_path, f"sep=,\n# me\n{table}".replace("\n1,", "\n1,x", 1).encode())
@@ -455,7 +458,7 @@ def test_what_tells_unit_and_axis_is_never_guessed(tmp_path: Path) -> None:
     assert recording.notes[:2] == ("unit m, as given", "z was up: turned")
 
 
-@pytest.mark.parametrize("column", ["landmark_id", "joint"])
+@pytest.mark.parametrize("column", ["landmark_id", "joint", "JointType"])
 def test_joints_may_be_numbered_in_the_long_shape(column: str) -> None:
     people = standing("mediapipe33", 12)
     lines = [f"{t},{v},{','.join(map(str, p))}" for t, frame in enumerate(people[0]) for v, p in enumerate(frame)]
@@ -485,8 +488,14 @@ def test_holes_in_time_are_told_and_rows_out_of_order_refused() -> None:
     assert note == "the column 'time' has a gap of 601 frames, which is closed up; cut the file there"
     swapped = time.copy()
     swapped[[10, 11]] = swapped[[11, 10]]
-    with pytest.raises(ValueError, match="the rows are not in the order of the column 'time'; sort them"):
+    with pytest.raises(
+        ValueError, match=r"the column 'time' goes back 1 time: .*; if the rows are only out of order, sort"
+    ):
         keypoints.parse(table(swapped))
+    with pytest.raises(
+        ValueError, match="'time' goes back 3 times: where it starts again, cut the file into one for each"
+    ):
+        keypoints.parse(table(np.tile(time[:10], 4)))
 
 
 def test_a_row_of_empty_cells_is_a_frame_in_which_nobody_was_found(tmp_path: Path) -> None:
