@@ -161,6 +161,7 @@ def notebook_path(name: str) -> Path:
 def execute(name: str, values: dict[str, Any], target: Path, resume: bool = False) -> Path:
     """Run one notebook with those of `values` that it takes; with `resume`, skip it if `target` did so already."""
     import papermill
+    from nbclient.exceptions import DeadKernelError
 
     parameters = parameters_for(name, values)
     if resume and _finished(target, parameters):
@@ -176,8 +177,11 @@ def execute(name: str, values: dict[str, Any], target: Path, resume: bool = Fals
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         raise NotebookError(f"{name} failed in {target}: {error.ename}: {error.evalue}") from error
-    except BaseException:  # Ctrl-C, or a kernel that died: papermill wrote that the notebook has ended without error
+    except BaseException as error:  # papermill wrote that the notebook has ended without error
         target.unlink(missing_ok=True)
+        if isinstance(error, DeadKernelError):
+            what = f"the process of {name} ended, perhaps for want of memory; crossglg run --resume goes on"
+            raise NotebookError(what) from error
         raise
     finish_notebook(target)
     return target
