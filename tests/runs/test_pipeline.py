@@ -269,9 +269,7 @@ def test_a_notebook_whose_kernel_died_is_not_finished(tmp_path, monkeypatch):
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, tmp_path / "dies.ipynb")
     monkeypatch.setattr(pipeline, "notebook_path", lambda name: tmp_path / f"{name}.ipynb")
-    with pytest.raises(
-        RuntimeError, match="the process of dies ended, perhaps for want of memory; crossglg run --resume"
-    ):
+    with pytest.raises(RuntimeError, match=r"the process of dies ended, perhaps .*; crossglg run --resume"):
         pipeline.execute("dies", {}, tmp_path / "copy.ipynb")
     assert not pipeline._finished(tmp_path / "copy.ipynb")
 
