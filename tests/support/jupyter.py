@@ -109,7 +109,7 @@ def quiet_page(browser, strict: bool, known: str = "", width: int = 1500) -> Ite
         page.on("request", lambda request: None if LOCAL.match(request.url) else errors.append(request.url))
     yield page
     page.close()
-    assert not [error for error in errors if error != known]
+    assert [error for error in errors if error != known] == []
 
 
 OF_NOTEBOOK = "Cannot read properties of undefined (reading 'schema')"  # Notebook 7.6 says it of an empty notebook too
