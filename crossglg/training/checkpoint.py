@@ -22,7 +22,7 @@ from crossglg.training.trained_model import WEIGHTS
 CHECKPOINT = "checkpoint.safetensors"
 SAME_RESULT = ("device", "cuda_graph", "keep_text_branch")
 # Settings that may change before a training goes on: where files lie, and what changes no number.
-MAY_CHANGE = ("dataset", "benchmark", "descriptions", "text_encoder", "initial_weights", *SAME_RESULT)
+MAY_CHANGE = ("dataset", "extra_base", "benchmark", "descriptions", "text_encoder", "initial_weights", *SAME_RESULT)
 Record = dict[str, float]  # of an epoch
 History = list[Record]
 
