@@ -191,13 +191,13 @@ def with_extra_base(task: Task, dataset: str, novel: Collection[str] = ()) -> Ta
     """The task with the clips of another data set on its base side, too, but those of classes that are novel.
 
     novel: names of classes that are novel besides those of the task. Own and canonical names are compared, capitals
-    aside; base classes of one canonical name become one. The hashes stay: it is the same task, learned with more.
-    Raises InputError if no clip is added.
+    aside, and NTU RGB+D's names with those of the recorded sets; base classes of one canonical name become one. The
+    hashes stay: it is the same task, learned with more. Raises InputError if no clip is added.
     """
     extra = synthetic.with_canonical_names(_load(dataset)) if dataset in DATASETS else _load(dataset)
-    novel = {name.casefold() for name in (*task.novel.class_names, *novel)}
+    novel = synthetic.also_called((*task.novel.class_names, *novel))
     names = zip(extra.class_names, extra.canonical_names or extra.class_names, strict=True)
-    kept = [own for own, canonical in names if not {own.casefold(), canonical.casefold()} & novel]
+    kept = [own for own, canonical in names if not synthetic.also_called((own, canonical)) & novel]
     clips = extra.subset(extra.where(classes=kept))
     if not len(clips):
         raise InputError(f"extra_base={dataset!r} has no clip of a class that is not novel; leave it out")

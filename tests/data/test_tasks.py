@@ -17,7 +17,15 @@ from crossglg.data.convert import parse_dataset
 from crossglg.data.protocols import write_protocol
 from crossglg.data.synthetic import ACTIONS, NOVEL_ACTIONS, synthesize
 from crossglg.data.synthetic.names import CANONICAL
-from crossglg.data.tasks import Task, draw_novel_classes, is_synthetic, load_task, split_task, validation_task
+from crossglg.data.tasks import (
+    Task,
+    draw_novel_classes,
+    is_synthetic,
+    load_task,
+    split_task,
+    validation_task,
+    with_extra_base,
+)
 from crossglg.files import InputError
 from crossglg.runs.results import absolute_paths, task_name
 from crossglg.skeletons import get_layout
@@ -425,6 +433,18 @@ def test_the_novel_classes_stay_away_while_there_are_validation_classes(tmp_path
     alike = {CANONICAL.get(name, name) for name in novel | validation}
     assert validation and not novel & validation
     assert not set(task.base.class_names) & (novel | validation | alike) and len(task.base.class_names) > 40
+
+
+def test_novel_classes_are_not_added_by_their_names_in_ntu_rgbd_nor_the_other_way(tmp_path: Path) -> None:
+    recorded = clips_of({"Trinken": 2, "clap": 2, "jump": 2}, "recorded", canonical_names=["drink", "clap", "jump"])
+    task = load_task(Config(dataset="synthetic-small", extra_base=str(recorded.save(tmp_path / "recorded.npz"))))
+    assert {"drink water", "jump up"} <= set(task.novel.class_names) and "clapping" in task.base.class_names
+    assert set(task.base.class_names) & {"drink", "jump", "clap"} == {"clap"}
+    own = {"drink": 3, "clap": 3, "sit": 3, "hum": 3}
+    of_ntu = clips_of({"Drink water": 2, "clapping": 2, "yawn": 2}, "ntu").save(tmp_path / "ntu.npz")
+    clips = clips_of(own, "own")
+    task = with_extra_base(split_task(clips, ["drink", "clap"], 1, "own"), str(of_ntu))
+    assert task.base.class_names == ("hum", "sit", "yawn")
 
 
 def test_an_extra_set_that_adds_nothing_is_refused(benchmark_file: Path) -> None:

@@ -1,6 +1,6 @@
 """The built-in synthetic dataset: actions, bodies that perform them, and the joints that matter."""
 
-from crossglg.data.synthetic.names import with_canonical_names
+from crossglg.data.synthetic.names import also_called, with_canonical_names
 from crossglg.data.synthetic.performances import (
     ACTIONS,
     NOVEL_ACTIONS,
@@ -13,6 +13,7 @@ from crossglg.data.synthetic.performances import (
 __all__ = [
     "ACTIONS",
     "NOVEL_ACTIONS",
+    "also_called",
     "is_left_handed",
     "load",
     "synthesize",

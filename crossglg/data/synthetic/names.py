@@ -1,7 +1,8 @@
-"""What other data sets call the synthetic actions, so that a class has one name where sets are joined."""
+"""What the recorded sets call actions of NTU RGB+D, so that a class has one name where sets are joined."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from crossglg.data.clips import SkeletonSet
@@ -24,6 +25,12 @@ CANONICAL = {
     "running on the spot": "run in place", "butt kicks (kick backward)": "run in place", "falling": "lie down",
     "cross toe touch": "touch toes",
 }  # fmt: skip
+
+
+def also_called(names: Iterable[str]) -> set[str]:
+    """The names and their canonical ones, without capitals."""
+    small = {name.casefold() for name in names}
+    return small | {CANONICAL[name].casefold() for name in small & CANONICAL.keys()}
 
 
 def with_canonical_names(clips: SkeletonSet) -> SkeletonSet:
