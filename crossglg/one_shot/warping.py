@@ -7,7 +7,9 @@ algorithm optimization for spoken word recognition", IEEE Transactions on Acoust
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,8 @@ WINDOW = 0.25  # of the clip
 PAIRS = 512  # of clips side by side: enough for the machine, few enough for its cache
 POSTURE = 0.1  # of the mean pose stays: actions without movement have nothing else
 SHIFT = 0.25  # of the clip: how much earlier or later an action may begin
+KEPT = 512  # results: several classifiers, and all models of a study, warp the same coordinates
+_kept: OrderedDict[tuple[bytes, bytes, Callable[[Array], Array]], Array] = OrderedDict()
 
 
 def warped_poses(exemplar: Representation, query: Representation, base: Base) -> Array:
@@ -134,7 +138,7 @@ def standardized(scores: Array) -> Array:
 
 def _shifted(exemplar: Array, query: Array) -> Array:
     """(K, T, F), (Q, T, F) → (Q, K): the best of three beginnings of each query."""
-    return _warped(exemplar, query, least=_best_beginning)
+    return _warped(exemplar, query, _best_beginning)
 
 
 def _best_beginning(cost: Array) -> Array:
@@ -144,15 +148,34 @@ def _best_beginning(cost: Array) -> Array:
     return warped(moved).reshape(3, -1).min(0)
 
 
-def _warped(exemplar: Array, query: Array, *, least: Callable[[Array], Array] | None = None) -> Array:
-    """(K, T, F), (Q, T, F) → (Q, K). least: of costs (T, T', P), the query's frames first; None: `warped`."""
+def _warped(exemplar: Array, query: Array, least: Callable[[Array], Array] | None = None) -> Array:
+    """(K, T, F), (Q, T, F) → (Q, K), computed once for the same clips; not to be changed.
+
+    least: of costs (T, T', P), the query's frames first; None: `warped`.
+    """
+    least = least or warped
+    key = (_digest(exemplar), _digest(query), least)
+    if key not in _kept:
+        scores = _kept[key] = _compute_warped(exemplar, query, least)
+        scores.flags.writeable = False
+        if len(_kept) > KEPT:
+            _kept.popitem(last=False)
+    _kept.move_to_end(key)
+    return _kept[key]
+
+
+def _digest(clips: Array) -> bytes:
+    return blake2b(np.ascontiguousarray(clips), digest_size=16).digest() + repr(clips.shape).encode()
+
+
+def _compute_warped(exemplar: Array, query: Array, least: Callable[[Array], Array]) -> Array:
     count, steps, size = exemplar.shape
     beside, scores, at_once = exemplar.reshape(-1, size), [], max(1, PAIRS // count)
     for first in range(0, len(query), at_once):
         some = query[first : first + at_once]
         cost = _cost(some.reshape(-1, size), beside).reshape(len(some), -1, count, steps)
         pairs = cost.transpose(1, 3, 0, 2).reshape(cost.shape[1], steps, -1)
-        scores.append((least or warped)(pairs).reshape(len(some), count))
+        scores.append(least(pairs).reshape(len(some), count))
     return -np.concatenate(scores) if scores else np.zeros((0, count), np.float32)
 
 

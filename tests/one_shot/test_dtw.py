@@ -13,7 +13,7 @@ from support.one_shot_toys import few_of, make_task
 
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.synthetic import synthesize
-from crossglg.one_shot import CLASSIFIERS
+from crossglg.one_shot import CLASSIFIERS, warping
 from crossglg.one_shot.baselines.raw import raw_poses
 from crossglg.one_shot.representation import Representation, unit_rows
 from crossglg.one_shot.warping import shifted_streams_leaving_out, warped, warped_poses
@@ -52,6 +52,29 @@ def test_warped_coordinates_equal_one_pair_at_a_time(name: str) -> None:
         ours, theirs = (row - (1 - kept) * np.mean(row, 0) for row in (query.poses[q], exemplar.poses[k]))
         cost = [[1 - a @ b / np.linalg.norm(a) / np.linalg.norm(b) for b in theirs] for a in ours]
         assert found[q, k] == pytest.approx(-recursion(np.array(cost), width=2), abs=1e-5)
+
+
+def test_the_same_clips_are_warped_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[int] = []
+
+    def counted(exemplar: NDArray[np.floating], query: NDArray[np.floating], least: object) -> NDArray[np.floating]:
+        computed.append(len(exemplar))
+        return compute(exemplar, query, least)
+
+    compute = warping._compute_warped
+    monkeypatch.setattr(warping, "_compute_warped", counted)
+    monkeypatch.setattr(warping, "_kept", type(warping._kept)())
+    monkeypatch.setattr(warping, "KEPT", 4)
+    exemplar, query, base = few_of(make_task([4, 3, 5]))
+    streams, fusion = (CLASSIFIERS[name].score for name in ("shifted-streams", "warped-fusion"))
+    first = streams(exemplar, query, base)
+    np.testing.assert_array_equal(streams(exemplar, query, base), first)
+    assert len(computed) == 3, "joints, bones and motion"
+    fusion(exemplar, query, base)
+    assert len(computed) == 4, "without other beginnings it is another warping"
+    turned = streams(exemplar[[1, 0, *range(2, len(exemplar))]], query, base)
+    np.testing.assert_array_equal(turned[:, [1, 0]], first[:, [0, 1]])
+    assert len(warping._kept) == 4, "the oldest are forgotten"
 
 
 def test_warped_movement_sees_posture_where_nothing_moves_and_hardly_where_something_does() -> None:
