@@ -239,8 +239,8 @@ class TrainingSettings:
     optimizer: str = setting("adamw", "adamw, or sgd with Nesterov momentum 0.9", ("adamw", "sgd"))
     learning_rate: float = setting(2e-3, "peak learning rate; linear warm-up, then cosine to zero", low=0.0)
     weight_decay: float = setting(
-        0.05,
-        "weight decay of matrices; biases, norms and topologies are not decayed",
+        2.0,
+        "weight decay of matrices; biases, norms and topologies are not decayed; the more steps, the less of it",
         low=0.0,
         high=10.0,
         why="it leaves nothing of the weights",
@@ -340,7 +340,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "noise": 0.0, "scale_torso": False, "posture": 1.0, "importance_after_block": 5, "dropout": 0.0,
         "text_encoder": "deberta-v2-xlarge",
     },
-    "paper-strong": {"encoder": "infogcn", "frames": 64, "epochs": 30, "batch_size": 128},
+    # learning_rate × weight_decay × steps is about 3, as in the defaults
+    "paper-strong": {"encoder": "infogcn", "frames": 64, "epochs": 30, "batch_size": 128, "weight_decay": 0.05},
 }  # fmt: skip
 PRESETS["published"] = {**PRESETS["paper"], "guidance": "none", "importance_after_block": 0, "absent_persons": "zeros"}
 PRESET_HELP = {
