@@ -43,7 +43,7 @@ def test_preset_builds_with_its_values_and_defaults_elsewhere(preset: str) -> No
 
 def test_every_preset_is_described_and_the_strong_one_keeps_the_recipe() -> None:
     assert PRESETS.keys() == PRESET_HELP.keys()
-    assert PRESETS["paper-strong"].keys() == {"encoder", "frames", "epochs", "batch_size"}
+    assert PRESETS["paper-strong"].keys() == {"encoder", "frames", "epochs", "batch_size", "weight_decay"}
     assert all(PRESETS["paper-strong"][name] == PRESETS["paper"][name] for name in ("encoder", "frames", "batch_size"))
 
 
