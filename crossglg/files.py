@@ -78,8 +78,13 @@ def told(error: Exception) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """The end of a sentence about an unknown `name`: a full stop, or a question about the nearest of `names`."""
+    """The end of a sentence about an unknown `name`: a full stop, or a question about the nearest of `names`.
+
+    Initials count as near: lr, learning_rate.
+    """
+    names = list(names)
     close = difflib.get_close_matches(name, names, n=1)
+    close += [one for one in names if len(name) > 1 and "".join(re.findall(r"(?<![^\W_])\w", one)) == name.lower()]
     return f"; did you mean {close[0]!r}?" if close else "."
 
 

@@ -145,6 +145,8 @@ def test_an_unknown_name_is_answered_with_the_nearest_and_the_valid_ones() -> No
     valid = ", ".join(NAMES)
     with pytest.raises(ValueError, match=rf"unknown setting 'epoch'; did you mean 'epochs'\? Valid: {valid}$"):
         Config.create(epoch=3)
+    with pytest.raises(ValueError, match=r"unknown setting 'lr'; did you mean 'learning_rate'\? Valid"):
+        Config.create(lr=0.1)
     with pytest.raises(ValueError, match=r"unknown setting 'epoch'; did you mean 'epochs'\?"):
         Config(epoch=3)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match=rf"unknown setting 'zzz'\. Valid: {valid}$"):

@@ -138,7 +138,7 @@ def standardized(scores: Array) -> Array:
 
 def _shifted(exemplar: Array, query: Array) -> Array:
     """(K, T, F), (Q, T, F) → (Q, K): the best of three beginnings of each query."""
-    return _warped(exemplar, query, _best_beginning)
+    return _warped(exemplar, query, least=_best_beginning)
 
 
 def _best_beginning(cost: Array) -> Array:
@@ -148,7 +148,7 @@ def _best_beginning(cost: Array) -> Array:
     return warped(moved).reshape(3, -1).min(0)
 
 
-def _warped(exemplar: Array, query: Array, least: Callable[[Array], Array] | None = None) -> Array:
+def _warped(exemplar: Array, query: Array, *, least: Callable[[Array], Array] | None = None) -> Array:
     """(K, T, F), (Q, T, F) → (Q, K), computed once for the same clips; not to be changed.
 
     least: of costs (T, T', P), the query's frames first; None: `warped`.
@@ -165,7 +165,7 @@ def _warped(exemplar: Array, query: Array, least: Callable[[Array], Array] | Non
 
 
 def _digest(clips: Array) -> bytes:
-    return blake2b(np.ascontiguousarray(clips), digest_size=16).digest() + repr(clips.shape).encode()
+    return blake2b(clips.tobytes(), digest_size=16).digest() + repr(clips.shape).encode()
 
 
 def _compute_warped(exemplar: Array, query: Array, least: Callable[[Array], Array]) -> Array:

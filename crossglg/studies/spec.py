@@ -183,6 +183,9 @@ class Study:
         try:
             content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
             return _parse(path.stem, content)
+        except yaml.MarkedYAMLError as error:
+            where = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+            raise InputError(f"{path}{where} is not readable YAML: {error.problem}") from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise InputError(f"{path} is not readable YAML: {error}") from None
         except ValueError as error:
