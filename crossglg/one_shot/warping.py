@@ -149,19 +149,18 @@ def _best_beginning(cost: Array) -> Array:
 
 
 def _warped(exemplar: Array, query: Array, *, least: Callable[[Array], Array] | None = None) -> Array:
-    """(K, T, F), (Q, T, F) → (Q, K), computed once for the same clips; not to be changed.
+    """(K, T, F), (Q, T, F) → (Q, K), computed once for the same clips.
 
     least: of costs (T, T', P), the query's frames first; None: `warped`.
     """
     least = least or warped
     key = (_digest(exemplar), _digest(query), least)
     if key not in _kept:
-        scores = _kept[key] = _compute_warped(exemplar, query, least)
-        scores.flags.writeable = False
+        _kept[key] = _compute_warped(exemplar, query, least)
         if len(_kept) > KEPT:
             _kept.popitem(last=False)
     _kept.move_to_end(key)
-    return _kept[key]
+    return _kept[key].copy()
 
 
 def _digest(clips: Array) -> bytes:
