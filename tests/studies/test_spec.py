@@ -163,7 +163,7 @@ def test_the_studies_that_come_with_the_project() -> None:
     assert base_classes.methods.items() < less_decay.methods.items(), "with all classes they share their runs"
     strongest, older = (Study.load(name) for name in ("strongest", "strongest_older"))
     assert strongest.benchmarks == left_out.benchmarks and older.benchmarks == guidance.benchmarks
-    assert variants.methods.items() > older.methods.items() and strongest.methods.keys() == older.methods.keys()
+    assert variants.methods.items() > strongest.methods.items() == older.methods.items()
     assert {c.epochs for c in longer.methods.values()} == {3 * c.epochs for c in left_out.methods.values()}
     for study in (guidance, left_out, less_decay, synthetic, longer, base_classes):
         assert {c.guidance for c in study.methods.values()} == {"none", "both"}
