@@ -23,7 +23,7 @@ WINDOW = 0.25  # of the clip
 PAIRS = 512  # of clips side by side: enough for the machine, few enough for its cache
 POSTURE = 0.1  # of the mean pose stays: actions without movement have nothing else
 SHIFT = 0.25  # of the clip: how much earlier or later an action may begin
-KEPT = 512  # results: several classifiers, and all models of a study, warp the same coordinates
+KEPT = 2**28  # bytes of results: several classifiers, and all models of a study, warp the same coordinates
 _kept: OrderedDict[tuple[bytes, bytes, Callable[[Array], Array]], Array] = OrderedDict()
 
 
@@ -157,7 +157,7 @@ def _warped(exemplar: Array, query: Array, *, least: Callable[[Array], Array] | 
     key = (_digest(exemplar), _digest(query), least)
     if key not in _kept:
         _kept[key] = _compute_warped(exemplar, query, least)
-        if len(_kept) > KEPT:
+        while len(_kept) > 1 and sum(scores.nbytes for scores in _kept.values()) > KEPT:
             _kept.popitem(last=False)
     _kept.move_to_end(key)
     return _kept[key].copy()

@@ -64,10 +64,10 @@ def test_the_same_clips_are_warped_once(monkeypatch: pytest.MonkeyPatch) -> None
     compute = warping._compute_warped
     monkeypatch.setattr(warping, "_compute_warped", counted)
     monkeypatch.setattr(warping, "_kept", type(warping._kept)())
-    monkeypatch.setattr(warping, "KEPT", 4)
     exemplar, query, base = few_of(make_task([4, 3, 5]))
     streams, fusion = (CLASSIFIERS[name].score for name in ("shifted-streams", "warped-fusion"))
     first = streams(exemplar, query, base)
+    monkeypatch.setattr(warping, "KEPT", 4 * first.astype(np.float32).nbytes)
     np.testing.assert_array_equal(streams(exemplar, query, base), first)
     assert len(computed) == 3, "joints, bones and motion"
     fusion(exemplar, query, base)
