@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import blake2b
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ POSTURE = 0.1  # of the mean pose stays: actions without movement have nothing e
 SHIFT = 0.25  # of the clip: how much earlier or later an action may begin
 KEPT = 2**28  # bytes of results: several classifiers, and all models of a study, warp the same coordinates
 _kept: OrderedDict[tuple[bytes, bytes, Callable[[Array], Array]], Array] = OrderedDict()
+_keeping = Lock()
 
 
 def warped_poses(exemplar: Representation, query: Representation, base: Base) -> Array:
@@ -155,12 +157,15 @@ def _warped(exemplar: Array, query: Array, *, least: Callable[[Array], Array] | 
     """
     least = least or warped
     key = (_digest(exemplar), _digest(query), least)
-    if key not in _kept:
-        _kept[key] = _compute_warped(exemplar, query, least)
-        while len(_kept) > 1 and sum(scores.nbytes for scores in _kept.values()) > KEPT:
+    with _keeping:
+        scores = _kept.pop(key, None)
+    if scores is None:
+        scores = _compute_warped(exemplar, query, least)
+    with _keeping:
+        _kept[key] = scores  # the last one to be forgotten
+        while sum(known.nbytes for known in _kept.values()) > KEPT:
             _kept.popitem(last=False)
-    _kept.move_to_end(key)
-    return _kept[key].copy()
+    return scores.copy()
 
 
 def _digest(clips: Array) -> bytes:
