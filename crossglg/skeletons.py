@@ -34,11 +34,14 @@ SYNONYMS = {
     "mid hip": "hip center",
     "torso": "spine",
     "spine navel": "spine",
+    "spine naval": "spine",  # so in the first versions of Azure Kinect's SDK
     "upper neck": "neck",
     "left big toe": "left foot",
     "right big toe": "right foot",
     "left foot index": "left foot",
     "right foot index": "right foot",
+    "left handtip": "left hand tip",
+    "right handtip": "right hand tip",
 }
 # Where a joint lies that a skeleton lacks: in the middle of others it has, the first choice that it has in full.
 STAND_INS: dict[str, tuple[tuple[str, ...], ...]] = {

@@ -39,6 +39,10 @@ def enroll(
     either_side: Annotated[
         bool, typer.Option("--either-side", help="left and right do not matter: keep the mirror image, too")
     ] = False,
+    start: Annotated[float, typer.Option(help="seconds at which the action begins in a longer recording")] = 0.0,
+    end: Annotated[
+        float | None, typer.Option(help="seconds at which it ends there; default: with the recording")
+    ] = None,
     format_: Format = "",
     person: Person = 0,
     *,
@@ -50,7 +54,10 @@ def enroll(
 
     _check_file(actions)
     _check_no_set(actions)
-    read = [clip for path in clips for clip in _read(path, format_, person, options, clips)]
+    part = None if start == 0 and end is None else (start, end)
+    if part and len(clips) > 1:
+        raise ValueError(f"--start and --end are of one recording, got {len(clips)}; enroll them one by one")
+    read = [clip for path in clips for clip in _read(path, format_, person, options, clips, part)]
     read = [clip.at_rate(read[0].fps) for clip in read]
     enrolled = add(action, concatenate(read, action), actions, either_side)  # all clips or, if one is refused, none
     if max(clip.persons.max() for clip in read) > 1:
@@ -176,15 +183,26 @@ def _place(path: Path, clip: str, clips: list[Path]) -> str:
     return f"{path}: " if alike or (len(set(clips)) > 1 and clip != path.stem) else ""
 
 
-def _read(path: Path, format_: str, person: int, options: dict[str, Any], clips: list[Path]) -> Iterator[SkeletonSet]:
-    """Every clip of a file as a set of its own; what reading had to decide is told on stderr. clips: all files."""
+def _read(
+    path: Path,
+    format_: str,
+    person: int,
+    options: dict[str, Any],
+    clips: list[Path],
+    part: tuple[float, float | None] | None = None,
+) -> Iterator[SkeletonSet]:
+    """Every clip of a file as a set of its own; what reading had to decide is told on stderr.
+
+    clips: all files;  part: seconds from and to which a clip is kept.
+    """
     from crossglg.data.any_file import read_any
 
     for recording in read_any(path, format=format_, **options):
         name = _place(path, recording.sample_id, clips) + recording.sample_id
         for note in recording.notes:
             typer.echo(f"{name}: {as_command_line(note)}", err=True)
-        yield (recording.only(person) if person else recording).to_set()
+        recording = recording.only(person) if person else recording
+        yield (recording.between(*part) if part else recording).to_set()
 
 
 def _file_name(clip: str, taken: list[str]) -> str:

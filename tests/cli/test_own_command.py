@@ -248,6 +248,20 @@ def test_two_persons_are_enrolled_with_a_word(
     assert code == 2 and "--threshold is a similarity from -1 to 1, got nan" in err
 
 
+def test_one_repetition_of_a_recording_is_enrolled_by_its_seconds(run: Run, refusal: Run, motions: SkeletonSet) -> None:
+    file = walk(motions, 90).save(Path("long.npz"))
+    assert run("enroll", "step", file, "--start", "0.5", "--end", "1.5") == "step: 1 clip\nkept in my_actions.npz\n"
+    run("enroll", "step", file, "--start", "2")
+    kept = SkeletonSet.load("my_actions.npz")
+    whole = SkeletonSet.load(file)[0]
+    np.testing.assert_array_equal(kept[0], whole[:, 15:45])
+    np.testing.assert_array_equal(kept[1], whole[:, 60:])
+    assert kept.sample_id.tolist() == ["long 0.5-1.5s", "long 2-3s"]
+    for words in (("--start", "3"), ("--start", "-1"), ("--start", "2", "--end", "1"), ("--end", "0")):
+        assert "long is 3.00 s long, there is no part from " in refusal("enroll", "step", file, *words)
+    assert "got 2; enroll them one by one" in refusal("enroll", "step", file, file, "--end", "1")
+
+
 def test_json_says_the_same_as_python(run: Run, enrolled: dict[str, Path], model: Path, motions: SkeletonSet) -> None:
     query = motions.subset([5]).save(Path("query.npz"))
     (answer,) = json.loads(run("recognize", query, "--model", model, "--threshold", "-1", "--json"))

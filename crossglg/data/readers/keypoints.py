@@ -5,15 +5,16 @@
     .csv wide   [frame,] <joint>_x, <joint>_y [, <joint>_z] [, <joint>_visibility], …      one row per frame
     .csv plain  x1, y1, z1, v1, x2, … or columns that are only numbered: V × 2, 3 or 4 numbers, one row per frame
 
-Joint names are compared word by word ("LEFT_ELBOW", "leftElbow", "ElbowLeft", "elbow left"), the axis may follow
-without a separator ("ElbowLeftX", as the Kinect's software writes); "visibility" may be called v, score or confidence.
-A column "class" that says the same in all rows is the class, a column "time", "timestamp" or "t" tells the frame rate:
-a date and time, or a number whose unit is in the column's name, "time (us)", or is plain by the size of the steps.
-A row of empty cells is a frame without anybody, where no such column tells the frames. Cells may be separated by
-semicolons or tabs, with commas as decimal points; Excel's line "sep=;" and comments, which begin with #, may stand
-before the header. A unit of length behind an axis, "hip_x (mm)", is read. The layout follows from the names, or
-from V where only one layout has so many joints; else give `layout` (a name, or a YAML file for joints of your own), or
-put `<file>.yaml` beside `<file>.npy` or `<file>.csv`.
+Joint names are compared word by word ("LEFT_ELBOW", "leftElbow", "ElbowLeft", "elbow left"), without the words that
+all of them share ("K4ABT_JOINT_…", "….Position"). The axis may follow without a separator ("ElbowLeftX", as the
+Kinect's software writes); "visibility" may be called v, score or confidence. A column "class" that says the same in all
+rows is the class, a column "time", "timestamp" or "t" tells the frame rate: a time of day, with or without its date, or
+a number whose unit is in the column's name, "time (us)", or is plain by the size of the steps. A row of empty cells is
+a frame without anybody, where no such column tells the frames. Cells may be separated by semicolons or tabs, with
+commas as decimal points; Excel's line "sep=;" and comments, which begin with #, may stand before the header. A unit of
+length behind an axis, "hip_x (mm)", is read. The layout follows from the names, or from V where only one layout has so
+many joints; else give `layout` (a name, or a YAML file for joints of your own), or put `<file>.yaml` beside
+`<file>.npy` or `<file>.csv`.
 
 What the numbers leave open is decided as in `crossglg.data.readers.points`, and said in the notes.
 """
@@ -234,6 +235,9 @@ def _times(cells: Sequence[str], name: str) -> tuple[NDArray[np.float64], float]
     if re.match(r"\s*\d{4}-\d\d-", cells[0]):  # 2024-05-01T10:00:00.033
         moments = [datetime.fromisoformat(cell.strip()) for cell in cells]
         return np.array([moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() for moment in moments]), 1.0
+    if re.match(r"\s*\d+:\d\d:\d\d", cells[0]):  # 10:00:00.033
+        parts = [_numbers(cell.split(":"), name) for cell in cells]
+        return np.array([hours * 3600 + minutes * 60 + seconds for hours, minutes, seconds in parts]), 1.0
     match = _TIME.fullmatch(name)
     assert match is not None
     unit = match[2] or match[3]

@@ -279,7 +279,9 @@ def _columns(points: Points, given: Layout | None) -> tuple[list[int], Layout, l
     """Where each joint of the layout stands among the file's, the layout, and notes on what was left out."""
     if not points.joints:
         return _numbered(points, given)
-    index = {_common(joint): v for v, joint in enumerate(points.joints)}
+    shared = set.intersection(*(set(words(joint)) for joint in points.joints)) if len(points.joints) > 2 else set()
+    plain = [" ".join(word for word in words(joint) if word not in shared) for joint in points.joints]
+    index = {_common(joint): v for v, joint in enumerate(plain)}  # "Head.Position", "K4ABT_JOINT_HEAD" → "head"
     likely = [get_layout(name) for name in points.layouts] or list(LAYOUTS.values())
     candidates = [given] if given else sorted(likely, key=lambda layout: -layout.num_joints)
     for layout in candidates:

@@ -296,6 +296,7 @@ def test_a_column_of_times_tells_the_frame_rate(tmp_path: Path, shape: Callable[
         ("Time (Seconds)", lambda t: t / 120, 120), ("time_ns", lambda t: t * 10**9 // 48, 48),
         ("t [µs]", lambda t: t * 400_000, 2.5),
         ("timestamp", lambda t: f"2024-05-01T10:00:{t // 25:02d}.{t % 25 * 4:02d}", 25),
+        ("time", lambda t: f"9:59:{30 + t // 25:02d}.{t % 25 * 4:02d}", 25),
         ("timestamp", lambda t: f"2024-05-01 10:00:{t // 25:02d}.{t % 25 * 40:03d}Z", 25),
     ):  # fmt: skip
         clip = timed(name, clock)
@@ -350,6 +351,19 @@ def test_columns_as_the_kinects_software_calls_them(tmp_path: Path) -> None:
     clip = read(tmp_path, (",".join(header) + "".join(lines)).encode())
     assert clip.layout.name == "ntu25"
     close(clip, PEOPLE["ntu25"])
+
+
+@pytest.mark.parametrize("form", ["K4ABT_JOINT_{}_x", "{}.Position.X", "{} x"])
+def test_columns_as_the_azure_kinects_software_calls_them(tmp_path: Path, form: str) -> None:
+    header = []
+    for joint in get_layout("azure32").joints:
+        words = sorted(joint.upper().split(), key=lambda word: word in ("LEFT", "RIGHT"))
+        column = form.format("_".join(words).replace("HAND_TIP", "HANDTIP").replace("NAVEL", "NAVAL"))
+        header += [column[:-1] + axis for axis in ("xyz" if column.endswith("x") else "XYZ")]
+    lines = ["\n" + ",".join(f"{c:.5f}" for c in frame.ravel()) for frame in PEOPLE["azure32"][0]]
+    clip = read(tmp_path, (",".join(header) + "".join(lines)).encode())
+    assert clip.layout.name == "azure32"
+    close(clip, PEOPLE["azure32"])
 
 
 @pytest.mark.parametrize("valid", [VALID_NPY, long(PEOPLE["coco17"][:, :3], COCO.joints)], ids=["npy", "long"])
