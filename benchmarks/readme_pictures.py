@@ -3,8 +3,8 @@
     python benchmarks/readme_pictures.py RUN/model figures [--action NAME …]
 
 `recognition.gif` shows queries of novel classes beside their nearest exemplar in the first episode, by the cosine, as
-the model finds them: right or wrong. `results.svg` shows means of two studies in docs/results.md beside the numbers
-that the paper reports.
+the model finds them: right or wrong. `results.svg` shows means of docs/results.md beside the numbers that the
+paper reports.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from crossglg.viz.common import FLOOR, SERIES
 from crossglg.viz.style import STYLE, save
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results.md"
-OURS = {  # name → study, row and column
-    "raw coordinates": ("left_out", "raw", "cosine"),
-    "DTW": ("left_out", "dtw", "cosine"),
-    "DTW of joints, bones, motion": ("left_out", "dtw-streams", "cosine"),
-    "baseline": ("left_out", "baseline", "cosine"),
-    "CrossGLG": ("left_out", "crossglg", "cosine"),
-    "learned features + this DTW": ("strongest", "codes", "cosine-and-streams"),
+OURS = {  # name → row and column of the table
+    "raw coordinates": ("raw", "cosine"),
+    "DTW": ("dtw", "cosine"),
+    "baseline": ("baseline", "cosine"),
+    "CrossGLG": ("crossglg", "cosine"),
+    "yes-or-no statements": ("attributes", "cosine"),
+    "DTW of joints, bones, motion": ("dtw-streams", "cosine"),
+    "baseline + this DTW": ("baseline", "cosine-and-streams"),
 }
 PAPER = {"InfoGCN": "baseline (InfoGCN)", "InfoGCN + CrossGLG": "CrossGLG"}
 
@@ -71,8 +72,8 @@ def recognition(trained: TrainedModel, task: Task, action: str) -> Recognition:
 
 def results_chart() -> Figure:
     """What the paper reports beside what we measure."""
-    means = {study: published_means(study) for study, _, _ in OURS.values()}
-    ours = {name: means[study][row][column] for name, (study, row, column) in OURS.items()}
+    means = published_means()
+    ours = {name: means[row][column] for name, (row, column) in OURS.items()}
     published = find_protocol("ntu120-one-shot").published
     panels = {
         "The paper reports\n(NTU RGB+D 120)": {name: (published[method], 0.0) for method, name in PAPER.items()},
@@ -85,11 +86,10 @@ def results_chart() -> Figure:
     return figure
 
 
-def published_means(study: str) -> dict[str, dict[str, tuple[float, ...]]]:
-    """Row → column → mean and half of the interval, of the first table of a study's means; cells with both only."""
-    text = RESULTS.read_text(encoding="utf-8")
-    table = re.search(rf"<!-- study {study} means -->.*?\n\n(.+?)\n\n", text, re.DOTALL)
-    assert table, f"{RESULTS} has no means of the study {study}"
+def published_means() -> dict[str, dict[str, tuple[float, ...]]]:
+    """Row → column → mean and half of the interval, of the first table of the results page; cells with both only."""
+    table = re.search(r"<!-- study left_out means -->.*?\n\n(.+?)\n\n", RESULTS.read_text(encoding="utf-8"), re.DOTALL)
+    assert table, f"{RESULTS} has no means of the study left_out"
     header, _, *rows = ([cell.strip() for cell in row.strip("|").split("|")] for row in table[1].splitlines())
     return {
         row[0]: {
@@ -101,9 +101,9 @@ def published_means(study: str) -> dict[str, dict[str, tuple[float, ...]]]:
 
 def draw_bars(axes: Axes, title: str, rows: Mapping[str, tuple[float, float]]) -> None:
     means, halves = zip(*rows.values(), strict=True)
+    reads_texts = ("CrossGLG", "yes-or-no statements")
     colors = [
-        SERIES[1] if name == "CrossGLG" else SERIES[0] if name.startswith(("baseline", "learned")) else FLOOR
-        for name in rows
+        SERIES[1] if name in reads_texts else SERIES[0] if name.startswith("baseline") else FLOOR for name in rows
     ]
     axes.barh(range(len(rows)), means, height=0.6, color=colors, xerr=halves if any(halves) else None)
     for at, (mean, half) in enumerate(rows.values()):

@@ -215,7 +215,7 @@ class LossSettings:
         1.0, "objective text-matching: weight of telling which text fits", **WEIGHT, before=1.0
     )
     attribute_weight: float = setting(
-        5.0, "objective attributes: weight of telling which statements are true", **WEIGHT, before=5.0
+        1.0, "objective attributes: weight of telling which statements are true", **WEIGHT, before=5.0
     )
     code_weight: float = setting(
         0.0,

@@ -58,8 +58,13 @@ def test_readme_is_two_screens():
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links_and_pictures_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)\s#:]+)(?:#[^)]*)?\)", PAGES[page]):
-        assert ((ROOT / page).parent / target).exists(), f"{page} links {target}"
+    for target, heading in re.findall(r"\]\(([^)\s#:]*)(?:#([^)]*))?\)", PAGES[page]):
+        path = ((ROOT / page).parent / target if target else ROOT / page).resolve()
+        assert path.exists(), f"{page} links {target}"
+        if heading and path.suffix == ".md" and "." not in heading:  # else of a generated page
+            found = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.M)
+            anchors = [re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", line).strip().lower()) for line in found]
+            assert heading in anchors, f"{page} links {target}#{heading}"
 
 
 def test_moving_picture_is_small_and_moves():
