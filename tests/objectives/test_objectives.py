@@ -39,7 +39,7 @@ OWN_LOSSES = {
     "gap": {"skeleton_loss": 1.0, "alignment_loss": 0.8},
     "text-retrieval": {"skeleton_loss": 1.0, "clip_text_loss": 1.0, "joint_text_loss": 1.0},
     "text-matching": {"skeleton_loss": 1.0, "matching_loss": 1.0},
-    "attributes": {"skeleton_loss": 1.0, "attribute_loss": 5.0},
+    "attributes": {"skeleton_loss": 1.0, "attribute_loss": 1.0},
 }
 COMPARISONS = [name for name, objective in OBJECTIVES.items() if not objective.classifies]
 CONFIG = replace(t.CONFIG, guidance="none", batch_classes=6, epochs=2)

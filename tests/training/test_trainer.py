@@ -391,9 +391,9 @@ def test_weights_in_place_of_a_checkpoint_are_named(
 
 def test_a_setting_that_came_later_refuses_no_checkpoint(base: SkeletonSet, bank: TextBank, monkeypatch) -> None:
     now = fingerprint(CONFIG, base, bank)
-    assert now != fingerprint(replace(CONFIG, attribute_weight=CONFIG.attribute_weight + 1), base, bank)
+    assert now != fingerprint(replace(CONFIG, matching_weight=CONFIG.matching_weight + 1), base, bank)
 
-    before = {name: value for name, value in CONFIG.to_dict().items() if name != "attribute_weight"}
+    before = {name: value for name, value in CONFIG.to_dict().items() if name != "matching_weight"}
     monkeypatch.setattr(type(CONFIG), "to_dict", lambda self: before)
     assert fingerprint(CONFIG, base, bank) == now
 
