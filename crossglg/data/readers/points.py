@@ -281,7 +281,8 @@ def _columns(points: Points, given: Layout | None) -> tuple[list[int], Layout, l
         return _numbered(points, given)
     shared = set.intersection(*(set(words(joint)) for joint in points.joints)) if len(points.joints) > 2 else set()
     plain = [" ".join(word for word in words(joint) if word not in shared) for joint in points.joints]
-    index = {_common(joint): v for v, joint in enumerate(plain)}  # "Head.Position", "K4ABT_JOINT_HEAD" → "head"
+    names = (*enumerate(plain), *enumerate(points.joints))  # "K4ABT_JOINT_HEAD" is "head", and what it is called
+    index = {_common(name): v for v, name in names}
     likely = [get_layout(name) for name in points.layouts] or list(LAYOUTS.values())
     candidates = [given] if given else sorted(likely, key=lambda layout: -layout.num_joints)
     for layout in candidates:

@@ -6,6 +6,7 @@ import io
 import re
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,16 @@ def test_layout_of_ones_own_lies_beside_the_file_or_is_given(tmp_path: Path) -> 
         ):
             assert recording.layout.joints == tuple(joints)
             close(recording, person)
+
+
+def test_a_layout_of_one_arm_keeps_the_side_that_all_names_share(tmp_path: Path) -> None:
+    arm = [f"left {joint}" for joint in ("shoulder", "elbow", "wrist", "hand")]
+    yaml = f"joints: {arm}\nroot: left shoulder\nbones: {[list(bone) for bone in pairwise(arm)]}\n"
+    (tmp_path / "arm.yaml").write_text(yaml)
+    person = PEOPLE["kinect20"][:, :, [KINECT.index(joint) for joint in arm]]
+    clip = read(tmp_path, wide(person[0], arm), layout=str(tmp_path / "arm.yaml"), unit="m", up="y")
+    assert clip.layout.joints == tuple(arm)
+    np.testing.assert_allclose(clip.xyz, person, atol=1e-4)
 
 
 def test_columns_in_any_order_and_others_beside_them(tmp_path: Path) -> None:
