@@ -18,6 +18,7 @@ from crossglg.files import counted
 
 if TYPE_CHECKING:
     from crossglg.data.clips import SkeletonSet
+    from crossglg.data.readers import Recording
     from crossglg.recognition.recognizer import Recognition, Timeline
 
 Clips = Annotated[list[Path], typer.Argument(help="skeleton files in any format of 'list formats'")]
@@ -54,11 +55,12 @@ def enroll(
 
     _check_file(actions)
     _check_no_set(actions)
-    part = None if start == 0 and end is None else (start, end)
-    if part and len(clips) > 1:
-        raise ValueError(f"--start and --end are of one recording, got {len(clips)}; enroll them one by one")
-    read = [clip for path in clips for clip in _read(path, format_, person, options, clips, part)]
-    read = [clip.at_rate(read[0].fps) for clip in read]
+    recordings = [recording for path in clips for recording in _read(path, format_, person, options, clips)]
+    if start or end is not None:
+        if len(recordings) > 1:
+            raise ValueError(f"--start and --end are of one recording, got {len(recordings)}; enroll them one by one")
+        recordings = [recording.between(start, end) for recording in recordings]
+    read = [recording.to_set().at_rate(recordings[0].fps) for recording in recordings]
     enrolled = add(action, concatenate(read, action), actions, either_side)  # all clips or, if one is refused, none
     if max(clip.persons.max() for clip in read) > 1:
         typer.echo("more than one person: only a model of so many persons compares them; --person keeps one", err=True)
@@ -151,7 +153,7 @@ def recognize(
     taken: list[str] = []
     for path in clips:
         try:
-            read = list(_read(path, format_, person, options, clips))
+            read = [recording.to_set() for recording in _read(path, format_, person, options, clips)]
             if isinstance(recognizer, Recognizer) and stream:
                 for recording in read:
                     timeline = recognizer.follow(recording, window)
@@ -183,26 +185,15 @@ def _place(path: Path, clip: str, clips: list[Path]) -> str:
     return f"{path}: " if alike or (len(set(clips)) > 1 and clip != path.stem) else ""
 
 
-def _read(
-    path: Path,
-    format_: str,
-    person: int,
-    options: dict[str, Any],
-    clips: list[Path],
-    part: tuple[float, float | None] | None = None,
-) -> Iterator[SkeletonSet]:
-    """Every clip of a file as a set of its own; what reading had to decide is told on stderr.
-
-    clips: all files;  part: seconds from and to which a clip is kept.
-    """
+def _read(path: Path, format_: str, person: int, options: dict[str, Any], clips: list[Path]) -> Iterator[Recording]:
+    """Every clip of a file; what reading had to decide is told on stderr. clips: all files."""
     from crossglg.data.any_file import read_any
 
     for recording in read_any(path, format=format_, **options):
         name = _place(path, recording.sample_id, clips) + recording.sample_id
         for note in recording.notes:
             typer.echo(f"{name}: {as_command_line(note)}", err=True)
-        recording = recording.only(person) if person else recording
-        yield (recording.between(*part) if part else recording).to_set()
+        yield recording.only(person) if person else recording
 
 
 def _file_name(clip: str, taken: list[str]) -> str:

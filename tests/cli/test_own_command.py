@@ -257,9 +257,13 @@ def test_one_repetition_of_a_recording_is_enrolled_by_its_seconds(run: Run, refu
     np.testing.assert_array_equal(kept[0], whole[:, 15:45])
     np.testing.assert_array_equal(kept[1], whole[:, 60:])
     assert kept.sample_id.tolist() == ["long 0.5-1.5s", "long 2-3s"]
-    for words in (("--start", "3"), ("--start", "-1"), ("--start", "2", "--end", "1"), ("--end", "0")):
-        assert "long is 3.00 s long, there is no part from " in refusal("enroll", "step", file, *words)
-    assert "got 2; enroll them one by one" in refusal("enroll", "step", file, file, "--end", "1")
+    run("enroll", "step", file, "--start", "1", "--end", "inf")
+    assert SkeletonSet.load("my_actions.npz").sample_id[-1] == "long 1-3s"
+    for wrong in ("--start 3", "--start -1", "--start 2 --end 1", "--end 0", "--start inf", "--start nan", "--end nan"):
+        assert "long is 3.00 s long, there is no part from " in refusal("enroll", "step", file, *wrong.split())
+    two = motions.subset([0, 1]).save(Path("two.npz"))
+    for several in ((file, file), (two,)):
+        assert "got 2; enroll them one by one" in refusal("enroll", "step", *several, "--end", "1")
 
 
 def test_json_says_the_same_as_python(run: Run, enrolled: dict[str, Path], model: Path, motions: SkeletonSet) -> None:

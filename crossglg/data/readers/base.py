@@ -81,13 +81,13 @@ class Recording:
 
     def between(self, start: float, end: float | None = None) -> Recording:
         """The part from one second to another, None: to the end; raises ValueError if that is no part of the clip."""
-        frames = self.xyz.shape[1]
-        length = frames / self.fps
-        until = length if end is None else end
-        first, last = round(start * self.fps), min(round(until * self.fps), frames)
-        if not (start >= 0 and first < last):
-            raise ValueError(f"{self.sample_id} is {length:.2f} s long, there is no part from {start:g} to {until:g} s")
-        return replace(self, xyz=self.xyz[:, first:last], sample_id=f"{self.sample_id} {start:g}-{until:g}s")
+        length = self.xyz.shape[1] / self.fps
+        end = length if end is None else end
+        if not (0 <= start < end and start < length):  # nan is none of these
+            raise ValueError(f"{self.sample_id} is {length:.2f} s long, there is no part from {start:g} to {end:g} s")
+        end = min(end, length)
+        part = self.xyz[:, round(start * self.fps) : round(end * self.fps)]
+        return replace(self, xyz=part, sample_id=f"{self.sample_id} {start:g}-{end:g}s")
 
     def to_set(self) -> SkeletonSet:
         """This clip as a SkeletonSet of one."""

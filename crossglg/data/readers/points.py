@@ -281,7 +281,7 @@ def _columns(points: Points, given: Layout | None) -> tuple[list[int], Layout, l
         return _numbered(points, given)
     shared = set.intersection(*(set(words(joint)) for joint in points.joints)) if len(points.joints) > 2 else set()
     plain = [" ".join(word for word in words(joint) if word not in shared) for joint in points.joints]
-    names = (*enumerate(plain), *enumerate(points.joints))  # "K4ABT_JOINT_HEAD" is "head", and what it is called
+    names = (*enumerate(plain), *enumerate(points.joints))  # K4ABT_JOINT_HEAD is found as "head", too
     index = {_common(name): v for v, name in names}
     likely = [get_layout(name) for name in points.layouts] or list(LAYOUTS.values())
     candidates = [given] if given else sorted(likely, key=lambda layout: -layout.num_joints)
