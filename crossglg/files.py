@@ -108,7 +108,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
 
     Raises WriteError where that is impossible.
     """
-    path = Path(path)
+    path = expanded(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,15 +142,31 @@ class Layout:
             raise FileNotFoundError(f"no layout file {path}")
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} is not a layout: it is no YAML ({error})") from error
+        return cls.from_dict(content, path.stem, path)
+
+    @classmethod
+    def from_dict(cls, content: Any, name: str, where: object) -> Layout:
+        """A layout as `to_dict` writes it and as `load` reads it from YAML. name: where it has none of its own.
+
+        Raises ValueError, which says `where` it stands, for something else and for bones that are not one tree.
+        """
+        try:
             joints = [str(joint) for joint in content["joints"]]
             bones = [(joints.index(str(a)), joints.index(str(b))) for a, b in content["bones"]]
-            root, name = str(content["root"]), str(content.get("name", path.stem))
-        except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+            root, name = str(content["root"]), str(content.get("name", name))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(
-                f"{path} is not a layout ({error!r}); it needs joints (names), bones (pairs of those "
+                f"{where} is not a layout ({error!r}); it needs joints (names), bones (pairs of those "
                 f"names) and root (one of them)"
             ) from error
         return cls.from_edges(name, joints, bones, root)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `from_dict` reads it."""
+        bones = [[self.joints[parent], self.joints[child]] for child, parent in self.bones]
+        return {"name": self.name, "joints": list(self.joints), "bones": bones, "root": self.root}
 
     @property
     def num_joints(self) -> int:

@@ -121,7 +121,7 @@ def sign_flip_test(differences: Sequence[ArrayLike], samples: int = 20_000) -> f
     """Two-sided p-value of a mean difference over benchmarks, if the sign of every pair were chance.
 
     differences: (S,) per benchmark, one number per seed. All signs are tried for up to 16 pairs, else random ones.
-    Source: the paired randomisation test of Fisher, "The Design of Experiments", 1935.
+    Source: the paired randomization test of Fisher, "The Design of Experiments", 1935.
     """
     # `scipy.stats.permutation_test` gives the same p where all signs are tried (a test compares the two). With random
     # signs it doubles the smaller tail, which would change the published p-values of 25 pairs.

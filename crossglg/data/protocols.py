@@ -21,7 +21,7 @@ A protocol whose classes were never published has empty lists: it can be shown, 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,9 @@ class Protocol:
                 for draw in content["exemplar_draws"]
             )
             counts = {key: int(count) for key, count in content.get("counts", {}).items()}
+            published = {
+                key: value if key == "source" else float(value) for key, value in content.get("published", {}).items()
+            }
         except (AttributeError, TypeError, ValueError, IndexError) as error:
             raise ValueError(f"{where} is not of the format of crossglg.data.protocols ({error})") from None
         if base != OTHERS and not (_is_list_of(base, str) and bool(base) == bool(novel)):
@@ -108,7 +111,7 @@ class Protocol:
             episodes,
             by_place=bool(novel) and _is_list_of(novel, int),
             counts=counts,
-            published=dict(content.get("published", {})),
+            published=published,
             path=path,
             **texts,
             **named,
@@ -146,12 +149,14 @@ class Protocol:
         episodes = [[draw[c] for c in self.novel_classes] for draw in self.exemplar_draws]
         return protocol_sha256(self.name, self.base_classes, self.novel_classes, episodes)
 
-    def with_classes(self, class_names: Sequence[str]) -> Protocol:
-        """The same with every class by name. class_names: the classes that have clips, in any order.
+    def with_classes(self, novel_side: Mapping[str, str], base_side: Collection[str]) -> Protocol:
+        """The same with every class by name.
 
-        Raises ValueError if classes are given by place and their number is not the published one.
+        novel_side: own → canonical name of the classes that have clips there;  base_side: names of those that have
+        clips here. Both in any order. Raises ValueError if classes are given by place and their number is not the
+        published one.
         """
-        present, novel = sorted(class_names), self.novel_classes
+        present, novel = sorted(novel_side), self.novel_classes
         if self.by_place:
             expected = self.counts.get("base_classes", 0) + self.counts.get("novel_classes", 0)
             if expected and len(present) != expected:
@@ -164,9 +169,10 @@ class Protocol:
                 raise ValueError(f"{self.name}: there is no class {beyond[0]}; the data has {len(present)} with clips")
             novel = tuple(present[int(c) - 1] for c in novel)
         named = dict(zip(self.novel_classes, novel, strict=True))
+        known = {*novel, *(novel_side.get(c, c) for c in novel)}
         return replace(
             self,
-            base_classes=self.base_classes or tuple(c for c in present if c not in novel),
+            base_classes=self.base_classes or tuple(c for c in sorted(base_side) if c not in known),
             novel_classes=novel,
             exemplar_draws=tuple({named[c]: e for c, e in draw.items()} for draw in self.exemplar_draws),
             by_place=False,
@@ -201,7 +207,7 @@ class Protocol:
         accuracies = {method: value for method, value in self.published.items() if method != "source"}
         width = max(map(len, accuracies), default=0)
         lines = [f"  {method:<{width}}  {value:5.1f}" for method, value in accuracies.items()]
-        return [f"published ({self.published['source']})", *lines] if lines else []
+        return [f"published ({self.published.get('source', 'source not given')})", *lines] if lines else []
 
 
 def protocol_sha256(

@@ -399,16 +399,25 @@ def _benchmark_task(config: Config) -> Task:
     if not protocol.novel_classes:
         raise ValueError(f"{protocol.name} cannot be run, its classes are not public: {' '.join(protocol.notes)}")
     base, novel = _clips_of_sets(protocol) if protocol.base_sets else _clips_of_dataset(protocol, config.dataset)
-    protocol = protocol.with_classes(_classes_with_clips(novel))
+    canonical = dict(zip(novel.class_names, novel.canonical_names or novel.class_names, strict=True))
+    on_novel_side = {name: canonical[name] for name in _classes_with_clips(novel)}
+    protocol = protocol.with_classes(on_novel_side, _classes_with_clips(base))
     _check_classes(protocol, base, protocol.base_classes, "base")
     _check_classes(protocol, novel, protocol.novel_classes, "novel")
+    if alike := {canonical[name] for name in protocol.novel_classes} & set(protocol.base_classes):
+        raise ValueError(
+            f"{protocol.name}: the base class {min(alike)!r} is the same action as a novel class of another name; "
+            f"leave it out of base_classes"
+        )
     base, novel = _only(base, protocol.base_classes), _only(novel, protocol.novel_classes)
     if protocol.left_out:
         novel = novel.subset(np.flatnonzero(~np.isin(novel.sample_id, protocol.left_out)))
     task = Task(protocol.name, base, novel, _exemplars(protocol, novel, config.episodes))
     _check_ways(task)
     _warn_of_other_data(protocol, task)
-    return task
+    if novel.layout.joints == base.layout.joints:
+        return task
+    return replace(task, novel=novel.retargeted(base.layout))  # what learns from one side reads the other, too
 
 
 def _clips_of_sets(protocol: Protocol) -> tuple[SkeletonSet, SkeletonSet]:

@@ -30,8 +30,9 @@ class PartTextAlignment(Classification):
         self.projection = PartProjection(sizes.joint_features, sizes.text, sizes.layout)
 
     def losses(self, out: CrossGLGOutput, label: Tensor, texts: TextBank) -> dict[str, Tensor]:
-        skeleton, text = self.projection(out.joint_features, texts.local[described(label, texts)])
-        return {**super().losses(out, label, texts), "alignment_loss": alignment_loss(skeleton, text, label)}
+        right = described(label, texts)  # the mirror image of a class has the same text, in the order of its joints
+        skeleton, text = self.projection(out.joint_features, texts.local[right])
+        return {**super().losses(out, label, texts), "alignment_loss": alignment_loss(skeleton, text, right)}
 
 
 class PartProjection(nn.Module):

@@ -14,7 +14,7 @@ from crossglg.one_shot.features import Array, Features
 from crossglg.one_shot.joints import joint_centered, joint_importance, joint_motion, joint_whitened
 from crossglg.one_shot.pooled import centered_cosine, cosine, euclidean, whitened_cosine
 from crossglg.one_shot.temporal import temporal_order, temporal_set
-from crossglg.one_shot.text_at_inference import either_side, text_voting, zero_shot, zero_shot_attributes
+from crossglg.one_shot.text_at_inference import ClassTexts, either_side, text_voting, zero_shot, zero_shot_attributes
 from crossglg.one_shot.transductive import transductive_centering, transductive_neighbors, transductive_transport
 from crossglg.one_shot.warping import (
     cosine_and_streams,
@@ -33,18 +33,22 @@ class Classifier:
 
     needs: parts of a representation that it compares, besides z.  alone: a score depends on its own exemplar and query,
     not on the others; then those of all episodes are computed at once.  mirrored: it needs their mirror images.
+    statements: it needs what texts say of the statements.
     """
 
     score: Callable[..., Array]
     needs: tuple[str, ...] = ()
     alone: bool = True
     mirrored: bool = False
+    statements: bool = False
 
-    def missing(self, features: Features) -> str:
-        """The first of its needs that the features lack, or nothing."""
+    def missing(self, features: Features, texts: ClassTexts | None = None) -> str:
+        """The first of its needs that the features lack, or the texts if there are any; or nothing."""
         there = features.novel.parts().keys() & features.base.clips.parts().keys()
         lacking = [name for name in self.needs if name not in there]
-        return next(iter(lacking), "mirrored" if self.mirrored and features.mirrored is None else "")
+        lacking += ["mirrored"] if self.mirrored and features.mirrored is None else []
+        lacking += ["statements"] if self.statements and texts and texts.attributes is None else []
+        return next(iter(lacking), "")
 
 
 _CLASSIFIERS: dict[str, Classifier] = {
@@ -75,7 +79,7 @@ _CLASSIFIERS: dict[str, Classifier] = {
 TEXT_CLASSIFIERS: dict[str, Classifier] = {
     "text-voting": Classifier(text_voting, ("joints",)),
     "zero-shot": Classifier(zero_shot, ("importance",)),
-    "zero-shot-attributes": Classifier(zero_shot_attributes, ("attributes",)),
+    "zero-shot-attributes": Classifier(zero_shot_attributes, ("attributes",), statements=True),
     **{
         f"either-side-{name}": replace(kind, score=either_side(kind.score, name), mirrored=True)
         for name, kind in _CLASSIFIERS.items()

@@ -95,7 +95,7 @@ def _scorer(
     if name not in known:
         raise ValueError(f"unknown classifier {name!r}{nearest(name, known)} Classifiers: {', '.join(known)}")
     classifier, novel, base = known[name], features.novel, features.base
-    if missing := classifier.missing(features):
+    if missing := classifier.missing(features, texts):
         where = _WHERE_FROM.get(missing, "a trained model makes them (TrainedModel.represent)")
         raise ValueError(f"{name} compares {missing}, which these features have not: {where}")
     if name in TEXT_CLASSIFIERS and texts is None:
@@ -140,4 +140,5 @@ _WHERE_FROM = {
     "mirrored": "an evaluation with texts makes them (crossglg evaluate --text-at-inference)",
     "importance": "a model with guidance both or g2l predicts it (TrainedModel.represent)",
     "attributes": "a model with objective=attributes predicts them (TrainedModel.represent)",
+    "statements": "every description of a novel class must have them (crossglg describe --statements)",
 }

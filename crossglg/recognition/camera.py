@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.fetch import fetch
-from crossglg.files import InputError
+from crossglg.files import InputError, expanded
 from crossglg.recognition.recognizer import UNKNOWN, Recognition, Recognizer, enroll
 from crossglg.skeletons import get_layout
 from crossglg.training.trained_model import TrainedModel
@@ -138,7 +138,7 @@ class Camera(anywidget.AnyWidget):
         threshold: float | None = None,
         quality: str = "lite",
     ) -> None:
-        self.trained, self.path, self.assets, self._given = trained, Path(actions), str(assets), threshold
+        self.trained, self.path, self.assets, self._given = trained, expanded(actions), str(assets), threshold
         if assets and (missing := [name for name in ASSETS if not (Path(assets) / name).is_file()]):
             raise InputError(
                 f"{assets} lacks {missing[0]}; 'crossglg camera fetch {shlex.quote(str(assets))}' fills it"

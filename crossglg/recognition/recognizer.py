@@ -24,7 +24,7 @@ from crossglg import tables
 from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.readers import Recording
 from crossglg.data.tasks import Task
-from crossglg.files import InputError, composed, counted, nearest, some_of
+from crossglg.files import InputError, composed, counted, expanded, nearest, some_of
 from crossglg.one_shot import unit_rows
 from crossglg.one_shot.features import part
 from crossglg.one_shot.representation import Representation
@@ -304,7 +304,7 @@ def enroll(action: str, clips: SkeletonSet | Recording, path: str | Path, either
     if not action.strip() or action.strip() == UNKNOWN:
         raise ValueError(f"an action needs a name other than {action!r}")
     action, clips = _named(action), as_set(clips)
-    path = Path(path)
+    path = expanded(path)
     if path.suffix.lower() != ".npz" and not path.exists():
         raise ValueError(f"actions are kept in a .npz file, got {path}; give {path.with_suffix('.npz')}")
     if not len(clips):
@@ -334,7 +334,7 @@ def forget(action: str, path: str | Path) -> SkeletonSet | None:
 
     Raises InputError for an action that is not there.
     """
-    action, path = _named(action), Path(path)
+    action, path = _named(action), expanded(path)
     with _sole_writer(path):
         kept = SkeletonSet.load(path)
         if action not in kept.class_names:

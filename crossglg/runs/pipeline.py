@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import ast
 import shlex
-import shutil
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from crossglg.config import BEFORE, HELP, Config
 from crossglg.data.tasks import load_task
-from crossglg.files import InputError, project_folder, read_json, write_json
+from crossglg.files import InputError, expanded, project_folder, read_json, write_file, write_json
 from crossglg.processes import sole_writer, spin_briefly
 from crossglg.runs.folders import finish_notebook
-from crossglg.runs.results import RESULTS, absolute_paths, method_name, read_results, task_name, write_csv
+from crossglg.runs.results import RESULTS, absolute_paths, method_name, portable, read_results, task_name, write_csv
 from crossglg.text.descriptions import find_descriptions
 from crossglg.training import distributed, recipe
+from crossglg.training.checkpoint import SAME_RESULT
 
 NOTEBOOKS = (
     "00_tour", "01_describe_actions", "02_train", "03_one_shot_evaluation", "04_joint_attention", "06_your_own_actions",
@@ -27,6 +27,7 @@ NOTEBOOKS = (
 ABOUT_TEXTS = ("00_tour", "01_describe_actions")  # need a description of every base class
 CONFIG = "config.json"
 RUNS = Path("runs")  # where runs are if nobody says where
+MAY_DIFFER = (*SAME_RESULT, "episodes")  # settings of a run that goes on
 LOCK = ".lock"
 OTHER_SETTINGS = "settings"  # the parameter of a notebook that takes all settings which it does not declare
 
@@ -46,7 +47,7 @@ def run(
     the folder; NotebookError when a cell fails.
     """
     config = absolute_paths(config)
-    output = Path(output or run_folder(config)).resolve()
+    output = expanded(output or run_folder(config)).resolve()
     values = {**config.to_dict(), "output": str(output)}
     with sole_writer(output / LOCK, output):
         _start(config, output, resume)
@@ -83,7 +84,7 @@ def train(config: Config, output: str | Path | None = None, overwrite: bool = Fa
     settings that cannot work, or if another process writes the folder.
     """
     config = absolute_paths(config)
-    output = Path(output or run_folder(config)).resolve()
+    output = expanded(output or run_folder(config)).resolve()
     first = distributed.rank() == 0  # of the processes that share this training it alone writes
     with sole_writer(output / LOCK, output) if first else nullcontext():
         if first:
@@ -193,7 +194,7 @@ def publish(output: str | Path, figures: str | Path) -> Path:
     Raises FileNotFoundError if there is no run, ValueError if it is not finished, or if another run of this name, with
     other settings or data, is there.
     """
-    output, figures = Path(output).resolve(), Path(figures)
+    output, figures = expanded(output).resolve(), Path(figures)
     saved_config(output)
     waiting = [name for name in notebooks_in(output) if not _finished(executed_copy(output, name))]
     if waiting or not (output / RESULTS).is_file():
@@ -203,9 +204,8 @@ def publish(output: str | Path, figures: str | Path) -> Path:
         )
     target = figures / output.name
     _check_same_run(output, target)
-    target.mkdir(parents=True, exist_ok=True)
-    for file in [output / RESULTS, *sorted((output / "figures").glob("*"))]:
-        shutil.copyfile(file, target / file.name)
+    for file in [*sorted((output / "figures").glob("*")), output / RESULTS]:  # which says that the others are there
+        write_file(target / file.name, file.read_bytes())
     write_csv(figures)
     return target
 
@@ -230,8 +230,9 @@ def _start(config: Config, output: Path, resume: bool, overwrite: bool = False) 
     if has_run(output):
         if not resume:
             raise ValueError(f"{output} holds a run already; continue it with --resume or choose another --output")
-        before = _saved_settings(output / CONFIG)
-        changed = [name for name in HELP if before.get(name) != getattr(config, name)]
+        before, now = _saved_settings(output / CONFIG), config.to_dict()
+        same = portable(before).items() & portable(now).items()  # data may have moved
+        changed = [name for name in HELP if name not in {*MAY_DIFFER, *dict(same)}]
         if changed and not overwrite:
             raise ValueError(
                 f"{output} was run with {changed[0]}={before.get(changed[0])!r}, not {getattr(config, changed[0])!r}; "

@@ -28,7 +28,7 @@ from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.protocols import find_protocol
 from crossglg.data.tasks import Task, load_task
-from crossglg.files import InputError, MissingError, nearest, told
+from crossglg.files import InputError, MissingError, expanded, nearest, told
 from crossglg.one_shot import TEXT_CLASSIFIERS, Array, ClassTexts, Features, OneShotResult, evaluate, usable
 from crossglg.one_shot.baselines.raw import raw_coordinates, raw_poses
 from crossglg.one_shot.representation import Representation
@@ -49,7 +49,7 @@ from crossglg.studies.results import Row, read_rows, table_file, write_rows
 from crossglg.studies.spec import RAW, UNTRAINED, WARPED, Run, Study, lacks
 from crossglg.training.checkpoint import CHECKPOINT
 from crossglg.training.evaluation import class_texts
-from crossglg.training.recipe import prepare
+from crossglg.training.recipe import prepare, refuse_what_knows_novel_classes
 from crossglg.training.trained_model import WEIGHTS, TrainedModel, resolve_device
 
 # The other classifiers need the covariance of thousands of coordinates.
@@ -85,7 +85,7 @@ def run_study(
         InputError: Something cannot work; nothing has run.
         RuntimeError: Runs failed, and the others are finished. A run's `log.txt` has its error and all that it printed.
     """
-    output, path = Path(output).resolve(), table_file(study, results or output)
+    output, path = expanded(output).resolve(), table_file(study, results or output)
     runs = study.runs()
     configs = {run: absolute_paths(_with_data(run.config, data)) for run in runs}
     protocols = {c.benchmark: find_protocol(c.benchmark).sha256 if c.benchmark else "" for c in configs.values()}
@@ -314,8 +314,9 @@ def _measured(
         resumed = (folder / CHECKPOINT).is_file()
         if trained is None:
             trained = prepare(config).train(folder)
-        else:
-            replace(trained, config=config).save(folder)  # a model is evaluated on the benchmark of its own folder
+        else:  # a model is evaluated on the benchmark of its own folder
+            refuse_what_knows_novel_classes(config, task)
+            replace(trained, config=config, details={**trained.details, "data": task.name}).save(folder)
         about |= about_model(trained)
         study |= {"texts": trained.details["texts"], "resumed": resumed}
         results = _evaluated(task, trained.represent, measured, texts)
@@ -327,7 +328,14 @@ def _texts(task: Task, config: Config, classifiers: Collection[str]) -> ClassTex
     if not any(name in TEXT_CLASSIFIERS for name in classifiers):
         return None
     how = "name their file in the study's settings: descriptions"
-    return class_texts(task, task.novel.layout, config.descriptions, how)
+    texts = class_texts(task, task.novel.layout, config.descriptions, how)
+    reading = [name for name, kind in TEXT_CLASSIFIERS.items() if name in classifiers and kind.statements]
+    if reading and texts.attributes is None:
+        raise InputError(
+            f"{reading[0]} reads statements, and the description of a novel class of {task.name} has none; 'crossglg "
+            f"describe --statements' asks a language model for them; {how}"
+        )
+    return texts
 
 
 def _evaluated(

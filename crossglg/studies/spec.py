@@ -42,6 +42,7 @@ from crossglg.files import InputError, MissingError, nearest, project_folder, sh
 from crossglg.objectives import find_objective
 from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS
 from crossglg.runs.results import method_name, portable, task_name
+from crossglg.training.checkpoint import SAME_RESULT
 
 RAW = "raw"  # raw coordinates
 # Dynamic time warping → its classifier.
@@ -55,7 +56,6 @@ _PREDICTED = {
     "importance": ("joint importance", "guidance: g2l or guidance: both"),
     "attributes": ("statements", "objective: attributes"),
 }
-WITHOUT_EFFECT = ("device", "cuda_graph", "keep_text_branch")  # settings that change no result beyond rounding
 # Settings that all methods have in common.
 SHARED = ("dataset", "episodes", "device", "validation_classes", "validation_split")
 
@@ -321,7 +321,7 @@ def lacks(config: Config, classifier: str) -> str:
 
 def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that can change a result by more than rounding. Older runs have "auto" for float32."""
-    kept = {name: value for name, value in settings.items() if name not in WITHOUT_EFFECT}
+    kept = {name: value for name, value in settings.items() if name not in SAME_RESULT}
     if kept["precision"] == "auto":
         kept["precision"] = "float32"
     return kept

@@ -70,15 +70,17 @@ def means_table(study: Study, folder: str | Path, classifiers: Sequence[str] = (
     """Markdown of the means over a study's benchmarks, a column per classifier: accuracies, paired differences.
 
     Every encoder and every base side has tables of its own; a method is compared with the reference by
-    the same classifier. Ensembles are left out, and methods that have not run on all benchmarks.
+    the same classifier. Ensembles are left out; a method has a dash until it has run on all benchmarks of the table.
 
     Args and Raises: as `study_table`; default are all classifiers that were measured.
     """
     found = [(run, row) for run, row in finished(study, folder) if not run.members]
     if not found:
         return f"{study.name}: no run is finished in {folder}."
+    begun, planned = len({(run.config.benchmark, run.config.dataset) for run, _ in found}), len(study.benchmarks)
+    over = f"{begun} of {planned}" if begun < planned else f"{planned}"
     parts = [
-        f"{study.name}: {len(found)} of {len(study.runs())} runs, means over {len(study.benchmarks)} benchmarks. Top-1 "
+        f"{study.name}: {len(found)} of {len(study.runs())} runs, means over {over} benchmarks. Top-1 "
         "accuracy, %, and differences in points, with 95 % intervals over seeds and episodes; a column per classifier."
         + _reading_texts(_evaluated(tuple(classifiers) or study.measured or study.classifiers, found))
     ]

@@ -6,6 +6,9 @@
      "provenance": {"author": …, "model": …, "date": …, "prompts": {"global": sha256, "joints": sha256}, …},
      "classes": {"drink water": {"global": "…", "key_joints": ["right hand", …], "joints": {"head": "…", …}}, …}}
 
+A layout that crossglg does not know by name stands there whole: {"name": …, "joints": […], "bones": [[…, …], …],
+"root": …}.
+
 Where a model was asked several times, a class also has "samples": [{"global": …, "key_joints": …, "joints": …}, …]; its
 own three entries are then the merged ones (`crossglg.text.samples`).
 
@@ -21,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from crossglg.files import InputError, expanded, nearest, project_folder, read_json, sha256, write_json
-from crossglg.skeletons import Layout, get_layout, retarget_plan
+from crossglg.skeletons import LAYOUTS, Layout, get_layout, retarget_plan
 from crossglg.text.attributes import STATEMENTS
 
 TOP = ("layout", "provenance", "classes")
@@ -95,12 +98,13 @@ class DescriptionFile:
         """Raises FileNotFoundError, or ValueError naming the class and the entry or joint that is wrong."""
         path = expanded(path)
         content = read_json(path)
-        kinds = {"layout": str, "classes": dict}
+        kinds = {"layout": (str, dict), "classes": (dict,)}
         if not isinstance(content, dict) or not all(isinstance(content.get(k), kind) for k, kind in kinds.items()):
             raise InputError(f"{path} is no description file: it needs layout and classes")
         try:
             _check_names("the file", content, TOP)
-            layout = get_layout(content["layout"])
+            named = content["layout"]
+            layout = get_layout(named) if isinstance(named, str) else Layout.from_dict(named, path.stem, "its layout")
         except ValueError as error:
             raise InputError(f"{path}: {error}") from None
         source = f"{path.name}:{sha256(path)[:12]}"
@@ -119,9 +123,9 @@ class DescriptionFile:
     def save(self, path: str | Path) -> Path:
         """Write atomically, in the documented form."""
         classes = {action: _written(description) for action, description in self.classes.items()}
-        return write_json(
-            Path(path), {"layout": self.layout.name, "provenance": dict(self.provenance), "classes": classes}
-        )
+        known = LAYOUTS.get(self.layout.name) == self.layout
+        layout = self.layout.name if known else self.layout.to_dict()
+        return write_json(Path(path), {"layout": layout, "provenance": dict(self.provenance), "classes": classes})
 
 
 def _check_names(where: str, entries: Mapping[str, Any], known: Sequence[str]) -> None:

@@ -34,6 +34,9 @@ Classes: {", ".join(trained.class_names) or "none (the file has no classifier of
     if d["validation_clips"]:
         validation = f"{d['validation_clips']} more for validation, which chose the epoch"
         accuracy = f"accuracy on validation clips {d['validation_accuracy']:.3f}"
+    seen = "It has seen no clip, label or text of a novel class."
+    if not trained.past_is_known:
+        seen = "What its initial weights have learned is not known; classes that are novel here may be among it."
     return f"""# {c.encoder}, guidance "{c.guidance}"
 
 CrossGLG model for one-shot recognition of human actions from skeletons ({trained.layout.name},
@@ -48,7 +51,7 @@ CrossGLG model for one-shot recognition of human actions from skeletons ({traine
 - chosen epoch: {d["chosen_epoch"] + 1} of {c.epochs}, {accuracy}
 - seed {c.seed}; torch {d["torch"]}; crossglg {d["crossglg"]}
 
-It has seen no clip, label or text of a novel class. It recognizes motions, not persons or intentions; it was not tested
+{seen} It recognizes motions, not persons or intentions; it was not tested
 for medical or safety decisions.
 
 Base classes: {", ".join(trained.class_names)}

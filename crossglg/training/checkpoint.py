@@ -20,9 +20,11 @@ from crossglg.text.embeddings import TextBank
 from crossglg.training.trained_model import WEIGHTS
 
 CHECKPOINT = "checkpoint.safetensors"
-SAME_RESULT = ("device", "cuda_graph", "keep_text_branch")
-# Settings that may change before a training goes on: where files lie, and what changes no number.
-MAY_CHANGE = ("dataset", "extra_base", "benchmark", "descriptions", "text_encoder", "initial_weights", *SAME_RESULT)
+SAME_RESULT = ("device", "cuda_graph", "keep_text_branch")  # settings that change no result beyond rounding
+# Settings that may change before a training goes on: where files lie, and what changes no number of it.
+MAY_CHANGE = (
+    "dataset", "extra_base", "benchmark", "descriptions", "text_encoder", "initial_weights", "episodes", *SAME_RESULT,
+)  # fmt: skip
 Record = dict[str, float]  # of an epoch
 History = list[Record]
 

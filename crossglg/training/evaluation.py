@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from crossglg.config import Config, parse_values
 from crossglg.data.clips import SkeletonSet
+from crossglg.data.synthetic import also_called
 from crossglg.data.tasks import Task, load_task
 from crossglg.files import InputError, counted, expanded, some_of
 from crossglg.one_shot import CLASSIFIERS, TEXT_CLASSIFIERS, ClassTexts, Features, OneShotResult
@@ -95,19 +96,18 @@ def evaluate(
     def represent(clips: SkeletonSet) -> Representation:
         return Representation.joined([member.represent(member.in_layout(clips)) for member in members])
 
-    features = Features.of(task, represent, mirrored=text_at_inference)
-    wanted = {**CLASSIFIERS, **(TEXT_CLASSIFIERS if text_at_inference else {})}
-    left_out = {name: missing for name, kind in wanted.items() if (missing := kind.missing(features))}
-    one_shot = {name: classify(task, features, name) for name in CLASSIFIERS if name not in left_out}
-    with_texts = {}
+    texts = None
     if text_at_inference:
         own = members[0].config.descriptions
         if not descriptions and own and expanded(own).is_file():
             descriptions = own
         texts = class_texts(task, layout, descriptions, "give them with --descriptions FILE")
-        if texts.attributes is None:
-            left_out["zero-shot-attributes"] = "statements"  # a description says nothing of them
-        with_texts = {name: classify(task, features, name, texts) for name in TEXT_CLASSIFIERS if name not in left_out}
+    features = Features.of(task, represent, mirrored=text_at_inference)
+    wanted = {**CLASSIFIERS, **(TEXT_CLASSIFIERS if text_at_inference else {})}
+    left_out = {name: missing for name, kind in wanted.items() if (missing := kind.missing(features, texts))}
+    results = {name: classify(task, features, name, texts) for name in wanted if name not in left_out}
+    one_shot = {name: result for name, result in results.items() if name in CLASSIFIERS}
+    with_texts = {name: result for name, result in results.items() if name not in CLASSIFIERS}
     return Evaluation(task, one_shot, with_texts, left_out, note)
 
 
@@ -133,7 +133,7 @@ def carried_over(task: Task, trained: TrainedModel) -> str:
 
 def already_learned(task: Task, trained: TrainedModel) -> str:
     """That the model has learned classes that are novel in this task, in a sentence; or nothing."""
-    known = [name for name in task.novel.class_names if name in trained.class_names]
+    known = known_classes(trained.learned, task)
     if not known:
         return ""
     return (
@@ -141,6 +141,12 @@ def already_learned(task: Task, trained: TrainedModel) -> str:
         f"({some_of(known)}): it has learned them, so this is no one-shot accuracy; train a model without these "
         f"classes"
     )
+
+
+def known_classes(learned: Collection[str], task: Task) -> list[str]:
+    """The novel classes of a task that are among the learned ones, under this name or another one of the action."""
+    names = also_called(learned)
+    return [name for name in task.novel.class_names if also_called([name]) & names]
 
 
 def few_episodes(task: Task) -> str:

@@ -15,6 +15,7 @@ from crossglg.objectives import OBJECTIVES, find_objective
 from crossglg.objectives.bottleneck import Bottleneck
 from crossglg.text.descriptions import Description, find_descriptions
 from crossglg.text.embeddings import TextBank, build_name_bank, build_random_bank, build_text_bank, find_encoder
+from crossglg.training.evaluation import known_classes
 from crossglg.training.trained_model import TrainedModel, build_model, resolve_device
 from crossglg.training.trainer import fit
 
@@ -84,13 +85,13 @@ def check(config: Config) -> None:
 
 
 def refuse_what_knows_novel_classes(config: Config, task: Task) -> None:
-    """Raise ValueError if the initial weights have learned a class that is novel in this task."""
+    """Raise ValueError if the initial weights, or those they began with, have learned a class that is novel here."""
     if not config.initial_weights:
         return
-    known = set(TrainedModel.load(config.initial_weights).class_names) & set(task.novel.class_names)
+    known = known_classes(TrainedModel.load(config.initial_weights).learned, task)
     if known:
         raise InputError(
-            f"initial_weights={config.initial_weights!r} were trained on {min(known)!r}, which is a novel class of "
+            f"initial_weights={config.initial_weights!r} were trained on {known[0]!r}, which is a novel class of "
             f"{task.name} ({len(known)} such classes): one-shot accuracy would say nothing; start from other weights"
         )
 
@@ -117,8 +118,11 @@ def without_effect(config: Config) -> set[str]:
     read |= OF_IMPORTANCE if config.guidance in ("both", "g2l") else set()
     read |= OF_CROSS_MODAL if config.guidance in ("both", "l2g") else set()
     read |= {"text_source"} if uses_texts(config) else set()
+    read |= {"text_encoder"} if uses_texts(config) and config.text_source != "random" else set()
+    read |= {"dropout"} if find_objective(config).classifies else set()
     read |= {"mirror_class"} if config.mirror else set()
-    return (of_objectives | OF_IMPORTANCE | OF_CROSS_MODAL | {"text_source", "mirror_class"}) - read
+    of_others = {"text_source", "text_encoder", "dropout", "mirror_class"}
+    return (of_objectives | OF_IMPORTANCE | OF_CROSS_MODAL | of_others) - read
 
 
 def uses_texts(config: Config) -> bool:

@@ -302,7 +302,7 @@ class TrainedModel:
 
         Texts are not needed any more.
         """
-        folder = Path(folder)
+        folder = expanded(folder)
         weights = {
             name: t.clone(memory_format=torch.contiguous_format)  # apart, even where blocks share a tensor
             for name, t in self.model.state_dict().items()
@@ -312,6 +312,8 @@ class TrainedModel:
         if self.config.keep_text_branch and self.model.cross_modal is not None:
             branch = {name: t.contiguous() for name, t in self.model.cross_modal.state_dict().items()}
             write_file(folder / TEXT_BRANCH, save(branch))
+        else:  # that of another training, whose place this model takes
+            (folder / TEXT_BRANCH).unlink(missing_ok=True)
         description = {
             "config": self.config.to_dict(),
             "layout": asdict(self.layout),
@@ -369,8 +371,7 @@ class TrainedModel:
             raise ValueError(
                 f"{folder / DESCRIPTION} is damaged or not of this version ({what}); train again"
             ) from error
-        branch = _read_text_branch(folder / TEXT_BRANCH) if text_branch else {}
-        text_width = branch["project_text.weight"].shape[1] if branch else 0
+        branch, text_width = _read_text_branch(folder / TEXT_BRANCH) if text_branch else ({}, 0)
         model = build_model(config, layout, persons, channels, len(classes), text_width)
         if not (folder / WEIGHTS).is_file():
             raise MissingError(f"{folder} has no {WEIGHTS}; copy it there from where the model was trained")
@@ -381,6 +382,16 @@ class TrainedModel:
             what = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()  # torch lists every parameter
             raise ValueError(f"{folder / WEIGHTS} is damaged or of another model ({what}); train again") from error
         return cls(model.to(device), config, layout, persons, channels, classes, details)
+
+    @property
+    def learned(self) -> frozenset[str]:
+        """Names of all classes that it has learned: its own, and those of the weights that its training began with."""
+        return frozenset((*self.class_names, *self.details.get("earlier_classes", ())))
+
+    @property
+    def past_is_known(self) -> bool:
+        """Whether `learned` is all that it has learned: weights of others do not say what they have seen."""
+        return "imported_from" not in self.details and self.details.get("earlier_classes_known", True)
 
     @property
     def num_parameters(self) -> int:
@@ -410,15 +421,17 @@ def shipped_model() -> Path:
     return project_folder("models") / SHIPPED
 
 
-def _read_text_branch(path: Path) -> dict[str, Tensor]:
+def _read_text_branch(path: Path) -> tuple[dict[str, Tensor], int]:
+    """Its parameters, and the width of the texts that it reads."""
     if not path.is_file():
         raise MissingError(
             f"there is no {path}: the model was trained without keep_text_branch=true, so the branch that met texts is "
             f"gone; train again with --set keep_text_branch=true, or leave out text_branch=True"
         )
     try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
+        branch = load_file(path)
+        return branch, branch["project_text.weight"].shape[1]
+    except (SafetensorError, OSError, KeyError) as error:
         raise ValueError(f"{path} is damaged ({error}); train again") from error
 
 

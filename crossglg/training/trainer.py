@@ -19,7 +19,7 @@ import crossglg
 from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing, mirror
-from crossglg.files import InputError
+from crossglg.files import InputError, expanded
 from crossglg.model import CrossGLG
 from crossglg.one_shot.representation import Representation
 from crossglg.one_shot.warping import cosine_and_streams
@@ -36,7 +36,14 @@ from crossglg.training.step import (
     train_step,
     with_persons_listed,
 )
-from crossglg.training.trained_model import SIMILARITY, TrainedModel, build_model, resolve_device, similarity_quantiles
+from crossglg.training.trained_model import (
+    DESCRIPTION,
+    SIMILARITY,
+    TrainedModel,
+    build_model,
+    resolve_device,
+    similarity_quantiles,
+)
 
 ENOUGH_TO_COMPARE = 200  # clips with one another, to know how similar two of a class are
 
@@ -72,7 +79,7 @@ def fit(
     """
     device = resolve_device(config.device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        trainer = Trainer(config, base, bank, Path(folder))
+        trainer = Trainer(config, base, bank, expanded(folder))
         trainer.resume(overwrite)
         trainer.train(after_epoch)
         return trainer.finish(data, texts)
@@ -101,7 +108,11 @@ class Trainer:
         self.config, self.base, self.folder = config, base, folder
         self.device = resolve_device(config.device)
         self.one_sided = one_sided_classes(config, bank, base.layout)
-        self.model, self.persons = new_model(config, base, bank, mirrored=bool(self.one_sided.any()))
+        self.initial = TrainedModel.load(config.initial_weights) if config.initial_weights else None
+        self.persons = max(int(base.persons.max()), self.initial.persons if self.initial else 1)
+        self.model = self.new_model(bank)
+        if self.initial:
+            start_from(self.model, self.initial, base)
         self.losses = build_losses(config, self.model, base.layout, bank).to(self.device)
         self.trained = TrainedModel(
             self.model, config, base.layout, self.persons, base.num_channels, base.class_names, details={}
@@ -123,6 +134,12 @@ class Trainer:
         self.fingerprint = fingerprint(config, base, bank)
         self.history: History = []
         self.best: dict[str, Tensor] = {}
+
+    def new_model(self, bank: TextBank) -> CrossGLG:
+        """A model with new weights. Its classifier may have a class of its own for the mirror image of every class."""
+        base = self.base
+        classes = len(base.class_names) * (2 if self.one_sided.any() else 1)
+        return build_model(self.config, base.layout, self.persons, base.num_channels, classes, bank.local.shape[-1])
 
     def resume(self, overwrite: bool = False) -> None:
         """Continue the checkpoint in the folder, if there is one. overwrite: replace that of another training."""
@@ -216,6 +233,8 @@ class Trainer:
     def save(self) -> None:
         """Write the checkpoint, from the first process."""
         if distributed.rank() == 0:
+            if len(self.history) == 1:  # a model that lies here is of the training that this one replaces
+                (self.folder / DESCRIPTION).unlink(missing_ok=True)
             save_checkpoint(
                 self.folder / CHECKPOINT, self.losses, self.optimizer, self.best, self.history, self.config,
                 self.fingerprint,
@@ -225,7 +244,7 @@ class Trainer:
         """The model of the chosen epoch, saved in the folder with its card. data, texts: names for the card."""
         base, chosen = self.base, chosen_epoch(self.history)
         # Into a model as it is built: the one that was trained may hold synchronized normalizations.
-        model, _ = new_model(self.config, base, self.texts, mirrored=bool(self.one_sided.any()))
+        model = self.new_model(self.texts)
         model.load_state_dict(self.best)
         if self.one_sided.any() and model.classifier is not None:
             model.keep_classes(len(base.class_names))
@@ -240,6 +259,9 @@ class Trainer:
             "torch": torch.__version__,
             "crossglg": crossglg.__version__,
         }
+        if self.initial:
+            details["earlier_classes"] = sorted(self.initial.learned)
+            details["earlier_classes_known"] = self.initial.past_is_known
         trained = replace(self.trained, model=model.to(self.device), details=details)
         # What recognizing one's own clips needs: when two clips are alike, and how long a clip usually is.
         unseen = self.validation_clips if len(self.validation_clips) else np.arange(len(base))
@@ -254,20 +276,6 @@ class Trainer:
         if distributed.rank() == 0:
             trained.save(self.folder)
         return trained
-
-
-def new_model(config: Config, base: SkeletonSet, bank: TextBank, mirrored: bool) -> tuple[CrossGLG, int]:
-    """The model at the start of a training, and how many persons it is for.
-
-    mirrored: with a class of its own for the mirror image of every class.
-    """
-    initial = TrainedModel.load(config.initial_weights) if config.initial_weights else None
-    persons = max(int(base.persons.max()), initial.persons if initial else 1)
-    classes = len(base.class_names) * (2 if mirrored else 1)
-    model = build_model(config, base.layout, persons, base.num_channels, classes, bank.local.shape[-1])
-    if initial:
-        start_from(model, initial, base)
-    return model, persons
 
 
 def start_from(model: CrossGLG, initial: TrainedModel, base: SkeletonSet) -> None:

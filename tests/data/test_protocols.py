@@ -296,6 +296,8 @@ def test_an_exemplar_is_an_id_of_the_dataset_or_source_and_id() -> None:
         ({"exemplar_draws": [{"c": 1, "d": "2"}]}, "'x' is not of the format"),
         ({"exemplar_draws": 3}, "'x' is not of the format"),
         ({"counts": [1]}, "'x' is not of the format"),
+        ({"published": "60"}, "'x' is not of the format"),
+        ({"published": {"baseline": "much"}}, "'x' is not of the format"),
     ],
 )
 def test_what_cannot_be_right_is_explained(tmp_path: Path, changes: dict[str, Any], message: str) -> None:

@@ -27,6 +27,8 @@ from crossglg.data.tasks import (
     with_extra_base,
 )
 from crossglg.files import InputError
+from crossglg.one_shot import Features
+from crossglg.one_shot.baselines.raw import raw_coordinates
 from crossglg.runs.results import absolute_paths, task_name
 from crossglg.skeletons import get_layout
 
@@ -325,6 +327,35 @@ def test_benchmark_into_one_set_keeps_its_own_names(benchmark_file: Path) -> Non
     task = load_task(Config(benchmark=f"{benchmark_file}:to-ours"))
     assert task.novel.class_names == ("kick", "wave") and set(task.novel.source) == {"ours"}
     assert task.base.class_names == ("box", "sit") and set(task.base.source) == {"theirs"}
+
+
+def with_changes(benchmark_file: Path, **changes: Any) -> Config:
+    """The settings of the protocol "to-ours" with other entries."""
+    protocols = json.loads(benchmark_file.read_text())
+    protocols["to-ours"] |= changes
+    benchmark_file.write_text(json.dumps(protocols))
+    return Config(benchmark=f"{benchmark_file}:to-ours")
+
+
+def test_every_other_class_of_the_base_sets_is_a_base_class(benchmark_file: Path) -> None:
+    """But "wave hand", which the novel set calls "wave"."""
+    task = load_task(with_changes(benchmark_file, base_classes="others"))
+    assert task.base.class_names == ("box", "sit") and task.novel.class_names == ("kick", "wave")
+
+
+def test_a_base_class_that_is_a_novel_one_by_another_name_is_refused(benchmark_file: Path) -> None:
+    config = with_changes(benchmark_file, base_classes=["box", "sit", "wave hand"])
+    with pytest.raises(ValueError, match="the base class 'wave hand' is the same action as a novel class of another"):
+        load_task(config)
+
+
+def test_novel_clips_of_another_skeleton_are_carried_to_that_of_the_base_clips(benchmark_file: Path) -> None:
+    ours = SkeletonSet.load(benchmark_file.parent / "ours.npz")
+    ours.retargeted(get_layout("ntu25")).save(benchmark_file.parent / "ours.npz")
+    task = load_task(Config(benchmark=f"{benchmark_file}:to-ours"))
+    assert task.novel.layout == task.base.layout == ours.layout
+    features = Features.of(task, raw_coordinates)
+    assert features.novel.z.shape[1] == features.base.clips.z.shape[1]
 
 
 def test_hash_changes_when_an_exemplar_changes(benchmark_file: Path) -> None:

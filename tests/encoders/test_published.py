@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ from typer.testing import CliRunner
 
 from crossglg.cli import app
 from crossglg.config import Config
+from crossglg.data.clips import SkeletonSet
 from crossglg.data.synthetic import ACTIONS, synthesize
-from crossglg.data.tasks import load_task
+from crossglg.data.tasks import load_task, split_task
 from crossglg.encoders import build_encoder
 from crossglg.encoders.base import PersonIndex, SkeletonEncoder
 from crossglg.encoders.dstformer import DSTformer
@@ -35,6 +37,7 @@ from crossglg.files import read_json
 from crossglg.recognition.recognizer import Recognizer
 from crossglg.skeletons import get_layout
 from crossglg.training import recipe
+from crossglg.training.evaluation import already_learned
 from crossglg.training.trained_model import TrainedModel
 from crossglg.training.trainer import fit
 
@@ -410,6 +413,26 @@ def test_initial_weights_that_know_a_novel_class_are_refused(started: dict[str, 
     for function in (recipe.check, recipe.prepare):
         with pytest.raises(ValueError, match=f"were trained on '{novel[0]}', which is a novel class of"):
             function(config)
+
+
+def test_what_initial_weights_have_learned_is_handed_on(started: dict[str, Any], tmp_path: Path) -> None:
+    """A model that began with weights that know "drink" knows it, too, and "drink water" is another name of it."""
+    (tmp_path / "names.txt").write_text("\n".join(["drink", *(f"action {k}" for k in range(119))]))
+    folder = imported(tmp_path, "ctrgcn", "--classes", str(tmp_path / "names.txt"))
+    first = Config.create("smoke", **started, initial_weights=str(folder))
+    clips = SkeletonSet.load(started["dataset"])
+    task = split_task(clips, clips.class_names[-2:], 1, "t")
+    nothing = recipe.TextBank.without_texts(task.base.class_names, clips.layout)
+    trained = TrainedModel.load(fit(first, task.base, nothing, tmp_path / "second").save(tmp_path / "copy"))
+    assert trained.learned >= {"drink", "action 7", *task.base.class_names} and not trained.past_is_known
+    assert "What its initial weights have learned is not known" in (tmp_path / "copy" / "README.md").read_text()
+    renamed = replace(task.base, class_names=tuple(f"base {k}" for k in range(6)))
+    water = replace(task, base=renamed, novel=replace(task.novel, class_names=("drink water", "x")))
+    config = Config.create("smoke", **started, initial_weights=str(tmp_path / "copy"))
+    with pytest.raises(ValueError, match="were trained on 'drink water', which is a novel class"):
+        recipe.refuse_what_knows_novel_classes(config, water)
+    assert "1 of the 2 novel classes" in already_learned(water, trained)
+    recipe.refuse_what_knows_novel_classes(config, task)
 
 
 def regenerate() -> None:

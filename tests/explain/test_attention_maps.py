@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from crossglg.config import Config
@@ -250,13 +251,17 @@ def test_a_kept_text_branch_is_a_file_of_its_own(clips: SkeletonSet, tmp_path: P
     assert with_texts.num_parameters == trained.num_parameters
     with pytest.raises(ValueError, match=r"local_text is \(2, 25, 9\); it must be .* = \(2, 25, 10\)"):
         text_attention(with_texts, clips, local[..., :9])
-    (folder / TEXT_BRANCH).write_bytes(b"broken")
-    with pytest.raises(ValueError, match=r"text_branch\.safetensors is damaged"):
-        TrainedModel.load(folder, text_branch=True)
+    for content in (b"broken", save({"other": torch.zeros(1)})):
+        (folder / TEXT_BRANCH).write_bytes(content)
+        with pytest.raises(ValueError, match=r"text_branch\.safetensors is damaged"):
+            TrainedModel.load(folder, text_branch=True)
     plain = TrainedModel.load(folder)  # does not look at the broken file
     np.testing.assert_array_equal(plain.embed(clips), trained.embed(clips))
     with pytest.raises(ValueError, match="keep_text_branch=true"):
         text_attention(plain, clips, local)
+    untrained(text_width=10).save(folder)  # takes its place, and has none
+    with pytest.raises(MissingError, match="--set keep_text_branch=true"):
+        TrainedModel.load(folder, text_branch=True)
 
 
 def test_a_model_without_its_text_branch_says_how_to_keep_it(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from crossglg.encoders import ENCODERS
 from crossglg.model import CrossGLGOutput
 from crossglg.objectives import OBJECTIVES, build_loss, find_objective
 from crossglg.objectives.base import Sizes, balanced
-from crossglg.objectives.gap import PartProjection, alignment_loss
+from crossglg.objectives.gap import PartProjection, PartTextAlignment, alignment_loss
 from crossglg.objectives.protonet import prototype_loss
 from crossglg.skeletons import LAYOUTS, get_layout
 from crossglg.text.embeddings import TextBank
@@ -146,6 +146,18 @@ def test_alignment_is_zero_where_every_part_finds_its_text() -> None:
     text = torch.eye(3)[label][:, None]
     assert alignment_loss(100.0 * text, text, label).item() == pytest.approx(0.0, abs=1e-5)
     assert alignment_loss(100.0 * text, text.roll(1, 0), label).item() > 10.0
+
+
+def test_a_mirrored_clip_may_find_the_text_that_its_class_has_too(bank: TextBank) -> None:
+    """The image of class k in the mirror is class K + k of 2 K, with the text of class k."""
+    count, layout = len(bank.classes), get_layout("ntu25")
+    objective = PartTextAlignment(Sizes(layout, 8, 8, bank.local.shape[-1], 2 * count), 0.1, 1.0)
+    out = CrossGLGOutput(random(4, 2 * count), random(4, 8), random(4, layout.num_joints, 8), None, None)
+    losses = [
+        objective.losses(out, torch.tensor(label), bank)["alignment_loss"].item()
+        for label in ([0, 1, 0, 1], [0, 1, count, count + 1])
+    ]
+    assert losses[0] == losses[1]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -14,11 +14,12 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from support.one_shot_toys import Few, few_of, make_features, make_task, only_z
 
-from crossglg.data.clips import SkeletonSet
+from crossglg.data.clips import SkeletonSet, concatenate
 from crossglg.data.synthetic import synthesize
 from crossglg.data.tasks import Task
 from crossglg.files import InputError
 from crossglg.one_shot import CLASSIFIERS, Base, Classifier, Features, OneShotResult, evaluate, usable  # fmt: skip
+from crossglg.one_shot.baselines import raw
 from crossglg.one_shot.baselines.raw import raw_coordinates
 from crossglg.one_shot.calibration import distribution_calibration
 from crossglg.one_shot.pooled import cosine
@@ -313,14 +314,26 @@ def test_raw_coordinates_of_a_skeleton_without_hips_are_as_they_are() -> None:
     np.testing.assert_allclose(raw_coordinates(clips, frames=8), xyz.reshape(1, -1), atol=1e-6)
 
 
+def test_raw_coordinates_are_the_same_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = synthesize(0, 3, ["clapping"])
+    pairs = [np.concatenate([one[i][0], one[i][0][::-1]]) for i in range(3)]  # a second person goes backward in time
+    offsets = np.cumsum([0, *map(len, pairs)])
+    two = SkeletonSet.build(np.concatenate(pairs), offsets, [0] * 3, ["two"], one.layout, persons=np.full(3, 2))
+    clips = concatenate([one, two], "mixed")
+    whole = raw_coordinates(clips, frames=8)
+    monkeypatch.setattr(raw, "AT_ONCE", 2)
+    np.testing.assert_array_equal(raw_coordinates(clips, frames=8), whole)
+    assert not whole[:3, whole.shape[1] // 2 :].any() and whole[3:, whole.shape[1] // 2 :].any()
+
+
 def test_raw_coordinates_ignore_where_and_which_way_a_person_stands() -> None:
     clips = synthesize(0, 2, ["clapping", "kicking something"])
     turn = np.array([[math.cos(1.0), 0, math.sin(1.0)], [0, 1, 0], [-math.sin(1.0), 0, math.cos(1.0)]])
     moved = replace(clips, xyz=(1.2 * clips.xyz @ turn + [1.0, 0.5, -2.0]).astype(np.float32))
-    raw = raw_coordinates(clips, frames=8)
-    assert raw.shape == (4, 8 * 25 * 3)
-    np.testing.assert_allclose(raw_coordinates(moved, frames=8), raw, atol=1e-3)
-    assert np.linalg.norm(raw[0] - raw[2]) > 1.0
+    before = raw_coordinates(clips, frames=8)
+    assert before.shape == (4, 8 * 25 * 3)
+    np.testing.assert_allclose(raw_coordinates(moved, frames=8), before, atol=1e-3)
+    assert np.linalg.norm(before[0] - before[2]) > 1.0
 
 
 def test_whitened_cosine_equals_the_plain_sums(few: Few) -> None:

@@ -262,7 +262,7 @@ def test_timeline_joins_neighboring_windows_and_is_written(tmp_path: Path) -> No
     assert rows[4] == ["3.000", "5.000", "wave", "0.7000", "0.1000"]
 
 
-def test_enrolled_clips_are_kept_and_added_to(tmp_path: Path, task: Task) -> None:
+def test_enrolled_clips_are_kept_and_added_to(tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "mine.npz"
     enroll("my wave", task.novel.subset([0]), file)
     enroll("my jump", task.novel.subset([5]).retargeted(KINECT), file)
@@ -271,6 +271,9 @@ def test_enrolled_clips_are_kept_and_added_to(tmp_path: Path, task: Task) -> Non
     assert again.class_names == kept.class_names == ("my jump", "my wave")
     assert sorted(again.class_of(i) for i in range(3)) == ["my jump", "my wave", "my wave"]
     assert again.layout.joints == NTU.joints  # carried to the layout of the first
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert enroll("my wave", task.novel.subset([2]), "~/mine.npz").class_names == kept.class_names
+    assert len(SkeletonSet.load(file)) == 4 and forget("my jump", "~/mine.npz").class_names == ("my wave",)
     np.testing.assert_array_equal(again[0], task.novel[0])
 
 

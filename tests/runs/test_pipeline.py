@@ -124,6 +124,10 @@ def test_train_replaces_another_training_if_asked_and_never_a_run(own_clips, tmp
     other = [*words, "--set", "epochs=1"]
     refused = CliRunner().invoke(cli.app, other)
     assert "epochs=2, not 1" in str(refused.exception) and "--overwrite" in str(refused.exception)
+    moved = shutil.copy(own_clips, tmp_path / own_clips.name)
+    again = ["train", "--dataset", str(moved), *words[3:], "--set", "episodes=3"]
+    goes_on = CliRunner().invoke(cli.app, again)
+    assert goes_on.exit_code == 0, goes_on.exception
     assert CliRunner().invoke(cli.app, [*other, "--overwrite"]).exit_code == 0
     assert TrainedModel.load(folder / "model").config.epochs == pipeline.saved_config(folder).epochs == 1
     (folder / "notebooks").mkdir()

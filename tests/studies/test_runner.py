@@ -41,6 +41,7 @@ from crossglg.studies.tables import (
     study_figure,
     study_table,
 )
+from crossglg.text.descriptions import Description, DescriptionFile
 from crossglg.training import recipe
 from crossglg.training.checkpoint import CHECKPOINT
 from crossglg.training.evaluation import evaluate as evaluate_models
@@ -321,6 +322,16 @@ def test_a_novel_class_without_a_description_is_told_before_anything_is_trained(
         run_study(parsed, tmp_path / "runs", tmp_path, jobs=1, report=lines.append)
     (failed,) = (line for line in lines if "gribble" in line)
     assert "has no description" in failed and "name their file in the study's settings: descriptions" in failed
+    assert not list((tmp_path / "runs").rglob("*.safetensors"))
+    joints = dict.fromkeys(clips.layout.joints, "It moves.")
+    told = {name: Description(name, "It moves.", clips.layout.joints[:1], joints, clips.layout) for name in made_up}
+    file = DescriptionFile(clips.layout, {}, told).save(tmp_path / "without_statements.json")
+    methods = {"attributes": {"guidance": "none", "objective": "attributes"}}
+    settings = {**SETTINGS, "descriptions": str(file)}
+    parsed = load(tmp_path, methods=methods, seeds=[0], measured=["cosine", "zero-shot-attributes"], settings=settings)
+    with pytest.raises(RuntimeError, match="1 of 1 runs failed"):
+        run_study(parsed, tmp_path / "runs", tmp_path, jobs=1, report=lines.append)
+    assert any("zero-shot-attributes reads statements, and the description of a novel class of toy" in x for x in lines)
     assert not list((tmp_path / "runs").rglob("*.safetensors"))
 
 

@@ -14,7 +14,7 @@ from crossglg.config import Config
 from crossglg.encoders import ENCODERS
 from crossglg.runs.results import portable
 from crossglg.statistics import Interval, sign_flip_test
-from crossglg.studies.results import Row, table_file, write_rows
+from crossglg.studies.results import Row, read_rows, table_file, write_rows
 from crossglg.studies.spec import Run, Study, deciding
 from crossglg.studies.tables import (
     accuracies,
@@ -144,6 +144,9 @@ def test_means_have_a_column_per_classifier_and_tables_per_share(shares: tuple, 
         cell = Interval.of(pairs)
         assert differences["crossglg"][0] == (f"{100 * cell.mean:+.1f} [{100 * cell.low:+.1f}, {100 * cell.high:+.1f}]")
         assert (means["crossglg"][2] == "–") == (differences["crossglg"][1] == "–") == (share == 0.5)
+    rows = {name: row for name, row in read_rows(table_file(study, tmp_path)).items() if row.task.startswith("a")}
+    write_rows(table_file(study, tmp_path / "a"), rows, list(rows))
+    assert means_table(study, tmp_path / "a").startswith("mine: 9 of 20 runs, means over 1 of 2 benchmarks.")
     assert "joint-motion" not in means_table(study, tmp_path, ["cosine"])
     assert "| base |" in means_table(study, tmp_path, reference="raw").split("minus raw")[1]
 

@@ -13,7 +13,7 @@ import pytest
 from crossglg.data.synthetic import ACTIONS
 from crossglg.files import InputError
 from crossglg.skeletons import LAYOUTS, Layout, get_layout
-from crossglg.text.descriptions import DescriptionFile, find_descriptions, shipped_files
+from crossglg.text.descriptions import Description, DescriptionFile, find_descriptions, shipped_files
 from crossglg.text.prompts import PROMPTS, load_prompt
 
 NTU, KINECT = get_layout("ntu25"), get_layout("kinect20")
@@ -278,6 +278,21 @@ def test_save_and_load_give_the_same_file(tmp_path: Path, path: Path) -> None:
     for action, description in file.classes.items():
         assert replace(copy.classes[action], source="") == replace(description, source="")
     assert (copy.layout, copy.provenance) == (file.layout, file.provenance)
+
+
+def test_a_layout_that_is_not_registered_is_written_whole(tmp_path: Path) -> None:
+    """Also where it has the name of another one."""
+    joints = ("hip", "left hand", "right hand")
+    layout = Layout.from_edges("kinect20", joints, [(0, 1), (0, 2)], "hip")
+    wave = Description("wave", "The right hand waves.", ("right hand",), dict.fromkeys(joints, "It moves."), layout)
+    path = DescriptionFile(layout, {}, {"wave": wave}).save(tmp_path / "mine.json")
+    read = DescriptionFile.load(path)
+    assert read.layout == layout and replace(read.classes["wave"], source="") == wave
+    (found,) = find_descriptions(["wave"], layout, path)
+    assert found.joint_texts(layout) == ("It moves.",) * 3
+    path.write_text(path.read_text().replace('"root": "hip"', '"root": "nose"'))
+    with pytest.raises(ValueError, match=r"mine\.json: layout 'kinect20' has no joint 'nose' to be its root"):
+        DescriptionFile.load(path)
 
 
 def test_whether_sides_matter_is_said_for_every_shipped_class() -> None:

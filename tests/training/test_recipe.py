@@ -191,7 +191,7 @@ OTHERS = {
     "asked_joints": "all", "alignment_weight": 50.0, "batch_classes": 3, "calibration_weight": 50.0,
     "scale_importance": False, "importance_share": 0.1, "importance_per": "phase", "importance_after_block": 2,
     "cross_modal_weight": 50.0, "interaction_blocks": 2, "interaction_width": 8, "text_source": "random",
-    "mirror_class": "other", "label_smoothing": 0.5,
+    "mirror_class": "other", "label_smoothing": 0.5, "text_encoder": "nowhere", "dropout": 0.9,
 }  # fmt: skip
 
 

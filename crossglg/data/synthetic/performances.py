@@ -1,6 +1,6 @@
 """The built-in synthetic dataset: a procedural synthesizer of skeleton motion in the NTU RGB+D layout.
 
-The actions are data (`synthetic_actions`), the body is `synthetic_body`; here a program becomes a clip: a person with
+The actions are data (`actions`), the body is `body`; here a program becomes a clip: a person with
 own proportions, tempo and habits performs it once or more, somewhere between idle moments, with irrelevant motion on
 top, and a Kinect-like sensor observes it from one of three directions. Nothing here was recorded from people.
 

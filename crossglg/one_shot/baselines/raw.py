@@ -6,10 +6,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.transforms import DeviceClips, Preprocessing, bones, possible_steps
 from crossglg.one_shot.representation import Representation
+
+AT_ONCE = 256  # clips: all of NTU RGB+D at once would take gigabytes
 
 
 def raw_coordinates(clips: SkeletonSet, frames: int = 32, prepare: Preprocessing | None = None) -> NDArray[np.float32]:
@@ -29,6 +32,11 @@ def raw_poses(clips: SkeletonSet) -> Representation:
 
 def prepared_clips(clips: SkeletonSet, frames: int = 32, prepare: Preprocessing | None = None) -> Tensor:
     """(N, M, T, V, C) of `raw_coordinates`."""
-    x, _ = DeviceClips(clips).batch(torch.arange(len(clips)), frames)
     usual = possible_steps(clips.layout, Preprocessing.coordinate_steps)
-    return (prepare or Preprocessing(clips.layout, coordinate_steps=usual))(x)
+    prepare = prepare or Preprocessing(clips.layout, coordinate_steps=usual)
+    on_device, persons = DeviceClips(clips), int(clips.persons.max())
+    batches = []
+    for index in torch.arange(len(clips)).split(AT_ONCE):
+        x, _ = on_device.batch(index, frames)
+        batches.append(F.pad(prepare(x), (0, 0) * 3 + (0, persons - x.shape[1])))
+    return torch.cat(batches)
