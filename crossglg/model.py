@@ -143,13 +143,23 @@ def with_zeros(x: Tensor, person_mask: Tensor | None, persons: int) -> Tensor:
 class CrossGLG(nn.Module):
     """A skeleton encoder guided by text while it learns: dual branch, one shared classifier.
 
-    joint_importance None: no global-to-local guidance;  cross_modal None: no local-to-global guidance (or removed, as
-    at inference). scale_importance: weight joints by V·k_out, so that uniform importance changes nothing.
-    importance_share: weight them by so much of k_out, the rest uniform. Not in the paper, where it is 1.
-    importance_after_block: N_pre; with all blocks, joints are weighted only when they are pooled. 0: as recommended.
-    num_classes 0: no classifier, for objectives that compare representations.
-    persons_with_zeros: above 0, every clip has so many persons and absent ones are zeros, as in published code.
-    num_attributes: A, attributes that are predicted from z; 0: none.
+    Args:
+        encoder: the skeleton branch's encoder, its blocks split in two by `importance_after_block`.
+        num_classes: K, classes of the shared classifier; 0: no classifier, for objectives that compare representations.
+        joint_importance: predicts k_out (JID); None: no global-to-local guidance.
+        cross_modal: the branch that meets texts; None: no local-to-global guidance, or removed, as at inference.
+        importance_after_block: N_pre, from 1; with all blocks, joints are weighted only when they are pooled. 0: as the
+            encoder recommends.
+        scale_importance: weight joints by V · k_out, so that uniform importance changes nothing.
+        importance_share: weight them by so much of k_out, 0…1, the rest uniform. Not in the paper, where it is 1.
+        dropout: before the classifier, 0…1.
+        persons_with_zeros: above 0, every clip has so many persons and absent ones are zeros, as in published code.
+        num_attributes: A, attributes that are predicted from z; 0: none. Not in the paper.
+
+    Raises:
+        ValueError: the encoder has no such block.
+
+    Source: CrossGLG (ECCV 2024), section 3.
     """
 
     def __init__(

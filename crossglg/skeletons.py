@@ -70,10 +70,14 @@ _HEAD = ("head", "neck", "nose", "eye", "ear", "mouth")
 class Layout:
     """One skeleton: what each joint is called and which joints are connected.
 
-    name: registry key;  joints: V names in index order;  bones: (child, parent) index pairs. A bone always points from
-    the parent to the child, the parent being the joint nearer to `root`; together the bones form one tree.
-    root: the joint that every bone leads away from, also the origin of centered coordinates.
-    Raises ValueError if names repeat or the bones are not one tree over all joints.
+    Attributes:
+        name: registry key.
+        joints: V names in index order.
+        bones: (child, parent) index pairs, the parent being the joint nearer to `root`; together they form one tree.
+        root: the joint that every bone leads away from, also the origin of centered coordinates.
+
+    Raises:
+        ValueError: names repeat, or the bones are not one tree over all joints.
     """
 
     name: str

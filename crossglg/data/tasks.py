@@ -38,12 +38,20 @@ DATASETS: dict[str, Callable[[], tuple[SkeletonSet, Sequence[str]]]] = {
 
 @dataclass(frozen=True)
 class Task:
-    """A one-shot task. `base` holds base classes only, `novel` novel classes only.
+    """A one-shot task.
 
-    episodes: (R, K) for each of R episodes the index into `novel` of one exemplar per novel class, classes in the
-    order of `novel.class_names`. sha256: of name, classes and exemplars; clips_sha256: of these and of which clips are
-    there on either side, so that it also tells whether two runs had the same queries. Raises ValueError if a class is
-    on both sides or an episode does not fit.
+    Attributes:
+        name: what it is called.
+        base: clips of base classes only; training is handed nothing else.
+        novel: clips of novel classes only.
+        episodes: for each of R episodes the index into `novel` of one exemplar per novel class, `(R, K)`, classes in
+            the order of `novel.class_names`.
+        sha256: of name, classes and exemplars.
+        clips_sha256: of these and of which clips are there on either side, so that it also tells whether two runs had
+            the same queries.
+
+    Raises:
+        ValueError: a class is on both sides, or an episode does not fit.
     """
 
     name: str

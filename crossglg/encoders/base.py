@@ -21,10 +21,15 @@ Attention = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class PersonIndex:
-    """The persons present in a batch. clip (B,): its clip, 0…N−1;  slot (B,): its place among the clip's persons.
+    """The B persons that are present in a batch of N clips.
 
-    each: how many persons every clip has, None where clips may differ.  rows_of_slot: where clips differ, the rows of
-    each slot, up to the last one taken; their sizes are known without asking a GPU.
+    Attributes:
+        clip: the clip of each person, 0…N−1, `(B,)`.
+        slot: its number among the persons of the clip, from 0, `(B,)`.
+        num_clips: N.
+        each: how many persons every clip has; None where clips may differ.
+        rows_of_slot: where clips differ, the rows of each slot, up to the last one taken; their sizes are known without
+            asking a GPU.
     """
 
     clip: Tensor

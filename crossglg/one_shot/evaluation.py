@@ -20,7 +20,13 @@ from crossglg.statistics import half_width
 
 @dataclass(frozen=True)
 class OneShotResult:
-    """accuracy: (R,) top-1 per episode, in 0…1;  confusion: (K, K) counts, rows true, summed over episodes."""
+    """How well one classifier recognized the queries.
+
+    Attributes:
+        classifier: its name.
+        accuracy: top-1 of each episode, in 0…1, `(R,)`.
+        confusion: counts summed over episodes, `(K, K)`, rows true, columns recognized.
+    """
 
     classifier: str
     accuracy: Array

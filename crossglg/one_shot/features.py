@@ -20,7 +20,12 @@ Array = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Base:
-    """The base clips with their labels, all that a classifier may know besides exemplars and queries."""
+    """The base clips, all that a classifier may know besides exemplars and queries.
+
+    Attributes:
+        clips: their representations.
+        label: their classes, `(N,)`.
+    """
 
     clips: Representation
     label: NDArray[np.int64]
@@ -49,9 +54,12 @@ class Base:
 
 @dataclass(frozen=True)
 class Features:
-    """Representations of a task's clips. base with their labels;  novel: N clips, in the order of `task.novel`.
+    """Representations of a task's clips.
 
-    mirrored: the mirror images of the novel clips, for classifiers that may take them as exemplars, or None.
+    Attributes:
+        base: the base clips with their labels.
+        novel: the N novel clips, in the order of `task.novel`.
+        mirrored: their mirror images, for classifiers that may take them as exemplars, or None.
     """
 
     base: Base

@@ -18,14 +18,20 @@ SHAPES = {
 
 @dataclass(frozen=True)
 class Representation:
-    """N clips as a model sees them. z: (N, D), always there;  the others are None where there is no such thing.
+    """N clips as a model sees them. All but `z` are None where there is no such thing.
 
-    joints: (N, V, D) features of each joint, pooled over time;  sequence: (N, T', D) features over time, pooled over
-    joints; float16 is enough for both.  importance: (N, V) predicted, rows sum to 1.  motion: (N, V)
-    as of `motion_energy`, and poses, bones: (N, T, F), the prepared coordinates of each frame and each joint minus its
-    parent: nothing is learned in these.
-    attributes: (N, A), how probable each one is.
-    Raises ValueError for parts of other shapes or lengths.
+    Attributes:
+        z: the features that stand for a clip, `(N, D)`.
+        joints: features of each joint, pooled over time, `(N, V, D)`; float16 is enough.
+        sequence: features over time, pooled over joints, `(N, T', D)`; float16 is enough.
+        importance: predicted, `(N, V)`, rows sum to 1.
+        motion: `(N, V)` as of `motion_energy`. Nothing is learned in this and the next two.
+        poses: the prepared coordinates of each frame, `(N, T, F)`.
+        bones: of each frame, each joint minus its parent, `(N, T, F)`.
+        attributes: how probable each one is, `(N, A)`.
+
+    Raises:
+        ValueError: a part has another shape, or another number of clips.
     """
 
     z: NDArray[np.floating]

@@ -33,11 +33,21 @@ OF_A_CLASS = ("global", "key_joints", "joints", "samples", "either_side", "state
 
 @dataclass(frozen=True)
 class Description:
-    """One class. joints: one text per joint of `layout`; key_joints: names of `layout`; source: file and hash.
+    """What was written about one class.
 
-    samples: the several answers that this description was merged from, or none.  either_side: whether it stays the same
-    action if left and right are swapped; None: not said.  statements: those of `attributes.STATEMENTS` that are true of
-    it; None: not said.
+    Attributes:
+        action: its name.
+        global_: the text about the whole motion.
+        key_joints: the joints that matter, names of `layout`.
+        joints: a text for each joint of `layout`.
+        layout: the skeleton that the texts are about.
+        source: file and hash.
+        samples: the several answers that this description was merged from, or none.
+        either_side: whether it stays the same action if left and right are swapped; None: not said.
+        statements: those of `attributes.STATEMENTS` that are true of it; None: not said.
+
+    Raises:
+        InputError: a text is missing, a key joint is not in the layout, or a statement is unknown.
     """
 
     action: str

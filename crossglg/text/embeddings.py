@@ -31,9 +31,15 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]  # texts → (number, E),
 
 @dataclass(frozen=True)
 class TextBank:
-    """Texts of K classes as training sees them. local: (K, V, E) unit rows;  key_joint_target: (K, V), sum 1, or None
-    where nothing says which joints are key;  global_: (K, E) unit rows, name and global text of each class;
-    attributes: (K, A) of `attribute_targets`, or None where a class has no statements."""
+    """Texts of K classes as training sees them.
+
+    Attributes:
+        classes: their names, in the order of the labels.
+        local: the text of each joint, `(K, V, E)`, rows of length 1.
+        key_joint_target: k_gt, `(K, V)`, rows sum to 1; None where nothing says which joints are key.
+        global_: name and global text of each class, `(K, E)`, rows of length 1.
+        attributes: those of `attribute_targets`, `(K, A)`; None where a class has no statements.
+    """
 
     classes: tuple[str, ...]
     local: torch.Tensor

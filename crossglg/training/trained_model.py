@@ -101,7 +101,17 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
 
 @dataclass
 class TrainedModel:
-    """model: skeleton branch;  class_names: base classes the classifier knows;  details: what training recorded."""
+    """A model with all it needs to read clips: it embeds, explains, is saved and loaded.
+
+    Attributes:
+        model: the skeleton branch.
+        config: the settings it was trained with.
+        layout: the skeleton, V joints, that its clips must have.
+        persons: M, the most persons of a clip.
+        channels: C, coordinates of a joint, 2 or 3.
+        class_names: the base classes, in the order of the classifier's outputs.
+        details: what training recorded: its data and texts, losses, the chosen epoch, versions.
+    """
 
     model: CrossGLG
     config: Config
@@ -119,16 +129,32 @@ class TrainedModel:
         )
 
     def embed(self, clips: SkeletonSet, moving: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
-        """One-shot representations z of all clips, (N, D). moving: (N, V), False for joints to freeze first.
+        """The one-shot representation z of each clip.
 
-        Raises ValueError if `moving` is anything else, or as `check` does.
+        Args:
+            clips: N clips of the model's layout.
+            moving: `(N, V)` of bool, False for joints to freeze first.
+
+        Returns:
+            `(N, D)`.
+
+        Raises:
+            ValueError: `moving` is anything else, or as `check` does.
         """
         return self.over(clips, CrossGLG.embed, moving)
 
     def represent(self, clips: SkeletonSet) -> Representation:
-        """What one-shot classifiers compare.
+        """What one-shot classifiers compare: learned features, and the prepared coordinates.
 
-        z, features of joints and over time, importance and attributes where they are predicted; motion, poses, bones.
+        Args:
+            clips: N clips of the model's layout.
+
+        Returns:
+            A representation with `z`, `joints`, `sequence`, `motion`, `poses`, `bones`, and, where the model predicts
+            them, `importance` and `attributes`.
+
+        Raises:
+            ValueError: as `check` does.
         """
 
         def everything(model: CrossGLG, x: Tensor, mask: Tensor) -> list[Tensor]:
@@ -156,12 +182,32 @@ class TrainedModel:
         return dict(zip(("poses", "bones"), map(np.concatenate, zip(*found, strict=True)), strict=True))
 
     def joint_importance(self, clips: SkeletonSet) -> NDArray[np.float32]:
-        """k_out of all clips, (N, V), rows sum to 1. Raises ValueError if the model has no joint importance."""
+        """Which joints count, k_out of the paper.
+
+        Args:
+            clips: N clips of the model's layout.
+
+        Returns:
+            `(N, V)`, rows sum to 1.
+
+        Raises:
+            ValueError: the model has no joint importance, or as `check` does.
+        """
         self.require_importance()
         return self.over(clips, lambda model, x, mask: cast(Tensor, model.joint_features(x, mask)[1]))
 
     def attributes(self, clips: SkeletonSet) -> NDArray[np.float32]:
-        """How probable each attribute of `attribute_names` is, (N, A). Raises ValueError if the model predicts none."""
+        """How probable each attribute of `attribute_names` is.
+
+        Args:
+            clips: N clips of the model's layout.
+
+        Returns:
+            `(N, A)` in 0…1.
+
+        Raises:
+            ValueError: the model predicts none, or as `check` does.
+        """
         if self.model.attributes is None:
             raise ValueError(
                 f"a model with objective={self.config.objective!r} predicts no attributes; use objective=attributes"
