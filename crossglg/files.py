@@ -66,7 +66,7 @@ _PLACES: dict[type[OSError], str] = {
 }
 
 
-def told(error: Exception) -> str:
+def error_message(error: Exception) -> str:
     """What a command says of an error: its own words; of a full disk or a forbidden place what is to be done."""
     if is_full(error) and not isinstance(error, WriteError):
         return "no room is left on the disk; make room and give the same command again"

@@ -9,7 +9,7 @@ from typing import IO
 
 import pytest
 
-from crossglg.files import cache_folder, project_folder, read_json, sha256, told, write_atomically, write_json
+from crossglg.files import cache_folder, error_message, project_folder, read_json, sha256, write_atomically, write_json
 
 
 def test_atomic_write_makes_folders_and_leaves_no_temporary_file(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_project_folders_are_found_and_missing_ones_named() -> None:
 
 def test_a_forbidden_place_is_told_with_a_way_on() -> None:
     error = PermissionError(13, "Permission denied", "/data/.mine.npz.lock")
-    assert told(error) == (
+    assert error_message(error) == (
         "/data/.mine.npz.lock cannot be read or written (Permission denied); change that, or choose another place"
     )
 
@@ -114,4 +114,4 @@ def test_a_place_of_the_wrong_kind_is_told_without_numbers(tmp_path: Path) -> No
     ):
         with pytest.raises(OSError) as caught:
             what()
-        assert said in told(caught.value) and "Errno" not in told(caught.value)
+        assert said in error_message(caught.value) and "Errno" not in error_message(caught.value)

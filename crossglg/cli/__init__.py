@@ -20,7 +20,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 import crossglg
-from crossglg.files import expanded, told
+from crossglg.files import error_message, expanded
 from crossglg.processes import spin_briefly
 
 spin_briefly()  # here, as it counts for what is loaded after it
@@ -128,7 +128,7 @@ def main() -> None:
     try:
         app()
     except (ValueError, OSError) as error:  # also a folder that cannot be written, a full disk
-        typer.echo(f"error: {told(error)}", err=True)
+        typer.echo(f"error: {error_message(error)}", err=True)
         sys.exit(2)
     except RuntimeError as error:
         typer.echo(f"failed: {error}", err=True)

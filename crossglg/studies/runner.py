@@ -28,7 +28,7 @@ from crossglg.config import Config
 from crossglg.data.clips import SkeletonSet
 from crossglg.data.protocols import find_protocol
 from crossglg.data.tasks import Task, load_task
-from crossglg.files import InputError, MissingError, expanded, nearest, told
+from crossglg.files import InputError, MissingError, error_message, expanded, nearest
 from crossglg.one_shot import TEXT_CLASSIFIERS, Array, ClassTexts, Features, OneShotResult, evaluate, usable
 from crossglg.one_shot.baselines.raw import raw_coordinates, raw_poses
 from crossglg.one_shot.representation import Representation
@@ -221,7 +221,7 @@ def execute(
                     traceback.print_exc()
                     raise
         except Exception as error:  # whatever it is, the other runs go on
-            done.append((run.name, f"{type(error).__name__}: {told(error)}"))
+            done.append((run.name, f"{type(error).__name__}: {error_message(error)}"))
         else:
             done.append((run.name, row))
     return done

@@ -17,7 +17,7 @@ from crossglg.text.descriptions import Description, find_descriptions
 from crossglg.text.embeddings import TextBank, build_name_bank, build_random_bank, build_text_bank, find_encoder
 from crossglg.training.evaluation import known_classes
 from crossglg.training.trained_model import TrainedModel, build_model, resolve_device
-from crossglg.training.trainer import fit
+from crossglg.training.trainer import fit, persons_of, start_from
 
 OF_IMPORTANCE = {
     "importance_after_block", "scale_importance", "importance_share", "importance_per", "calibration_weight",
@@ -72,7 +72,7 @@ def prepare(config: Config) -> Prepared:
 
 
 def check(config: Config) -> None:
-    """Raise what `prepare` or the training would raise for these settings, before anything long begins."""
+    """Raise what `prepare` would raise for these settings, and the training for most of them, before anything long."""
     task = load_task(config)
     refuse_what_knows_novel_classes(config, task)
     base = task.base
@@ -81,7 +81,10 @@ def check(config: Config) -> None:
         find_encoder(config.text_encoder)
     resolve_device(config.device)
     Preprocessing.from_settings(config, base.layout)
-    build_model(config, base.layout, 1, base.num_channels, 2, text_width=0)
+    initial = TrainedModel.load(config.initial_weights) if config.initial_weights else None
+    model = build_model(config, base.layout, persons_of(base, initial), base.num_channels, 2, text_width=0)
+    if initial:
+        start_from(model, initial, base)
 
 
 def refuse_what_knows_novel_classes(config: Config, task: Task) -> None:

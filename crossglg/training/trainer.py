@@ -109,7 +109,7 @@ class Trainer:
         self.device = resolve_device(config.device)
         self.one_sided = one_sided_classes(config, bank, base.layout)
         self.initial = TrainedModel.load(config.initial_weights) if config.initial_weights else None
-        self.persons = max(int(base.persons.max()), self.initial.persons if self.initial else 1)
+        self.persons = persons_of(base, self.initial)
         self.model = self.new_model(bank)
         if self.initial:
             start_from(self.model, self.initial, base)
@@ -276,6 +276,11 @@ class Trainer:
         if distributed.rank() == 0:
             trained.save(self.folder)
         return trained
+
+
+def persons_of(base: SkeletonSet, initial: TrainedModel | None) -> int:
+    """M of the model: the most persons of a clip, or as many as the initial weights are for if those are more."""
+    return max(int(base.persons.max()), initial.persons if initial else 1)
 
 
 def start_from(model: CrossGLG, initial: TrainedModel, base: SkeletonSet) -> None:

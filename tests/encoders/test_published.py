@@ -367,6 +367,7 @@ def test_a_training_starts_from_imported_weights_and_goes_on_only_with_the_same(
 ) -> None:
     folder = imported(tmp_path)
     config = Config.create("smoke", **started, initial_weights=str(folder))
+    recipe.check(config)
     prepared = recipe.prepare(config)
     trained = prepared.train(tmp_path / "run")
     assert trained.persons == 2
@@ -394,6 +395,8 @@ def test_initial_weights_that_do_not_fit_are_refused(
     started: dict[str, Any], changed: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     config = Config.create("smoke", **{**started, "initial_weights": str(imported(tmp_path)), **changed})
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        recipe.check(config)
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         recipe.prepare(config).train(tmp_path / "run")
 
