@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from crossglg.config import Config, parse_values
 from crossglg.data.clips import SkeletonSet
+from crossglg.data.readers.ntu import CLASS_NAMES
 from crossglg.data.synthetic import also_called
 from crossglg.data.tasks import Task, load_task
 from crossglg.files import InputError, counted, expanded, some_of
@@ -144,9 +145,18 @@ def already_learned(task: Task, trained: TrainedModel) -> str:
 
 
 def known_classes(learned: Collection[str], task: Task) -> list[str]:
-    """The novel classes of a task that are among the learned ones, under this name or another one of the action."""
-    names = also_called(learned)
-    return [name for name in task.novel.class_names if also_called([name]) & names]
+    """The novel classes of a task that are among the learned ones, by their names or as the recorded sets call them.
+
+    Two names of NTU RGB+D are two actions, even where the recorded sets have one name for both, as they look alike.
+    """
+    of_ntu = {name.casefold() for name in CLASS_NAMES}
+    names = {name.casefold() for name in learned}
+    recorded, every = also_called(names - of_ntu), also_called(names)
+
+    def is_known(name: str) -> bool:
+        return name in names or bool(also_called([name]) & recorded if name in of_ntu else name in every)
+
+    return [name for name in task.novel.class_names if is_known(name.casefold())]
 
 
 def few_episodes(task: Task) -> str:

@@ -37,7 +37,7 @@ from crossglg.files import read_json
 from crossglg.recognition.recognizer import Recognizer
 from crossglg.skeletons import get_layout
 from crossglg.training import recipe
-from crossglg.training.evaluation import already_learned
+from crossglg.training.evaluation import already_learned, known_classes
 from crossglg.training.trained_model import TrainedModel
 from crossglg.training.trainer import fit
 
@@ -436,6 +436,21 @@ def test_what_initial_weights_have_learned_is_handed_on(started: dict[str, Any],
         recipe.refuse_what_knows_novel_classes(config, water)
     assert "1 of the 2 novel classes" in already_learned(water, trained)
     recipe.refuse_what_knows_novel_classes(config, task)
+
+
+def test_one_action_is_known_by_two_names_and_two_actions_are_not_one() -> None:
+    synthetic = load_task(Config(dataset="synthetic-small"))
+    assert not known_classes(synthetic.base.class_names, synthetic), "though some look alike"
+    for learned, novel, known in (
+        ("drink water", "drink", True), ("drink", "Drink water", True), ("Wave", "wave", True),
+        ("throw up cap/hat", "throw", False), ("throw up cap/hat", "toss a coin", False), ("clap", "wave", False),
+    ):  # fmt: skip
+        base, other = (
+            replace(clips, class_names=tuple(f"{side} {k}" for k in range(len(clips.class_names))), canonical_names=())
+            for side, clips in (("base", synthetic.base), ("novel", synthetic.novel))
+        )
+        task = replace(synthetic, base=base, novel=replace(other, class_names=(novel, *other.class_names[1:])))
+        assert (known_classes([learned], task) == [novel]) == known
 
 
 def regenerate() -> None:
