@@ -45,9 +45,9 @@ class Classifier:
     def missing(self, features: Features, texts: ClassTexts | None = None) -> str:
         """The first of its needs that the features lack, or the texts if there are any; or nothing."""
         there = features.novel.parts().keys() & features.base.clips.parts().keys()
-        lacking = [name for name in self.needs if name not in there]
+        lacking = ["statements"] if self.statements and texts and texts.attributes is None else []
+        lacking += [name for name in self.needs if name not in there]
         lacking += ["mirrored"] if self.mirrored and features.mirrored is None else []
-        lacking += ["statements"] if self.statements and texts and texts.attributes is None else []
         return next(iter(lacking), "")
 
 

@@ -36,7 +36,7 @@ class Prompt:
             )
         except jinja2.TemplateError as error:
             raise ValueError(
-                f"prompt {self.id!r} cannot be filled in: {error}; it may use action, actions, joints and statements"
+                f"prompt {self.id!r} cannot be filled in: {error}; it may use action and joints, or actions and statements"
             ) from error
 
 
