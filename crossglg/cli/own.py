@@ -14,7 +14,7 @@ import typer
 from crossglg.cli import OWN, command
 from crossglg.cli.reading import reads_files
 from crossglg.data.reading_options import as_command_line
-from crossglg.files import counted
+from crossglg.files import counted, some_of
 
 if TYPE_CHECKING:
     from crossglg.data.clips import SkeletonSet
@@ -55,7 +55,16 @@ def enroll(
 
     _check_file(actions)
     _check_no_set(actions)
-    recordings = [recording for path in clips for recording in _read(path, format_, person, options, clips)]
+    recordings = []
+    for path in clips:
+        of_file = list(_read(path, format_, person, options, clips))
+        if len(classes := {recording.class_name for recording in of_file}) > 1:
+            raise ValueError(
+                f"{path} holds {len(of_file)} clips of {len(classes)} classes ({some_of(sorted(classes))}), and one "
+                f"action is enrolled at a time; a set that is to be your actions is given as it is: crossglg recognize "
+                f"--actions {shlex.quote(str(path))}"
+            )
+        recordings += of_file
     if start or end is not None:
         if len(recordings) > 1:
             raise ValueError(f"--start and --end are of one recording, got {len(recordings)}; enroll them one by one")

@@ -138,7 +138,10 @@ def _actions(dataset: str | None, actions: Path | None, layout: str) -> tuple[li
         return list(class_names), get_layout(layout) if layout else own
     if actions is None or not actions.is_file():
         raise FileNotFoundError(f"no file {actions}; give a text file with one action per line")
-    lines = [line.strip() for line in actions.read_text(encoding="utf-8-sig").splitlines()]
+    try:
+        lines = [line.strip() for line in actions.read_text(encoding="utf-8-sig").splitlines()]
+    except UnicodeDecodeError:
+        raise ValueError(f"{actions} is no text in UTF-8; save it again with that encoding") from None
     names = list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
     if not names:
         raise ValueError(f"{actions} names no action; give one per line")

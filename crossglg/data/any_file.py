@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -179,7 +180,7 @@ def _first_frame(folder: Path) -> Path:
     }
     if len(clips) != 1:
         what = f" with frames of {len(clips)} clips" if clips else ""
-        raise ValueError(f"{folder} is a folder{what}; give the files in it instead: {folder}/*")
+        raise ValueError(f"{folder} is a folder{what}; give the files in it instead: {shlex.quote(str(folder))}/*")
     [(name, clip)] = clips
     return min(file for file in seen if READERS[name].clip_name(file.name) == clip)
 

@@ -34,7 +34,7 @@ from crossglg.skeletons import Layout
 CHUNK = 8  # files that a worker parses at a time
 UNNAMED = "unnamed"  # the class of a clip whose source does not say
 
-VERSION = 8  # of what conversion makes: a change of it converts again
+VERSION = 9  # of what conversion makes: a change of it converts again
 
 
 @dataclass(frozen=True)

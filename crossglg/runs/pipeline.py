@@ -236,7 +236,7 @@ def _start(config: Config, output: Path, resume: bool, overwrite: bool = False) 
         if changed and not overwrite:
             raise ValueError(
                 f"{output} was run with {changed[0]}={before.get(changed[0])!r}, not {getattr(config, changed[0])!r}; "
-                f"resume with the same settings, choose another --output, or replace it: crossglg train --overwrite"
+                f"resume with the same settings, choose another --output, or replace it: add --overwrite"
             )
     recipe.check(config)
     write_json(output / CONFIG, config.to_dict())

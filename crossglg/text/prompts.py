@@ -36,7 +36,8 @@ class Prompt:
             )
         except jinja2.TemplateError as error:
             raise ValueError(
-                f"prompt {self.id!r} cannot be filled in: {error}; it may use action and joints, or actions and statements"
+                f"prompt {self.id!r} cannot be filled in: {error}; it may use action and joints, or actions "
+                f"and statements"
             ) from error
 
 

@@ -102,7 +102,7 @@ def load_checkpoint(
                     return [], {}
                 raise InputError(
                     f"{path} belongs to a training with {_difference(metadata, config)}; replace it with "
-                    f"overwrite=True or 'crossglg train --overwrite', or choose another folder"
+                    f"overwrite=True or, in the same crossglg train command, --overwrite, or choose another folder"
                 )
             for name in file.keys():  # noqa: SIM118 (a safetensors file, not a dict)
                 group, _, rest = name.partition("/")

@@ -170,6 +170,8 @@ def test_a_refused_temperature_is_told(server: Server, actions: Path, tmp_path: 
 def test_bad_input_says_what_to_give(server: Server, actions: Path, words: list[str], message: str) -> None:
     _, error = crossglg("describe", *[word.format(actions=actions) for word in words])
     assert isinstance(error, (ValueError, FileNotFoundError)) and message in str(error)
+    actions.write_text("Öffnen", encoding="utf-16")
+    assert "is no text in UTF-8" in str(crossglg("describe", "--actions", actions, "--output", "x")[1])
     assert server.bodies == []
 
 

@@ -157,6 +157,9 @@ def test_several_clips_are_enrolled_at_once_or_not_at_all(
     short = walk(motions, 3, name="short").save(tmp_path / "short.npz")
     good = write_csv(tmp_path)
     assert "short has 3 frames, at 30 per second; an action needs 8 or more" in refusal("enroll", "wave", good, short)
+    several = motions.subset([0, len(motions) - 1]).save(tmp_path / "several.npz")
+    said = refusal("enroll", "wave", good, several)
+    assert "several.npz holds 2 clips of 2 classes" in said and "crossglg recognize --actions" in said
     assert not (tmp_path / "my_actions.npz").exists()
     out = run("enroll", "wave", good, motions.subset([1, 2]).save(tmp_path / "two.npz"))
     assert "wave: 3 clips" in out

@@ -19,6 +19,7 @@ from support.skeleton_people import head_height
 from crossglg.data.any_file import clip_files, matching_formats
 from crossglg.data.convert import source_files
 from crossglg.data.readers import READERS, Reader, Recording, get_reader
+from crossglg.data.readers.markers import joints_of
 
 SAMPLES = Path(samples.__path__[0])
 
@@ -121,3 +122,31 @@ def test_unknown_format_is_refused_with_the_known_ones() -> None:
 def _facts(recording: Recording) -> tuple[object, ...]:
     keys = ("layout", "sample_id", "class_name", "subject", "camera", "fps", "notes")
     return tuple(getattr(recording, key) for key in keys)
+
+
+def plug_in_gait(prefix: str = "") -> tuple[np.ndarray, list[str]]:
+    """(T, points, 3) of the markers that joints are made of, and their names."""
+    names = [
+        side + name for side in "LR"
+        for name in ("SHO", "ELB", "WRA", "WRB", "FIN", "ASI", "PSI", "KNE", "ANK", "TOE", "FHD", "BHD")
+    ]  # fmt: skip
+    names += ["C7", "CLAV", "T10", "STRN"]
+    return np.random.default_rng(0).uniform(1.0, 2.0, (30, len(names), 3)), [prefix + name for name in names]
+
+
+def test_a_marker_at_zero_is_not_averaged_into_a_joint() -> None:
+    xyz, names = plug_in_gait()
+    lost = xyz.copy()
+    lost[10:20, names.index("RWRB")] = 0.0
+    whole, layout = joints_of(xyz, names)
+    found, _ = joints_of(lost, names)
+    wrist, hand = layout.index("right wrist"), layout.index("right hand")
+    assert np.isnan(found[0, 10:20, wrist]).all() and np.isfinite(found[0, 10:20, hand]).all()
+    np.testing.assert_array_equal(found[0, :10], whole[0, :10])
+
+
+def test_points_of_two_subjects_are_refused() -> None:
+    (one, names), (two, others) = plug_in_gait("Ann:"), plug_in_gait("Ben:")
+    assert joints_of(one, names)[0].shape == (1, 30, 20, 3)
+    with pytest.raises(ValueError, match=r"of several subjects \('Ann', 'Ben'\); export each to its own file"):
+        joints_of(np.concatenate([one, two], axis=1), [*names, *others])

@@ -42,7 +42,7 @@ from crossglg.files import counted, some_of
 from crossglg.skeletons import LAYOUTS
 
 MAX_NUMBERS = 100_000_000
-_SCORES = ("visibility", "score", "confidence", "v")
+_SCORES = ("visibility", "score", "confidence", "conf", "likelihood", "v")
 _GAPS = ("", "n/a", "na", "nan", "null", "-")  # what a cell of a point that was not found says
 _DECIMAL_COMMA = re.compile(r"\s*-?(?:0?,\d+|\d+,(?:\d{1,2}|\d{4,}))\s*")  # "1,234" may be a thousand
 _PER_SECOND = {
@@ -54,11 +54,15 @@ _PER_SECOND = {
 _UNITS = "|".join(chain(*_PER_SECOND.values()))
 _TIMES = ("time", "timestamp", "t")
 _TIME = re.compile(rf"({'|'.join(_TIMES)})(?:[ _]?[(\[]({_UNITS})[)\]]|[ _]({_UNITS}))?")
-# Units per second → steps of frames that are plainly in it; a Kinect's of 0.1 µs are in none.
-_STEPS = {1.0: (1e-3, 1.0), 1e3: (1.0, 1e3), 1e6: (4e3, 1e5), 1e9: (4e6, 1e8)}
+# Units per second → steps of frames that are plainly in it; a Kinect's of 0.1 µs are in none, nor those of 1 or 2, as
+# they number frames.
+_STEPS = {1.0: (1e-3, 1.0), 1e3: (3.0, 1e3), 1e6: (4e3, 1e5), 1e9: (4e6, 1e8)}
 _LENGTH = re.compile(r"(?<=[xyzXYZ])[ _]?[(\[](m|cm|mm|px|pixels?)[)\]]$")
 _CLASS = ("class", "class_name", "label")
-_PERSON = ("person", "person_id")
+_PERSON = (
+    "person", "person_id", "body", "body_id", "bodyid", "body_index", "tracking_id", "trackingid", "track_id",
+    "trackid", "user", "user_id", "userid", "skeleton_id", "people_id",
+)  # fmt: skip
 _JOINT = (
     "joint", "joint_name", "joint_id", "joint_type", "jointtype", "landmark", "landmark_name", "landmark_id",
     "keypoint",
@@ -267,14 +271,15 @@ def _long(header: list[str], rows: list[list[str]], joint: str) -> Points:
     if numbered:
         joints = tuple(sorted(joints, key=int))
     place = {joint: v for v, joint in enumerate(joints)}
-    persons = list(dict.fromkeys(column.get("person", ("",))))
+    people = next((column[name] for name in header if name in _PERSON), None)
+    persons = list(dict.fromkeys(people or ("",)))
     frame, frames = _frames(column["frame"])
     if len(persons) > MAX_PERSONS or len(persons) * frames * len(joints) > 4 * len(rows) + 10_000:
         raise ValueError(
             f"{len(rows)} rows are too few for {len(persons)} persons, {frames} frames and {len(joints)} joints; "
             f"are the columns 'frame' and {joint!r} right?"
         )
-    who = [persons.index(person) for person in column["person"]] if "person" in column else [0] * len(rows)
+    who = [persons.index(person) for person in people] if people else [0] * len(rows)
     at = (np.array(who), frame, np.array([place[name.strip()] for name in column[joint]]))
     if len(set(zip(*at, strict=True))) < len(rows):
         raise ValueError("a joint stands twice in a frame; several people need a column 'person'")

@@ -29,8 +29,20 @@ _MIDDLE = {
 
 
 def joints_of(xyz: NDArray[np.float64], names: list[str]) -> tuple[NDArray[np.float64], Layout]:
-    """(1, T, 20, 3) joints of kinect20 from (T, points, 3); raises ValueError that names what is missing."""
-    place = {words(name.rpartition(":")[2]): p for p, name in enumerate(names)}  # "subject:LASI" in C3D
+    """(1, T, 20, 3) joints of kinect20 from (T, points, 3); raises ValueError that names what is missing.
+
+    A joint is NaN where one of its points was not seen. Points of several subjects raise ValueError, too.
+    """
+    place: dict[tuple[str, ...], int] = {}
+    for p, name in enumerate(names):  # "subject:LASI"
+        before = place.setdefault(words(name.rpartition(":")[2]), p)
+        subjects = [names[at].rpartition(":")[0] for at in (before, p)]
+        if subjects[0] != subjects[1]:
+            raise ValueError(
+                f"the points are of several subjects ({subjects[0]!r}, {subjects[1]!r}); export each to its own file"
+            )
+    zero = (xyz == 0).all(axis=-1)
+    xyz = np.where((zero & ~zero.all(axis=0))[..., None], np.nan, xyz)  # so a point is written that was not seen
     layout = get_layout("kinect20")
     out = np.empty((len(xyz), layout.num_joints, 3))
     for v, joint in enumerate(layout.joints):

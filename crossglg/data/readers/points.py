@@ -32,6 +32,7 @@ from crossglg.skeletons import LAYOUTS, SYNONYMS, Layout, get_layout, name_words
 MAX_PERSONS = 20
 VISIBLE = 0.3
 FPS = 30.0
+NEAR = 5  # times the usual distance of a joint from the middle of the body: so near is the origin of a body
 FAR = 20  # times the median distance of a joint from the middle of the body, which a stretched arm is 4 times
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 SHORTEST_TORSO, TORSO, LONGEST_TORSO = 0.2, 0.5, 1.0  # meters
@@ -124,7 +125,8 @@ def recording(
             missing |= ~(points.score >= visible)
         zero = (points.xyz == 0).all(axis=-1)
         trunk = [order[joint] for joint in layout.parts.get("torso", ())]
-        missing |= zero if points.xyz.shape[-1] == 2 else _left_at_zero(zero, trunk)
+        known = np.isfinite(points.xyz).all(axis=-1) & ~missing
+        missing |= zero if points.xyz.shape[-1] == 2 else _left_at_zero(points.xyz, known, trunk)
         xyz = np.where(missing[..., None], np.nan, points.xyz)[:, :, order]
         far = far_away(xyz)
         xyz[far] = np.nan
@@ -156,16 +158,23 @@ def recording(
     )  # fmt: skip
 
 
-def _left_at_zero(zero: NDArray[np.bool_], trunk: list[int]) -> NDArray[np.bool_]:
+def _left_at_zero(xyz: NDArray[np.floating], given: NDArray[np.bool_], trunk: list[int]) -> NDArray[np.bool_]:
     """(M, T, V), where a joint is missing in 3-D: tools write (0, 0, 0) for it. A joint that is the origin stays.
 
-    Two joints may be the origin, as some layouts have the hips' middle twice; of more only those of the trunk.
+    The origin is zero wherever the person is seen and the joint is given, and it is near the other joints. Two joints
+    may be it, as some layouts have the hips' middle twice; of more only those of the trunk.
     """
-    seen = ~zero.all(axis=-1, keepdims=True)  # (M, T, 1)
-    share = (zero & seen).sum(axis=1, keepdims=True) / np.maximum(seen.sum(axis=1, keepdims=True), 1)
-    usual = share >= 0.5  # (M, 1, V)
-    origin = usual & ((usual.sum(axis=-1, keepdims=True) <= 2) | np.isin(np.arange(zero.shape[-1]), trunk))
-    return zero & seen & ~origin
+    zero = (xyz == 0).all(axis=-1)
+    unseen = (zero | ~given).all(axis=-1, keepdims=True)  # (M, T, 1)
+    always = (zero | ~given | unseen).all(axis=1, keepdims=True)  # (M, 1, V)
+    origin = always & ((always.sum(axis=-1, keepdims=True) <= 2) | np.isin(np.arange(zero.shape[-1]), trunk))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of frames and persons without a point
+        others = np.where((zero | ~given)[..., None], np.nan, xyz)
+        middle = np.nanmedian(others, axis=2, keepdims=True)
+        reach = np.nanmedian(np.linalg.norm(others - middle, axis=-1), axis=(1, 2), keepdims=True)
+        away = np.nanmedian(np.linalg.norm(middle, axis=-1), axis=(1, 2), keepdims=True)  # of the origin
+    return zero & (unseen | ~origin | (away > NEAR * reach))
 
 
 def far_away(xyz: NDArray[np.floating]) -> NDArray[np.bool_]:

@@ -418,6 +418,59 @@ def test_a_joint_at_zero_or_far_from_the_body_is_missing() -> None:
     assert not any("missing" in note for note in found.notes)
 
 
+def test_frames_of_zeros_are_frames_without_the_person() -> None:
+    """A joint that is missing beside them is not drawn toward the origin, and a short gap of them is filled."""
+    layout, people = get_layout("ntu25"), standing("ntu25", 60)
+    wrist = layout.index("left wrist")
+    zeros = np.concatenate([people, np.add(people, [1.0, 0.0, 0.0])]).astype(float)
+    nan = zeros.copy()
+    for xyz, value in ((zeros, 0.0), (nan, np.nan)):
+        xyz[0, 20:25] = xyz[1, :30] = value
+        xyz[0, 25:30, wrist] = xyz[1, 30:35, wrist] = np.nan
+    found, same = (recording_of(Points(xyz, joints=layout.joints), "clip", layout).xyz for xyz in (zeros, nan))
+    np.testing.assert_allclose(found, same)
+    np.testing.assert_allclose(found[0], people[0], atol=0.3)  # the camera is 3 m away
+    assert not found[1, :30].any() and np.abs(found[1, 30:, wrist] - people[0, 30:, wrist] - [1, 0, 0]).max() < 0.3
+    zeros[1, :50] = 0.0  # most of the time
+    zeros[1, 55, wrist] = 300.0
+    notes = recording_of(Points(zeros, joints=layout.joints), "clip", layout).notes
+    assert any("1 points more than 20 times as far away" in note for note in notes)
+
+
+@pytest.mark.parametrize("share", [0.6, 1.0])
+def test_a_joint_that_is_mostly_zero_is_the_origin_only_near_the_body(share: float) -> None:
+    layout, people = get_layout("ntu25"), standing("ntu25", 40)
+    wrist = layout.index("left wrist")
+    lost = people.astype(float)
+    lost[0, : round(40 * share), wrist] = 0.0
+    found = recording_of(Points(lost, joints=layout.joints), "clip", layout)
+    assert np.abs(found.xyz[0, :, wrist] - people[0, :, wrist]).max() < 0.6, "at the nearest joint, not at the camera"
+    assert any("left wrist in" in note for note in found.notes)
+    around = people - people[:, :, [wrist]]
+    found = recording_of(Points(around.astype(float), joints=layout.joints), "clip", layout)
+    assert not found.xyz[0, :, wrist].any() and not any("missing" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("column", ["person", "body_id", "trackingId"])
+def test_columns_that_number_people_are_known(column: str) -> None:
+    joints = [("head", 0, 1.7, 0), ("hip", 0, 1, 0), ("left hand", 0.5, 1, 0), ("right hand", -0.5, 1, 0)]
+    rows = [f"{t},{who},{name},{x + 3 * who},{y},{z}" for t in range(12) for who in (0, 1) for name, x, y, z in joints]
+    points = keypoints.parse("\n".join([f"frame,{column},joint,x,y,z", *rows]).encode())
+    assert points.xyz.shape == (2, 12, 4, 3) and points.xyz[1, 0, 0, 0] - points.xyz[0, 0, 0, 0] == 3
+    wide = [f"{t},{who},0,1,2,1,1,2" for t in range(12) for who in (0, 1)]
+    with pytest.raises(ValueError, match=f"the column '{column}' says several people"):
+        keypoints.parse("\n".join([f"frame,{column},head_x,head_y,head_z,hip_x,hip_y,hip_z", *wide]).encode())
+
+
+def test_numbers_of_frames_are_no_times_and_likelihood_is_a_score() -> None:
+    header = "time,head_x,head_y,head_likelihood,hip_x,hip_y,hip_likelihood"
+    for step in (1, 2):
+        rows = [f"{step * t},1,2,0.9,1,3,{0.01 if t == 4 else 0.8}" for t in range(12)]
+        points = keypoints.parse("\n".join([header, *rows]).encode())
+        assert points.fps == 0 and any("the unit of the column 'time' is unknown" in note for note in points.notes)
+        assert points.score is not None and points.score[0, 4].tolist() == [0.9, 0.01]
+
+
 @pytest.mark.parametrize("around", ["camera", "base of spine"])
 def test_joints_that_are_zero_in_every_frame_are_missing(around: str) -> None:
     """A tracker at a desk writes zeros for the legs, which cannot all be the origin."""
