@@ -147,6 +147,7 @@ def test_a_marker_at_zero_is_not_averaged_into_a_joint() -> None:
 
 def test_points_of_two_subjects_are_refused() -> None:
     (one, names), (two, others) = plug_in_gait("Ann:"), plug_in_gait("Ben:")
-    assert joints_of(one, names)[0].shape == (1, 30, 20, 3)
-    with pytest.raises(ValueError, match=r"of several subjects \('Ann', 'Ben'\); export each to its own file"):
+    with_wand = np.concatenate([one, two[:, :2]], axis=1), [*names, "Ann:tip", "Wand:tip"]
+    assert joints_of(*with_wand)[0].shape == joints_of(one, names)[0].shape == (1, 30, 20, 3)
+    with pytest.raises(ValueError, match=r"of several subjects \(Ann, Ben\); export each to its own file"):
         joints_of(np.concatenate([one, two], axis=1), [*names, *others])

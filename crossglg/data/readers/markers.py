@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossglg.data.readers.points import words
+from crossglg.files import some_of
 from crossglg.skeletons import Layout, get_layout
 
 # Our joint → the points in whose middle it lies, the first choice that the file has in full. {S} is L or R.
@@ -34,13 +35,11 @@ def joints_of(xyz: NDArray[np.float64], names: list[str]) -> tuple[NDArray[np.fl
     A joint is NaN where one of its points was not seen. Points of several subjects raise ValueError, too.
     """
     place: dict[tuple[str, ...], int] = {}
-    for p, name in enumerate(names):  # "subject:LASI"
-        before = place.setdefault(words(name.rpartition(":")[2]), p)
-        subjects = [names[at].rpartition(":")[0] for at in (before, p)]
-        if subjects[0] != subjects[1]:
-            raise ValueError(
-                f"the points are of several subjects ({subjects[0]!r}, {subjects[1]!r}); export each to its own file"
-            )
+    subjects: dict[tuple[str, ...], set[str]] = {}
+    for p, name in enumerate(names):
+        subject, _, point = name.rpartition(":")  # "subject:LASI"
+        place[words(point)] = p
+        subjects.setdefault(words(point), set()).add(subject)
     zero = (xyz == 0).all(axis=-1)
     xyz = np.where((zero & ~zero.all(axis=0))[..., None], np.nan, xyz)  # so a point is written that was not seen
     layout = get_layout("kinect20")
@@ -55,5 +54,7 @@ def joints_of(xyz: NDArray[np.float64], names: list[str]) -> tuple[NDArray[np.fl
                 f"no point of it gives the {joint}; joints called as by Pose2Sim (RHip, RKnee, …) and the markers of "
                 f"Plug-in Gait (RASI, RKNE, …) are known, it has {', '.join(names)[:300]}"
             )
+        if several := [sorted(subjects[point]) for point in found if len(subjects[point]) > 1]:
+            raise ValueError(f"the points are of several subjects ({some_of(several[0])}); export each to its own file")
         out[:, v] = xyz[:, [place[point] for point in found]].mean(axis=1)
     return out[None], layout
