@@ -16,6 +16,7 @@ from crossglg.data.readers.common import text_of
 from crossglg.files import composed
 
 COLUMNS = ("file", "class", "subject", "camera")
+SEGMENTS = {"start", "end", "begin", "stop", "start_frame", "end_frame", "start_time", "end_time"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class ClassTable:
             fields = _fields(path.read_bytes())
             if not fields or not {"file", "class"} <= set(fields[0]):
                 raise ValueError(f"it needs a header with {', '.join(COLUMNS[:2])}, and rows")
+            if cut := sorted(SEGMENTS & set(fields[0])):
+                raise ValueError(
+                    f"its column {cut[0]!r} says where actions begin or end, but a file is one clip: cut the "
+                    f"recordings first, each action to a file of its own, and take the column out"
+                )
             subjects, cameras = (_numbers([row.get(column, "").strip() for row in fields]) for column in COLUMNS[2:])
             rows = {
                 _key(row["file"]): _label(row, number, subject, camera)

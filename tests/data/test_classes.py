@@ -126,6 +126,7 @@ def test_letters_that_macos_takes_apart_are_one(tmp_path: Path) -> None:
     [
         ("name,kind\na,b\n", "it needs a header with file, class"),
         ("file,class\na,\n", "row 2 lacks the file or the class"),
+        ("file,class,start,end\na,b,0,1\na,c,1,2\n", "its column 'end' says where actions begin or end"),
         ("file,class\na,b\na,c\n", "a stands in it twice; name files that are called the same by their paths"),
         ("", "it needs a header"),
     ],

@@ -108,11 +108,14 @@ def of_array(values: NDArray[Any]) -> Points:
         raise ValueError(f"{values.shape} are too many numbers to read at once; cut it into parts")
     with np.errstate(invalid="ignore"):  # NaN of other kinds stays NaN
         values = values.reshape(-1, *values.shape[-3:]).astype(np.float64)
+    persons, frames = values.shape[:2]
+    of_several = f"taken as {persons} persons in {frames} frames; if these are clips, give each its own file"
+    notes = (of_several,) if persons > 2 else ()
     if values.shape[-1] == 4:
-        return Points(values[..., :3], values[..., 3])
+        return Points(values[..., :3], values[..., 3], notes=notes)
     if values.shape[-1] == 3 and _is_score(values):
-        return Points(values[..., :2], values[..., 2])
-    return Points(values)
+        return Points(values[..., :2], values[..., 2], notes=notes)
+    return Points(values, notes=notes)
 
 
 def _size(shape: tuple[int, ...]) -> int:

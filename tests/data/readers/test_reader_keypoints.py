@@ -462,6 +462,13 @@ def test_columns_that_number_people_are_known(column: str) -> None:
         keypoints.parse("\n".join([f"frame,{column},head_x,head_y,head_z,hip_x,hip_y,hip_z", *wide]).encode())
 
 
+def test_an_array_of_many_persons_says_so() -> None:
+    people = np.repeat(standing("ntu25", 20), 10, axis=0)
+    said = "taken as 10 persons in 20 frames; if these are clips, give each its own file"
+    assert said in recording_of(keypoints.of_array(people), "clip", get_layout("ntu25")).notes
+    assert not any("if these are clips" in note for note in keypoints.of_array(people[:2]).notes)
+
+
 def test_numbers_of_frames_are_no_times_and_likelihood_is_a_score() -> None:
     header = "time,head_x,head_y,head_likelihood,hip_x,hip_y,hip_likelihood"
     for step in (1, 2):
