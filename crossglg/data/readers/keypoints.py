@@ -126,11 +126,14 @@ def _size(shape: tuple[int, ...]) -> int:
 
 
 def _is_score(values: NDArray[np.float64]) -> bool:
-    """True if the last of three channels is a score: from 0 to 1 throughout, while x and y are pixels."""
+    """True if the last of three channels is a score while x and y are pixels.
+
+    From 0 to 1; some detectors give a little more, and COCO has 2 for what is visible. No depth is as flat as that.
+    """
     known = values[np.isfinite(values).all(axis=-1)]
     if not len(known):
         return False
-    return bool(known[:, 2].min() >= 0 and known[:, 2].max() <= 1 and np.ptp(known[:, :2]) > 10)
+    return bool(known[:, 2].min() >= 0 and known[:, 2].max() <= 2 and np.ptp(known[:, :2]) > 10)
 
 
 def _table(content: bytes) -> Points:
@@ -378,8 +381,13 @@ def _several(name: str, cells: Sequence[str]) -> str:
 def _plain(
     header: list[str], columns: list[tuple[str, ...]], frame: NDArray[np.int64], frames: int, said: dict[str, Any]
 ) -> Points:
-    """V × 2, 3 or 4 columns without the names of joints, in the order of a layout."""
-    numbered = [c for c, name in enumerate(header) if re.fullmatch(r"[xyz]?\d+|v\d+|p\d+", name, re.IGNORECASE)]
+    """V × 2, 3 or 4 columns without the names of joints, by their numbers in the order of a layout."""
+    found = [re.fullmatch(r"([xyzvp]?)(\d+)", name.lower()) for name in header]
+    place = {c: (int(part[2]), "xyzvp".find(part[1])) for c, part in enumerate(found) if part}
+    numbered = sorted(place, key=lambda c: place[c]) if len(set(place.values())) == len(place) else list(place)
+    if numbered and not header[numbered[0]][0].isalpha() and len(frame) > 2:
+        first = _numbers(columns[numbered[0]], header[numbered[0]])
+        numbered = numbered[1:] if (np.diff(first) == 1).all() else numbered  # it counts the frames
     fitting = {
         (layout.num_joints, c): layout.name
         for layout in LAYOUTS.values()
@@ -401,6 +409,12 @@ def _plain(
     values = np.full((1, frames, joints, channels), np.nan)
     cells = np.stack([_numbers(columns[c], header[c]) for c in numbered], axis=-1)
     values[0, frame] = cells.reshape(len(frame), joints, channels)
+    last = values[..., -1]
+    if channels == 4 and not letters and not ((last >= 0) & (last <= 2) | np.isnan(last)).all():
+        raise ValueError(
+            f"{len(numbered)} numbered columns may be {joints} joints × 4, but the fourth of each is no score from 0 "
+            f"to 1; take out columns that are no coordinates, or call them x1,y1,z1,x2,…"
+        )
     if channels == 4 or letters == "xyv" or (channels == 3 and not letters and _is_score(values)):
         return Points(values[..., :-1], np.nan_to_num(values[..., -1]), **said)
     return Points(values, **said)

@@ -32,6 +32,10 @@ from crossglg.skeletons import LAYOUTS, SYNONYMS, Layout, get_layout, name_words
 MAX_PERSONS = 20
 VISIBLE = 0.3
 FPS = 30.0
+NO_POSITION = frozenset(
+    ["rotation", "rot", "quaternion", "quat", "euler", "angle", "orientation", "velocity", "vel", "acceleration", "acc",
+     "accel", "gyro", "mag"]
+)  # fmt: skip
 NEAR = 5  # times the usual distance of a joint from the middle of the body: so near is the origin of a body
 FAR = 20  # times the median distance of a joint from the middle of the body, which a stretched arm is 4 times
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
@@ -288,10 +292,14 @@ def _columns(points: Points, given: Layout | None) -> tuple[list[int], Layout, l
     """Where each joint of the layout stands among the file's, the layout, and notes on what was left out."""
     if not points.joints:
         return _numbered(points, given)
-    shared = set.intersection(*(set(words(joint)) for joint in points.joints)) if len(points.joints) > 2 else set()
-    plain = [" ".join(word for word in words(joint) if word not in shared) for joint in points.joints]
-    names = (*enumerate(plain), *enumerate(points.joints))  # K4ABT_JOINT_HEAD is found as "head", too
+    positions = {v: joint for v, joint in enumerate(points.joints) if not NO_POSITION & set(words(joint))}
+    if not positions:
+        raise ValueError(f"its columns ({', '.join(points.joints)[:200]}) are no positions of joints; write those, too")
+    shared = set.intersection(*(set(words(joint)) for joint in positions.values())) if len(positions) > 2 else set()
+    plain = {v: " ".join(w for w in words(joint) if w not in shared) for v, joint in positions.items()}
+    names = (*plain.items(), *positions.items())  # K4ABT_JOINT_HEAD is found as "head", too
     index = {_common(name): v for v, name in names}
+    index |= {words(name): v for v, name in names if words(name) == _common(name)}  # before other names of the joint
     likely = [get_layout(name) for name in points.layouts] or list(LAYOUTS.values())
     candidates = [given] if given else sorted(likely, key=lambda layout: -layout.num_joints)
     for layout in candidates:

@@ -462,6 +462,65 @@ def test_columns_that_number_people_are_known(column: str) -> None:
         keypoints.parse("\n".join([f"frame,{column},head_x,head_y,head_z,hip_x,hip_y,hip_z", *wide]).encode())
 
 
+@pytest.mark.parametrize("axes", ["xyz", "yx"])
+@pytest.mark.parametrize("order", ["by joint", "by axis", "by name", "backward"])
+def test_numbered_columns_are_taken_by_their_numbers(axes: str, order: str) -> None:
+    people = standing("mediapipe33", 12)[0]
+    column = {f"{axis}{v}": people[:, v, "xyz".index(axis)] for v in range(33) for axis in axes}
+    orders = {
+        "by joint": list(column), "by axis": sorted(column, key=lambda name: name[0]), "by name": sorted(column),
+        "backward": list(column)[::-1],
+    }  # fmt: skip
+    rows = np.stack([column[name] for name in orders[order]], axis=1)
+    table = [",".join(orders[order]), *(",".join(map(str, row)) for row in rows.tolist())]
+    points = keypoints.parse("\n".join(table).encode())
+    np.testing.assert_allclose(points.xyz[0], people[..., : len(axes)], rtol=1e-6)
+
+
+def named(joints: dict[str, np.ndarray]) -> Points:
+    return Points(np.stack(list(joints.values()), axis=1)[None].astype(float), joints=tuple(joints))
+
+
+@pytest.mark.parametrize("word", ["rotation", "Velocity", "acc"])
+def test_rotations_and_velocities_are_no_positions(word: str) -> None:
+    layout, people = get_layout("kinect20"), standing("kinect20", 12)
+    moving = {f"{joint} {word}": people[0, :, v] * 50 for v, joint in enumerate(layout.joints)}
+    with pytest.raises(ValueError, match="are no positions of joints"):
+        recording_of(named(moving), "clip", None)
+    still = {f"{joint} position": people[0, :, v] for v, joint in enumerate(layout.joints)}
+    found = recording_of(named({**still, **moving}), "clip", None)
+    np.testing.assert_allclose(found.xyz, people, atol=1e-5)
+    assert found.layout == layout and any("joints left out: hip center" in note for note in found.notes)
+
+
+def test_a_joint_is_found_by_its_own_name_before_another() -> None:
+    layout, people = get_layout("kinect20"), standing("kinect20", 12)
+    joints = {joint: people[0, :, v] for v, joint in enumerate(layout.joints)}
+    for other in ({"pelvis": people[0, :, 0] - 1.0}, {"torso": people[0, :, 1] - 1.0}):
+        for order in ({**joints, **other}, {**other, **joints}):
+            np.testing.assert_allclose(recording_of(named(order), "clip", None).xyz, people, atol=1e-5)
+
+
+@pytest.mark.parametrize("scores", [(0.3, 0.9), (0.2, 1.17), (0, 2)])
+def test_scores_of_several_detectors_are_scores(scores: tuple[float, float]) -> None:
+    """From 0 to 1, a little above 1, and COCO's flags."""
+    pixels = 400.0 + 100.0 * standing("coco17", 12)[..., :2]
+    score = np.resize(scores, pixels.shape[:-1])
+    points = keypoints.of_array(np.concatenate([pixels, score[..., None]], axis=-1))
+    assert points.xyz.shape[-1] == 2 and points.score is not None
+    np.testing.assert_array_equal(points.score, score)
+
+
+def test_a_column_too_many_makes_no_other_skeleton() -> None:
+    people = standing("mediapipe33", 12)[0].reshape(12, -1)
+    counted = np.column_stack([np.arange(12), people])
+    points = keypoints.parse("\n".join(",".join(map(str, row)) for row in counted.tolist()).encode())
+    np.testing.assert_allclose(points.xyz[0].reshape(12, -1), people, rtol=1e-6)
+    labelled = np.column_stack([people, np.full(12, 3)])
+    with pytest.raises(ValueError, match="25 joints × 4, but the fourth of each is no score"):
+        keypoints.parse("\n".join(",".join(map(str, row)) for row in labelled.tolist()).encode())
+
+
 def test_an_array_of_many_persons_says_so() -> None:
     people = np.repeat(standing("ntu25", 20), 10, axis=0)
     said = "taken as 10 persons in 20 frames; if these are clips, give each its own file"
