@@ -273,9 +273,9 @@ def _long(header: list[str], rows: list[list[str]], joint: str) -> Points:
     column: dict[str, Any] = dict(zip(header, zip(*rows, strict=True), strict=True))
     axes = [axis for axis in "xyz" if axis in column]
     joints = tuple(dict.fromkeys(name.strip() for name in column[joint]))
-    numbered = all(name.isdecimal() for name in joints) and len(joints) == 1 + max(map(int, joints))
-    if numbered:
-        joints = tuple(sorted(joints, key=int))
+    numbers = _numbers_of(joints)
+    if numbers:
+        joints = tuple(sorted(joints, key=lambda name: numbers[name]))
     place = {joint: v for v, joint in enumerate(joints)}
     people = next((column[name] for name in header if name in _PERSON), None)
     persons = list(dict.fromkeys(people or ("",)))
@@ -295,7 +295,7 @@ def _long(header: list[str], rows: list[list[str]], joint: str) -> Points:
         xyz[(*at, c)] = _numbers(column[axis], axis)
     for name in set(_SCORES) & set(column):
         score[at] = np.nan_to_num(_numbers(column[name], name))
-    return Points(xyz, score, () if numbered else joints, **_class_of(header, list(column.values())))
+    return Points(xyz, score, () if numbers else joints, **_class_of(header, list(column.values())))
 
 
 def _wide(header: list[str], rows: list[list[str]]) -> Points:
@@ -304,6 +304,9 @@ def _wide(header: list[str], rows: list[list[str]]) -> Points:
     parts = [part or re.fullmatch(r"(.*[a-z])([XYZ])", name) for part, name in zip(parts, header, strict=True)]
     where = {(part[1], part[2].lower()): column for column, part in enumerate(parts) if part}
     joints = tuple(joint for joint, axis in where if axis == "x" and (joint, "y") in where)
+    numbers = _numbers_of(joints)
+    if numbers:
+        joints = tuple(sorted(joints, key=lambda name: numbers[name]))
     columns = list(zip(*rows, strict=True))
     people = next((column for column, name in enumerate(header) if name.lower() in _PERSON), None)
     if people is not None and len(set(columns[people])) > 1:
@@ -340,7 +343,18 @@ def _wide(header: list[str], rows: list[list[str]]) -> Points:
     ]
     unused = [name for name in unused if name]  # pandas leaves the name of its index empty, a last comma a column
     notes = (f"columns left out: {', '.join(unused)[:200]}",) if unused else ()
-    return Points(xyz, score, joints, notes=notes, **said)
+    return Points(xyz, score, () if numbers else joints, notes=notes, **said)
+
+
+def _numbers_of(joints: Sequence[str]) -> dict[str, int]:
+    """The numbers of joints that have them for names, "0" or "landmark_0", from 0 or 1 without a gap; else nothing."""
+    found = [re.fullmatch(r"(.*?)(\d+)", joint) for joint in joints]
+    if not found or not all(found) or len({part[1] for part in found if part}) > 1:
+        return {}
+    numbers = {joint: int(part[2]) for joint, part in zip(joints, found, strict=True) if part}
+    first = min(numbers.values())
+    whole = sorted(numbers.values()) == list(range(first, first + len(numbers)))
+    return numbers if whole and first in (0, 1) and len(numbers) > 1 else {}
 
 
 def _frame_column(header: list[str], columns: list[tuple[str, ...]]) -> tuple[int | None, NDArray[np.int64], int]:
@@ -382,7 +396,7 @@ def _plain(
     header: list[str], columns: list[tuple[str, ...]], frame: NDArray[np.int64], frames: int, said: dict[str, Any]
 ) -> Points:
     """V × 2, 3 or 4 columns without the names of joints, by their numbers in the order of a layout."""
-    found = [re.fullmatch(r"([xyzvp]?)(\d+)", name.lower()) for name in header]
+    found = [re.fullmatch(r"([xyzvp]?)(?:(?<=[a-z])[ _.])?[\[(]?(\d+)[\])]?", name.lower()) for name in header]
     place = {c: (int(part[2]), "xyzvp".find(part[1])) for c, part in enumerate(found) if part}
     numbered = sorted(place, key=lambda c: place[c]) if len(set(place.values())) == len(place) else list(place)
     if numbered and not header[numbered[0]][0].isalpha() and len(frame) > 2:

@@ -501,6 +501,26 @@ def test_a_joint_is_found_by_its_own_name_before_another() -> None:
             np.testing.assert_allclose(recording_of(named(order), "clip", None).xyz, people, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["landmark_{v}_{a}", "{v}_{a}", "{a}_{v}", "{a}[{v}]", "kp{v}.{a}"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_numbered_landmarks_are_those_of_a_layout(name: str, first: int) -> None:
+    people = standing("mediapipe33", 12)
+    header = [name.format(v=v + first, a=axis) for v in range(33) for axis in "xyz"]
+    rows = [",".join(map(str, row)) for row in people.reshape(12, -1).tolist()]
+    points = keypoints.parse("\n".join([",".join(header), *rows]).encode())
+    found = recording_of(points, "clip", None)
+    assert found.layout.name == "mediapipe33"
+    np.testing.assert_allclose(found.xyz, people, atol=1e-5)
+
+
+def test_joint_ids_may_begin_at_one() -> None:
+    people = standing("ntu25", 12)[0]
+    rows = [f"{t},{v + 1},{','.join(map(str, people[t, v]))}" for t in range(12) for v in range(25)]
+    points = keypoints.parse("\n".join(["frame,joint_id,x,y,z", *rows]).encode())
+    assert points.joints == ()
+    np.testing.assert_allclose(points.xyz[0], people)
+
+
 @pytest.mark.parametrize("scores", [(0.3, 0.9), (0.2, 1.17), (0, 2)])
 def test_scores_of_several_detectors_are_scores(scores: tuple[float, float]) -> None:
     """From 0 to 1, a little above 1, and COCO's flags."""
