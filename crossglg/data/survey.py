@@ -129,11 +129,11 @@ def _doubts_of_axes(clips: SkeletonSet) -> list[str]:
             torsos.append(torso_length(seen, clips.layout))
     found = []
     if axes and (axis := max(axes, key=axes.__getitem__)) != "y":
-        turn = f"crossglg.data.readers.posture.turned(xyz, {axis!r})" if torsos else "hand"
-        found.append(
-            f"{axis} is up in {axes[axis]} of {axes.total()} clips looked at, not y: turn them by {turn}, or convert "
-            f"their files with up={axis!r}"
-        )
+        by = f"crossglg.data.readers.posture.turned(xyz, {axis!r})" if clips.num_channels == 3 else "hand"
+        way = f"turn them by {by}, or convert their files with up={axis!r}"
+        if clips.num_channels == 2 and axis != "-y":
+            way = "turn the pictures, or swap x and y where a detector writes (y, x), as MoveNet does"
+        found.append(f"{axis} is up in {axes[axis]} of {axes.total()} clips looked at, not y: {way}")
     torso = float(np.median(torsos)) if torsos else TORSO
     if not SHORTEST_TORSO / 2 <= torso <= 2 * LONGEST_TORSO:
         unit = next((name for name, size in UNITS.items() if SHORTEST_TORSO <= torso * size <= LONGEST_TORSO), "")

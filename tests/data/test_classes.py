@@ -262,6 +262,7 @@ def test_clips_that_are_not_in_meters_with_y_up_are_doubted(tmp_path: Path) -> N
         ),
         (-100 * z_up, [r"-z is up in 1 of 1 clips", "multiply xyz by 0.01, or"]),
         (person[..., :2] * (1, -1), ["-y is up in 1 of 1 clips looked at, .* by hand, or"]),
+        (person[..., [1, 0]] * (-1, 1), [r"-x is up in 1 of 1 clips looked at, not y: .* swap x and y where"]),
         (person, []),
     ):
         SkeletonSet.build(xyz, [0, 10], [0], ["wave"], get_layout("coco17")).save(tmp_path / "o.npz")
