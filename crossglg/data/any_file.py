@@ -24,7 +24,12 @@ _OTHER_JSON = (
 )
 
 _TABLE, _SHEET = "a table of key points is read with format=keypoints", "save the sheet as .csv and give that"
-_ADVICE = {**dict.fromkeys((".txt", ".tsv", ".dat"), _TABLE), **dict.fromkeys((".xlsx", ".xls", ".ods"), _SHEET)}
+_ARRAY = "write its array (frames, joints, coordinates) with numpy.save to a .npy file and give that"
+_ADVICE = {
+    **dict.fromkeys((".txt", ".tsv", ".dat"), _TABLE),
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), _SHEET),
+    **dict.fromkeys((".mat", ".h5", ".hdf5", ".parquet", ".pt", ".pth"), _ARRAY),
+}
 
 
 def read_any(path: str | Path, to: Layout | str | None = None, format: str = "", **options: Any) -> list[Recording]:

@@ -82,7 +82,9 @@ def test_what_cannot_be_tried_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(ValueError, match=r"clip\.odd: no format has files named so; .* format= one of npz, .*bvh"):
         read_any(file)
     assert read_any(file, format="keypoints")[0].layout.name == "kinect20"
-    for name, advice in (("a.tsv", "is read with format=keypoints"), ("a.XLSX", r"save the sheet as \.csv")):
+    for name, advice in (
+        ("a.tsv", "is read with format=keypoints"), ("a.XLSX", r"save the sheet as \.csv"), ("b.mat", "numpy.save"),
+    ):  # fmt: skip
         (tmp_path / name).touch()
         with pytest.raises(ValueError, match=rf"^{name}: no format has files named so; .*{advice}"):
             read_any(tmp_path / name)

@@ -26,7 +26,7 @@ def parse(content: bytes) -> Points:
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         raise ValueError("it needs a list of frames, alone or as 'instance_info'")
     frames: list[Frame] = []
-    for entry in entries:
+    for entry in _in_order(entries):
         people = entry.get("instances")
         if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
             raise ValueError("a frame needs a list 'instances'")
@@ -35,6 +35,17 @@ def parse(content: bytes) -> Points:
     if len(width) > 1:
         raise ValueError("some people are in 2-D and some in 3-D")
     return followed(frames, ("h36m17",) if width == {4} else ("coco17", "halpe26"))
+
+
+def _in_order(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The frames by their `frame_id`, with nobody in those that are left out, where all have a number of their own."""
+    found = {entry["frame_id"]: entry for entry in entries if type(entry.get("frame_id")) is int}
+    if len(found) < len(entries):
+        return entries
+    first, last = min(found), max(found)
+    if last - first >= 4 * len(found) + 1_000:
+        raise ValueError(f"frame_id from {first} to {last} are too many for {len(found)} frames; cut the file")
+    return [found.get(number, {"instances": []}) for number in range(first, last + 1)]
 
 
 def _person(person: dict[str, Any]) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from support.fuzzing import mutations, survives
 from support.skeleton_people import standing
-from support.source_files import amass, asf_amc, msrc12, openpose
+from support.source_files import amass, asf_amc, mmpose, msrc12, openpose
 
 from crossglg.data.any_file import clip_files, read_any
 from crossglg.data.convert import convert
@@ -54,6 +55,25 @@ def test_two_people_are_followed_whatever_their_order(name: str, layout: str, tm
     assert clip.layout.name == layout
     found, expected = (people[np.argsort(people[:, 0, :, 0].mean(axis=1))] for people in (clip.xyz, expected))
     np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+def test_frames_of_mmpose_stand_where_their_numbers_say(tmp_path: Path) -> None:
+    """In any order, and those that are left out are a gap."""
+    reader, content = READERS["mmpose"], json.loads(mmpose.written("coco17"))
+    (whole,) = reader.read(mmpose.write_sample(tmp_path))
+    frames = content["instance_info"]
+    content["instance_info"] = [*frames[6:], *frames[:4]]  # without the fifth and sixth
+    (tmp_path / "results_gap.json").write_text(json.dumps(content))
+    (found,) = reader.read(tmp_path / "results_gap.json")
+    assert found.xyz.shape == whole.xyz.shape
+    for people in (found.xyz, whole.xyz):
+        people[:] = people[np.argsort(people[:, 0, 0, 0])]
+    np.testing.assert_allclose(found.xyz[:, [0, 3, 6, 11]], whole.xyz[:, [0, 3, 6, 11]])
+    np.testing.assert_allclose(found.xyz[:, 4], (2 * found.xyz[:, 3] + found.xyz[:, 6]) / 3, rtol=1e-5)
+    frames[0]["frame_id"] = 10**9
+    (tmp_path / "results_far.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="frame_id from 2 to 1000000000 are too many for 10 frames"):
+        reader.read(tmp_path / "results_far.json")
 
 
 def test_somebody_who_is_alone_stays_one_person_however_fast_they_are() -> None:
