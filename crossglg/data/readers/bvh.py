@@ -40,8 +40,8 @@ UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "cmu": 0.0254 / 0.45
 LEG, SHORTEST_LEG, LONGEST_LEG = 0.8, 0.4, 1.1  # meters, hip to ankle
 
 _SIDED: dict[str, tuple[str, ...]] = {
-    "shoulder": ("arm", "upperarm", "uparm", "shldr", "shoulder"),
-    "elbow": ("forearm", "lowerarm", "lowarm", "elbow"),
+    "shoulder": ("arm", "upperarm", "uparm", "uarm", "shldrbend", "shldr", "shoulder"),
+    "elbow": ("forearm", "forearmbend", "lowerarm", "lowarm", "farm", "elbow"),
     "wrist": ("wrist", "hand"),
     "hand": (
         "handmiddle1", "inhandmiddle", "middle1", "mid1", "middlefinger1", "middle01", "finger3proximal", "finger2",
@@ -49,14 +49,14 @@ _SIDED: dict[str, tuple[str, ...]] = {
     ),
     "hand tip": ("handmiddle3", "middle3", "mid3", "finger3distal", "handindex3", "index3"),
     "thumb": ("handthumb3", "thumb3", "finger1distal", "handthumb2", "thumb2", "thumb"),
-    "hip": ("upleg", "upperleg", "thigh", "hip"),
+    "hip": ("upleg", "upperleg", "thighbend", "thigh", "hip"),
     "knee": ("leg", "lowerleg", "lowleg", "calf", "shin", "knee"),
     "ankle": ("ankle", "foot"),
     "foot": ("toebase", "toes", "toe", "toe0", "ball", "foot", "footend", "ankleend"),
 }  # fmt: skip
 _MIDDLE: dict[str, tuple[str, ...]] = {
     "hip center": ("hips", "pelvis", "hip"),
-    "spine": ("spine", "spine1", "abdomen", "lowerback", "waist", "chest", "torso"),
+    "spine": ("spine", "spine1", "abdomen", "abdomenlower", "ab", "lowerback", "waist", "chest", "torso"),
     "shoulder center": ("neck", "necktwist1", "neck1"),
     "head": ("head",),
 }
@@ -243,13 +243,13 @@ def _shared_prefix(joints: Sequence[str]) -> str:
 
 def _key(joint: str) -> str:
     """ "mixamorig:LeftForeArm", "L_Forearm" and "forearm.l" → "left forearm"."""
-    words = name_words(_PREFIX.sub("", joint))
+    words = name_words(re.sub("^([LRlr])(?=[UF]Arm$)", r"\1 ", _PREFIX.sub("", joint)))  # OptiTrack's LUArm
     side = next((_SIDE[word] for word in words if word in _SIDE), "")
     key = "".join(word.lstrip("0") or "0" if word.isdigit() else word for word in words if word not in _SIDE)
     if not side and key.startswith(("left", "right")):
         side = "left" if key.startswith("left") else "right"
         key = key.removeprefix(side)
-    return f"{side} {key.removesuffix('joint')}".strip()
+    return f"{side} {key.removesuffix('joint').removesuffix('jnt')}".strip()
 
 
 def _rotation(axis: int, angle: NDArray[np.float64]) -> NDArray[np.float64]:

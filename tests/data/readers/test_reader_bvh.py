@@ -156,6 +156,10 @@ def test_crawling_in_a_y_up_file_is_not_turned(tmp_path: Path) -> None:
         "J_Bip_L_Middle1 J_Bip_L_UpperLeg J_Bip_L_LowerLeg J_Bip_L_Foot J_Bip_L_ToeBase",
         "Pelvis Spine1 Neck Head L_Shoulder L_Elbow L_Wrist L_Hand L_Hip L_Knee L_Ankle L_Foot",
         " ".join(name for name in BIOVISION.values() if "Right" not in name),
+        "Hip Ab Neck Head LUArm LFArm LHand LHandEnd LThigh LShin LFoot LToe",
+        "hip abdomenLower neck head lShldrBend lForearmBend lHand lMid1 lThighBend lShin lFoot lToe",
+        "Hips_JNT Spine_JNT Neck_JNT Head_JNT LeftArm_JNT LeftForeArm_JNT LeftHand_JNT LeftMiddle1_JNT LeftUpLeg_JNT "
+        "LeftLeg_JNT LeftFoot_JNT LeftToeBase_JNT",
     ],
     ids=[
         "motionbuilder",
@@ -171,6 +175,9 @@ def test_crawling_in_a_y_up_file_is_not_turned(tmp_path: Path) -> None:
         "vrm",
         "smpl",
         "bvh",
+        "optitrack",
+        "daz-8",
+        "jnt",
     ],
 )
 def test_names_of_many_makers(names: str) -> None:
