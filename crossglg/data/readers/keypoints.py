@@ -153,6 +153,9 @@ def _table(content: bytes) -> Points:
         rows = [[re.sub(r"^\s*(-?\d*),(\d+)", r"\1.\2", cell) for cell in row] for row in rows]
     if len(rows) < 2:
         raise ValueError("it is neither a .npy array nor a table with a header and rows")
+    if [row[0].strip().lower() for row in rows[:3]] == ["scorer", "bodyparts", "coords"]:  # DeepLabCut
+        rows = [["frame", *map("_".join, zip(rows[1][1:], rows[2][1:], strict=False))], *rows[3:]]
+        number = number[2:]
     units = {match[1] for name in rows[0] if (match := _LENGTH.search(name.strip()))} & set(UNITS)
     header = [_LENGTH.sub("", name.strip()) for name in rows[0]]
     if len(header) == 1:
@@ -160,18 +163,28 @@ def _table(content: bytes) -> Points:
             f"its cells are separated by none of , ; | and tab (row {number[0]}: {header[0][:40]!r}); if that is a "
             f"title above the header, take it out"
         )
-    if _is_number(header[0]) and header != [str(c) for c in range(len(header))] and all(map(_is_number, header)):
+    of_numbers = [_is_number(name) for name in header]
+    empty = [name.lower() in _GAPS for name in header]
+    if any(of_numbers) and header != [str(c) for c in range(len(header))] and all(map(max, of_numbers, empty)):
         header = [str(c) for c in range(len(header))]  # no header at all
     else:
         rows, number = rows[1:], number[1:]
     if all(len(row) == len(header) + 1 and not row[-1].strip() for row in rows):  # each row ends with a separator
         rows = [row[:-1] for row in rows]
     if len({name.lower() for name in header}) != len(header):
-        raise ValueError("the header names a column twice")
+        twice = next(name for name in header if [other.lower() for other in header].count(name.lower()) > 1)
+        raise ValueError(
+            f"the header names the column {twice!r} twice; it must be one row of names, so take out what is above or "
+            f"below it"
+        )
     uneven = next(((n, len(row)) for n, row in zip(number, rows, strict=True) if len(row) != len(header)), None)
     if uneven is not None:
         commas = delimiter == "," and uneven[1] > 1.5 * len(header)
-        advice = "; where commas are decimal points, separate the cells by semicolons" if commas else ""
+        advice = (
+            "; take out titles above the header; where commas are decimal points, separate the cells by semicolons"
+            if commas
+            else ""
+        )
         raise ValueError(
             f"row {uneven[0]} has another number of columns ({uneven[1]}) than the {len(header)} of the header{advice}"
         )

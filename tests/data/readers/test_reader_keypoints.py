@@ -218,7 +218,7 @@ def test_joints_nobody_knows_are_listed(tmp_path: Path) -> None:
         (b"frame,joint,x,y\nzero,nose,1,2\n", "'frame' must hold whole numbers"),
         (b"frame,nose_x,nose_y\n0,1,2\n0,1,2\n", "a frame stands twice"),
         (b"Person,nose_x,nose_y\n1,1,2\n2,1,2\n", "the column 'Person' says several people; give each a file"),
-        (b"nose_x,nose_y\n1,5,2,5\n", "(4) than the 2 of the header; where commas are decimal points, separate"),
+        (b"nose_x,nose_y\n1,5,2,5\n", "(4) than the 2 of the header; take out titles above the header; where commas"),
         (b"", "the file is empty; copy or save it again"),
         (b"words", "neither a .npy array nor a table with a header and rows"),
         (b"nose_x,nose_y\n1,inf\n", "row 2, column 'nose_y': 'inf' is no finite number"),
@@ -227,7 +227,7 @@ def test_joints_nobody_knows_are_listed(tmp_path: Path) -> None:
         (b"1,2,3,4\n" * 17 + b"1,2,3,x\n", "are numbered here"),
         (b",".join([b"1"] * 66) + b"\n" + b",".join([b"x"] * 66), "row 2, column '0': 'x' is no finite number"),
         (b"nose_x,nose_y\n1\n", "row 2 has another number of columns"),
-        (b"nose_x,nose_x\n1,2\n", "names a column twice"),
+        (b"nose_x,nose_x\n1,2\n", "the header names the column 'nose_x' twice"),
         (b"nose_x nose_y\n1 2\n", "its cells are separated by none of , ; | and tab (row 1: 'nose_x nose_y'); if that"),
         ("nose_x,nose_y\n1,2\n".encode("utf-16-le"), "it holds NUL bytes, as UTF-16 without its mark does; save it as"),
         (b"nose_x,nose_y\nm,m\n1,2\n", "row 2, column 'nose_x': 'm' is no finite number; row 2 holds no number: take"),
@@ -511,6 +511,26 @@ def test_numbered_landmarks_are_those_of_a_layout(name: str, first: int) -> None
     found = recording_of(points, "clip", None)
     assert found.layout.name == "mediapipe33"
     np.testing.assert_allclose(found.xyz, people, atol=1e-5)
+
+
+def test_tables_of_deeplabcut_are_read() -> None:
+    people = 300.0 + 100.0 * standing("coco17", 12)[0, ..., :2]
+    names = [name for name in COCO.joints for _ in range(3)]
+    rows = [f"{t}," + ",".join(f"{x},{y},{0.01 if t == 3 else 0.9}" for x, y in people[t]) for t in range(12)]
+    header = ["scorer" + ",net" * 51, ",".join(["bodyparts", *names]), "coords" + ",x,y,likelihood" * 17]
+    points = keypoints.parse("\n".join([*header, *rows]).encode())
+    assert points.joints == COCO.joints and points.score is not None and points.score[0, 3].max() == 0.01
+    np.testing.assert_allclose(points.xyz[0], people)
+
+
+def test_a_first_row_with_gaps_is_no_header() -> None:
+    people = standing("ntu25", 12)
+    rows = [",".join(map(str, row)) for row in people.reshape(12, -1).tolist()]
+    cells = rows[0].split(",")
+    for gap in ("nan", ""):
+        points = keypoints.parse("\n".join([",".join([gap] * 3 + cells[3:]), *rows[1:]]).encode())
+        assert points.xyz.shape == (1, 12, 25, 3) and np.isnan(points.xyz[0, 0, 0]).all()
+        np.testing.assert_allclose(points.xyz[0, 1:], people[0, 1:])
 
 
 def test_joint_ids_may_begin_at_one() -> None:
