@@ -4,10 +4,12 @@
     .csv long   frame, joint, x, y [, z] [, visibility] [, person]      one row per joint
     .csv wide   [frame,] <joint>_x, <joint>_y [, <joint>_z] [, <joint>_visibility], …      one row per frame
     .csv plain  x1, y1, z1, v1, x2, … or columns that are only numbered: V × 2, 3 or 4 numbers, one row per frame
+    .csv of DeepLabCut, with three rows of names
 
 Joint names are compared word by word ("LEFT_ELBOW", "leftElbow", "ElbowLeft", "elbow left"), without the words that
 all of them share ("K4ABT_JOINT_…", "….Position"). The axis may follow without a separator ("ElbowLeftX", as the
-Kinect's software writes); "visibility" may be called v, score or confidence. A column "class" that says the same in all
+Kinect's software writes); "visibility" may be called v, score, confidence, conf or likelihood, "person" body_id,
+tracking_id, track_id or user. Joints may have numbers for names, from 0 or 1, "landmark_0_x": those of a layout. A column "class" that says the same in all
 rows is the class, a column "time", "timestamp" or "t" tells the frame rate: a time of day, with or without its date, or
 a number whose unit is in the column's name, "time (us)", or is plain by the size of the steps. A row of empty cells is
 a frame without anybody, where no such column tells the frames. Cells may be separated by semicolons or tabs, with
