@@ -9,14 +9,15 @@
 Joint names are compared word by word ("LEFT_ELBOW", "leftElbow", "ElbowLeft", "elbow left"), without the words that
 all of them share ("K4ABT_JOINT_…", "….Position"). The axis may follow without a separator ("ElbowLeftX", as the
 Kinect's software writes); "visibility" may be called v, score, confidence, conf or likelihood, "person" body_id,
-tracking_id, track_id or user. Joints may have numbers for names, from 0 or 1, "landmark_0_x": those of a layout. A column "class" that says the same in all
-rows is the class, a column "time", "timestamp" or "t" tells the frame rate: a time of day, with or without its date, or
-a number whose unit is in the column's name, "time (us)", or is plain by the size of the steps. A row of empty cells is
-a frame without anybody, where no such column tells the frames. Cells may be separated by semicolons or tabs, with
-commas as decimal points; Excel's line "sep=;" and comments, which begin with #, may stand before the header. A unit of
-length behind an axis, "hip_x (mm)", is read. The layout follows from the names, or from V where only one layout has so
-many joints; else give `layout` (a name, or a YAML file for joints of your own), or put `<file>.yaml` beside
-`<file>.npy` or `<file>.csv`.
+tracking_id, track_id or user. Joints may have numbers for names, from 0 or 1, "landmark_0_x": those of a layout.
+
+A column "class" that says the same in all rows is the class, a column "time", "timestamp" or "t" tells the frame rate:
+a time of day, with or without its date, or a number whose unit is in the column's name, "time (us)", or is plain by the
+size of the steps. A row of empty cells is a frame without anybody, where no such column tells the frames. Cells may be
+separated by semicolons or tabs, with commas as decimal points; Excel's line "sep=;" and comments, which begin with #,
+may stand before the header. A unit of length behind an axis, "hip_x (mm)", is read. The layout follows from the names,
+or from V where only one layout has so many joints; else give `layout` (a name, or a YAML file for joints of your own),
+or put `<file>.yaml` beside `<file>.npy` or `<file>.csv`.
 
 What the numbers leave open is decided as in `crossglg.data.readers.points`, and said in the notes.
 """
