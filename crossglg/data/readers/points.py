@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ from crossglg.skeletons import LAYOUTS, SYNONYMS, Layout, get_layout, name_words
 MAX_PERSONS = 20
 VISIBLE = 0.3
 FPS = 30.0
+ON_IMAGES = ("openpose18", "coco17", "body25", "body25b", "halpe26")  # layouts of detectors in 2-D
 NO_POSITION = frozenset(
     ["rotation", "rot", "quaternion", "quat", "euler", "angle", "orientation", "velocity", "vel", "acceleration", "acc",
      "accel", "gyro", "mag"]
@@ -122,6 +123,7 @@ def recording(
     """
     _check_size(points.xyz)
     order, layout, notes = _columns(points, given)
+    points = _with_score(points, layout)
     notes = [*points.notes, *notes]
     with np.errstate(over="ignore", invalid="ignore"):  # Recording refuses what became infinite
         missing = (points.xyz == -1).all(axis=-1) | np.isinf(points.xyz).any(axis=-1)
@@ -160,6 +162,19 @@ def recording(
         xyz, layout, sample_id, points.class_name, points.subject,
         fps=fps, notes=tuple(notes), class_from=points.class_from,
     )  # fmt: skip
+
+
+def _with_score(points: Points, layout: Layout) -> Points:
+    """The points with their third coordinate as a score, where a detector on images gives shares of the image."""
+    known = points.xyz[np.isfinite(points.xyz).all(axis=-1)]
+    if layout.name not in ON_IMAGES or points.score is not None or known.shape[-1] == 2 or not len(known):
+        return points
+    if known.min() < 0 or known.max() > 1:
+        return points
+    note = (
+        f"all lies from 0 to 1, as shares of an image and a score: taken as such, as {layout.name} is found on images"
+    )
+    return replace(points, xyz=points.xyz[..., :2], score=points.xyz[..., 2], notes=(*points.notes, note))
 
 
 def _left_at_zero(xyz: NDArray[np.floating], given: NDArray[np.bool_], trunk: list[int]) -> NDArray[np.bool_]:

@@ -551,6 +551,17 @@ def test_scores_of_several_detectors_are_scores(scores: tuple[float, float]) -> 
     np.testing.assert_array_equal(points.score, score)
 
 
+def test_shares_of_an_image_with_a_score_are_no_depth() -> None:
+    shares = 0.5 + 0.2 * standing("coco17", 12)[..., :2]
+    score = np.full((*shares.shape[:-1], 1), 0.9)
+    points = keypoints.of_array(np.concatenate([shares, score], axis=-1))
+    found = recording_of(points, "clip", get_layout("coco17"))
+    assert found.xyz.shape == (1, 12, 17, 2) and any("shares of an image and a score" in note for note in found.notes)
+    assert recording_of(points, "clip", get_layout("h36m17")).xyz.shape == (1, 12, 17, 3)
+    in_meters = keypoints.of_array(standing("coco17", 12))
+    assert recording_of(in_meters, "clip", get_layout("coco17")).xyz.shape == (1, 12, 17, 3)
+
+
 def test_a_column_too_many_makes_no_other_skeleton() -> None:
     people = standing("mediapipe33", 12)[0].reshape(12, -1)
     counted = np.column_stack([np.arange(12), people])
