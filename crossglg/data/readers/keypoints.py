@@ -166,9 +166,8 @@ def _table(content: bytes) -> Points:
             f"its cells are separated by none of , ; | and tab (row {number[0]}: {header[0][:40]!r}); if that is a "
             f"title above the header, take it out"
         )
-    of_numbers = [_is_number(name) for name in header]
-    empty = [name.lower() in _GAPS for name in header]
-    if any(of_numbers) and header != [str(c) for c in range(len(header))] and all(map(max, of_numbers, empty)):
+    given = [name for name in header if name.lower() not in _GAPS]
+    if given and all(map(_is_number, given)) and header != [str(c) for c in range(len(header))]:
         header = [str(c) for c in range(len(header))]  # no header at all
     else:
         rows, number = rows[1:], number[1:]
